@@ -1,0 +1,246 @@
+"""The AWS emulator as one background process of ours: started, found again, stopped.
+
+Guarantees: it listens on 127.0.0.1 only; it keeps everything in memory and writes below its state folder only; nothing
+of the caller's environment reaches it, or the functions that it runs; only a process that this module started is ever
+signalled (its pid *and* its start time must match what was written down).
+"""
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+HOST: Final = "127.0.0.1"
+ACCOUNT: Final = "000000000000"
+READY_SECONDS: Final = 60.0
+STOP_SECONDS: Final = 5.0
+_PORT_TRIES: Final = 5
+
+
+class EmulatorError(Exception):
+    """The emulator could not be started, or not be stopped; the message is one line for a person."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Emulator:
+    """A running emulator. `started` identifies the process together with `pid`; it is an opaque text."""
+
+    port: int
+    pid: int
+    started: str
+
+    @property
+    def url(self) -> str:
+        """The endpoint for every AWS API, without a trailing slash."""
+        return f"http://{HOST}:{self.port}"
+
+
+def start(*, state_dir: Path, port: int | None = None) -> Emulator:
+    """Return the emulator of `state_dir`, started if it does not run (or no longer answers).
+
+    The port is `port`, else the one used last time in this folder, else a free one. Raises EmulatorError when the port
+    belongs to another program, or when the emulator does not come up.
+    """
+    known = _read(state_dir)
+    if known is not None and _is_ours(known):
+        if _healthy(known.port) and port in (None, known.port):
+            return known
+        stop(state_dir=state_dir)
+    if port is not None:
+        return _start_on(port, state_dir, asked=f"PORT={port}")
+    if known is not None:
+        return _start_on(known.port, state_dir, asked=f"port {known.port}, which this local cloud had before,")
+    for _ in range(_PORT_TRIES - 1):
+        with suppress(EmulatorError):
+            return _start_on(free_port(), state_dir, asked="a free port")
+    return _start_on(free_port(), state_dir, asked="a free port")
+
+
+def running(*, state_dir: Path) -> Emulator | None:
+    """Return the emulator of `state_dir` if it is running and answers, else None."""
+    known = _read(state_dir)
+    return known if known is not None and _is_ours(known) and _healthy(known.port) else None
+
+
+def stop(*, state_dir: Path) -> bool:
+    """Stop the emulator of `state_dir` with all that it started; False when there was none. Raises EmulatorError."""
+    known = _read(state_dir)
+    if known is None or not _is_ours(known):
+        return False
+    for sent in (signal.SIGTERM, signal.SIGKILL):
+        # It leads a session and group of its own, so this reaches the functions that it runs, and nothing else.
+        with suppress(ProcessLookupError):
+            os.killpg(known.pid, sent)
+        deadline = time.monotonic() + STOP_SECONDS
+        while time.monotonic() < deadline:
+            _reap(known.pid)
+            if not _is_ours(known):
+                # A function's process may outlive the leader; the group is still ours alone while it has members.
+                with suppress(ProcessLookupError, PermissionError):
+                    os.killpg(known.pid, signal.SIGKILL)
+                return True
+            time.sleep(0.05)
+    msg = f"the emulator (process {known.pid}) does not stop"
+    raise EmulatorError(msg)
+
+
+def free_port() -> int:
+    """Return a TCP port on which nothing listens right now."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
+
+
+def environment(port: int, state_dir: Path) -> dict[str, str]:
+    """Return everything that the emulator's process has in its environment, and hands on to the functions it runs."""
+    home, tmp = state_dir / "home", state_dir / "tmp"
+    return {
+        "PATH": os.defpath,
+        "HOME": str(home),
+        "TMPDIR": str(tmp),
+        "LANG": "C.UTF-8",
+        "PYTHONUNBUFFERED": "1",
+        "AUTH": "true",  # every call is checked against IAM, functions run with their role
+        "BIND_HOST": HOST,
+        "GATEWAY_PORT": str(port),
+        "IOT_MTLS_ENABLED": "0",  # would listen on 0.0.0.0:8883
+        "SFTP_ENABLED": "0",
+        "S3_DATA_DIR": str(tmp / "s3"),
+        "STATE_DIR": str(tmp / "state"),
+        # At start it removes every container with its label: there is none of ours, and others' are not ours to remove.
+        "DOCKER_HOST": f"unix://{home}/no-docker",
+        # An SDK in a function must never ask the machine's own metadata service for credentials.
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+
+def _start_on(port: int, state_dir: Path, *, asked: str) -> Emulator:
+    if _taken(port):
+        msg = f"{asked} is in use by another program; stop that one, or choose a port: make up PORT={port + 1}"
+        raise EmulatorError(msg)
+    for folder in (state_dir, state_dir / "home", state_dir / "tmp"):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    log = state_dir / "emulator.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-I", "-m", "ministack"],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            cwd=state_dir / "home",
+            env=environment(port, state_dir),
+            start_new_session=True,
+        )
+    try:
+        started = _start_time(process.pid)
+        if started is None:
+            msg = f"the emulator ended at once: {_last_line(log)}"
+            raise EmulatorError(msg)
+        emulator = Emulator(port=port, pid=process.pid, started=started)
+        _write(state_dir, emulator)
+        deadline = time.monotonic() + READY_SECONDS
+        while not _healthy(port):
+            if process.poll() is not None:
+                msg = f"the emulator ended while starting: {_last_line(log)}"
+                raise EmulatorError(msg)
+            if time.monotonic() > deadline:
+                msg = f"the emulator did not answer within {READY_SECONDS:.0f} s; its log is {log}"
+                raise EmulatorError(msg)
+            time.sleep(0.05)
+        if process.poll() is not None:  # what answered is another program, which took the port in between
+            msg = f"{asked} was taken by another program while the emulator started"
+            raise EmulatorError(msg)
+    except BaseException:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        raise
+    return emulator
+
+
+def _taken(port: int) -> bool:
+    with socket.socket() as probe:
+        # Connections of an emulator that just ended linger; they are no listener.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except PermissionError as error:
+            msg = f"port {port} is not allowed for an ordinary program; choose one from 1024 to 65535"
+            raise EmulatorError(msg) from error
+        except OSError:
+            return True
+    return False
+
+
+def _healthy(port: int) -> bool:
+    connection = http.client.HTTPConnection(HOST, port, timeout=5)
+    try:
+        connection.request("GET", "/_ministack/health")
+        answer = connection.getresponse()
+        body = json.loads(answer.read(1 << 20))
+    except (OSError, http.client.HTTPException, ValueError):
+        return False
+    finally:
+        connection.close()
+    return answer.status == http.HTTPStatus.OK and isinstance(body, dict) and "services" in body
+
+
+def _start_time(pid: int) -> str | None:
+    """Return a text that no other process with this pid can have, or None when there is no such (living) process."""
+    try:
+        # The name, in parentheses, may hold spaces; after it: state, and as the 20th field the start in clock ticks.
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+    except FileNotFoundError:
+        if Path("/proc/self/stat").exists():
+            return None
+        shown = subprocess.run(
+            ["/bin/ps", "-o", "stat=,lstart=", "-p", str(pid)], capture_output=True, text=True, check=False, timeout=10
+        ).stdout.strip()
+        state, _, begun = shown.partition(" ")
+        return begun.strip() if begun and not state.startswith("Z") else None
+    if fields[0] in {"Z", "X"}:
+        return None
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    return f"{boot}:{fields[19]}"
+
+
+def _is_ours(emulator: Emulator) -> bool:
+    return _start_time(emulator.pid) == emulator.started
+
+
+def _reap(pid: int) -> None:
+    # Only our own child can be waited for; one that an earlier command started is someone else's by now.
+    with suppress(ChildProcessError):
+        os.waitpid(pid, os.WNOHANG)
+
+
+def _record_file(state_dir: Path) -> Path:
+    return state_dir / "emulator.json"
+
+
+def _read(state_dir: Path) -> Emulator | None:
+    try:
+        found = json.loads(_record_file(state_dir).read_text(encoding="utf-8"))
+        return Emulator(port=int(found["port"]), pid=int(found["pid"]), started=str(found["started"]))
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _write(state_dir: Path, emulator: Emulator) -> None:
+    target = _record_file(state_dir)
+    draft = target.with_suffix(".new")
+    draft.write_text(json.dumps(asdict(emulator)), encoding="utf-8")
+    draft.replace(target)
+
+
+def _last_line(log: Path) -> str:
+    lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+    return lines[-1] if lines else "it wrote nothing"
