@@ -1,0 +1,304 @@
+"""The project's own environment, `.venv`: made, finished or made anew so that it holds exactly what the locks say.
+
+Guarantees: nothing is installed that is not pinned by hash; a set-up that was cut off anywhere, a checkout that was
+moved and a changed lock are noticed and mended by the next command; when all is in place this costs milliseconds.
+Standard library only: it runs before anything is installed.
+"""
+
+import contextlib
+import dataclasses
+import fcntl
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import venv
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final, NoReturn, TextIO
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+INTERRUPTED: Final = 130
+# Settings of pip that would send the packages elsewhere than into .venv; where it downloads from stays the user's.
+_PIP_MISDIRECTED: Final = ("PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_REQUIREMENT", "PIP_CONSTRAINT")
+_UNREACHABLE: Final = re.compile(
+    r"NewConnectionError|Failed to establish a new connection|name resolution|ConnectTimeout|ConnectionError"
+    r"|Network is unreachable|No route to host|ReadTimeout|ProxyError|Connection refused"
+)
+
+
+class SetUpError(Exception):
+    """The environment could not be made ready; the message is one line for a person."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Lock:
+    """One hash-locked list of packages. `megabytes` is the download, measured for Linux on x86-64."""
+
+    path: Path
+    purpose: str
+    megabytes: int
+
+    @property
+    def packages(self) -> int:
+        """How many packages it lists."""
+        return len(re.findall(r"^[A-Za-z0-9][\w.-]*==", self.path.read_text(encoding="utf-8"), re.MULTILINE))
+
+    @property
+    def digest(self) -> str:
+        """What changes when the list changes."""
+        return hashlib.sha256(self.path.read_bytes()).hexdigest()
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """The environment of the checkout at `root`."""
+
+    root: Path = ROOT
+
+    @property
+    def folder(self) -> Path:
+        """Where it is."""
+        return self.root / ".venv"
+
+    @property
+    def python(self) -> Path:
+        """Its interpreter."""
+        return self.folder / "bin" / "python"
+
+    @property
+    def notes(self) -> Path:
+        """What is known to be in it; nothing else about it is believed."""
+        return self.folder / "agent-audit-log.json"
+
+    @property
+    def locks(self) -> dict[str, Lock]:
+        """The lists that may go in, by the name under which the notes know them."""
+        return {
+            "run": Lock(path=self.root / "requirements.lock", purpose="what runs here", megabytes=51),
+            "tests": Lock(path=self.root / "tests" / "requirements.lock", purpose="the tests' tools", megabytes=33),
+        }
+
+    def make_ready(self, *, tests: bool) -> None:
+        """Install what is missing. Raises SetUpError; prints only when there is something to do."""
+        wanted = ["run", "tests"] if tests else ["run"]
+        if not self._steps(wanted):
+            return
+        self._check_writable()
+        with self._alone():
+            steps = self._steps(wanted)  # another command may have done it meanwhile
+            for step in steps:
+                self._note(unfinished=step)
+                if step == "environment":
+                    self._make()
+                elif step == "project":
+                    self._install_project()
+                else:
+                    self._install(self.locks[step])
+                self._note(unfinished=None, done=step)
+
+    def _state(self, step: str) -> str:
+        if step == "environment":
+            return str(self.root)  # its commands hold absolute paths: a moved checkout needs a new one
+        if step == "project":
+            return hashlib.sha256((self.root / "pyproject.toml").read_bytes()).hexdigest()
+        return self.locks[step].digest
+
+    def _known(self) -> dict[str, str]:
+        try:
+            known = json.loads(self.notes.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return {str(key): str(value) for key, value in known.items()} if isinstance(known, dict) else {}
+
+    def _steps(self, wanted: list[str]) -> list[str]:
+        known = self._known()
+        steps = [*wanted, "project"]
+        if "unfinished" in known or known.get("environment") != self._state("environment") or not self._runs():
+            # One that was made by hand (no notes) is completed, not thrown away.
+            by_hand = not known and (self.folder / "pyvenv.cfg").exists() and self._runs()
+            return steps if by_hand else ["environment", *steps]
+        return [step for step in steps if known.get(step) != self._state(step)]
+
+    def _runs(self) -> bool:
+        # The interpreter that it points to may be gone, or be a newer one that does not look into its packages.
+        check = "import sys, pathlib; sys.exit(not any(pathlib.Path(p).is_relative_to(sys.prefix) for p in sys.path))"
+        command = [str(self.python), "-I", "-c", check]
+        try:
+            return subprocess.run(command, check=False, stderr=subprocess.DEVNULL, timeout=60).returncode == 0
+        except (OSError, subprocess.TimeoutExpired):
+            return False
+
+    def _note(self, *, unfinished: str | None, done: str | None = None) -> None:
+        known = self._known()
+        known.pop("unfinished", None)
+        # Made by hand or by us, from here on it is ours to keep in order.
+        known.setdefault("environment", self._state("environment"))
+        if unfinished is not None:
+            known["unfinished"] = unfinished
+        if done is not None:
+            known[done] = self._state(done)
+        self.folder.mkdir(exist_ok=True)
+        draft = self.notes.with_suffix(".new")
+        draft.write_text(json.dumps(known, indent=1), encoding="utf-8")
+        draft.replace(self.notes)
+
+    def _check_writable(self) -> None:
+        probe = self.root / ".cache" / "writable"
+        try:
+            probe.parent.mkdir(exist_ok=True)
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            msg = f"cannot write to {self.root} ({error.strerror}); move the project to a folder of your own"
+            raise SetUpError(msg) from error
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        with (self.root / ".cache" / "set-up.lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                say("waiting for another command that is setting up .venv")
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def _make(self) -> None:
+        if find_spec("ensurepip") is None or find_spec("venv") is None:
+            raise SetUpError(_without_ensurepip())
+        kept = {self.notes.name}
+        for found in list(self.folder.iterdir()):
+            if found.name in kept:
+                continue
+            if found.is_dir() and not found.is_symlink():
+                shutil.rmtree(found)
+            else:
+                found.unlink()
+        try:
+            venv.EnvBuilder(with_pip=True, symlinks=True).create(self.folder)
+        except subprocess.CalledProcessError as error:
+            raise SetUpError(_without_ensurepip()) from error
+
+    def _install(self, lock: Lock) -> None:
+        say(f"installing {lock.packages} packages ({lock.purpose}) into .venv; about {lock.megabytes} MB to download")
+        listed = ["--no-deps", "--require-hashes", "--only-binary", ":all:", "-r", str(lock.path)]
+        self._pip([*listed], progress=Progress(total=lock.packages, out=sys.stdout))
+
+    def _install_project(self) -> None:
+        # Without isolation it is built with the locked setuptools, and needs no network.
+        self._pip(["--no-deps", "--no-build-isolation", "--no-index", "--editable", str(self.root)], progress=None)
+
+    def _pip(self, arguments: list[str], *, progress: "Progress | None") -> None:
+        log = self.root / ".cache" / "set-up.log"
+        environment = {key: value for key, value in os.environ.items() if key not in _PIP_MISDIRECTED}
+        options = ["--disable-pip-version-check", "--no-input", "--progress-bar", "off"]
+        command = [str(self.python), "-I", "-m", "pip", "install", *options, *arguments]
+        with (
+            log.open("w", encoding="utf-8") as record,
+            subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                cwd=self.root,
+                env=environment,
+            ) as pip,
+        ):
+            for line in pip.stdout or ():
+                record.write(line)
+                if progress is not None:
+                    progress.see(line)
+        if progress is not None:
+            progress.end()
+        if pip.returncode:
+            raise SetUpError(_why(log))
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class Progress:
+    """How far pip is, told as one changing line on a terminal, else as a few lines."""
+
+    total: int
+    out: TextIO
+    count: int = 0
+
+    def see(self, line: str) -> None:
+        """Take in one line of pip's."""
+        if re.match(r"(Collecting|Requirement already satisfied:) ", line):
+            self.count += 1
+            package = line.split()[-1 if line.startswith("Collecting") else 3].partition("==")[0]
+            if self.out.isatty():
+                self._show(f"\r\x1b[K  {self.count}/{self.total} {package}")
+            elif self.count % 20 == 0:
+                self._show(f"  {self.count}/{self.total}\n")
+        elif line.startswith("Installing collected packages"):
+            self._show("\r\x1b[K  unpacking" if self.out.isatty() else "  unpacking\n")
+
+    def end(self) -> None:
+        """Leave the line."""
+        if self.out.isatty():
+            self._show("\r\x1b[K")
+
+    def _show(self, text: str) -> None:
+        self.out.write(text)
+        self.out.flush()
+
+
+def say(line: str) -> None:
+    """Tell the person one thing, at once."""
+    print(line, flush=True)
+
+
+def fail(line: str) -> NoReturn:
+    """End with one clear line and exit code 1."""
+    sys.stdout.flush()
+    sys.exit(f"agent-audit-log: {line}")
+
+
+def run(arguments: list[str]) -> NoReturn:
+    """Become the module that `arguments` name, in the environment that it needs. Never returns."""
+    how = arguments.pop(0) if arguments[0].startswith("--") else ""
+    environment = Environment()
+    try:
+        if how != "--bare":
+            environment.make_ready(tests=how == "--tests")
+        python = Path(sys.executable) if how == "--bare" else environment.python
+    except SetUpError as error:
+        fail(str(error))
+    except OSError as error:
+        fail(f"cannot set up .venv: {error.strerror}: {error.filename}")
+    except KeyboardInterrupt:
+        say("\ninterrupted; the next command goes on from here")
+        sys.exit(INTERRUPTED)
+    # The caller's Python settings must not change what gets imported.
+    for setting in ("PYTHONHOME", "PYTHONPATH", "PYTHONSAFEPATH"):
+        os.environ.pop(setting, None)
+    os.chdir(ROOT)
+    sys.stdout.flush()
+    os.execv(python, [str(python), "-m", *arguments])  # noqa: S606 - this program ends here; no shell is involved
+
+
+def _without_ensurepip() -> str:
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    name = f"python{version}-venv"
+    try:
+        release = Path("/etc/os-release").read_text(encoding="utf-8")
+    except OSError:
+        release = ""
+    debian = re.search(r"^ID(_LIKE)?=.*(debian|ubuntu)", release, re.MULTILINE)
+    cure = f"sudo apt-get install {name}" if debian else f"install your system's package for it (often {name})"
+    return f"{sys.executable} cannot make environments: it comes without ensurepip; {cure}, then run this again"
+
+
+def _why(log: Path) -> str:
+    text = log.read_text(encoding="utf-8")
+    if _UNREACHABLE.search(text):
+        return "cannot download the Python packages: the package index does not answer; connect, then run this again"
+    errors = re.findall(r"^ERROR: (.+)$", text, re.MULTILINE)
+    return f"pip failed: {errors[-1] if errors else 'it gave no reason'} (all it said is in .cache/{log.name})"
