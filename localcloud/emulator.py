@@ -31,11 +31,12 @@ class EmulatorError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Emulator:
-    """A running emulator. `started` identifies the process together with `pid`; it is an opaque text."""
+    """A running emulator. Opaque texts: `started` with `pid` identifies the process, `folder` its state folder."""
 
     port: int
     pid: int
     started: str
+    folder: str
 
     @property
     def url(self) -> str:
@@ -144,7 +145,7 @@ def _start_on(port: int, state_dir: Path, *, asked: str) -> Emulator:
         if started is None:
             msg = f"the emulator ended at once: {_last_line(log)}"
             raise EmulatorError(msg)
-        emulator = Emulator(port=port, pid=process.pid, started=started)
+        emulator = Emulator(port=port, pid=process.pid, started=started, folder=_identity(state_dir))
         _write(state_dir, emulator)
         deadline = time.monotonic() + READY_SECONDS
         while not _healthy(port):
@@ -212,6 +213,11 @@ def _start_time(pid: int) -> str | None:
     return f"{boot}:{fields[19]}"
 
 
+def _identity(folder: Path) -> str:
+    status = folder.stat()
+    return f"{status.st_dev}:{status.st_ino}"  # stays when the checkout is moved, differs in a copy of it
+
+
 def _is_ours(emulator: Emulator) -> bool:
     return _start_time(emulator.pid) == emulator.started
 
@@ -229,9 +235,13 @@ def _record_file(state_dir: Path) -> Path:
 def _read(state_dir: Path) -> Emulator | None:
     try:
         found = json.loads(_record_file(state_dir).read_text(encoding="utf-8"))
-        return Emulator(port=int(found["port"]), pid=int(found["pid"]), started=str(found["started"]))
+        emulator = Emulator(
+            port=int(found["port"]), pid=int(found["pid"]), started=str(found["started"]), folder=str(found["folder"])
+        )
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         return None
+    # A copy of the checkout holds a copy of the note, about a process that belongs to the original.
+    return emulator if emulator.folder == _identity(state_dir) else None
 
 
 def _write(state_dir: Path, emulator: Emulator) -> None:
