@@ -1,0 +1,213 @@
+"""Who touched the log's protections: a CloudTrail trail into the log itself, and alarms on what it sees.
+
+Guarantee: every use of the hold releaser's role, every change to the bucket's protections or to the trail, every change
+of a legal hold, and every attempt to delete from the log is published to the alarms' topic, usually within minutes.
+
+Why a trail: EventBridge gets API calls from CloudTrail only while a trail records them, so without one no such rule ever
+fires. What it costs: the first copy of an account's management events is free; where the account already has a trail,
+a second copy is $2.00 per 100,000 events (`accessTrail: existing` then goes without, and without the two alarms on
+calls about objects). The data events are just the few calls that could weaken a lock, not the writes: cents at most.
+https://aws.amazon.com/cloudtrail/pricing/ (read 2026-11-23)
+
+What it does not see: changes to IAM, which are recorded in us-east-1 only. They are in the delivered files wherever the
+stack is, and alarm in a stack of that region.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import pulumi
+import pulumi_aws as aws
+
+from policies.iam import TRAIL
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from policies.iam import Json
+
+OBJECT_CALLS: Final = ("DeleteObject", "DeleteObjects", "PutObjectLegalHold", "PutObjectRetention")
+"""The calls about objects that could weaken a lock. Not PutObject: the trail would record its own deliveries."""
+BUCKET_CALLS: Final = (
+    "DeleteBucket",
+    "DeleteBucketLifecycle",
+    "DeleteBucketOwnershipControls",
+    "DeleteBucketPolicy",
+    "DeleteBucketPublicAccessBlock",
+    "DeleteBucketReplication",
+    "PutBucketAcl",
+    "PutBucketEncryption",
+    "PutBucketLifecycle",
+    "PutBucketLifecycleConfiguration",
+    "PutBucketObjectLockConfiguration",
+    "PutBucketOwnershipControls",
+    "PutBucketPolicy",
+    "PutBucketPublicAccessBlock",
+    "PutBucketReplication",
+    "PutBucketVersioning",
+    "PutObjectLockConfiguration",
+)
+"""What changes the bucket's protections, under the names that CloudTrail gives the calls."""
+TRAIL_CALLS: Final = ("DeleteTrail", "PutEventSelectors", "StopLogging", "UpdateTrail")
+ROLE_CALLS: Final = (
+    "AttachRolePolicy",
+    "DeleteRolePermissionsBoundary",
+    "PutRolePolicy",
+    "UpdateAssumeRolePolicy",
+)
+
+_ALL_EVENTS: Final = "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS"
+"""AssumeRole counts as a call that only reads, which a rule that is merely ENABLED never sees.
+
+https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-service-event-cloudtrail-management.html
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessTrailArgs:
+    """What to watch, by name; `bucket` and `topic_arn` come from the components that make them.
+
+    `own_trail` false relies on a trail that the account already has for management events.
+    """
+
+    prefix: str
+    trail: str
+    trail_arn: str
+    bucket_name: str
+    bucket_arn: str
+    hold_releaser_arn: str
+    role_names: tuple[str, ...]
+    own_trail: bool
+    bucket: pulumi.Input[str]
+    topic_arn: pulumi.Input[str]
+
+    def __post_init__(self) -> None:
+        """Refuse to watch nothing."""
+        for field, given in (("hold_releaser_arn", self.hold_releaser_arn), ("bucket_name", self.bucket_name)):
+            if not given:
+                msg = f"AccessTrailArgs.{field}: must not be empty, got {given!r}"
+                raise ValueError(msg)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Watch:
+    """A kind of event that is published."""
+
+    key: str
+    says: str
+    pattern: dict[str, Json]
+
+
+class AccessTrail(pulumi.ComponentResource):
+    """The trail and its rules. Outputs: `trail_arn` (None where the account's own is relied on), `rules` (names)."""
+
+    trail_arn: pulumi.Output[str | None]
+    rules: list[str]
+
+    def __init__(self, name: str, args: AccessTrailArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Register the trail, and for each kind of event a rule and its target."""
+        super().__init__("agent-audit-log:aws:AccessTrail", name, None, opts)
+        self.trail_arn = pulumi.Output.from_input(self._trail(name, args) if args.own_trail else None)
+        watches = watched(args)
+        for watch in watches:
+            rule = aws.cloudwatch.EventRule(
+                f"{name}-{watch.key}",
+                name=f"{args.prefix}-{watch.key}",
+                description=watch.says,
+                event_pattern=json.dumps(watch.pattern, sort_keys=True, separators=(",", ":")),
+                state=_ALL_EVENTS,
+                opts=pulumi.ResourceOptions(parent=self),
+            )
+            aws.cloudwatch.EventTarget(
+                f"{name}-{watch.key}-target",
+                rule=rule.name,
+                target_id="alarms",
+                arn=args.topic_arn,
+                opts=pulumi.ResourceOptions(parent=self),
+            )
+        self.rules = [f"{args.prefix}-{watch.key}" for watch in watches]
+        self.register_outputs({"trail_arn": self.trail_arn, "rules": self.rules})
+
+    def _trail(self, name: str, args: AccessTrailArgs) -> pulumi.Output[str]:
+        """The trail, which CloudTrail lets be made only once the bucket's policy lets it deliver; its ARN."""
+        selector = aws.cloudtrail.TrailAdvancedEventSelectorArgs
+        on = aws.cloudtrail.TrailAdvancedEventSelectorFieldSelectorArgs
+        trail = aws.cloudtrail.Trail(
+            f"{name}-trail",
+            name=args.trail,
+            s3_bucket_name=args.bucket,
+            s3_key_prefix=TRAIL.rstrip("/"),
+            enable_logging=True,
+            enable_log_file_validation=True,
+            include_global_service_events=True,
+            is_multi_region_trail=False,
+            advanced_event_selectors=[
+                selector(
+                    name="Management events",
+                    field_selectors=[on(field="eventCategory", equals=["Management"])],
+                ),
+                selector(
+                    name="Calls that could weaken a lock",
+                    field_selectors=[
+                        on(field="eventCategory", equals=["Data"]),
+                        on(field="resources.type", equals=["AWS::S3::Object"]),
+                        on(field="resources.ARN", starts_withs=[f"{args.bucket_arn}/"]),
+                        on(field="eventName", equals=list(OBJECT_CALLS)),
+                    ],
+                ),
+            ],
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        return trail.arn
+
+
+def watched(args: AccessTrailArgs) -> tuple[_Watch, ...]:
+    """Every kind of event that is published."""
+    always = (
+        _Watch(
+            key="hold-releaser-used",
+            says="Somebody took the role that releases legal holds, or tried to.",
+            pattern=_calls("aws.sts", ("AssumeRole",), {"requestParameters": {"roleArn": [args.hold_releaser_arn]}}),
+        ),
+        _Watch(
+            key="protections-changed",
+            says="Somebody changed what keeps the log locked, or tried to.",
+            pattern=_calls("aws.s3", BUCKET_CALLS, {"requestParameters": {"bucketName": [args.bucket_name]}}),
+        ),
+        _Watch(
+            key="roles-changed",
+            says="Somebody changed a role of the audit log, or tried to.",
+            pattern=_calls("aws.iam", ROLE_CALLS, {"requestParameters": {"roleName": list(args.role_names)}}),
+        ),
+    )
+    if not args.own_trail:
+        return always
+    return (
+        *always,
+        _Watch(
+            key="trail-changed",
+            says="Somebody stopped or changed the trail that watches the log, or tried to.",
+            pattern=_calls(
+                "aws.cloudtrail",
+                TRAIL_CALLS,
+                {"$or": [{"requestParameters": {key: [args.trail, args.trail_arn]}} for key in ("name", "trailName")]},
+            ),
+        ),
+        _Watch(
+            key="records-touched",
+            says="Somebody changed a legal hold or a record's retention, deleted from the log, or tried to.",
+            pattern=_calls("aws.s3", OBJECT_CALLS, {"requestParameters": {"bucketName": [args.bucket_name]}}),
+        ),
+    )
+
+
+def _calls(source: str, names: tuple[str, ...], detail: Mapping[str, Json]) -> dict[str, Json]:
+    """API calls of a service by their names, narrowed by `detail`; refused ones too."""
+    return {
+        "source": [source],
+        "detail-type": ["AWS API Call via CloudTrail"],
+        "detail": {"eventName": [*names], **detail},
+    }

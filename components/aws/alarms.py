@@ -1,0 +1,189 @@
+"""What wakes somebody up: one topic, and the alarms that publish to it.
+
+Guarantee: an error, a throttle, a refused record, or a record that could not be made durable alarms within five minutes,
+and so does whatever `AccessTrail` sees.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import pulumi
+import pulumi_aws as aws
+
+from policies.iam import document
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PERIOD_S: Final = 300
+METRIC_NAMESPACE: Final = "AgentAuditLog"
+REFUSED_PATTERN: Final = '{ ($.event = "request") && ($.refused > 0) }'
+UNKNOWN_TOKEN_PATTERN: Final = '{ ($.event = "request") && ($.status = 401) }'
+"""Read from the writer's operational log: one JSON line for each request, with its status and how many were refused."""
+UNKNOWN_TOKENS_LIMIT: Final = 20
+"""Posts without a token that works, in five minutes. Scanners find every open address; a rotation gone wrong posts on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlarmsArgs:
+    """`prefix`: what the alarms' names start with. `topic`, `function`: physical names. `email`: empty for none.
+
+    `log_group` comes from the log writer, `topic_arn` is the topic's, known beforehand.
+    """
+
+    prefix: str
+    topic: str
+    topic_arn: str
+    account: str
+    function: str
+    log_group: pulumi.Input[str]
+    email: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse names that are not there."""
+        for field, given in (("prefix", self.prefix), ("topic", self.topic), ("function", self.function)):
+            if not given:
+                msg = f"AlarmsArgs.{field}: must not be empty, got {given!r}"
+                raise ValueError(msg)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Alarm:
+    """A metric that should stay under a threshold."""
+
+    key: str
+    says: str
+    namespace: str
+    metric: str
+    threshold: int
+    dimensions: Mapping[str, str]
+
+
+class Alarms(pulumi.ComponentResource):
+    """The topic and the writer's alarms.
+
+    Outputs: `topic_arn`, known once services may publish to it; `names`, the alarms' names.
+    """
+
+    topic_arn: pulumi.Output[str]
+    names: list[str]
+
+    def __init__(self, name: str, args: AlarmsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Register the topic, who may publish, the subscription, the metrics and the alarms."""
+        super().__init__("agent-audit-log:aws:Alarms", name, None, opts)
+        topic = aws.sns.Topic(f"{name}-topic", name=args.topic, opts=pulumi.ResourceOptions(parent=self))
+        policy = aws.sns.TopicPolicy(
+            f"{name}-topic-policy",
+            arn=topic.arn,
+            policy=_topic_policy(args),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self.topic_arn = pulumi.Output.all(topic.arn, policy.id).apply(lambda values: values[0])
+        if args.email:
+            aws.sns.TopicSubscription(
+                f"{name}-email",
+                topic=topic.arn,
+                protocol="email",
+                endpoint=args.email,
+                opts=pulumi.ResourceOptions(parent=self),
+            )
+        for metric, pattern, value in (
+            ("RefusedRecords", REFUSED_PATTERN, "$.refused"),
+            ("UnknownTokens", UNKNOWN_TOKEN_PATTERN, "1"),
+        ):
+            aws.cloudwatch.LogMetricFilter(
+                f"{name}-{metric}",
+                name=f"{args.prefix}-{metric}",
+                log_group_name=args.log_group,
+                pattern=pattern,
+                metric_transformation=aws.cloudwatch.LogMetricFilterMetricTransformationArgs(
+                    name=metric, namespace=f"{METRIC_NAMESPACE}/{args.prefix}", value=value
+                ),
+                opts=pulumi.ResourceOptions(parent=self),
+            )
+        alarms = _alarms(args)
+        for alarm in alarms:
+            aws.cloudwatch.MetricAlarm(
+                f"{name}-{alarm.key}",
+                name=f"{args.prefix}-{alarm.key}",
+                alarm_description=alarm.says,
+                namespace=alarm.namespace,
+                metric_name=alarm.metric,
+                dimensions=alarm.dimensions,
+                statistic="Sum",
+                period=PERIOD_S,
+                evaluation_periods=1,
+                threshold=alarm.threshold,
+                comparison_operator="GreaterThanOrEqualToThreshold",
+                treat_missing_data="notBreaching",
+                alarm_actions=[self.topic_arn],
+                opts=pulumi.ResourceOptions(parent=self),
+            )
+        self.names = [f"{args.prefix}-{alarm.key}" for alarm in alarms]
+        self.register_outputs({"topic_arn": self.topic_arn, "names": self.names})
+
+
+def _alarms(args: AlarmsArgs) -> tuple[_Alarm, ...]:
+    """Every alarm on the writer."""
+    function = {"FunctionName": args.function}
+    own = f"{METRIC_NAMESPACE}/{args.prefix}"
+    return (
+        _Alarm(
+            key="writer-errors",
+            says="The log writer crashed or ran out of time; the agents were told to send again.",
+            namespace="AWS/Lambda",
+            metric="Errors",
+            threshold=1,
+            dimensions=function,
+        ),
+        _Alarm(
+            key="writer-throttles",
+            says="More requests came than the account runs at once; the agents were told to send again.",
+            namespace="AWS/Lambda",
+            metric="Throttles",
+            threshold=1,
+            dimensions=function,
+        ),
+        _Alarm(
+            key="writer-not-durable",
+            says="The log writer answered 5xx: it could not store what came; the agents were told to send again.",
+            namespace="AWS/Lambda",
+            metric="Url5xxCount",
+            threshold=1,
+            dimensions=function,
+        ),
+        _Alarm(
+            key="refused-records",
+            says="Records were refused for what is in them, and will not come again; the writer's log says which rule.",
+            namespace=own,
+            metric="RefusedRecords",
+            threshold=1,
+            dimensions={},
+        ),
+        _Alarm(
+            key="unknown-tokens",
+            says="Many posts had no token that works: somebody is guessing, or an agent was not given its new token.",
+            namespace=own,
+            metric="UnknownTokens",
+            threshold=UNKNOWN_TOKENS_LIMIT,
+            dimensions={},
+        ),
+    )
+
+
+def _topic_policy(args: AlarmsArgs) -> str:
+    """Alarms and events of this account may publish; nobody else may."""
+    return document(
+        [
+            {
+                "Sid": "AlarmsAndEventsPublish",
+                "Effect": "Allow",
+                "Principal": {"Service": ["cloudwatch.amazonaws.com", "events.amazonaws.com"]},
+                "Action": "sns:Publish",
+                "Resource": args.topic_arn,
+                "Condition": {"StringEquals": {"aws:SourceAccount": args.account}},
+            }
+        ]
+    )

@@ -1,0 +1,194 @@
+"""The log writer: a function behind an HTTPS address that agents post to.
+
+Guarantee: it runs exactly the package whose digest is an output, as the writer role and no other, and only once the
+log's protections are in place; its own log ends after the stated days.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import pulumi
+import pulumi_aws as aws
+
+from components.package import Target, build_package
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+RUNTIME: Final = "python3.13"
+ARCHITECTURE: Final = "arm64"
+HANDLER: Final = "log_writer.handler.handler"
+MEMORY_MB: Final = 512
+TIMEOUT_S: Final = 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriterAgent:
+    """An agent as the writer's configuration names it; `endpoint_detail` is `path` or `domain`."""
+
+    name: str
+    endpoint_detail: str
+
+    def __post_init__(self) -> None:
+        """Refuse a detail that the writer would not know."""
+        if self.endpoint_detail not in ("path", "domain"):
+            msg = f"WriterAgent.endpoint_detail: must be path or domain, got {self.endpoint_detail!r}"
+            raise ValueError(msg)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogWriterArgs:
+    """What the function is, and what it depends on.
+
+    `bucket` and `role_arn` come from the components that make them. `accepted` is what `Tokens` gives.
+    `log_days` is the operational log's retention, `reserved_concurrency` 0 for none. `out_dir` is where the package is
+    put before it is uploaded.
+    """
+
+    function: str
+    log_group: str
+    log_days: int
+    region: str
+    bucket: pulumi.Input[str]
+    role_arn: pulumi.Input[str]
+    agents: Sequence[WriterAgent]
+    accepted: pulumi.Input[Mapping[str, Sequence[tuple[str, str | None]]]]
+    target: Target
+    out_dir: Path
+    reserved_concurrency: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse a writer that nobody may write to, or whose log never ends."""
+        if not self.agents:
+            msg = "LogWriterArgs.agents: must name at least one agent, got none"
+            raise ValueError(msg)
+        for field, given, least in (
+            ("log_days", self.log_days, 1),
+            ("reserved_concurrency", self.reserved_concurrency, 0),
+        ):
+            if given < least:
+                msg = f"LogWriterArgs.{field}: must be at least {least}, got {given}"
+                raise ValueError(msg)
+
+
+class LogWriter(pulumi.ComponentResource):
+    """The function, its log group and its address.
+
+    Outputs: `endpoint` (base URL without a slash at the end), `package_sha256` (base64, as Lambda's CodeSha256),
+    `package_sha256_hex`, `log_group` (its name).
+
+    The address is open to the internet by design, because agents run anywhere: who has no token is turned away by the
+    function itself before anything else happens.
+    """
+
+    endpoint: pulumi.Output[str]
+    package_sha256: pulumi.Output[str]
+    package_sha256_hex: pulumi.Output[str]
+    log_group: pulumi.Output[str]
+
+    def __init__(self, name: str, args: LogWriterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Register the log group, the function, its address, and both permissions that an open address takes."""
+        super().__init__("agent-audit-log:aws:LogWriter", name, None, opts)
+        package = pulumi.Output.all(bucket=args.bucket, accepted=args.accepted).apply(
+            lambda known: build_package(
+                target=args.target,
+                config=render_config(args, bucket=known["bucket"], accepted=known["accepted"]),
+                out_dir=args.out_dir,
+            )
+        )
+        log_group = aws.cloudwatch.LogGroup(
+            f"{name}-log",
+            name=args.log_group,
+            retention_in_days=args.log_days,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        function = aws.lambda_.Function(
+            f"{name}-function",
+            name=args.function,
+            description="Masks, digests and stores what agents say that they called.",
+            role=args.role_arn,
+            runtime=RUNTIME,
+            architectures=[ARCHITECTURE],
+            handler=HANDLER,
+            memory_size=MEMORY_MB,
+            timeout=TIMEOUT_S,
+            code=package.apply(lambda built: pulumi.FileArchive(str(built.path))),
+            source_code_hash=package.apply(lambda built: built.sha256_base64),
+            reserved_concurrent_executions=args.reserved_concurrency or None,
+            # Lambda would otherwise make a log group of its own, which never ends.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[log_group]),
+        )
+        url = self._address(name, function)
+        self.endpoint = url.function_url.apply(lambda address: address.rstrip("/"))
+        self.package_sha256 = package.apply(lambda built: built.sha256_base64)
+        self.package_sha256_hex = package.apply(lambda built: built.sha256_hex)
+        self.log_group = log_group.name
+        self.register_outputs(
+            {
+                "endpoint": self.endpoint,
+                "package_sha256": self.package_sha256,
+                "package_sha256_hex": self.package_sha256_hex,
+                "log_group": self.log_group,
+            }
+        )
+
+    def _address(self, name: str, function: aws.lambda_.Function) -> aws.lambda_.FunctionUrl:
+        """The function's address, once both permissions are there.
+
+        Since October 2025 an open address takes two of them.
+        https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html
+        """
+        url = aws.lambda_.FunctionUrl(
+            f"{name}-url",
+            function_name=function.name,
+            authorization_type="NONE",
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        aws.lambda_.Permission(
+            f"{name}-url-permission",
+            function=function.name,
+            statement_id="AllowTheAddress",
+            action="lambda:InvokeFunctionUrl",
+            principal="*",
+            function_url_auth_type="NONE",
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        aws.lambda_.Permission(
+            f"{name}-invoke-permission",
+            function=function.name,
+            statement_id="AllowCallsThroughTheAddress",
+            action="lambda:InvokeFunction",
+            principal="*",
+            invoked_via_function_url=True,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        return url
+
+
+def render_config(
+    args: LogWriterArgs, *, bucket: str, accepted: Mapping[str, Sequence[Sequence[str | None]]]
+) -> bytes:
+    """The writer's configuration file: the same bytes for the same settings.
+
+    `accepted`: for each agent pairs of a token's SHA-256 in hex and when it ends (RFC 3339), or None.
+    """
+    config = {
+        "schema": 1,
+        "bucket": bucket,
+        "region": args.region,
+        "agents": [
+            {
+                "name": agent.name,
+                "endpoint_detail": agent.endpoint_detail,
+                "tokens": [{"sha256": digest, "not_after": until} for digest, until in accepted[agent.name]],
+            }
+            for agent in sorted(args.agents, key=lambda agent: agent.name)
+        ],
+        "masking": {"personal": "mask", "custom": {}},
+        "digest": {"algorithm": "sha256"},
+    }
+    return json.dumps(config, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode("utf-8")

@@ -1,0 +1,80 @@
+"""The four roles, each with the permissions of its rows in `policies.iam` and no other.
+
+Guarantee: no role can delete, bypass a lock or change the bucket's protections; the one that writes cannot read, and
+the one that reads cannot write.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pulumi
+import pulumi_aws as aws
+
+from policies import iam
+from policies.iam import Principal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+_DESCRIPTIONS = {
+    Principal.WRITER: "Stores records of what agents call. Adds, and does nothing else.",
+    Principal.AUDITOR: "Reads the audit log and how it is protected. Changes nothing.",
+    Principal.RETENTION_ADMIN: "Extends retention and places legal holds. Cannot release, shorten or delete.",
+    Principal.HOLD_RELEASER: "Releases legal holds. Every use of it alarms.",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RolesArgs:
+    """`place`: the names that policies are about. `bounds`: what the retention admin is kept within.
+
+    `assumed_by`: the ARNs that may take each role but the writer's, which is the function's alone.
+    """
+
+    place: iam.Place
+    bounds: iam.Bounds
+    assumed_by: Mapping[Principal, Sequence[str]]
+
+    def __post_init__(self) -> None:
+        """Refuse a role that nobody, or anybody, may take."""
+        for principal in Principal:
+            if principal is Principal.WRITER:
+                continue
+            given = self.assumed_by.get(principal, ())
+            if not given or any("*" in arn for arn in given):
+                msg = f"RolesArgs.assumed_by[{principal.value}]: must name principals, without wildcards, got {given!r}"
+                raise ValueError(msg)
+
+
+class Roles(pulumi.ComponentResource):
+    """The roles. Output: `arns`, each role's ARN, known once the role has its permissions."""
+
+    arns: Mapping[Principal, pulumi.Output[str]]
+
+    def __init__(self, name: str, args: RolesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Register each role and its one policy."""
+        super().__init__("agent-audit-log:aws:Roles", name, None, opts)
+        self.arns = {principal: self._role(name, args, principal) for principal in Principal}
+        self.register_outputs({"arns": {principal.value: arn for principal, arn in self.arns.items()}})
+
+    def _role(self, name: str, args: RolesArgs, principal: Principal) -> pulumi.Output[str]:
+        """One role with its one policy; its ARN."""
+        role = aws.iam.Role(
+            f"{name}-{principal.value}",
+            name=args.place.roles[principal],
+            description=_DESCRIPTIONS[principal],
+            assume_role_policy=iam.document(
+                iam.trust_statements(principal, args.place, args.assumed_by.get(principal, ()))
+            ),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        policy = aws.iam.RolePolicy(
+            f"{name}-{principal.value}-policy",
+            name="permissions",
+            role=role.name,
+            policy=iam.document(iam.role_statements(principal, args.place, args.bounds)),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        return pulumi.Output.all(role.arn, policy.id).apply(lambda values: values[0])

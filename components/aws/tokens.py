@@ -1,0 +1,103 @@
+"""One token for each agent: made once, kept as a secret in the stack's state, known to the writer by its digest alone.
+
+Guarantee: 256 random bits each; an agent's generation names its token, so rotating makes a new one and taking the agent
+out of the settings removes it; of a token, only the SHA-256 leaves this module unencrypted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import pulumi
+import pulumi_random as random
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+TOKEN_BYTES: Final = 32
+TOKEN_PREFIX: Final = "aal_"  # noqa: S105 - what every token starts with, so that scanners can know one
+_SLUG_DIGITS: Final = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenHolder:
+    """An agent, the generation of its token (from 1), and until when (RFC 3339) the one before it still works."""
+
+    agent: str
+    generation: int
+    previous_until: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a generation that there cannot be."""
+        if self.generation < 1:
+            msg = f"TokenHolder.generation: must be at least 1, got {self.generation}"
+            raise ValueError(msg)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokensArgs:
+    """Who gets a token."""
+
+    holders: Sequence[TokenHolder]
+
+    def __post_init__(self) -> None:
+        """Refuse an agent named twice: one of its two tokens could never be taken away."""
+        names = [holder.agent for holder in self.holders]
+        if len(set(names)) != len(names):
+            msg = f"TokensArgs.holders: must name each agent once, got {names}"
+            raise ValueError(msg)
+
+
+class Tokens(pulumi.ComponentResource):
+    """The agents' tokens.
+
+    Outputs: `tokens`, the current one of each agent (secret); `accepted`, for each agent what the writer accepts:
+    pairs of a token's SHA-256 in hex and the RFC 3339 time when it ends, or None.
+    """
+
+    tokens: pulumi.Output[Mapping[str, str]]
+    accepted: pulumi.Output[Mapping[str, Sequence[tuple[str, str | None]]]]
+
+    def __init__(self, name: str, args: TokensArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Register the current token of each agent, and the previous one while it still works."""
+        super().__init__("agent-audit-log:aws:Tokens", name, None, opts)
+        current: dict[str, pulumi.Output[str]] = {}
+        accepted: dict[str, list[pulumi.Output[tuple[str, str | None]]]] = {}
+        for holder in args.holders:
+            token = self._token(name, holder.agent, holder.generation)
+            current[holder.agent] = token
+            accepted[holder.agent] = [_accept(token, None)]
+            if holder.previous_until is not None and holder.generation > 1:
+                previous = self._token(name, holder.agent, holder.generation - 1)
+                accepted[holder.agent].append(_accept(previous, holder.previous_until))
+        self.tokens = pulumi.Output.secret(pulumi.Output.all(**{k: v for k, v in current.items()}))
+        self.accepted = pulumi.Output.from_input(accepted)
+        self.register_outputs({"tokens": self.tokens})
+
+    def _token(self, name: str, agent: str, generation: int) -> pulumi.Output[str]:
+        """The token of an agent's generation."""
+        resource = random.RandomBytes(
+            f"{name}-{slug(agent)}-{generation}", length=TOKEN_BYTES, opts=pulumi.ResourceOptions(parent=self)
+        )
+        return resource.base64.apply(spell)
+
+
+def spell(base64: str) -> str:
+    """A token as it is pasted: the prefix, then the bytes in base64url without padding."""
+    return TOKEN_PREFIX + base64.rstrip("=").replace("+", "-").replace("/", "_")
+
+
+def slug(agent: str) -> str:
+    """An agent's name as part of a resource's name: itself where it is plain ASCII, else a digest of it."""
+    if agent.isascii():
+        return agent
+    return f"u{hashlib.sha256(agent.encode('utf-8')).hexdigest()[:_SLUG_DIGITS]}"
+
+
+def _accept(token: pulumi.Output[str], until: str | None) -> pulumi.Output[tuple[str, str | None]]:
+    """A token's digest, which is no secret: 256 random bits cannot be guessed from it."""
+    return pulumi.Output.unsecret(
+        token.apply(lambda text: (hashlib.sha256(text.encode("ascii")).hexdigest(), until))
+    )

@@ -1,0 +1,149 @@
+"""The log bucket's own policy: what nobody may do to the log, whatever their role allows.
+
+Guarantee: with this policy in force, records are only added, by the writer alone, over TLS, and never over one another;
+nothing is deleted; no governance lock is bypassed; and only the administrators change what keeps it so.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from policies.iam import RECORDS, TRAIL, Place, Principal, Statement, principal_patterns
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from policies.iam import Json
+
+DELETIONS: Final = ("s3:DeleteObject", "s3:DeleteObjectVersion")
+"""A plain DELETE of a locked object does not fail: it hides it behind a marker. Hence both."""
+
+BYPASS: Final = "s3:BypassGovernanceRetention"
+
+PROTECTIONS: Final = (
+    "s3:DeleteBucketPolicy",
+    "s3:PutAccessPointPolicy",
+    "s3:PutBucketAcl",
+    "s3:PutBucketObjectLockConfiguration",
+    "s3:PutBucketOwnershipControls",
+    "s3:PutBucketPolicy",
+    "s3:PutBucketPublicAccessBlock",
+    "s3:PutBucketVersioning",
+    "s3:PutEncryptionConfiguration",
+    "s3:PutLifecycleConfiguration",
+    "s3:PutReplicationConfiguration",
+)
+"""What changes the bucket's protections: the administrators' alone.
+
+https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html
+"""
+
+LOOPBACK: Final = ("127.0.0.0/8", "::1/128")
+
+
+def trail_arn(place: Place, trail: str) -> str:
+    """The ARN of a trail of this stack."""
+    return f"arn:{place.partition}:cloudtrail:{place.region}:{place.account}:trail/{trail}"
+
+
+def statements(
+    place: Place, *, administrators: Sequence[str], trail: str | None, loopback: bool = False
+) -> list[Statement]:
+    """The policy's statements.
+
+    `administrators`: ARNs of roles or users. `trail`: name of the CloudTrail trail that delivers under `trail/`, or
+    None. `loopback`: lets requests from this very machine do without TLS, for the local cloud, which speaks plain HTTP;
+    a request from elsewhere is still refused.
+    """
+    bucket, objects = place.bucket_arn(), place.objects_arn("")
+    records = place.objects_arn(RECORDS)
+    result: list[Statement] = [
+        _deny("TlsOnly", ["s3:*"], [bucket, objects], _without_tls(loopback=loopback)),
+        _deny(
+            "CreateOnly",
+            ["s3:PutObject"],
+            [records],
+            # AWS's documented form: a put must say If-None-Match. Parts of a multipart upload cannot say it and create
+            # no object, which is what s3:ObjectCreationOperation tells apart; completing the upload must say it again.
+            # https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes-enforce.html
+            {"Null": {"s3:if-none-match": "true"}, "Bool": {"s3:ObjectCreationOperation": "true"}},
+        ),
+        _deny(
+            "OnlyTheWriterWritesRecords",
+            ["s3:PutObject"],
+            [records],
+            _not_one_of([place.role_arn(Principal.WRITER)]),
+        ),
+        _deny("NobodyDeletes", list(DELETIONS), [objects]),
+        _deny("NobodyBypasses", [BYPASS], [objects]),
+        _deny(
+            "OnlyTheReleaserReleases",
+            ["s3:PutObjectLegalHold"],
+            [objects],
+            {
+                "StringEquals": {"s3:object-lock-legal-hold": "OFF"},
+                **_not_one_of([place.role_arn(Principal.HOLD_RELEASER)]),
+            },
+        ),
+        _deny("OnlyAdministratorsChangeProtections", list(PROTECTIONS), [bucket], _not_one_of(administrators)),
+    ]
+    if trail is not None:
+        result += _trail_delivery(place, trail)
+    return result
+
+
+def _deny(sid: str, actions: list[str], resources: list[str], condition: dict[str, Json] | None = None) -> Statement:
+    """One refusal for everybody."""
+    statement: Statement = {
+        "Sid": sid,
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": [*actions],
+        "Resource": [*resources],
+    }
+    if condition:
+        statement["Condition"] = condition
+    return statement
+
+
+def _without_tls(*, loopback: bool) -> dict[str, Json]:
+    """A request that came without TLS."""
+    condition: dict[str, Json] = {"Bool": {"aws:SecureTransport": "false"}}
+    if loopback:
+        condition["NotIpAddress"] = {"aws:SourceIp": [*LOOPBACK]}
+    return condition
+
+
+def _not_one_of(principals: Sequence[str]) -> dict[str, Json]:
+    """A request by anyone but these principals."""
+    patterns: list[Json] = [pattern for arn in principals for pattern in principal_patterns(arn)]
+    return {"ArnNotLike": {"aws:PrincipalArn": patterns}}
+
+
+def _trail_delivery(place: Place, trail: str) -> list[Statement]:
+    """What CloudTrail asks for, for this one trail.
+
+    https://docs.aws.amazon.com/awscloudtrail/latest/userguide/create-s3-bucket-policy-for-cloudtrail.html
+    Its puts carry no If-None-Match, so `trail/` is outside the create-only statement; versioning and the lock keep
+    what it delivered.
+    """
+    arn = trail_arn(place, trail)
+    service: Json = {"Service": "cloudtrail.amazonaws.com"}
+    return [
+        {
+            "Sid": "CloudTrailLooks",
+            "Effect": "Allow",
+            "Principal": service,
+            "Action": ["s3:GetBucketAcl"],
+            "Resource": [place.bucket_arn()],
+            "Condition": {"StringEquals": {"aws:SourceArn": arn}},
+        },
+        {
+            "Sid": "CloudTrailDelivers",
+            "Effect": "Allow",
+            "Principal": service,
+            "Action": ["s3:PutObject"],
+            "Resource": [place.objects_arn(f"{TRAIL}AWSLogs/{place.account}/")],
+            "Condition": {"StringEquals": {"aws:SourceArn": arn, "s3:x-amz-acl": "bucket-owner-full-control"}},
+        },
+    ]

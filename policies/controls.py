@@ -1,0 +1,396 @@
+"""The controls: ONE table of what the kit promises, where the promise comes from, and the live check that tries it.
+
+`audit-log check` runs every row against a deployed stack; docs/controls.md is generated from the same rows. A row says
+what must be true in words a newcomer reads, never how it is done: the check's code is the only place for that.
+
+The guide names its frameworks loosely. It speaks of NIST "Governance, Functionality, and Data categories", but the AI
+Risk Management Framework's functions are Govern, Map, Measure and Manage; and it speaks of a "Logging & Monitoring"
+item of OWASP's Top 10 for LLM Applications, which has none in any edition. Each row therefore cites the nearest item
+that exists, with the edition it was read in, and `MISNOMERS` says so in one place.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Publication:
+    """A document that controls refer to: its `name` and the `edition` (version and month) that was read."""
+
+    name: str
+    edition: str
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.edition})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """One item of a publication: the `item` as the publication numbers it, and its `title` (or its gist)."""
+
+    publication: Publication
+    item: str
+    title: str
+
+    def __str__(self) -> str:
+        return f"{self.item} {self.title}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Misnomer:
+    """A name that the guide uses, and the nearest items that really exist."""
+
+    guide: str
+    actual: str
+    nearest: tuple[Reference, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Control:
+    """One promise of the kit.
+
+    `id` never changes once published (reports refer to it); `statement` is true of a sound stack; `guide` names the
+    section of the guide and the demand in it; `nist` and `owasp` are the nearest real items; `check` is the live check
+    as `<area>.<function>`, found in cli/checks/<area>.py.
+    """
+
+    id: str
+    statement: str
+    guide: str
+    nist: Reference
+    owasp: Reference
+    check: str
+
+    @property
+    def area(self) -> str:
+        """The part of the checklist that the control stands in: the check's module."""
+        return self.check.partition(".")[0]
+
+
+AI_RMF: Final = Publication(name="NIST AI Risk Management Framework", edition="AI RMF 1.0, NIST AI 100-1, January 2023")
+LLM_TOP_10: Final = Publication(name="OWASP Top 10 for LLM Applications", edition="2026, August 2026")
+AGENTIC_TOP_10: Final = Publication(name="OWASP Top 10 for Agentic Applications", edition="2026, December 2025")
+AGENTIC_THREATS: Final = Publication(name="OWASP Agentic AI - Threats and Mitigations", edition="1.0, February 2025")
+WEB_TOP_10: Final = Publication(name="OWASP Top 10", edition="2025")
+
+ACCOUNTABLE: Final = Reference(
+    publication=AI_RMF, item="MEASURE 2.8", title="risks of transparency and accountability are examined, documented"
+)
+IN_PRODUCTION: Final = Reference(
+    publication=AI_RMF, item="MEASURE 2.4", title="behavior of the system is monitored in production"
+)
+SECURE: Final = Reference(
+    publication=AI_RMF, item="MEASURE 2.7", title="security and resilience are evaluated and documented"
+)
+PRIVATE: Final = Reference(publication=AI_RMF, item="MEASURE 2.10", title="privacy risk is examined and documented")
+ROLES_CLEAR: Final = Reference(
+    publication=AI_RMF, item="GOVERN 2.1", title="roles and responsibilities are documented and clear"
+)
+COMPONENTS: Final = Reference(
+    publication=AI_RMF, item="MAP 4.2", title="internal risk controls for components are identified, documented"
+)
+MONITORED: Final = Reference(
+    publication=AI_RMF, item="MANAGE 4.1", title="post-deployment monitoring plans are implemented"
+)
+INCIDENTS: Final = Reference(
+    publication=AI_RMF, item="MANAGE 4.3", title="processes for tracking incidents and errors are followed"
+)
+
+DISCLOSURE: Final = Reference(
+    publication=LLM_TOP_10, item="LLM02:2026", title="Sensitive Information Disclosure (logs are a channel of it)"
+)
+AGENCY: Final = Reference(
+    publication=LLM_TOP_10, item="LLM03:2026", title="Excessive Agency (log and monitor what tools do)"
+)
+SUPPLY_CHAIN: Final = Reference(publication=LLM_TOP_10, item="LLM04:2026", title="Supply Chain")
+CONSUMPTION: Final = Reference(publication=LLM_TOP_10, item="LLM06:2026", title="Unbounded Consumption")
+PRIVILEGE: Final = Reference(publication=AGENTIC_TOP_10, item="ASI03", title="Identity and Privilege Abuse")
+REPUDIATION: Final = Reference(publication=AGENTIC_THREATS, item="T8", title="Repudiation and Untraceability")
+LOGGING_FAILURES: Final = Reference(
+    publication=WEB_TOP_10, item="A09:2025", title="Security Logging and Alerting Failures (log integrity)"
+)
+
+MISNOMERS: Final = (
+    Misnomer(
+        guide='NIST\'s "traceability of AI system actions" in "Governance, Functionality, and Data categories"',
+        actual="The framework's functions are Govern, Map, Measure and Manage; no subcategory is named traceability.",
+        nearest=(ACCOUNTABLE, IN_PRODUCTION, MONITORED),
+    ),
+    Misnomer(
+        guide='"Logging & Monitoring" as an item of OWASP\'s Top 10 for LLM Applications',
+        actual="No edition of that list has such an item; logging is a measure inside others, and an item elsewhere.",
+        nearest=(AGENCY, LOGGING_FAILURES, REPUDIATION),
+    ),
+    Misnomer(
+        guide='a "record-keeping" sub-control of OWASP\'s Top 10 for LLM Applications',
+        actual="The list has no sub-controls; the agentic threat list names the risk that records answer.",
+        nearest=(REPUDIATION,),
+    ),
+)
+
+CONTROLS: Final = (
+    Control(
+        id="known-call-recorded",
+        statement="a call that is acknowledged is in the log, once, every field as it was sent",
+        guide="Checklist: trigger a known API call, verify the log entry",
+        nist=ACCOUNTABLE,
+        owasp=AGENCY,
+        check="intake.known_call",
+    ),
+    Control(
+        id="digests-recomputable",
+        statement="the digests in the record are those of the payloads, recomputed here",
+        guide="Events: request payload hash, response payload hash",
+        nist=ACCOUNTABLE,
+        owasp=REPUDIATION,
+        check="intake.digests",
+    ),
+    Control(
+        id="no-secret-stored",
+        statement="no planted secret is in any stored byte: payload, URL, header, attribute",
+        guide="Checklist: confirm no secret appears",
+        nist=PRIVATE,
+        owasp=DISCLOSURE,
+        check="intake.no_secret",
+    ),
+    Control(
+        id="no-secret-logged",
+        statement="no planted secret or content is in the writer's own operational log",
+        guide="Capture: never write raw API keys, passwords, or PII to logs",
+        nist=PRIVATE,
+        owasp=DISCLOSURE,
+        check="function.log",
+    ),
+    Control(
+        id="content-not-stored",
+        statement="prompts and bodies are digested, their text is not stored",
+        guide="Events: payload hash, never raw PII or secrets",
+        nist=PRIVATE,
+        owasp=DISCLOSURE,
+        check="intake.no_content",
+    ),
+    Control(
+        id="retry-stored-once",
+        statement="the same call sent again is answered with the same record and stored once",
+        guide="TL;DR: record every API request and response",
+        nist=IN_PRODUCTION,
+        owasp=LOGGING_FAILURES,
+        check="intake.retry",
+    ),
+    Control(
+        id="token-required",
+        statement="nothing is accepted without a token, with a wrong one, or for another agent",
+        guide="Storage: enforce least privilege",
+        nist=SECURE,
+        owasp=PRIVILEGE,
+        check="intake.token_required",
+    ),
+    Control(
+        id="refusal-tells-no-value",
+        statement="a refused call is answered with field and reason, never with what it held",
+        guide="Capture: never write raw API keys, passwords, or PII",
+        nist=PRIVATE,
+        owasp=DISCLOSURE,
+        check="intake.refusal",
+    ),
+    Control(
+        id="versions-locked",
+        statement="every version of the record is locked, in the stack's mode and for its days",
+        guide="Storage: set retention based on regulatory needs",
+        nist=SECURE,
+        owasp=LOGGING_FAILURES,
+        check="immutability.locked",
+    ),
+    Control(
+        id="delete-refused",
+        statement="nobody can delete the record, nor hide it behind a delete marker",
+        guide="Storage: store logs in an immutable bucket",
+        nist=SECURE,
+        owasp=LOGGING_FAILURES,
+        check="immutability.delete",
+    ),
+    Control(
+        id="version-delete-refused",
+        statement="nobody can delete the record's version, one by one or in a batch",
+        guide="Storage: store logs in an immutable bucket",
+        nist=SECURE,
+        owasp=LOGGING_FAILURES,
+        check="immutability.delete_version",
+    ),
+    Control(
+        id="bypass-refused",
+        statement="nobody can delete the record's version by bypassing governance",
+        guide="Storage: store logs in an immutable bucket",
+        nist=SECURE,
+        owasp=LOGGING_FAILURES,
+        check="immutability.bypass_delete",
+    ),
+    Control(
+        id="overwrite-refused",
+        statement="nobody can overwrite the record or hide it behind a new version",
+        guide="Storage: store logs in an immutable bucket",
+        nist=SECURE,
+        owasp=LOGGING_FAILURES,
+        check="immutability.overwrite",
+    ),
+    Control(
+        id="shortening-refused",
+        statement="nobody can shorten the record's retention",
+        guide="Storage: set retention based on regulatory needs",
+        nist=SECURE,
+        owasp=LOGGING_FAILURES,
+        check="immutability.shorten",
+    ),
+    Control(
+        id="downgrade-refused",
+        statement="nobody can weaken or remove the record's lock mode",
+        guide="Storage: set retention based on regulatory needs",
+        nist=SECURE,
+        owasp=LOGGING_FAILURES,
+        check="immutability.downgrade",
+    ),
+    Control(
+        id="lock-configured",
+        statement="the bucket locks what arrives, in the stack's mode and for its days, versioned",
+        guide="Checklist: configure a write-once storage target",
+        nist=SECURE,
+        owasp=LOGGING_FAILURES,
+        check="bucket.lock",
+    ),
+    Control(
+        id="lock-change-refused",
+        statement="only the administrators can change the bucket's lock",
+        guide="Checklist: proper IAM segregation",
+        nist=ROLES_CLEAR,
+        owasp=PRIVILEGE,
+        check="bucket.lock_change",
+    ),
+    Control(
+        id="versioning-change-refused",
+        statement="only the administrators can touch versioning",
+        guide="Checklist: proper IAM segregation",
+        nist=ROLES_CLEAR,
+        owasp=PRIVILEGE,
+        check="bucket.versioning_change",
+    ),
+    Control(
+        id="versioning-suspension-refused",
+        statement="not even an administrator can suspend versioning",
+        guide="Storage: store logs in an immutable bucket",
+        nist=SECURE,
+        owasp=LOGGING_FAILURES,
+        check="bucket.versioning_suspension",
+    ),
+    Control(
+        id="lifecycle-change-refused",
+        statement="only the administrators can change lifecycle and replication",
+        guide="Checklist: proper IAM segregation",
+        nist=ROLES_CLEAR,
+        owasp=PRIVILEGE,
+        check="bucket.lifecycle_change",
+    ),
+    Control(
+        id="policy-change-refused",
+        statement="only the administrators can change or remove the bucket policy",
+        guide="Checklist: proper IAM segregation",
+        nist=ROLES_CLEAR,
+        owasp=PRIVILEGE,
+        check="bucket.policy_change",
+    ),
+    Control(
+        id="policy-in-force",
+        statement="the bucket policy denies deletes to all, changes to all but administrators, and plain HTTP",
+        guide="Storage: enforce least-privilege IAM policies",
+        nist=SECURE,
+        owasp=PRIVILEGE,
+        check="bucket.policy",
+    ),
+    Control(
+        id="nothing-expires",
+        statement="no lifecycle rule removes a record",
+        guide="Storage: set retention based on regulatory needs",
+        nist=INCIDENTS,
+        owasp=LOGGING_FAILURES,
+        check="bucket.lifecycle",
+    ),
+    Control(
+        id="not-public",
+        statement="the bucket is private, encrypted, and its objects are the account's own",
+        guide="Storage: access-controlled sink",
+        nist=PRIVATE,
+        owasp=DISCLOSURE,
+        check="bucket.private",
+    ),
+    Control(
+        id="auditor-reads-only",
+        statement="the auditor reads and lists, and cannot write, hold, extend or administer",
+        guide="Checklist: proper IAM segregation",
+        nist=ROLES_CLEAR,
+        owasp=PRIVILEGE,
+        check="access.auditor",
+    ),
+    Control(
+        id="writer-adds-only",
+        statement="the writer adds records, and cannot read, list, delete, hold or administer",
+        guide="Checklist: proper IAM segregation",
+        nist=ROLES_CLEAR,
+        owasp=PRIVILEGE,
+        check="access.writer",
+    ),
+    Control(
+        id="writer-not-assumable",
+        statement="no person can take on the writer's role: only its function can",
+        guide="Checklist: proper IAM segregation",
+        nist=ROLES_CLEAR,
+        owasp=PRIVILEGE,
+        check="access.writer_trust",
+    ),
+    Control(
+        id="retention-admin-extends-only",
+        statement="the retention admin extends and holds, and cannot read, write, delete or administer",
+        guide="Checklist: proper IAM segregation",
+        nist=ROLES_CLEAR,
+        owasp=PRIVILEGE,
+        check="access.retention_admin",
+    ),
+    Control(
+        id="retention-bounded",
+        statement="the retention admin cannot lock past the stated maximum, nor in another mode",
+        guide="Storage: set retention based on regulatory needs",
+        nist=ROLES_CLEAR,
+        owasp=CONSUMPTION,
+        check="access.retention_maximum",
+    ),
+    Control(
+        id="holds-separated",
+        statement="who places a legal hold cannot release it, and the reverse",
+        guide="Checklist: proper IAM segregation",
+        nist=ROLES_CLEAR,
+        owasp=PRIVILEGE,
+        check="access.holds",
+    ),
+    Control(
+        id="hold-releaser-releases-only",
+        statement="the hold releaser releases holds, and cannot read, delete, shorten or administer",
+        guide="Checklist: proper IAM segregation",
+        nist=ROLES_CLEAR,
+        owasp=PRIVILEGE,
+        check="access.hold_releaser",
+    ),
+    Control(
+        id="package-as-built",
+        statement="the function that runs is the package that was built, byte for byte",
+        guide="Events: deployment ID",
+        nist=COMPONENTS,
+        owasp=SUPPLY_CHAIN,
+        check="function.package",
+    ),
+    Control(
+        id="alarms-connected",
+        statement="errors, throttles and refusals of the writer raise an alarm",
+        guide="Mapping: rapid detection of anomalous usage",
+        nist=MONITORED,
+        owasp=LOGGING_FAILURES,
+        check="function.alarms",
+    ),
+)

@@ -1,0 +1,370 @@
+"""Who may do what, where: one table, and the IAM documents that follow from it.
+
+Guarantee: every permission of every role of this kit is a row of `GRANTS`, and what a role is refused in so many words
+is a row of `REFUSALS`; a document built here says that and nothing else. Plain data in, plain data out, no SDK. The
+bucket's own policy, which binds everybody else too, is in `policies.bucket_policy`.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from policies.retention import Mode
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from policies.retention import Profile, Retention
+
+Json: TypeAlias = "str | int | bool | None | list[Json] | dict[str, Json]"
+Statement: TypeAlias = dict[str, Json]
+Condition: TypeAlias = "Mapping[str, Mapping[str, str | Sequence[str]]]"
+
+POLICY_VERSION: Final = "2012-10-17"
+RECORDS: Final = "records/"
+"""Where the writer puts records; the one prefix that it may write."""
+TRAIL: Final = "trail/"
+"""Where CloudTrail puts who touched the log's protections."""
+
+
+class Principal(StrEnum):
+    """The kit's four roles."""
+
+    WRITER = "writer"
+    AUDITOR = "auditor"
+    RETENTION_ADMIN = "retention-admin"
+    HOLD_RELEASER = "hold-releaser"
+
+
+class Scope(StrEnum):
+    """What a row's actions are about."""
+
+    BUCKET = "bucket"
+    OBJECTS = "objects"
+    LOG_STREAMS = "log streams"
+    LOG_GROUP = "log group"
+    FUNCTION = "function"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """The physical names that a document is about; all known before anything exists."""
+
+    partition: str
+    region: str
+    account: str
+    bucket: str
+    function: str
+    log_group: str
+    roles: Mapping[Principal, str]
+    """Each role's name, without path."""
+
+    def bucket_arn(self) -> str:
+        """The log bucket's ARN."""
+        return f"arn:{self.partition}:s3:::{self.bucket}"
+
+    def objects_arn(self, prefix: str) -> str:
+        """Every object under `prefix` (empty: every object)."""
+        return f"{self.bucket_arn()}/{prefix}*"
+
+    def role_arn(self, principal: Principal) -> str:
+        """A role's ARN."""
+        return f"arn:{self.partition}:iam::{self.account}:role/{self.roles[principal]}"
+
+    def resource(self, scope: Scope, prefix: str) -> str:
+        """The ARN pattern of a row."""
+        log_group = f"arn:{self.partition}:logs:{self.region}:{self.account}:log-group:{self.log_group}"
+        match scope:
+            case Scope.BUCKET:
+                return self.bucket_arn()
+            case Scope.OBJECTS:
+                return self.objects_arn(prefix)
+            case Scope.LOG_STREAMS:
+                return f"{log_group}:log-stream:*"
+            case Scope.LOG_GROUP:
+                return f"{log_group}:*"
+            case Scope.FUNCTION:
+                return f"arn:{self.partition}:lambda:{self.region}:{self.account}:function:{self.function}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """One row: `principal` may do `actions` on `scope`, for objects under `prefix` (empty: all of the bucket's)."""
+
+    principal: Principal
+    actions: tuple[str, ...]
+    scope: Scope
+    prefix: str = ""
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """What the retention admin is kept within: the log's mode, and how many days a lock may still have to run."""
+
+    mode: Mode
+    max_days: int
+
+    @classmethod
+    def of(cls, profile: Profile, retention: Retention) -> Bounds:
+        """The bounds of a stack; never under the retention that every record gets anyway."""
+        return cls(mode=retention.mode, max_days=max(profile.extension_limit_days, retention.days))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """One row of what a role is refused although a grant of its would allow it, under a condition."""
+
+    principal: Principal
+    actions: tuple[str, ...]
+    condition: Condition = field(default_factory=dict)
+    why: str
+
+
+GRANTS: Final[tuple[Grant, ...]] = (
+    Grant(
+        principal=Principal.WRITER,
+        actions=("s3:PutObject",),
+        scope=Scope.OBJECTS,
+        prefix=RECORDS,
+        # A put without lock headers takes the bucket's default retention and needs no s3:PutObjectRetention.
+        # https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock.html#object-lock-permissions
+        why="Stores records. Their lock is the bucket's default, which the writer neither sets nor reads.",
+    ),
+    Grant(
+        principal=Principal.WRITER,
+        actions=("logs:CreateLogStream", "logs:PutLogEvents"),
+        scope=Scope.LOG_STREAMS,
+        why="Its operational log. The group exists already, so it may not make one that never expires.",
+    ),
+    Grant(
+        principal=Principal.AUDITOR,
+        actions=(
+            "s3:GetBucketLocation",
+            "s3:GetBucketObjectLockConfiguration",
+            "s3:GetBucketOwnershipControls",
+            "s3:GetBucketPolicy",
+            "s3:GetBucketPolicyStatus",
+            "s3:GetBucketPublicAccessBlock",
+            "s3:GetBucketVersioning",
+            "s3:GetEncryptionConfiguration",
+            "s3:GetLifecycleConfiguration",
+            "s3:GetReplicationConfiguration",
+            "s3:ListBucket",
+            "s3:ListBucketVersions",
+        ),
+        scope=Scope.BUCKET,
+        why="Lists every version and delete marker, and sees whether each protection of the bucket is in place.",
+    ),
+    Grant(
+        principal=Principal.AUDITOR,
+        actions=(
+            "s3:GetObject",
+            "s3:GetObjectLegalHold",
+            "s3:GetObjectRetention",
+            "s3:GetObjectVersion",
+        ),
+        scope=Scope.OBJECTS,
+        why="Reads records and their locks under any prefix: what lies where nothing should is a finding.",
+    ),
+    Grant(
+        principal=Principal.AUDITOR,
+        actions=("lambda:GetFunctionConfiguration",),
+        scope=Scope.FUNCTION,
+        why="Compares the digest of the code that runs with the one that was deployed.",
+    ),
+    Grant(
+        principal=Principal.AUDITOR,
+        actions=("logs:FilterLogEvents",),
+        scope=Scope.LOG_GROUP,
+        why="Checks that the writer's operational log holds no value from a request.",
+    ),
+    Grant(
+        principal=Principal.RETENTION_ADMIN,
+        actions=("s3:GetBucketObjectLockConfiguration", "s3:ListBucketVersions"),
+        scope=Scope.BUCKET,
+        why="Finds the versions to extend or hold. Cannot read them.",
+    ),
+    Grant(
+        principal=Principal.RETENTION_ADMIN,
+        actions=(
+            "s3:GetObjectLegalHold",
+            "s3:GetObjectRetention",
+            "s3:PutObjectLegalHold",
+            "s3:PutObjectRetention",
+        ),
+        scope=Scope.OBJECTS,
+        why="Extends retention and places legal holds, within the refusals below.",
+    ),
+    Grant(
+        principal=Principal.HOLD_RELEASER,
+        actions=("s3:ListBucketVersions",),
+        scope=Scope.BUCKET,
+        why="Finds the versions on hold.",
+    ),
+    Grant(
+        principal=Principal.HOLD_RELEASER,
+        actions=("s3:GetObjectLegalHold", "s3:PutObjectLegalHold"),
+        scope=Scope.OBJECTS,
+        why="Releases legal holds; whoever places them cannot, and every use of this role alarms.",
+    ),
+)
+"""Every permission of every role."""
+
+
+def refusals(bounds: Bounds) -> tuple[Refusal, ...]:
+    """What a role is refused although a grant of its would allow it.
+
+    A refusal and not a condition on the grant, in the form of AWS's own example, because a store that does not know a
+    condition key would then refuse the whole action.
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock-managing.html#object-lock-managing-retention-limits
+    """
+    other = Mode.COMPLIANCE if bounds.mode is Mode.GOVERNANCE else Mode.GOVERNANCE
+    return (
+        Refusal(
+            principal=Principal.RETENTION_ADMIN,
+            actions=("s3:PutObjectRetention",),
+            condition={"StringEquals": {"s3:object-lock-mode": other.value}},
+            why="A single record in compliance mode binds the account's owner, who chose governance; and the reverse.",
+        ),
+        Refusal(
+            principal=Principal.RETENTION_ADMIN,
+            actions=("s3:PutObjectRetention",),
+            condition={"NumericGreaterThan": {"s3:object-lock-remaining-retention-days": str(bounds.max_days)}},
+            why="An extension cannot be taken back, and is paid for as long as it lasts.",
+        ),
+        Refusal(
+            principal=Principal.RETENTION_ADMIN,
+            actions=("s3:PutObjectLegalHold",),
+            condition={"StringEquals": {"s3:object-lock-legal-hold": "OFF"}},
+            why="Who places holds does not release them.",
+        ),
+        Refusal(
+            principal=Principal.HOLD_RELEASER,
+            actions=("s3:PutObjectLegalHold",),
+            condition={"StringEquals": {"s3:object-lock-legal-hold": "ON"}},
+            why="Who releases holds does not place them.",
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wildcard:
+    """A `*` that a policy of this kit may hold, where, why, and where that is documented."""
+
+    pattern: str
+    """The end of the ARN, from its last `:` or `/` on, that may stand in a policy."""
+    reason: str
+    source: str
+
+
+WILDCARDS: Final[tuple[Wildcard, ...]] = (
+    Wildcard(
+        pattern="/records/*",
+        reason="Keys follow from the records' content, so no list of them can be known beforehand.",
+        source="https://docs.aws.amazon.com/AmazonS3/latest/userguide/security_iam_service-with-iam.html",
+    ),
+    Wildcard(
+        pattern="/*",
+        reason="All objects of the one log bucket: who reads it must also see what lies where nothing should, and no "
+        "prefix may be deleted from. In a role's session name, every session of that one role.",
+        source="https://docs.aws.amazon.com/AmazonS3/latest/userguide/example-bucket-policies.html",
+    ),
+    Wildcard(
+        pattern=":log-stream:*",
+        reason="Lambda names a log stream for every instance of the function; the log group is named in full.",
+        source="https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/iam-access-control-overview-cwl.html",
+    ),
+    Wildcard(
+        pattern=":*",
+        reason="CloudWatch's own ARN form for the contents of one log group, which is named in full.",
+        source="https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/iam-access-control-overview-cwl.html",
+    ),
+)
+"""Every wildcard in a resource or condition; a `*` in an action or an allowed principal is never let through."""
+
+
+def _sid(*words: str) -> str:
+    """An identifier that IAM takes: letters and digits."""
+    return "".join(part[:1].upper() + part[1:] for word in words for part in word.replace("-", " ").split())
+
+
+def role_statements(principal: Principal, place: Place, bounds: Bounds) -> list[Statement]:
+    """All that a role may do, and is refused in so many words."""
+    statements: list[Statement] = [
+        {
+            "Sid": _sid("allow", grant.scope),
+            "Effect": "Allow",
+            "Action": list(grant.actions),
+            "Resource": [place.resource(grant.scope, grant.prefix)],
+        }
+        for grant in GRANTS
+        if grant.principal is principal
+    ]
+    statements += [
+        {
+            "Sid": f"Refuse{number}",
+            "Effect": "Deny",
+            "Action": list(refusal.actions),
+            "Resource": [place.objects_arn("")],
+            "Condition": _condition(refusal.condition),
+        }
+        for number, refusal in enumerate((r for r in refusals(bounds) if r.principal is principal), start=1)
+    ]
+    return statements
+
+
+def trust_statements(principal: Principal, place: Place, assumed_by: Sequence[str]) -> list[Statement]:
+    """Who may take the role: the Lambda service for the writer, for the others the principals in `assumed_by` (ARNs).
+
+    The hold releaser can be taken only through STS in the stack's own region, because CloudTrail hands an AssumeRole
+    to EventBridge in the region where it was called, and the alarm's rule listens in this one.
+    https://docs.aws.amazon.com/STS/latest/APIReference/welcome.html (Endpoints)
+    """
+    if principal is Principal.WRITER:
+        return [
+            {
+                "Sid": "AllowTheFunction",
+                "Effect": "Allow",
+                "Principal": {"Service": "lambda.amazonaws.com"},
+                "Action": "sts:AssumeRole",
+            }
+        ]
+    statement: Statement = {
+        "Sid": "AllowNamedPrincipals",
+        "Effect": "Allow",
+        "Principal": {"AWS": list(assumed_by)},
+        "Action": "sts:AssumeRole",
+    }
+    if principal is Principal.HOLD_RELEASER:
+        statement["Condition"] = {"StringEquals": {"aws:RequestedRegion": place.region}}
+    return [statement]
+
+
+def document(statements: Sequence[Statement]) -> str:
+    """A policy document as JSON text, the same text for the same statements."""
+    return json.dumps({"Version": POLICY_VERSION, "Statement": list(statements)}, separators=(",", ":"))
+
+
+def _condition(condition: Condition) -> dict[str, Json]:
+    """A condition as JSON data."""
+    return {
+        operator: {key: value if isinstance(value, str) else list(value) for key, value in operands.items()}
+        for operator, operands in condition.items()
+    }
+
+
+def principal_patterns(arn: str) -> list[str]:
+    """What `aws:PrincipalArn` may read for a principal: its ARN, and for a role the ARN of its sessions.
+
+    AWS gives the role's ARN for a session of it; the second form is for stores that give the session's.
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-principalarn
+    """
+    head, separator, path = arn.partition(":role/")
+    if not separator:
+        return [arn]
+    partition, account = head.split(":")[1], head.split(":")[4]
+    return [arn, f"arn:{partition}:sts::{account}:assumed-role/{path.rsplit('/', 1)[-1]}/*"]

@@ -1,0 +1,102 @@
+"""The physical names of a stack: plain strings, known before anything exists.
+
+Guarantee: two stacks of one account and region share no name, and every name fits its service's rule. Bucket names are
+global, so the account and the region are in it. Role names are per account, so the region is in them.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from policies.iam import Place, Principal
+
+PROJECT: Final = "agent-audit-log"
+STACK: Final = re.compile(r"[a-z][a-z0-9-]{0,15}")
+"""Short enough that the longest name of all, the bucket's, is at most 63 characters in every region."""
+REGION: Final = re.compile(r"[a-z]{2,3}(?:-[a-z]{3,5})?-[a-z]{4,9}-[1-9]")
+ACCOUNT: Final = re.compile(r"[0-9]{12}")
+_BUCKET_LIMIT: Final = 63
+_ROLE_LIMIT: Final = 64
+
+
+class NameRefusedError(ValueError):
+    """A stack, region or account whose names no service would take: says field, rule and what was given."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Names:
+    """Everything that has a name of its own in the account."""
+
+    stack: str
+    region: str
+    account: str
+    partition: str
+
+    def __post_init__(self) -> None:
+        """Refuse what would give a name that a service refuses later."""
+        for field, rule, given in (
+            ("stack", STACK, self.stack),
+            ("aws:region", REGION, self.region),
+            ("account", ACCOUNT, self.account),
+        ):
+            if not rule.fullmatch(given):
+                msg = f"{field}: must match {rule.pattern}, got {given!r}"
+                raise NameRefusedError(msg)
+        if self.stack.endswith("-"):
+            msg = f"stack: must not end in a dash, got {self.stack!r}"
+            raise NameRefusedError(msg)
+        longest = max((self.role(principal) for principal in Principal), key=len)
+        for field, name, limit in (("bucket", self.bucket, _BUCKET_LIMIT), ("role", longest, _ROLE_LIMIT)):
+            if len(name) > limit:
+                msg = (
+                    f"stack: its {field} name may have {limit} characters, got {len(name)} ({name}); a shorter stack name"
+                )
+                raise NameRefusedError(msg)
+
+    @property
+    def prefix(self) -> str:
+        """What the name of everything of this stack starts with."""
+        return f"{PROJECT}-{self.stack}"
+
+    @property
+    def bucket(self) -> str:
+        """The log bucket."""
+        return f"{self.prefix}-{self.account}-{self.region}"
+
+    def role(self, principal: Principal) -> str:
+        """One of the four roles."""
+        return f"{self.prefix}-{self.region}-{principal.value}"
+
+    @property
+    def function(self) -> str:
+        """The log writer's function."""
+        return f"{self.prefix}-writer"
+
+    @property
+    def function_log_group(self) -> str:
+        """Where the function's operational log goes."""
+        return f"/aws/lambda/{self.function}"
+
+    @property
+    def topic(self) -> str:
+        """The topic of all alarms."""
+        return f"{self.prefix}-alarms"
+
+    @property
+    def trail(self) -> str:
+        """The CloudTrail trail."""
+        return f"{self.prefix}-trail"
+
+    def place(self) -> Place:
+        """The same names, as the policies take them."""
+        return Place(
+            partition=self.partition,
+            region=self.region,
+            account=self.account,
+            bucket=self.bucket,
+            function=self.function,
+            log_group=self.function_log_group,
+            roles={principal: self.role(principal) for principal in Principal},
+        )

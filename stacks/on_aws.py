@@ -1,0 +1,215 @@
+"""The log on AWS: settings in, components out.
+
+Guarantee: whatever is refused (a foreign account's local package, administrators who would lock themselves out, a
+weaker rule than the one deployed, more concurrency than the account has) is refused before anything is registered.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import pulumi
+import pulumi_aws as aws
+
+from components.aws.access_trail import AccessTrail, AccessTrailArgs
+from components.aws.alarms import Alarms, AlarmsArgs
+from components.aws.locked_bucket import LockedBucket, LockedBucketArgs
+from components.aws.log_writer import LogWriter, LogWriterArgs, WriterAgent
+from components.aws.roles import Roles, RolesArgs
+from components.aws.tokens import TokenHolder, Tokens, TokensArgs
+from components.package import ROOT, ensure_wheels
+from policies import bucket_policy, iam
+from policies.iam import Bounds, Principal
+from policies.retention import Mode, Retention, refuse_weakening
+from stacks.names import Names
+from stacks.settings import LOCAL_ACCOUNT, SettingError, Settings, rfc3339
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_LAMBDA_QUOTA: Final = ("lambda", "L-B99A9384")
+"""Concurrent executions, by Service Quotas' code."""
+_UNRESERVED: Final = 100
+"""What Lambda keeps for functions without a reservation.
+
+https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html
+"""
+_NO_LOCK: Final = ("nosuchbucket", "objectlockconfigurationnotfound", "couldn't find resource", "empty result")
+"""What a look at the lock of a bucket that is not there, or has none, is answered with."""
+
+
+def deploy(settings: Settings) -> None:
+    """Register everything of this stack, and export its outputs."""
+    caller = aws.get_caller_identity()
+    names = Names(
+        stack=pulumi.get_stack(),
+        region=settings.region,
+        account=caller.account_id,
+        partition=aws.get_partition().partition,
+    )
+    deployer = aws.iam.get_session_context(arn=caller.arn).issuer_arn
+    administrators = settings.administrators or (deployer,)
+    _check_administrators(administrators, deployer)
+    _check_target(settings, names)
+    refuse_weakening(settings.retention, _deployed_retention(names.bucket))
+    _check_concurrency(settings.reserved_concurrency)
+    ensure_wheels(settings.function_target)
+
+    place = names.place()
+    trail = names.trail if settings.access_trail == "own" else None
+    bucket = LockedBucket(
+        "log",
+        LockedBucketArgs(
+            name=names.bucket,
+            retention=settings.retention,
+            policy=iam.document(
+                bucket_policy.statements(
+                    place,
+                    administrators=administrators,
+                    trail=trail,
+                    loopback=settings.function_target == "local",
+                )
+            ),
+            profile=settings.profile.name,
+            protect=settings.profile.protect,
+        ),
+    )
+    roles = Roles(
+        "roles",
+        RolesArgs(
+            place=place,
+            bounds=Bounds.of(settings.profile, settings.retention),
+            assumed_by={
+                Principal.AUDITOR: settings.auditors or administrators,
+                Principal.RETENTION_ADMIN: settings.retention_admins or administrators,
+                Principal.HOLD_RELEASER: settings.hold_releasers or administrators,
+            },
+        ),
+    )
+    tokens = Tokens(
+        "token",
+        TokensArgs(
+            holders=[
+                TokenHolder(
+                    agent=agent.name,
+                    generation=agent.generation,
+                    previous_until=None if agent.previous_until is None else rfc3339(agent.previous_until),
+                )
+                for agent in settings.agents
+            ]
+        ),
+    )
+    writer = LogWriter(
+        "writer",
+        LogWriterArgs(
+            function=names.function,
+            log_group=names.function_log_group,
+            log_days=settings.function_log_days,
+            region=settings.region,
+            bucket=bucket.bucket,
+            role_arn=roles.arns[Principal.WRITER],
+            agents=[WriterAgent(name=agent.name, endpoint_detail=agent.endpoint_detail) for agent in settings.agents],
+            accepted=tokens.accepted,
+            target=settings.function_target,
+            out_dir=ROOT / ".cache" / "packages" / names.stack,
+            reserved_concurrency=settings.reserved_concurrency,
+        ),
+    )
+    alarms = Alarms(
+        "alarms",
+        AlarmsArgs(
+            prefix=names.prefix,
+            topic=names.topic,
+            topic_arn=f"arn:{names.partition}:sns:{names.region}:{names.account}:{names.topic}",
+            account=names.account,
+            function=names.function,
+            log_group=writer.log_group,
+            email=settings.alarm_email,
+        ),
+    )
+    AccessTrail(
+        "access",
+        AccessTrailArgs(
+            prefix=names.prefix,
+            trail=names.trail,
+            trail_arn=bucket_policy.trail_arn(place, names.trail),
+            bucket_name=names.bucket,
+            bucket_arn=place.bucket_arn(),
+            hold_releaser_arn=place.role_arn(Principal.HOLD_RELEASER),
+            role_names=tuple(place.roles.values()),
+            own_trail=trail is not None,
+            bucket=bucket.bucket,
+            topic_arn=alarms.topic_arn,
+        ),
+    )
+    outputs: dict[str, pulumi.Input[object]] = {
+        "endpoint": writer.endpoint,
+        "tokens": tokens.tokens,
+        "bucket": names.bucket,
+        "region": names.region,
+        "account": names.account,
+        "writer_role_arn": roles.arns[Principal.WRITER],
+        "auditor_role_arn": roles.arns[Principal.AUDITOR],
+        "retention_admin_role_arn": roles.arns[Principal.RETENTION_ADMIN],
+        "hold_releaser_role_arn": roles.arns[Principal.HOLD_RELEASER],
+        "administrators": list(administrators),
+        "function_name": names.function,
+        "function_log_group": names.function_log_group,
+        "alarm_topic_arn": alarms.topic_arn,
+        "package_sha256": writer.package_sha256,
+        "package_sha256_hex": writer.package_sha256_hex,
+        "retention": {"mode": settings.retention.mode.value, "days": settings.retention.days},
+        "profile": settings.profile.name,
+    }
+    for key, value in outputs.items():
+        pulumi.export(key, value)
+
+
+def _check_administrators(administrators: Sequence[str], deployer: str) -> None:
+    """Refuse a policy after which whoever deploys could not deploy again."""
+    if deployer not in administrators:
+        rule = f"must include who deploys ({deployer}), or the next run could not change the policy"
+        raise SettingError("administrators", rule, list(administrators))
+
+
+def _check_target(settings: Settings, names: Names) -> None:
+    """Refuse the local cloud's exceptions anywhere but there."""
+    local = names.account == LOCAL_ACCOUNT
+    if (settings.function_target == "local") != local:
+        rule = f"must be {'local' if local else 'aws'} in account {names.account}"
+        raise SettingError("functionTarget", rule, settings.function_target)
+
+
+def _deployed_retention(bucket: str) -> Retention | None:
+    """The default rule in force, or None where there is no bucket or no rule yet.
+
+    A look that is refused is an error: nothing may be weakened because nobody could see it.
+    """
+    try:
+        found = aws.s3.get_bucket_object_lock_configuration(bucket=bucket)
+    except Exception as error:  # noqa: BLE001 - an invoke raises bare Exception
+        said = str(error)
+        if any(words in said.lower() for words in _NO_LOCK):
+            return None
+        msg = f"retentionDays: cannot see how {bucket} is locked now, so cannot tell whether this would weaken it: {said}"
+        raise RuntimeError(msg) from error
+    for rule in found.rules:
+        for default in rule.default_retentions:
+            return Retention(mode=Mode(default.mode), days=default.days or default.years * 365)
+    return None
+
+
+def _check_concurrency(reserved: int) -> None:
+    """Refuse a reservation that the account cannot give."""
+    if not reserved:
+        return
+    service, code = _LAMBDA_QUOTA
+    try:
+        quota = int(aws.servicequotas.get_service_quota(service_code=service, quota_code=code).value)
+    except Exception as error:  # noqa: BLE001 - an invoke raises bare Exception
+        msg = f"reservedConcurrency: cannot read the account's quota of concurrent executions ({error}); 0 reserves none"
+        raise RuntimeError(msg) from error
+    if reserved > quota - _UNRESERVED:
+        most = max(quota - _UNRESERVED, 0)
+        rule = f"the account runs {quota} at once and Lambda keeps {_UNRESERVED} of them, so at most {most} can be reserved"
+        raise SettingError("reservedConcurrency", rule, reserved)

@@ -1,0 +1,280 @@
+"""The stack's settings: the only reader of its configuration.
+
+Guarantee: a `Settings` that exists is sound in itself. Every key is declared in Pulumi.yaml; an unknown key, a value of
+the wrong type or out of its range is refused with the key, the rule and what was given. `parse` is a pure function of a
+mapping; `read` hands it what Pulumi was given.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, Literal, TypeVar
+
+from policies.retention import PROFILES, Profile, Retention, RetentionError, choose
+from stacks.names import PROJECT, REGION
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+AGENT: Final = re.compile("[A-Za-z0-9._\u2010\u2011-]{1,64}")
+"""An agent's name: letters, digits, dot, underscore, and the three hyphens that guides and editors put there."""
+ARN: Final = re.compile(r"arn:(?:aws|aws-us-gov|aws-cn):iam::([0-9]{12}):(?:root|(?:role|user)/[\w+=,.@/-]{1,576})")
+EMAIL: Final = re.compile(r"[^@\s,;<>\"]{1,64}@[^@\s,;<>\"]{1,190}\.[^@\s,;<>\".]{2,63}")
+LOCAL_ACCOUNT: Final = "000000000000"
+"""The local cloud's account, an id that AWS gives to nobody."""
+LOG_DAYS: Final = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
+"""What CloudWatch Logs takes.
+
+https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
+"""
+MAX_AGENTS: Final = 200
+MAX_CONCURRENCY: Final = 10_000
+
+DEFAULTS: Final[Mapping[str, str | int | tuple[str, ...]]] = MappingProxyType(
+    {
+        "cloud": "aws",
+        "profile": "standard",
+        "retentionDays": 0,
+        "acknowledgeCompliance": "",
+        "agents": ("my-agent",),
+        "domainOnlyAgents": (),
+        "endpointDetail": "path",
+        "tokens": (),
+        "administrators": (),
+        "auditors": (),
+        "retentionAdmins": (),
+        "holdReleasers": (),
+        "alarmEmail": "",
+        "accessTrail": "own",
+        "reservedConcurrency": 0,
+        "functionLogDays": 90,
+        "functionTarget": "aws",
+    }
+)
+"""Every key and its default, as declared in Pulumi.yaml (a test compares the two)."""
+
+Detail = Literal["path", "domain"]
+_Name = TypeVar("_Name", bound=str)
+
+
+class SettingError(ValueError):
+    """A setting that is refused: its key, the rule, and what was given."""
+
+    def __init__(self, key: str, rule: str, given: object) -> None:
+        """All three are said, in this order."""
+        super().__init__(f"{key}: {rule}, got {given!r}")
+        self.key = key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rotation:
+    """An agent's token generation, and until when the generation before it still works."""
+
+    agent: str
+    generation: int
+    previous_until: datetime | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Rotation:
+        """Read `<agent> <generation> [<RFC 3339 time>]`. Raises SettingError."""
+        rule = "must be '<agent> <generation from 1 on> [<RFC 3339 time with a zone>]'"
+        words = text.split(" ")
+        if len(words) not in (2, 3) or not AGENT.fullmatch(words[0]) or not re.fullmatch("[1-9][0-9]{0,5}", words[1]):
+            raise SettingError("tokens", rule, text)
+        until = None
+        if len(words) == 3:  # noqa: PLR2004 - the third of the three words above
+            try:
+                until = datetime.fromisoformat(words[2])
+            except ValueError:
+                raise SettingError("tokens", rule, text) from None
+            if until.tzinfo is None:
+                raise SettingError("tokens", rule, text)
+        return cls(agent=words[0], generation=int(words[1]), previous_until=until)
+
+    def format(self) -> str:
+        """The text that `parse` reads."""
+        until = "" if self.previous_until is None else f" {rfc3339(self.previous_until)}"
+        return f"{self.agent} {self.generation}{until}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agent:
+    """Somebody who may write: its name, what is kept of its endpoints, and its token generation."""
+
+    name: str
+    endpoint_detail: Detail = "path"
+    generation: int = 1
+    previous_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that a stack's configuration says. Tuples of ARNs are empty where the default is to be taken."""
+
+    region: str
+    profile: Profile
+    retention: Retention
+    agents: tuple[Agent, ...]
+    administrators: tuple[str, ...]
+    auditors: tuple[str, ...]
+    retention_admins: tuple[str, ...]
+    hold_releasers: tuple[str, ...]
+    alarm_email: str
+    access_trail: Literal["own", "existing"]
+    reserved_concurrency: int
+    function_log_days: int
+    function_target: Literal["aws", "local"]
+    cloud: Literal["aws"] = field(default="aws")
+
+
+def rfc3339(moment: datetime) -> str:
+    """A moment in UTC, in whole seconds, as RFC 3339 has it."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def parse(config: Mapping[str, str]) -> Settings:
+    """Settings from configuration as Pulumi hands it to a program: full keys, values as text, lists as JSON.
+
+    Keys of other namespaces (`aws:…`) are Pulumi's and the providers'; of them only `aws:region` is read.
+    Raises SettingError or RetentionError.
+    """
+    own = {key.removeprefix(f"{PROJECT}:"): value for key, value in config.items() if key.startswith(f"{PROJECT}:")}
+    for key, value in own.items():
+        if key not in DEFAULTS:
+            raise SettingError(key, f"is not a setting; the settings are {', '.join(sorted(DEFAULTS))}", value)
+    region = config.get("aws:region", "")
+    if not REGION.fullmatch(region):
+        raise SettingError("aws:region", "must be an AWS region such as eu-central-1", region)
+    profile = PROFILES[_choice(own, "profile", tuple(PROFILES))]
+    return Settings(
+        region=region,
+        cloud=_choice(own, "cloud", ("aws",)),
+        profile=profile,
+        retention=_retention(own, profile),
+        agents=_agents(own),
+        administrators=_arns(own, "administrators"),
+        auditors=_arns(own, "auditors"),
+        retention_admins=_arns(own, "retentionAdmins"),
+        hold_releasers=_arns(own, "holdReleasers"),
+        alarm_email=_email(own),
+        access_trail=_choice(own, "accessTrail", ("own", "existing")),
+        reserved_concurrency=_integer(own, "reservedConcurrency", 0, MAX_CONCURRENCY),
+        function_log_days=_log_days(own),
+        function_target=_choice(own, "functionTarget", ("aws", "local")),
+    )
+
+
+def read() -> Settings:
+    """The settings that Pulumi was started with."""
+    from pulumi.runtime import config as pulumi_config  # noqa: PLC0415 - `parse` and the tools need no Pulumi
+
+    # The CLI hands configuration over in the environment, an embedding engine by set_all_config.
+    given = {**pulumi_config.get_config_env(), **pulumi_config.CONFIG.get()}
+    return parse({key: value if isinstance(value, str) else json.dumps(value) for key, value in given.items()})
+
+
+def _text(own: Mapping[str, str], key: str) -> str:
+    """A string setting."""
+    return own.get(key, str(DEFAULTS[key]))
+
+
+def _choice(own: Mapping[str, str], key: str, names: Sequence[_Name]) -> _Name:
+    """A setting with a fixed set of values."""
+    given = _text(own, key)
+    for name in names:
+        if name == given:
+            return name
+    raise SettingError(key, f"must be one of {', '.join(names)}", given)
+
+
+def _integer(own: Mapping[str, str], key: str, least: int, most: int) -> int:
+    """A whole number within bounds."""
+    given = _text(own, key)
+    if not re.fullmatch("-?[0-9]{1,9}", given) or not least <= int(given) <= most:
+        raise SettingError(key, f"must be a whole number from {least} to {most}", given)
+    return int(given)
+
+
+def _list(own: Mapping[str, str], key: str) -> tuple[str, ...]:
+    """A list of strings, without duplicates."""
+    if key not in own:
+        default = DEFAULTS[key]
+        return default if isinstance(default, tuple) else ()
+    rule = "must be a list of strings"
+    try:
+        values = json.loads(own[key])
+    except ValueError:
+        raise SettingError(key, rule, own[key]) from None
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise SettingError(key, rule, own[key])
+    for value in values:
+        if values.count(value) > 1:
+            raise SettingError(key, "must not name anything twice", value)
+    return tuple(values)
+
+
+def _retention(own: Mapping[str, str], profile: Profile) -> Retention:
+    """The retention; what Pulumi's own integers would let through is refused here."""
+    given = _text(own, "retentionDays")
+    if not re.fullmatch("-?[0-9]{1,9}", given):
+        msg = f"retentionDays: must be a whole number, got {given!r}"
+        raise RetentionError(msg)
+    return choose(profile, int(given), _text(own, "acknowledgeCompliance"))
+
+
+def _agents(own: Mapping[str, str]) -> tuple[Agent, ...]:
+    """The agents, with what applies to each alone."""
+    names = _list(own, "agents")
+    if not 1 <= len(names) <= MAX_AGENTS:
+        raise SettingError("agents", f"must name 1 to {MAX_AGENTS} agents", len(names))
+    for name in names:
+        if not AGENT.fullmatch(name):
+            raise SettingError("agents", "a name has 1 to 64 letters, digits, dots, underscores and hyphens", name)
+    domain_only = _list(own, "domainOnlyAgents")
+    rotations = [Rotation.parse(text) for text in _list(own, "tokens")]
+    by_agent = {rotation.agent: rotation for rotation in rotations}
+    if len(by_agent) != len(rotations):
+        raise SettingError("tokens", "must name each agent once", [rotation.format() for rotation in rotations])
+    # A rotation may outlive its agent: taking a name out of `agents` is all that revoking it takes.
+    for name in domain_only:
+        if name not in names:
+            raise SettingError("domainOnlyAgents", f"must be among the agents ({', '.join(names)})", name)
+    detail: Detail = _choice(own, "endpointDetail", ("path", "domain"))
+    return tuple(
+        Agent(
+            name=name,
+            endpoint_detail="domain" if name in domain_only else detail,
+            generation=by_agent[name].generation if name in by_agent else 1,
+            previous_until=by_agent[name].previous_until if name in by_agent else None,
+        )
+        for name in names
+    )
+
+
+def _arns(own: Mapping[str, str], key: str) -> tuple[str, ...]:
+    """ARNs of roles, users or an account's root."""
+    arns = _list(own, key)
+    for arn in arns:
+        if not ARN.fullmatch(arn):
+            raise SettingError(key, "must be ARNs of IAM roles or users", arn)
+    return arns
+
+
+def _email(own: Mapping[str, str]) -> str:
+    """An address, or nothing."""
+    given = _text(own, "alarmEmail")
+    if given and not EMAIL.fullmatch(given):
+        raise SettingError("alarmEmail", "must be one e-mail address", given)
+    return given
+
+
+def _log_days(own: Mapping[str, str]) -> int:
+    """Days that CloudWatch Logs takes."""
+    days = _integer(own, "functionLogDays", LOG_DAYS[0], LOG_DAYS[-1])
+    if days not in LOG_DAYS:
+        raise SettingError("functionLogDays", f"must be one of {', '.join(map(str, LOG_DAYS))}", days)
+    return days
