@@ -1,0 +1,138 @@
+"""Attributes: metadata that has no field of its own.
+
+Promise: a value is stored only under a name that is known to hold metadata, when it is small and plain. Anything else is
+kept as its name, type, size and digest; a value that is secret, or small and holds something secret, without the digest,
+which could be guessed.
+"""
+
+from __future__ import annotations
+
+import re
+
+import orjson
+
+from audit_core.canonical import JsonValue
+from audit_core.digest import HmacKey, PayloadDigest, digest_bytes, digest_json, digest_payload
+from audit_core.errors import FieldError
+from audit_core.fields_1 import is_secret_field
+from audit_core.masking import PLACEHOLDER, Masker, Redaction, Unscannable
+from audit_core.values import CONTROL, SAFE_INTEGER
+
+MAX_ATTRIBUTES = 128
+MAX_TEXT = 256
+MAX_ITEMS = 32
+_GUESSABLE = 1024
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/-]{0,63}")
+
+ALLOWED: frozenset[str] = frozenset({
+    # which event this is, and how it hangs together with others
+    "id", "event_id", "event_name", "event_sequence", "parent_id", "parent_span_id", "group_id", "request_id",
+    "conversation_id", "workflow", "workflow_id", "workflow_name", "step", "span_type", "kind", "sequence",
+    # where it ran
+    "environment", "env", "region", "zone", "service", "service_name", "service_version", "host_name", "sdk", "sdk_name",
+    "sdk_version", "runtime", "runtime_version", "platform", "os", "arch", "language", "team", "project", "tenant",
+    "channel", "tags", "labels", "release", "commit", "branch",
+    # what was called
+    "provider", "operation", "api_version", "tool", "tool_name", "tool_type", "tool_call_id", "mcp_server", "function",
+    "target", "from_agent", "to_agent", "handoff", "guardrail", "guardrail_triggered", "policy", "policy_id", "rule",
+    "decision", "decision_source",
+    # how it went
+    "finish_reason", "finish_reasons", "error_type", "error_code", "attempt", "retry", "retries", "retry_after_ms",
+    "timeout_ms", "queue_ms", "first_byte_ms", "cache_hit", "cost_usd", "currency", "rate_limit", "rate_limit_remaining",
+    "truncated", "sent_request_hash", "sent_response_hash",
+    # how a model was asked
+    "temperature", "top_p", "top_k", "max_tokens", "seed", "service_tier", "response_format", "message_count",
+    "tool_count", "effort",
+})  # fmt: skip
+"""Names whose values are metadata in every intake format. Growing it changes what new records hold, never old ones."""
+
+
+def read_attributes(
+    given: dict[str, JsonValue], *, masker: Masker, key: HmacKey | None
+) -> tuple[dict[str, JsonValue], list[Redaction]]:
+    """What a record keeps of `given`, and what was masked in it. Raises `FieldError` when there are too many."""
+    if len(given) > MAX_ATTRIBUTES:
+        raise FieldError("attributes", f"must be at most {MAX_ATTRIBUTES}")
+    kept: dict[str, JsonValue] = {}
+    redactions: list[Redaction] = []
+    for name, value in given.items():
+        if value is None:
+            continue
+        if name in ALLOWED and _is_metadata(value):
+            masked, found = masker.mask_value(value, path=f"/attributes/{name}")
+            kept[name] = masked
+            redactions += found
+        else:
+            shown, found = _name(name, masker, kept)
+            redactions += found
+            kept[shown], found = _described(name, shown, value, masker, key)
+            redactions += found
+    return kept, redactions
+
+
+def _is_metadata(value: JsonValue) -> bool:
+    if type(value) is list:
+        return len(value) <= MAX_ITEMS and all(type(item) is not list and _is_metadata(item) for item in value)
+    if type(value) is str:
+        return len(value) <= MAX_TEXT and (value.isprintable() or not CONTROL.search(value))
+    if type(value) is int:
+        return -SAFE_INTEGER <= value <= SAFE_INTEGER
+    return type(value) is not dict
+
+
+def _name(name: str, masker: Masker, taken: dict[str, JsonValue]) -> tuple[str, tuple[Redaction, ...]]:
+    """The name to store for an attribute called `name`: masked, and its digest where it is no plain name."""
+    found: tuple[Redaction, ...] = ()
+    shown = name
+    if not _NAME.fullmatch(name):
+        shown = "name:" + digest_bytes(name.encode())[:23]
+    else:
+        shown, found = masker.mask_text(name)
+        found = tuple(Redaction(path="/attributes/" + _pointer(shown), rule=redaction.rule) for redaction in found)
+    while shown in taken:
+        shown += "+"
+    return shown, found
+
+
+def _described(
+    name: str, shown: str, value: JsonValue, masker: Masker, key: HmacKey | None
+) -> tuple[JsonValue, list[Redaction]]:
+    path = "/attributes/" + _pointer(shown)
+    description: dict[str, JsonValue] = {"type": _type(value)}
+    if is_secret_field(name):
+        return PLACEHOLDER, [Redaction(path=path, rule="key/fields-1")]
+    size = len(orjson.dumps(value))
+    if size <= _GUESSABLE:
+        try:
+            masked, found = masker.mask_value({name: value})
+        except Unscannable:
+            masked, found = None, (Redaction(path=path, rule="unscannable"),)
+        if found:
+            rules = dict.fromkeys(redaction.rule for redaction in found)
+            description["digest"] = None
+            whole = type(masked) is dict and PLACEHOLDER in masked.values()
+            return PLACEHOLDER if whole else description, [Redaction(path=path, rule=rule) for rule in rules]
+    digest = _digest(value, key)
+    description["bytes"] = digest.size
+    description["digest"] = digest.digest
+    return description, []
+
+
+def _digest(value: JsonValue, key: HmacKey | None) -> PayloadDigest:
+    if type(value) is str:
+        return digest_payload(value.encode(), key=key, text=True)
+    return digest_json(value, key=key)
+
+
+def _type(value: JsonValue) -> str:
+    if type(value) is bool:
+        return "boolean"
+    if type(value) is dict:
+        return "object"
+    if type(value) is list:
+        return "array"
+    return "string" if type(value) is str else "number"
+
+
+def _pointer(name: str) -> str:
+    return name.replace("~", "~0").replace("/", "~1")

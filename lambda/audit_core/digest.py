@@ -1,0 +1,138 @@
+"""Digests of payloads: `sha256:<hex>` or `hmac-sha256:<key id>:<hex>`.
+
+Promise: a digest can be recomputed from the payload alone, in any language, for as long as anyone keeps the payload. It
+is taken over the payload's RFC 8785 form, in which the value of every key in `fields-1` is `***REDACTED***`, or over the
+bytes as they are when the payload is not JSON. No masking pattern ever touches it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import re
+from dataclasses import dataclass, field
+
+import orjson
+
+from audit_core.canonical import JsonValue, canonical, decode_json, is_plain
+from audit_core.errors import AuditError, DecodeError
+from audit_core.fields_1 import is_secret_field
+
+PLACEHOLDER = "***REDACTED***"
+JSON_MIME = "application/json"
+TEXT_MIME = "text/plain"
+BINARY_MIME = "application/octet-stream"
+
+_KEY_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_DIGEST = re.compile(
+    r"(?:(?P<algorithm>sha256):|(?P<keyed>hmac-sha256:[A-Za-z0-9._-]{1,64}):)?"
+    r"(?:(?P<full>[0-9a-fA-F]{64})|(?P<start>[0-9a-fA-F]{4,63})(?P<rest>\.\.\.|\u2026))"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HmacKey:
+    """A key for `hmac-sha256`, and the id that records name it by."""
+
+    key_id: str
+    key: bytes = field(repr=False)
+
+    def __post_init__(self) -> None:
+        if not _KEY_ID.fullmatch(self.key_id):
+            raise AuditError("must be 1 to 64 letters, digits, dots, dashes or underscores", field="key_id")
+        if len(self.key) < hashlib.sha256().digest_size:
+            raise AuditError("must be at least 32 bytes", field="key")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PayloadDigest:
+    """What is kept of a payload: `digest` (null when `undigestible` says why there is none), bytes, media type."""
+
+    digest: str | None
+    size: int
+    mime: str
+    undigestible: str | None = None
+
+
+def digest_bytes(data: bytes, *, key: HmacKey | None = None) -> str:
+    """The digest of `data` as it is."""
+    if key is None:
+        return "sha256:" + hashlib.sha256(data).hexdigest()
+    return f"hmac-sha256:{key.key_id}:{hmac.digest(key.key, data, 'sha256').hex()}"
+
+
+def digest_form(value: JsonValue) -> bytes:
+    """The bytes that a JSON payload's digest is taken over. Raises `DecodeError` when it has no such form."""
+    if is_plain(value, _ordinary_keys, _key_is_ordinary):
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    return canonical(_without_secret_fields(value))
+
+
+def digest_json(value: JsonValue, *, key: HmacKey | None = None) -> PayloadDigest:
+    """Digest a decoded JSON payload. `size` is that of its shortest JSON text."""
+    try:
+        digest = digest_bytes(digest_form(value), key=key)
+    except DecodeError as error:
+        return PayloadDigest(digest=None, size=len(orjson.dumps(value)), mime=JSON_MIME, undigestible=error.reason)
+    return PayloadDigest(digest=digest, size=len(orjson.dumps(value)), mime=JSON_MIME)
+
+
+def digest_payload(data: bytes, *, key: HmacKey | None = None, text: bool = False) -> PayloadDigest:
+    """Digest a payload given as bytes: as JSON where it is JSON, as it is otherwise. `size` is the number of bytes.
+
+    JSON that is ambiguous (a key twice) or has no canonical form (NaN, a lone surrogate, too deep) gets no digest: one over
+    its bytes would hold the secret fields that a digest must not hold. `text` tells the media type of what is not JSON.
+    """
+    try:
+        form = digest_form(decode_json(data))
+    except DecodeError as error:
+        if _is_loose_json(data):
+            return PayloadDigest(digest=None, size=len(data), mime=JSON_MIME, undigestible=error.reason)
+        form, mime = data, TEXT_MIME if text else BINARY_MIME
+    else:
+        mime = JSON_MIME
+    return PayloadDigest(digest=digest_bytes(form, key=key), size=len(data), mime=mime)
+
+
+def parse_digest(text: str) -> str | None:
+    """A digest made elsewhere, in the form that records use; null when `text` is none.
+
+    Takes `sha256:<hex>`, `hmac-sha256:<key id>:<hex>` and bare hex (64 digits, read as SHA-256), each also abbreviated
+    to at least four digits followed by `...`, as people paste them. Hex becomes lower case.
+    """
+    match = _DIGEST.fullmatch(text)
+    if match is None:
+        return None
+    digits = (match["full"] or match["start"]).lower() + ("..." if match["rest"] else "")
+    return f"{match['keyed'] or 'sha256'}:{digits}"
+
+
+def _key_is_ordinary(key: str) -> bool:
+    return key.isascii() and not is_secret_field(key)
+
+
+_ordinary_keys: set[str] = set()
+
+
+def _without_secret_fields(value: JsonValue) -> JsonValue:
+    if type(value) is dict:
+        return {
+            key: PLACEHOLDER if is_secret_field(key) else _without_secret_fields(item) for key, item in value.items()
+        }
+    if type(value) is list:
+        return [_without_secret_fields(item) for item in value]
+    return value
+
+
+def _is_loose_json(data: bytes) -> bool:
+    """Whether a decoder less strict than ours would find an object or an array in `data`."""
+    if data.lstrip(b" \t\r\n\xef\xbb\xbf")[:1] not in {b"{", b"["}:
+        return False
+    try:
+        json.loads(data, parse_int=float)
+    except RecursionError:
+        return True
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,53 @@
+"""What an agent called, without what must not be kept of it.
+
+Promise: userinfo, query and fragment are gone, whatever the input looks like; in domain mode so is everything but the
+host. Never raises.
+"""
+
+from __future__ import annotations
+
+import re
+
+_SCHEME = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*(?::[A-Za-z][A-Za-z0-9+.-]*)*):[/\\]{2}")
+# These carry content, not an address.
+_OPAQUE = re.compile(r"(?P<scheme>data|javascript|blob|about|vbscript|file):", re.IGNORECASE)
+_SPLIT = re.compile(r"[/\\]")
+_QUERY = re.compile(r"[?#]")
+_PORT = re.compile(r"(?P<host>\[[^\]]*\]|[^:\[\]]*):(?P<port>[0-9]{0,5})")
+_ENCODED_AT = re.compile(r".*%40", re.IGNORECASE | re.DOTALL)
+_INNER_USERINFO = re.compile(r"(:[/\\]{2})[^/\\]*@")
+
+
+def clean_endpoint(text: str, *, domain_only: bool = False) -> str | None:
+    """`text`, a URL with or without a scheme, without userinfo, query and fragment; null when nothing is left.
+
+    The scheme and the host become lower case; the rest stays as it is. With `domain_only`: the host alone.
+    """
+    text = _QUERY.split(text.strip(), maxsplit=1)[0]
+    scheme = ""
+    if match := _SCHEME.match(text):
+        scheme, text = match["scheme"].lower() + "://", text[match.end() :]
+    elif match := _OPAQUE.match(text):
+        return None if domain_only else match["scheme"].lower() + ":"
+    elif text[:2] in {"//", "\\\\"}:
+        text = text[2:]
+    authority, path = _authority(text)
+    host = authority
+    if match := _PORT.fullmatch(authority):
+        host = match["host"]
+    if domain_only:
+        return host or None
+    return scheme + authority + _INNER_USERINFO.sub(r"\1", path) or None
+
+
+def _authority(text: str) -> tuple[str, str]:
+    """Split into `host[:port]` and path."""
+    split = _SPLIT.search(text)
+    authority, path = (text[: split.start()], text[split.start() :]) if split else (text, "")
+    if "@" in authority:
+        authority = authority.rpartition("@")[2]
+    elif ":" in authority and "@" in path and not _PORT.fullmatch(authority) and not authority.startswith("["):
+        # A slash in a password that nobody escaped: `user:pa/ss@host/path`.
+        return _authority(path.rpartition("@")[2])
+    authority = _ENCODED_AT.sub("", authority).lower()
+    return authority, path

@@ -1,0 +1,44 @@
+"""What every intake format becomes: an Event, with values as the wire had them.
+
+Promise: an Event is never stored. `audit_core.record` turns it into a Record, or refuses it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from audit_core.canonical import JsonValue
+
+
+@dataclass(slots=True, kw_only=True)
+class Payload:
+    """A request's or a response's content, to be digested and dropped.
+
+    Either `value`, decoded JSON, or `data`, bytes; `text` when those bytes were sent as text.
+    """
+
+    value: JsonValue = None
+    data: bytes | None = None
+    text: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class Event:
+    """One call of an agent, before masking.
+
+    `fields` holds raw values under the names of record fields, `attributes` what has no field of its own; `inferred` the
+    names of fields that the intake derived. `source` names the intake format.
+    """
+
+    index: int
+    source: str
+    fields: dict[str, JsonValue]
+    attributes: dict[str, JsonValue] = field(default_factory=dict)
+    request: Payload | None = None
+    response: Payload | None = None
+    inferred: list[str] = field(default_factory=list)
+
+    @property
+    def has_identity(self) -> bool:
+        """Whether the event can be told from another like it: it brings a timestamp or an id of its own."""
+        return bool(self.fields.get("timestamp") or self.attributes.get("id"))

@@ -1,0 +1,286 @@
+"""The record (schema 1): the one thing that is stored.
+
+Promise: a record is a pure function of the agent, the event, what came with its request, and the rules; only an inferred
+timestamp depends on the clock. Every string in it has been through the masker or follows a grammar that has no room for
+a secret. What the wire lacks is null; what was derived is listed in `inferred`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated, Literal, NotRequired, TypedDict
+
+from audit_core import values
+from audit_core.attributes import read_attributes
+from audit_core.canonical import JsonValue
+from audit_core.digest import HmacKey, PayloadDigest, digest_json, digest_payload
+from audit_core.endpoint import clean_endpoint
+from audit_core.errors import FieldError
+from audit_core.event import Event, Payload
+from audit_core.masking import PLACEHOLDER, Masker, Redaction, Unscannable
+
+SCHEMA = 1
+MAX_RECORD_BYTES = 65_535
+"""A stored line, at most: what one entry of a C2SP tlog-tiles log may hold."""
+
+Outcome = Literal["success", "throttled", "error", "policy-blocked"]
+
+
+class RedactionEntry(TypedDict):
+    """One masked place: where, and by which rule; never the value."""
+
+    path: str
+    rule: str
+
+
+class StreamPart(TypedDict, total=False):
+    """Which part of a streamed call a record is about."""
+
+    id: str
+    phase: Literal["start", "end"]
+    chunks: int
+    bytes: int
+
+
+class EnvelopeReferences(TypedDict, total=False):
+    """Where payloads are kept, encrypted and for a short time."""
+
+    request: str
+    response: str
+
+
+class Record(TypedDict):
+    """One external call of an agent, as one line of JSON."""
+
+    timestamp: Annotated[str, "When the call was made: RFC 3339, UTC, `Z`."]
+    agent_id: Annotated[str, "The agent whose token sent the record."]
+    user_id: Annotated[str | None, "The user on whose behalf the agent acted."]
+    endpoint: Annotated[str | None, "What was called, without userinfo, query and fragment; or its host alone."]
+    method: Annotated[str | None, "The HTTP method, in upper case."]
+    status: Annotated[int | None, "The HTTP status of the response."]
+    request_hash: Annotated[str | None, "Digest of the request payload."]
+    response_hash: Annotated[str | None, "Digest of the response payload."]
+    outcome: Annotated[Outcome | None, "How the call ended."]
+    correlation_id: Annotated[str | None, "What ties the calls of one workflow together."]
+    session_id: NotRequired[Annotated[str, "The session or conversation."]]
+    agent_name: NotRequired[Annotated[str, "What the agent calls itself."]]
+    agent_version: NotRequired[Annotated[str, "The agent's version."]]
+    deployment_id: NotRequired[Annotated[str, "The deployment that the agent ran in."]]
+    trace_id: NotRequired[Annotated[str, "The trace that the call belongs to."]]
+    span_id: NotRequired[Annotated[str, "The span that the call is."]]
+    provider_request_id: NotRequired[Annotated[str, "The called service's own id for the call."]]
+    request_bytes: NotRequired[Annotated[int, "Size of the request payload in bytes."]]
+    response_bytes: NotRequired[Annotated[int, "Size of the response payload in bytes."]]
+    request_mime: NotRequired[Annotated[str, "Media type of the request payload."]]
+    response_mime: NotRequired[Annotated[str, "Media type of the response payload."]]
+    envelope: NotRequired[Annotated[EnvelopeReferences, "References to payloads kept elsewhere."]]
+    stream: NotRequired[Annotated[bool | StreamPart, "Whether the call was streamed, or which part of it this is."]]
+    duration_ms: NotRequired[Annotated[int | float, "How long the call took, in milliseconds."]]
+    model: NotRequired[Annotated[str, "The model that was called."]]
+    tokens: NotRequired[Annotated[dict[str, int | None], "Model tokens by kind: input, output, total."]]
+    attributes: NotRequired[Annotated[dict[str, object], "Other metadata; what is not metadata as type, size, digest."]]
+    schema: Annotated[Literal[1], "The version of this schema."]
+    source: Annotated[str, "The format that the event arrived in."]
+    masking: Annotated[str, "The version of the masking rules."]
+    redactions: Annotated[list[RedactionEntry], "What was masked, by which rule."]
+    inferred: Annotated[list[str], "The fields that were derived, not sent."]
+    record_id: Annotated[str, "The record's own id: its batch and its place in it."]
+
+
+_READERS: tuple[tuple[str, values.Reader], ...] = (
+    ("user_id", values.text(256)),
+    ("endpoint", values.text(8192)),
+    ("method", values.method),
+    ("status", values.status),
+    ("request_hash", values.digest),
+    ("response_hash", values.digest),
+    ("outcome", values.outcome),
+    ("correlation_id", values.text(256)),
+    ("session_id", values.text(256)),
+    ("agent_name", values.text(256)),
+    ("agent_version", values.text(128)),
+    ("deployment_id", values.text(256)),
+    ("trace_id", values.text(128)),
+    ("span_id", values.text(128)),
+    ("provider_request_id", values.text(256)),
+    ("request_bytes", values.count),
+    ("response_bytes", values.count),
+    ("request_mime", values.text(255)),
+    ("response_mime", values.text(255)),
+    ("envelope", values.envelope),
+    ("stream", values.stream),
+    ("duration_ms", values.duration),
+    ("model", values.text(256)),
+    ("tokens", values.tokens),
+)
+FIELDS: frozenset[str] = frozenset({"timestamp", "agent_id", *(name for name, _ in _READERS)})
+"""The fields that an event may bring."""
+
+_ALWAYS = ("user_id", "endpoint", "method", "status", "request_hash", "response_hash", "outcome", "correlation_id")
+# A key id is the sender's own words; a plain digest has no room for any.
+_KEYED = "hmac-"
+_FREE_TEXT = (
+    "user_id", "endpoint", "method", "request_hash", "response_hash", "correlation_id", "session_id", "agent_name",
+    "agent_version", "deployment_id", "trace_id", "span_id", "provider_request_id", "request_mime", "response_mime",
+    "model",
+)  # fmt: skip
+_HYPHENS = str.maketrans({"\u2010": "-", "\u2011": "-"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Correlation:
+    """Ids that came with the request, for events that bring none of their own."""
+
+    correlation_id: str | None = None
+    trace_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sender:
+    """The agent that a token belongs to, and how its records are made.
+
+    `others`: the names of the other configured agents, which it may not claim to be.
+    """
+
+    agent_id: str
+    others: frozenset[str] = frozenset()
+    domain_only: bool = False
+    key: HmacKey | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class RecordMaker:
+    """Makes the records of one request.
+
+    `received`: when the request came, for events without a time.
+    """
+
+    sender: Sender
+    masker: Masker
+    received: str
+    correlation: Correlation = field(default_factory=Correlation)
+    _clean: set[tuple[str, str]] = field(default_factory=set)
+
+    def make(self, event: Event) -> dict[str, JsonValue]:
+        """The `Record` of `event` but for its `record_id`, which follows from the whole batch.
+
+        Raises `FieldError`.
+        """
+        given = event.fields
+        inferred = list(event.inferred)
+        record: dict[str, JsonValue] = {"timestamp": None, "agent_id": self.sender.agent_id}
+        stamp = given.get("timestamp")
+        if stamp is None or stamp == "":
+            record["timestamp"] = self.received
+            inferred.append("timestamp")
+        else:
+            record["timestamp"] = values.timestamp("timestamp", stamp)
+        for name in _ALWAYS:
+            record[name] = None
+        for name, read in _READERS:
+            value = given.get(name)
+            if value is not None and (value := read(name, value)) is not None:
+                record[name] = value
+        attributes = event.attributes
+        if claimed := self._claimed_name(given.get("agent_id")):
+            if record.setdefault("agent_name", claimed) != claimed:
+                attributes = {**attributes, "agent_id": claimed}
+        redactions: list[Redaction] = []
+        for side, payload in (("request", event.request), ("response", event.response)):
+            if payload is not None:
+                attributes = self._add_payload(record, side, payload, attributes, inferred, redactions)
+        self._derive(record, inferred)
+        self._mask(record, redactions)
+        if attributes:
+            kept, found = read_attributes(attributes, masker=self.masker, key=self.sender.key)
+            if kept:
+                record["attributes"] = kept
+            redactions += found
+        record["schema"] = SCHEMA
+        record["source"] = event.source
+        record["masking"] = self.masker.fingerprint
+        record["redactions"] = [{"path": redaction.path, "rule": redaction.rule} for redaction in redactions]
+        record["inferred"] = inferred  # type: ignore[assignment]
+        return record
+
+    def _claimed_name(self, value: JsonValue) -> str | None:
+        """The name in an event's `agent_id` when it is not the sender's own. The token says who sent it."""
+        if value is None:
+            return None
+        name = values.text(256)("agent_id", value)
+        if name is None:
+            return None
+        folded = str(name).translate(_HYPHENS)
+        if folded == self.sender.agent_id.translate(_HYPHENS):
+            return None
+        if any(folded == other.translate(_HYPHENS) for other in self.sender.others):
+            raise FieldError("agent_id", "is another agent's: send with that agent's token", forbidden=True)
+        return str(name)
+
+    def _add_payload(
+        self,
+        record: dict[str, JsonValue],
+        side: str,
+        payload: Payload,
+        attributes: dict[str, JsonValue],
+        inferred: list[str],
+        redactions: list[Redaction],
+    ) -> dict[str, JsonValue]:
+        digest = self._digest(payload)
+        sent = record[f"{side}_hash"]
+        if sent is not None and sent != digest.digest:
+            attributes = {**attributes, f"sent_{side}_hash": sent}
+        record[f"{side}_hash"] = digest.digest
+        if digest.undigestible is not None:
+            redactions.append(Redaction(path=f"/{side}_hash", rule=f"undigestible: {digest.undigestible}"))
+        record.setdefault(f"{side}_bytes", digest.size)
+        if f"{side}_mime" not in record:
+            record[f"{side}_mime"] = digest.mime
+            inferred.append(f"{side}_mime")
+        return attributes
+
+    def _digest(self, payload: Payload) -> PayloadDigest:
+        if payload.data is not None:
+            return digest_payload(payload.data, key=self.sender.key, text=payload.text)
+        return digest_json(payload.value, key=self.sender.key)
+
+    def _derive(self, record: dict[str, JsonValue], inferred: list[str]) -> None:
+        endpoint = record["endpoint"]
+        if type(endpoint) is str:
+            record["endpoint"] = clean_endpoint(endpoint, domain_only=self.sender.domain_only)
+        status = record["status"]
+        if record["outcome"] is None and type(status) is int:
+            record["outcome"] = values.outcome_of(status)
+            inferred.append("outcome")
+        if record["correlation_id"] is None and self.correlation.correlation_id is not None:
+            record["correlation_id"] = self.correlation.correlation_id
+            inferred.append("correlation_id")
+        if "trace_id" not in record and self.correlation.trace_id is not None:
+            record["trace_id"] = self.correlation.trace_id
+            inferred.append("trace_id")
+
+    def _mask(self, record: dict[str, JsonValue], redactions: list[Redaction]) -> None:
+        for name in _FREE_TEXT:
+            value = record.get(name)
+            if type(value) is str and (name[-5:] != "_hash" or value.startswith(_KEYED)):
+                record[name] = self._masked(name, value, redactions)
+        for name in ("envelope", "stream", "tokens"):
+            value = record.get(name)
+            if type(value) is dict:
+                record[name] = {
+                    key: self._masked(f"{name}/{key}", item, redactions) if type(item) is str else item
+                    for key, item in value.items()
+                }
+
+    def _masked(self, name: str, value: str, redactions: list[Redaction]) -> str:
+        if (name, value) in self._clean:
+            return value
+        try:
+            masked, found = self.masker.mask_text(value, path=f"/{name}")
+        except Unscannable:
+            masked, found = PLACEHOLDER, (Redaction(path=f"/{name}", rule="unscannable"),)
+        if found:
+            redactions += found
+        else:
+            self._clean.add((name, value))
+        return masked

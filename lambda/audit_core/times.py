@@ -1,0 +1,73 @@
+"""Points in time, as agents write them and as records hold them: RFC 3339, UTC, `Z`.
+
+Promise: what is already in that form comes back unchanged; nothing is rounded; a time without an offset is refused, not
+guessed.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+_RFC_3339 = re.compile(
+    r"(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ](?P<minute>[0-9]{2}:[0-9]{2}):(?P<second>[0-9]{2})"
+    r"(?P<fraction>\.[0-9]{1,12})?(?:(?P<zulu>[Zz])|(?P<offset>[+-][0-9]{2}:[0-9]{2}))"
+)
+_DAY = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
+_MONTH = r"(?P<month>Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
+_CLOCK = r"(?P<time>[0-9]{2}:[0-9]{2}:[0-9]{2})"
+# RFC 9110, section 5.6.7: the one that is sent today, and the two that every recipient must still read.
+_HTTP_DATES = (
+    re.compile(rf"{_DAY}, (?P<day>[0-9]{{2}}) {_MONTH} (?P<year>[0-9]{{4}}) {_CLOCK} GMT"),
+    re.compile(
+        rf"(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day, (?P<day>[0-9]{{2}})-{_MONTH}-(?P<year>[0-9]{{2}}) {_CLOCK} GMT"
+    ),
+    re.compile(rf"{_DAY} {_MONTH} (?P<day>[ 0-9][0-9]) {_CLOCK} (?P<year>[0-9]{{4}})"),
+)
+_MONTHS = "JanFebMarAprMayJunJulAugSepOctNovDec"
+_PIVOT = 70  # a two-digit year from here on is in the 20th century: fixed, as a record may not depend on today
+
+
+def utc_timestamp(text: str) -> str | None:
+    """`text` (RFC 3339 with any offset, or one of the three HTTP dates) as RFC 3339 in UTC; null when it is neither.
+
+    Keeps the given precision and a leap second.
+    """
+    if match := _RFC_3339.fullmatch(text):
+        return _from_rfc_3339(match)
+    for form in _HTTP_DATES:
+        if match := form.fullmatch(text):
+            return _from_http_date(match)
+    return None
+
+
+def _from_rfc_3339(match: re.Match[str]) -> str | None:
+    second = int(match["second"])
+    if second > 60:  # noqa: PLR2004 - seconds in a minute with a leap second
+        return None
+    try:
+        minute = datetime.strptime(f"{match['date']}T{match['minute']}", "%Y-%m-%dT%H:%M").replace(tzinfo=UTC)
+        if offset := match["offset"]:
+            hours, minutes = int(offset[1:3]), int(offset[4:])
+            if hours > 23 or minutes > 59:  # noqa: PLR2004 - hours in a day, minutes in an hour
+                return None
+            minute -= timedelta(hours=hours, minutes=minutes) * (-1 if offset[0] == "-" else 1)
+    except (ValueError, OverflowError):
+        return None
+    if second == 60 and (minute.hour, minute.minute) != (23, 59):  # noqa: PLR2004 - leap seconds come at midnight UTC
+        return None
+    return f"{minute.year:04}-{minute:%m-%dT%H:%M}:{second:02}{match['fraction'] or ''}Z"
+
+
+def _from_http_date(match: re.Match[str]) -> str | None:
+    year = int(match["year"])
+    if len(match["year"]) == 2:  # noqa: PLR2004 - a year of two digits
+        year += 1900 if year >= _PIVOT else 2000
+    month = _MONTHS.index(match["month"]) // 3 + 1
+    return utc_timestamp(f"{year:04}-{month:02}-{int(match['day']):02}T{match['time']}Z")
+
+
+def now_timestamp(now: datetime) -> str:
+    """`now` with milliseconds."""
+    now = now.astimezone(UTC)
+    return f"{now:%Y-%m-%dT%H:%M:%S}.{now.microsecond // 1000:03}Z"

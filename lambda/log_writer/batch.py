@@ -1,0 +1,127 @@
+"""From records to one object: its key, its bytes, and a receipt for each record.
+
+Promise: the key follows from the stored bytes and from the content that they were made of, so that two requests share a
+key only when storing one of them stores both. Nothing that a sender chose is in a key but its date.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import orjson
+from isal import isal_zlib
+
+from audit_core.canonical import JsonValue
+from audit_core.errors import FieldError
+from audit_core.merkle import leaf_digest
+from audit_core.record import MAX_RECORD_BYTES
+
+PREFIX = "records/"
+CONTENT_TYPE = "application/x-ndjson"
+CONTENT_ENCODING = "gzip"
+_DOMAIN = b"agent-audit-log batch 1"
+_ID_BYTES = 20
+_LEVEL = 2
+_GZIP = 31
+_NO_TIME = b'{"timestamp":null,'
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A record without its id, as the line that it will be.
+
+    `line` has a null timestamp when the time is inferred: the id may not depend on it. `index` is the event's in the request.
+    """
+
+    index: int
+    line: bytes
+    timestamp: str
+    inferred_time: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredRecord:
+    """What the reply says of one record. `timed`: its bytes depend on when the request came."""
+
+    index: int
+    record_id: str
+    leaf: str
+    timed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """One object to store. `repeatable`: a retry of the request comes to the same key."""
+
+    key: str
+    body: bytes
+    records: list[StoredRecord]
+    repeatable: bool
+
+
+def draft(index: int, record: dict[str, JsonValue]) -> Draft:
+    """Encode `record`. Raises `FieldError` when its line would be too long."""
+    timestamp = str(record["timestamp"])
+    inferred = "timestamp" in record["inferred"]  # type: ignore[operator]
+    if inferred:
+        record = {**record, "timestamp": None}
+    line = orjson.dumps(record)
+    if len(line) > MAX_RECORD_BYTES - 256:
+        raise FieldError("", f"makes a record of more than {MAX_RECORD_BYTES} bytes")
+    return Draft(index=index, line=line, timestamp=timestamp, inferred_time=inferred)
+
+
+def make_batch(
+    drafts: list[Draft],
+    *,
+    agent_id: str,
+    content: bytes,
+    idempotency_key: str | None,
+    identified: bool,
+    random_bytes: Callable[[int], bytes],
+) -> Batch:
+    """Put `drafts` (one or more) into one object.
+
+    `content`: digest of the request's content; `identified`: each event can be told from any other. With neither that nor
+    an idempotency key the batch gets a random id, and a retry is another batch.
+    """
+    repeatable = identified or bool(idempotency_key)
+    if repeatable:
+        identity = hashlib.sha256()
+        for part in (_DOMAIN, agent_id.encode(), (idempotency_key or "").encode("utf-8", "surrogatepass"), content):
+            identity.update(len(part).to_bytes(8, "big"))
+            identity.update(part)
+        for item in drafts:
+            identity.update(item.index.to_bytes(4, "big"))
+            identity.update(len(item.line).to_bytes(4, "big"))
+            identity.update(item.line)
+        batch_id = identity.digest()[:_ID_BYTES].hex()
+    else:
+        batch_id = random_bytes(_ID_BYTES).hex()
+    lines: list[bytes] = []
+    records: list[StoredRecord] = []
+    for item in drafts:
+        record_id = f"{batch_id}-{item.index}"
+        line = item.line
+        if item.inferred_time:
+            line = b'{"timestamp":"%b",%b' % (item.timestamp.encode(), line[len(_NO_TIME) :])
+        line = b'%b,"record_id":"%b"}' % (line[:-1], record_id.encode())
+        lines.append(line)
+        records.append(
+            StoredRecord(index=item.index, record_id=record_id, leaf=leaf_digest(line), timed=item.inferred_time)
+        )
+    lines.append(b"")
+    return Batch(
+        key=f"{PREFIX}dt={_date(drafts)}/{batch_id}.jsonl.gz",
+        body=isal_zlib.compress(b"\n".join(lines), _LEVEL, _GZIP),
+        records=records,
+        repeatable=repeatable,
+    )
+
+
+def _date(drafts: list[Draft]) -> str:
+    """The earliest date that an event brought; that of receipt where none brought any."""
+    brought = [item.timestamp for item in drafts if not item.inferred_time]
+    return min(brought or [item.timestamp for item in drafts])[:10]

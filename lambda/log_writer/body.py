@@ -1,0 +1,52 @@
+"""The request's body: as it came, or unzipped.
+
+Promise: never more than the limit is in memory, whatever a few bytes claim to unpack to; anything that is not one or more
+complete gzip members, and nothing else, is refused.
+"""
+
+from __future__ import annotations
+
+from isal import isal_zlib
+
+from audit_core.errors import DecodeError
+
+GZIP_MAGIC = b"\x1f\x8b"
+_GZIP = 31  # zlib's name for: 32 KiB window, gzip header and trailer
+_CHUNK = 64 * 1024
+_MAX_MEMBERS = 256
+
+
+class TooLargeError(DecodeError):
+    """More bytes than the writer takes."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"is larger than {limit} bytes")
+
+
+def unzip(data: bytes, *, limit: int) -> bytes:
+    """The content of the gzip members in `data`. Raises `TooLargeError` beyond `limit` bytes, or `DecodeError`."""
+    pieces: list[bytes] = []
+    size = 0
+    offset = 0
+    for _ in range(_MAX_MEMBERS):
+        stream = isal_zlib.decompressobj(wbits=_GZIP)
+        feed = b""
+        while not stream.eof:
+            if not feed and offset < len(data):
+                feed = data[offset : offset + _CHUNK]
+                offset += len(feed)
+            elif not feed:
+                raise DecodeError("is gzip that ends too early")
+            try:
+                piece = stream.decompress(feed, limit - size + 1)
+            except isal_zlib.error:
+                raise DecodeError("is not gzip") from None
+            feed = stream.unconsumed_tail
+            size += len(piece)
+            if size > limit:
+                raise TooLargeError(limit)
+            pieces.append(piece)
+        offset -= len(stream.unused_data)
+        if offset == len(data):
+            return b"".join(pieces)
+    raise DecodeError("has too many gzip members")

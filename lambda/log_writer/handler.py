@@ -1,0 +1,138 @@
+"""The Lambda entry point: a function URL's event in, its response out, one line of operational log.
+
+Promise: the log line holds counts, sizes, durations, statuses and reasons of ours; nothing of a request.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import json
+import os
+import sys
+import time
+import traceback
+from pathlib import Path
+from typing import Protocol, TypeAlias
+
+from botocore.credentials import Credentials
+
+from audit_core.masking import CustomRules, Masker
+from log_writer import reply
+from log_writer.config import Config, load_config
+from log_writer.reply import Response
+from log_writer.service import EVENTS_PATHS, HEALTH_PATH, STORE_SECONDS, Request, Writer
+from log_writer.store import S3Store
+
+FunctionUrlEvent: TypeAlias = "dict[str, object]"
+
+CONFIG_FILE = "config.json"
+# What stays of the function's time for the answer after the store has given up.
+_ANSWER_SECONDS = 1.0
+_KNOWN_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_OWN_PACKAGES = ("log_writer", "audit_core")
+
+
+class Context(Protocol):
+    """What the writer uses of Lambda's context."""
+
+    aws_request_id: str
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Milliseconds until the platform ends the invocation."""
+        ...
+
+
+def make_writer(config: Config) -> Writer:
+    """The writer of this environment: its role's credentials, and S3 at `AWS_ENDPOINT_URL` where that is set."""
+    return Writer(
+        config,
+        masker=Masker(personal=config.personal, custom=CustomRules.from_config(config.custom_rules)),
+        store=S3Store(
+            bucket=config.bucket,
+            region=config.region,
+            credentials=_credentials,
+            endpoint_url=os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL"),
+        ),
+    )
+
+
+def handler(event: FunctionUrlEvent, context: Context) -> dict[str, object]:
+    """Answer one invocation through the function URL. Never raises."""
+    started = time.monotonic()
+    request: Request | None = None
+    try:
+        deadline = started + context.get_remaining_time_in_millis() / 1000 - _ANSWER_SECONDS
+        request = request_of(event, deadline=min(deadline, started + STORE_SECONDS))
+        response = _writer().handle(request)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the sender must keep its records and learn nothing else
+        response = reply.unavailable()
+        response.summary.update(failure=type(error).__name__, at=_places(error))
+    _log(request, response, started, getattr(context, "aws_request_id", None))
+    return {
+        "statusCode": int(response.status),
+        "headers": dict(response.headers),
+        "body": response.body.decode(),
+        "isBase64Encoded": False,
+    }
+
+
+def request_of(event: FunctionUrlEvent, *, deadline: float) -> Request:
+    """The HTTP request in a function URL's event (payload format 2.0)."""
+    described = event.get("requestContext")
+    http = described.get("http") if isinstance(described, dict) else None
+    method = http.get("method") if isinstance(http, dict) else None
+    given = event.get("headers")
+    headers = {str(k).lower(): str(v) for k, v in given.items()} if isinstance(given, dict) else {}
+    text = event.get("body")
+    body = b""
+    if isinstance(text, str) and event.get("isBase64Encoded"):
+        body = base64.b64decode(text)
+    elif isinstance(text, str):
+        body = text.encode("utf-8", "surrogatepass")
+    path = event.get("rawPath")
+    return Request(
+        method=method if isinstance(method, str) else "GET",
+        path=path if isinstance(path, str) else "/",
+        headers=headers,
+        body=body,
+        deadline=deadline,
+    )
+
+
+@functools.cache
+def _writer() -> Writer:
+    root = Path(os.environ.get("LAMBDA_TASK_ROOT") or Path(__file__).parent.parent)
+    return make_writer(load_config(root / CONFIG_FILE))
+
+
+def _credentials() -> Credentials:
+    return Credentials(
+        os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"], os.environ.get("AWS_SESSION_TOKEN")
+    )
+
+
+def _places(error: BaseException) -> list[str]:
+    """Where in our own code `error` came from. Its message may hold a value, so it is left out."""
+    frames = traceback.extract_tb(error.__traceback__)
+    places = [f"{Path(frame.filename).parent.name}/{Path(frame.filename).name}:{frame.lineno}" for frame in frames]
+    return [place for place in places if place.startswith(_OWN_PACKAGES)]
+
+
+def _log(request: Request | None, response: Response, started: float, request_id: str | None) -> None:
+    path = "" if request is None else request.path.rstrip("/") or "/"
+    entry = {
+        "event": "request",
+        "request_id": request_id,
+        "method": request.method if request and request.method in _KNOWN_METHODS else "other",
+        "path": path if path in {*EVENTS_PATHS, HEALTH_PATH} else "other",
+        "status": int(response.status),
+        "duration_ms": round((time.monotonic() - started) * 1000, 1),
+        **response.summary,
+    }
+    sys.stdout.write(json.dumps(entry, ensure_ascii=True) + "\n")
+    sys.stdout.flush()
+
+
+if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
+    _writer()  # in the init phase, before the first request waits for it

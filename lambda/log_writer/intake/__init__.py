@@ -1,0 +1,1 @@
+"""From wire to Event: one module for each format, one function in each."""

@@ -1,0 +1,142 @@
+"""The native format: an object, an array of objects, or one object a line (NDJSON).
+
+Promise: every element becomes an Event or a Refusal; nothing of it is lost on the way. A body of which nothing can be
+decoded raises `DecodeError`.
+"""
+
+from __future__ import annotations
+
+import binascii
+import hashlib
+
+import orjson
+
+from audit_core.canonical import (
+    DUPLICATE_KEY,
+    NOT_JSON,
+    TOO_DEEP,
+    JsonValue,
+    decode_json,
+    duplicates_by_element,
+    exceeds_depth,
+    has_duplicate_key,
+    nests_deeper,
+)
+from audit_core.errors import DecodeError, FieldError
+from audit_core.event import Event, Payload
+from audit_core.record import FIELDS
+from log_writer.intake.decoded import Decoded, Refusal
+
+SOURCE = "native"
+_BOM = b"\xef\xbb\xbf"
+_NOT_AN_OBJECT = "must be an object"
+_OWN_KEYS = ("request", "response", "request_base64", "response_base64", "attributes")
+
+
+def decode_native(body: bytes, *, max_events: int) -> Decoded:
+    """Decode `body`. Raises `DecodeError` when none of it can be, `TooManyEvents` when it holds too many."""
+    body = body.removeprefix(_BOM)
+    try:
+        value: JsonValue = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        lines = body.splitlines() if body.count(b"\n") <= max_events * 2 else body.split(b"\n", max_events * 2)
+        lines = [line for line in lines if line.strip()]
+        if len(lines) < 2:  # noqa: PLR2004 - one line is no NDJSON
+            raise DecodeError(NOT_JSON, position=error.pos) from None
+        return _decode_lines(lines, max_events, error.pos)
+    elements = value if type(value) is list else [value]
+    if len(elements) > max_events:
+        raise TooManyEventsError(max_events)
+    encoded = orjson.dumps(elements, option=orjson.OPT_SORT_KEYS)
+    bad: dict[int, str] = {}
+    if exceeds_depth(body, value):
+        bad = {index: TOO_DEEP for index, element in enumerate(elements) if nests_deeper(element)}
+    if has_duplicate_key(body, encoded):
+        bad |= {index: DUPLICATE_KEY for index, twice in enumerate(duplicates_by_element(body)) if twice}
+    return _decode(elements, bad, hashlib.sha256(encoded[1:-1]).digest())
+
+
+class TooManyEventsError(DecodeError):
+    """More events in one request than the writer takes."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"holds more than {limit} events")
+
+
+def _decode_lines(lines: list[bytes], max_events: int, position: int) -> Decoded:
+    if len(lines) > max_events:
+        raise TooManyEventsError(max_events)
+    content = hashlib.sha256()
+    elements: list[JsonValue] = []
+    bad: dict[int, str] = {}
+    for index, line in enumerate(lines):
+        if index:
+            content.update(b",")
+        try:
+            element = decode_json(line)
+        except DecodeError as error:
+            bad[index] = error.reason
+            element = None
+            content.update(line)
+        else:
+            content.update(orjson.dumps(element, option=orjson.OPT_SORT_KEYS))
+        elements.append(element)
+    if len(bad) == len(lines):
+        raise DecodeError(NOT_JSON, position=position)
+    return _decode(elements, bad, content.digest())
+
+
+def _decode(elements: list[JsonValue], bad: dict[int, str], content: bytes) -> Decoded:
+    events: list[Event] = []
+    refused: list[Refusal] = []
+    for index, element in enumerate(elements):
+        if index in bad:
+            refused.append(Refusal(index=index, field="", reason=bad[index]))
+            continue
+        try:
+            events.append(_event(index, element))
+        except FieldError as error:
+            refused.append(Refusal(index=index, field=error.field, reason=error.reason))
+    return Decoded(events=events, refused=refused, content=content)
+
+
+def _event(index: int, element: JsonValue) -> Event:
+    if type(element) is not dict:
+        raise FieldError("", _NOT_AN_OBJECT)
+    event = Event(index=index, source=SOURCE, fields={})
+    given = element.get("attributes")
+    if given is not None:
+        if type(given) is not dict:
+            raise FieldError("attributes", _NOT_AN_OBJECT)
+        event.attributes = dict(given)
+    fields = event.fields
+    for name, value in element.items():
+        if name in FIELDS:
+            fields[name] = value
+        elif name not in _OWN_KEYS:
+            while name in event.attributes:
+                name += "+"  # noqa: PLW2901 - both values are kept, the second under a name that shows it
+            event.attributes[name] = value
+    event.request = _payload(element, "request")
+    event.response = _payload(element, "response")
+    return event
+
+
+def _payload(element: dict[str, JsonValue], side: str) -> Payload | None:
+    value = element.get(side)
+    encoded = element.get(f"{side}_base64")
+    if value is None and encoded is None:
+        return None
+    if encoded is None:
+        if type(value) is str:
+            return Payload(data=value.encode(), text=True)
+        return Payload(value=value)
+    name = f"{side}_base64"
+    if value is not None:
+        raise FieldError(name, f"must not be there beside {side}")
+    if type(encoded) is not str:
+        raise FieldError(name, "must be a string")
+    try:
+        return Payload(data=binascii.a2b_base64(encoded.encode(), strict_mode=True))
+    except (binascii.Error, UnicodeEncodeError):
+        raise FieldError(name, "must be base64") from None

@@ -1,0 +1,230 @@
+"""The log writer: one request in, one response out.
+
+Promise: a 2xx means that the records it names are durable. No input makes it fail: what is wrong with a request is said
+with a 4xx that holds none of it, and what is wrong on this side with a 503.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from http import HTTPStatus
+
+from audit_core.errors import DecodeError, FieldError
+from audit_core.masking import Masker
+from audit_core.record import Correlation, RecordMaker, Sender
+from audit_core.times import now_timestamp
+from audit_core.trace import trace_id_of
+from audit_core.values import CONTROL
+from log_writer import reply
+from log_writer.auth import authenticate
+from log_writer.batch import CONTENT_ENCODING, CONTENT_TYPE, Batch, Draft, draft, make_batch
+from log_writer.body import GZIP_MAGIC, TooLargeError, unzip
+from log_writer.config import Agent, Config
+from log_writer.intake.decoded import Decoded, Refusal
+from log_writer.intake.native import TooManyEventsError, decode_native
+from log_writer.reply import Response
+from log_writer.store import NotDurableError, Store
+
+EVENTS_PATHS = ("/v1/events", "/")
+HEALTH_PATH = "/healthz"
+STORE_SECONDS = 10.0
+_MAX_HEADER_ID = 256
+_MAX_IDEMPOTENCY_KEY = 512
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """An HTTP request. Header names are in lower case; `deadline` is on the monotonic clock, in seconds."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+    deadline: float
+
+
+class Writer:
+    """Handles requests. Safe to share between threads."""
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        masker: Masker,
+        store: Store,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        random_bytes: Callable[[int], bytes] = os.urandom,
+    ) -> None:
+        self._config = config
+        self._masker = masker
+        self._store = store
+        self._now = now
+        self._random_bytes = random_bytes
+        names = frozenset(agent.name for agent in config.agents)
+        self._senders = {
+            agent.name: Sender(
+                agent_id=agent.name,
+                others=names - {agent.name},
+                domain_only=agent.endpoint_detail == "domain",
+            )
+            for agent in config.agents
+        }
+
+    def handle(self, request: Request) -> Response:
+        """Answer one request."""
+        path = request.path.rstrip("/") or "/"
+        if path == HEALTH_PATH:
+            if request.method not in {"GET", "HEAD"}:
+                return _method_not_allowed("GET, HEAD")
+            return Response(status=HTTPStatus.OK, body=b'{"status":"ok"}', headers={"Content-Type": reply.JSON})
+        if path not in EVENTS_PATHS:
+            return reply.problem(HTTPStatus.NOT_FOUND, "There is nothing at this path. Events go to /v1/events.")
+        if request.method != "POST":
+            return _method_not_allowed("POST")
+        agent = authenticate(request.headers.get("authorization"), self._config.agents, now=self._now())
+        if agent is None:
+            return reply.problem(
+                HTTPStatus.UNAUTHORIZED,
+                "A valid token is needed: Authorization: Bearer <token>.",
+                headers={"WWW-Authenticate": "Bearer"},
+            )
+        return self._write(request, agent)
+
+    def _write(self, request: Request, agent: Agent) -> Response:
+        limits = self._config.limits
+        summary: dict[str, object] = {"agent": agent.name, "raw_bytes": len(request.body)}
+        try:
+            body = self._body(request)
+            summary["decoded_bytes"] = len(body)
+            decoded = decode_native(body, max_events=limits.events)
+        except (TooLargeError, TooManyEventsError) as error:
+            response = reply.problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The body {error.reason}.")
+        except DecodeError as error:
+            where = "" if error.position is None else f" (at byte {error.position})"
+            response = reply.problem(HTTPStatus.BAD_REQUEST, f"The body {error.reason}{where}.")
+        except _UnsupportedEncodingError:
+            response = reply.problem(
+                HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+                "Content-Encoding may be gzip or identity.",
+                headers={"Accept-Encoding": "gzip, identity"},
+            )
+        else:
+            response = self._store_events(request, agent, decoded, summary)
+        response.summary.update(summary)
+        return response
+
+    def _body(self, request: Request) -> bytes:
+        limits = self._config.limits
+        if len(request.body) > limits.body_bytes:
+            raise TooLargeError(limits.body_bytes)
+        encoding = request.headers.get("content-encoding", "").strip().lower()
+        if encoding not in {"", "identity", "gzip", "x-gzip"}:
+            raise _UnsupportedEncodingError
+        if encoding.endswith("gzip") or request.body[:2] == GZIP_MAGIC:
+            return unzip(request.body, limit=limits.decoded_bytes)
+        if len(request.body) > limits.decoded_bytes:
+            raise TooLargeError(limits.decoded_bytes)
+        return request.body
+
+    def _store_events(
+        self, request: Request, agent: Agent, decoded: Decoded, summary: dict[str, object]
+    ) -> Response:
+        received = now_timestamp(self._now())
+        maker = RecordMaker(
+            sender=self._senders[agent.name],
+            masker=self._masker,
+            received=received,
+            correlation=correlation_of(request.headers),
+        )
+        drafts: list[Draft] = []
+        refused = list(decoded.refused)
+        for event in decoded.events:
+            try:
+                drafts.append(draft(event.index, maker.make(event)))
+            except FieldError as error:
+                refused.append(
+                    Refusal(index=event.index, field=error.field, reason=error.reason, forbidden=error.forbidden)
+                )
+        refused.sort(key=lambda refusal: refusal.index)
+        summary |= {
+            "events": len(decoded.events) + len(decoded.refused),
+            "refused": len(refused),
+            "reasons": dict(Counter(f"{refusal.field}: {refusal.reason}" for refusal in refused).most_common(10)),
+        }
+        if not drafts:
+            if not refused:
+                return reply.stored([], [], key="", duplicate=False, ours=True)
+            return reply.refused_all(refused)
+        idempotency_key = request.headers.get("idempotency-key", "").strip()
+        batch = make_batch(
+            drafts,
+            agent_id=agent.name,
+            content=decoded.content,
+            idempotency_key=idempotency_key or None,
+            identified=all(event.has_identity for event in decoded.events),
+            random_bytes=self._random_bytes,
+        )
+        return self._store_batch(batch, refused, received, request.deadline, summary)
+
+    def _store_batch(
+        self, batch: Batch, refused: list[Refusal], received: str, deadline: float, summary: dict[str, object]
+    ) -> Response:
+        started = time.monotonic()
+        try:
+            put = self._store.put(
+                batch.key,
+                batch.body,
+                headers={
+                    "Content-Type": CONTENT_TYPE,
+                    "Content-Encoding": CONTENT_ENCODING,
+                    "x-amz-meta-received-at": received,
+                },
+                deadline=min(deadline, started + STORE_SECONDS),
+            )
+        except NotDurableError as error:
+            summary |= {"store_ms": _since(started), "attempts": error.attempts, "cause": error.cause}
+            return reply.unavailable()
+        # A random key is nobody else's: what is there, an attempt of ours put there.
+        duplicate = put.existed and batch.repeatable
+        summary |= {
+            "store_ms": _since(started),
+            "attempts": put.attempts,
+            "stored": len(batch.records),
+            "duplicate": duplicate,
+            "object_bytes": len(batch.body),
+        }
+        return reply.stored(batch.records, refused, key=batch.key, duplicate=duplicate, ours=not duplicate)
+
+
+class _UnsupportedEncodingError(Exception):
+    """The body is compressed in a way that the writer does not read."""
+
+
+def correlation_of(headers: Mapping[str, str]) -> Correlation:
+    """The ids that came with a request. What is malformed is as good as absent: a proxy may have added it."""
+    shared = _header_id(headers, "x-trace-id")
+    trace = trace_id_of(headers.get("traceparent", "").strip())
+    return Correlation(
+        correlation_id=_header_id(headers, "x-correlation-id") or shared or trace,
+        trace_id=trace or shared,
+    )
+
+
+def _header_id(headers: Mapping[str, str], name: str) -> str | None:
+    value = headers.get(name, "").strip()
+    return value if value and len(value) <= _MAX_HEADER_ID and not CONTROL.search(value) else None
+
+
+def _method_not_allowed(allowed: str) -> Response:
+    return reply.problem(
+        HTTPStatus.METHOD_NOT_ALLOWED, f"The method must be {allowed}.", headers={"Allow": allowed}
+    )
+
+
+def _since(started: float) -> float:
+    return round((time.monotonic() - started) * 1000, 1)

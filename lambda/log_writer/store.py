@@ -1,0 +1,138 @@
+"""The far end: one create-only, checksummed PUT to the locked bucket.
+
+Promise: `put` returns only after S3 has said, in a whole and well-formed reply, that an object with these bytes under this
+key is durable, or that one is there already. Anything else is `NotDurableError`, within the time it was given.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import random
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+from urllib.parse import quote, urlsplit
+
+import urllib3
+from botocore.auth import S3SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
+_OK = 200
+_EXISTS = 412
+_CONFLICT = 409
+_THROTTLED = 429
+_SERVER_ERROR = 500
+_REQUEST_TIMEOUT = "RequestTimeout"
+_CONNECT_SECONDS = 1.5
+_READ_SECONDS = 5.0
+_LEAST_SECONDS = 0.25
+_FIRST_PAUSE = 0.05
+_LONGEST_PAUSE = 1.0
+
+
+class NotDurableError(Exception):
+    """It is not known that the object is stored. `attempts` were made; `cause` is a status or the kind of a failure."""
+
+    def __init__(self, cause: str, attempts: int) -> None:
+        super().__init__(cause)
+        self.cause = cause
+        self.attempts = attempts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Put:
+    """How a put ended. `existed`: an object was there; `maybe_ours`: an attempt before may have put it there."""
+
+    existed: bool
+    maybe_ours: bool
+    attempts: int
+
+
+class Store(Protocol):
+    """Where objects go."""
+
+    def put(self, key: str, body: bytes, *, headers: Mapping[str, str], deadline: float) -> Put:
+        """Store `body` under `key` unless something is there. `deadline` is on the monotonic clock, in seconds."""
+        ...
+
+
+class S3Store:
+    """A bucket, over one pool of kept connections. Safe to share between threads.
+
+    `endpoint_url`: null for AWS's own regional endpoint; otherwise the bucket goes into the path.
+    """
+
+    def __init__(
+        self,
+        *,
+        bucket: str,
+        region: str,
+        credentials: Callable[[], Credentials],
+        endpoint_url: str | None = None,
+        connections: int = 10,
+    ) -> None:
+        self._region = region
+        self._credentials = credentials
+        if endpoint_url:
+            self._base = f"{endpoint_url.rstrip('/')}/{bucket}/"
+        else:
+            suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
+            self._base = f"https://{bucket}.s3.{region}.{suffix}/"
+        self._host = urlsplit(self._base).netloc
+        self._pool = urllib3.PoolManager(maxsize=connections, retries=False, cert_reqs="CERT_REQUIRED")
+
+    def put(self, key: str, body: bytes, *, headers: Mapping[str, str], deadline: float) -> Put:
+        """Store `body` under `key` unless something is there."""
+        sent = {
+            **headers,
+            "If-None-Match": "*",
+            "x-amz-checksum-sha256": base64.b64encode(hashlib.sha256(body).digest()).decode(),
+        }
+        attempts = 0
+        maybe_ours = False
+        pause = _FIRST_PAUSE
+        cause = "no time left"
+        while (left := deadline - time.monotonic()) > _LEAST_SECONDS:
+            attempts += 1
+            try:
+                response = self._send(key, body, sent, left)
+            except urllib3.exceptions.HTTPError as error:
+                cause = type(error).__name__
+                maybe_ours = True
+            else:
+                cause = str(response.status)
+                if response.status == _OK and response.headers.get("etag"):
+                    return Put(existed=False, maybe_ours=True, attempts=attempts)
+                if response.status == _EXISTS:
+                    return Put(existed=True, maybe_ours=maybe_ours, attempts=attempts)
+                if not _is_transient(response):
+                    break
+                maybe_ours = maybe_ours or response.status != _CONFLICT
+            time.sleep(max(0.0, min(pause * random.uniform(0.5, 1.0), deadline - time.monotonic())))  # noqa: S311
+            pause = min(pause * 2, _LONGEST_PAUSE)
+        raise NotDurableError(cause, attempts)
+
+    def _send(self, key: str, body: bytes, headers: Mapping[str, str], left: float) -> urllib3.BaseHTTPResponse:
+        # Signed anew for each attempt: a signature is good for minutes, credentials may have been replaced.
+        request = AWSRequest(
+            method="PUT", url=self._base + quote(key, safe="/~"), data=body, headers={"Host": self._host, **headers}
+        )
+        S3SigV4Auth(self._credentials(), "s3", self._region).add_auth(request)
+        return self._pool.request(
+            "PUT",
+            request.url,
+            body=body,
+            headers=dict(request.headers.items()),
+            timeout=urllib3.Timeout(connect=min(_CONNECT_SECONDS, left), read=min(_READ_SECONDS, left)),
+            retries=False,
+            redirect=False,
+        )
+
+
+def _is_transient(response: urllib3.BaseHTTPResponse) -> bool:
+    if response.status in {_OK, _CONFLICT, _THROTTLED} or response.status >= _SERVER_ERROR:
+        return True
+    return _REQUEST_TIMEOUT.encode() in response.data[:2048]
