@@ -7,6 +7,7 @@ Standard library only: it runs before anything is installed.
 
 import contextlib
 import dataclasses
+import errno
 import fcntl
 import hashlib
 import json
@@ -26,8 +27,8 @@ INTERRUPTED: Final = 130
 # Settings of pip that would send the packages elsewhere than into .venv; where it downloads from stays the user's.
 _PIP_MISDIRECTED: Final = ("PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_REQUIREMENT", "PIP_CONSTRAINT")
 _UNREACHABLE: Final = re.compile(
-    r"NewConnectionError|Failed to establish a new connection|name resolution|ConnectTimeout|ConnectionError"
-    r"|Network is unreachable|No route to host|ReadTimeout|ProxyError|Connection refused"
+    r"NewConnectionError|ConnectTimeout|ConnectionError|ReadTimeout|ProxyError|from versions: none"
+    r"|Failed to establish a new connection|name resolution|Network is unreachable|No route to host|Connection refused"
 )
 
 
@@ -88,7 +89,6 @@ class Environment:
         wanted = ["run", "tests"] if tests else ["run"]
         if not self._steps(wanted):
             return
-        self._check_writable()
         with self._alone():
             steps = self._steps(wanted)  # another command may have done it meanwhile
             for step in steps:
@@ -147,19 +147,11 @@ class Environment:
         draft.write_text(json.dumps(known, indent=1), encoding="utf-8")
         draft.replace(self.notes)
 
-    def _check_writable(self) -> None:
-        probe = self.root / ".cache" / "writable"
-        try:
-            probe.parent.mkdir(exist_ok=True)
-            probe.touch()
-            probe.unlink()
-        except OSError as error:
-            msg = f"cannot write to {self.root} ({error.strerror}); move the project to a folder of your own"
-            raise SetUpError(msg) from error
-
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
-        with (self.root / ".cache" / "set-up.lock").open("w") as lock:
+        lock_file = self.root / ".cache" / "set-up.lock"
+        lock_file.parent.mkdir(exist_ok=True)
+        with lock_file.open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -272,6 +264,8 @@ def run(arguments: list[str]) -> NoReturn:
     except SetUpError as error:
         fail(str(error))
     except OSError as error:
+        if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
+            fail(f"cannot write to {error.filename} ({error.strerror}); move the project to a folder of your own")
         fail(f"cannot set up .venv: {error.strerror}: {error.filename}")
     except KeyboardInterrupt:
         say("\ninterrupted; the next command goes on from here")
@@ -299,6 +293,6 @@ def _without_ensurepip() -> str:
 def _why(log: Path) -> str:
     text = log.read_text(encoding="utf-8")
     if _UNREACHABLE.search(text):
-        return "cannot download the Python packages: the package index does not answer; connect, then run this again"
+        return "cannot download the packages: their index does not answer; check the network, then run this again"
     errors = re.findall(r"^ERROR: (.+)$", text, re.MULTILINE)
     return f"pip failed: {errors[-1] if errors else 'it gave no reason'} (all it said is in .cache/{log.name})"

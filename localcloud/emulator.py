@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -44,25 +45,28 @@ class Emulator:
         return f"http://{HOST}:{self.port}"
 
 
-def start(*, state_dir: Path, port: int | None = None) -> Emulator:
+def start(*, state_dir: Path, port: int | None = None, settings: Mapping[str, str] | None = None) -> Emulator:
     """Return the emulator of `state_dir`, started if it does not run (or no longer answers).
 
-    The port is `port`, else the one used last time in this folder, else a free one. Raises EmulatorError when the port
-    belongs to another program, or when the emulator does not come up.
+    The port is `port`, else the one used last time in this folder, else a free one. `settings` are further ones of the
+    emulator's own, for when it has to be started. Raises EmulatorError when the port belongs to another program, or
+    when the emulator does not come up.
     """
+    further = settings or {}
     known = _read(state_dir)
     if known is not None and _is_ours(known):
         if _healthy(known.port) and port in (None, known.port):
             return known
         stop(state_dir=state_dir)
     if port is not None:
-        return _start_on(port, state_dir, asked=f"PORT={port}")
+        return _start_on(port, state_dir, further, asked=f"PORT={port}")
     if known is not None:
-        return _start_on(known.port, state_dir, asked=f"port {known.port}, which this local cloud had before,")
+        asked = f"port {known.port}, which this local cloud had before,"
+        return _start_on(known.port, state_dir, further, asked=asked)
     for _ in range(_PORT_TRIES - 1):
         with suppress(EmulatorError):
-            return _start_on(free_port(), state_dir, asked="a free port")
-    return _start_on(free_port(), state_dir, asked="a free port")
+            return _start_on(free_port(), state_dir, further, asked="a free port")
+    return _start_on(free_port(), state_dir, further, asked="a free port")
 
 
 def running(*, state_dir: Path) -> Emulator | None:
@@ -123,7 +127,7 @@ def environment(port: int, state_dir: Path) -> dict[str, str]:
     }
 
 
-def _start_on(port: int, state_dir: Path, *, asked: str) -> Emulator:
+def _start_on(port: int, state_dir: Path, settings: Mapping[str, str], *, asked: str) -> Emulator:
     if _taken(port):
         msg = f"{asked} is in use by another program; stop that one, or choose a port: make up PORT={port + 1}"
         raise EmulatorError(msg)
@@ -137,7 +141,7 @@ def _start_on(port: int, state_dir: Path, *, asked: str) -> Emulator:
             stdout=output,
             stderr=subprocess.STDOUT,
             cwd=state_dir / "home",
-            env=environment(port, state_dir),
+            env={**settings, **environment(port, state_dir)},
             start_new_session=True,
         )
     try:
