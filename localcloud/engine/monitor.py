@@ -1,0 +1,332 @@
+"""The two gRPC services that a Pulumi program talks to, translated to and from a `Deployment`.
+
+Guarantee: they listen on loopback only; what the engine does not support is refused by name, never ignored.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent import futures
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn
+
+import grpc
+from google.protobuf import empty_pb2
+from pulumi.runtime.proto import (
+    alias_pb2,
+    engine_pb2,
+    engine_pb2_grpc,
+    provider_pb2,
+    resource_pb2,
+    resource_pb2_grpc,
+)
+
+from localcloud.engine.assets import resolve
+from localcloud.engine.deployment import Deployment
+from localcloud.engine.errors import EngineError, UnsupportedError
+from localcloud.engine.goals import Goal
+from localcloud.engine.providers import CHANNEL_OPTIONS
+from localcloud.engine.report import Listener, Message
+from localcloud.engine.state import Entry
+from localcloud.engine.urns import AliasSpec, make
+from localcloud.engine.values import Value, from_proto, from_struct, to_struct
+
+FEATURES = {
+    "secrets": resource_pb2.RESOURCE_MONITOR_FEATURE_SECRETS,
+    "resourceReferences": resource_pb2.RESOURCE_MONITOR_FEATURE_RESOURCE_REFERENCES,
+    "aliasSpecs": resource_pb2.RESOURCE_MONITOR_FEATURE_ALIAS_SPECS,
+    "replacementTrigger": resource_pb2.RESOURCE_MONITOR_FEATURE_REPLACEMENT_TRIGGER,
+    "deletedWith": resource_pb2.RESOURCE_MONITOR_FEATURE_DELETED_WITH,
+    "replaceWith": resource_pb2.RESOURCE_MONITOR_FEATURE_REPLACE_WITH,
+    # Announced so that this engine's own refusal is what a program's author reads, and not advice to update a CLI.
+    "transforms": resource_pb2.RESOURCE_MONITOR_FEATURE_TRANSFORMS,
+    "invokeTransforms": resource_pb2.RESOURCE_MONITOR_FEATURE_INVOKE_TRANSFORMS,
+    "resourceHooks": resource_pb2.RESOURCE_MONITOR_FEATURE_RESOURCE_HOOKS,
+    "errorHooks": resource_pb2.RESOURCE_MONITOR_FEATURE_ERROR_HOOKS,
+    "parameterization": resource_pb2.RESOURCE_MONITOR_FEATURE_PARAMETERIZATION,
+}
+# Each registration in flight holds a thread while it waits for its turn; the SDK sends at most 32 at once.
+_THREADS = 64
+_SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(h|ms|m|s|us|ns)")
+
+
+@contextmanager
+def serve(deployment: Deployment, *, base: Path, listener: Listener) -> Iterator[str]:
+    """Serve both services on a free loopback port; yields the address. Relative files are relative to `base`."""
+    server = grpc.server(futures.ThreadPoolExecutor(max_workers=_THREADS), options=CHANNEL_OPTIONS)
+    resource_pb2_grpc.add_ResourceMonitorServicer_to_server(Monitor(deployment, base), server)
+    engine_pb2_grpc.add_EngineServicer_to_server(Log(listener), server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    try:
+        yield f"127.0.0.1:{port}"
+    finally:
+        server.stop(grace=None).wait()
+
+
+@contextmanager
+def _answering(context: grpc.ServicerContext) -> Iterator[None]:
+    """Turn an engine's error into the RPC's status, so that the program ends with the same words."""
+    try:
+        yield
+    except EngineError as error:
+        context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(error))
+
+
+class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
+    """Pulumi's ResourceMonitor service over one deployment."""
+
+    def __init__(self, deployment: Deployment, base: Path) -> None:
+        """Serve `deployment`; relative files are relative to `base`."""
+        self._deployment = deployment
+        self._base = base
+
+    def GetDeploymentInfo(  # noqa: N802 - the protocol's name, here and below
+        self, request: empty_pb2.Empty, context: grpc.ServicerContext
+    ) -> resource_pb2.DeploymentInfo:
+        """Tell which stack this is and what is supported."""
+        del request, context
+        run = self._deployment
+        return resource_pb2.DeploymentInfo(
+            project=run.project,
+            stack=run.stack,
+            config=run.config,
+            configSecretKeys=sorted(run.secret_keys),
+            dryRun=run.preview,
+            supportedFeatures=FEATURES.values(),
+        )
+
+    def SupportsFeature(  # noqa: N802
+        self, request: resource_pb2.SupportsFeatureRequest, context: grpc.ServicerContext
+    ) -> resource_pb2.SupportsFeatureResponse:
+        """Tell whether one feature is supported."""
+        del context
+        return resource_pb2.SupportsFeatureResponse(hasSupport=request.id in FEATURES)
+
+    def RegisterResource(  # noqa: N802
+        self, request: resource_pb2.RegisterResourceRequest, context: grpc.ServicerContext
+    ) -> resource_pb2.RegisterResourceResponse:
+        """Make a resource as wanted."""
+        with _answering(context):
+            with self._deployment.turn():
+                goal = self._goal(request)
+            entry = self._deployment.register(goal)
+            return resource_pb2.RegisterResourceResponse(
+                urn=entry.urn, id=entry.id, object=to_struct(entry.outputs, references=request.acceptResources)
+            )
+        raise AssertionError  # pragma: no cover - `abort` does not return
+
+    def ReadResource(  # noqa: N802
+        self, request: resource_pb2.ReadResourceRequest, context: grpc.ServicerContext
+    ) -> resource_pb2.ReadResourceResponse:
+        """Look up a resource that is managed elsewhere."""
+        with _answering(context):
+            with self._deployment.turn():
+                goal = Goal(
+                    urn=self._urn(request.type, request.name, request.parent),
+                    type=request.type,
+                    name=request.name,
+                    custom=True,
+                    parent=request.parent,
+                    provider=request.provider,
+                    inputs=resolve(from_struct(request.properties), self._base),
+                    dependencies=tuple(request.dependencies),
+                    secret_outputs=tuple(request.additionalSecretOutputs),
+                )
+            entry = self._deployment.read(goal, request.id)
+            return resource_pb2.ReadResourceResponse(
+                urn=entry.urn, id=entry.id, properties=to_struct(entry.outputs, references=request.acceptResources)
+            )
+        raise AssertionError  # pragma: no cover - `abort` does not return
+
+    def RegisterResourceOutputs(  # noqa: N802
+        self, request: resource_pb2.RegisterResourceOutputsRequest, context: grpc.ServicerContext
+    ) -> empty_pb2.Empty:
+        """Take the outputs of a component or of the stack."""
+        with _answering(context):
+            self._deployment.register_outputs(request.urn, from_struct(request.outputs))
+        return empty_pb2.Empty()
+
+    def Invoke(  # noqa: N802
+        self, request: resource_pb2.ResourceInvokeRequest, context: grpc.ServicerContext
+    ) -> resource_pb2.ResourceInvokeResponse:
+        """Call a provider's function."""
+        with _answering(context):
+            package = request.tok.partition(":")[0]
+            provider = self._deployment.provider(request.provider, package)
+            if provider is None:
+                return resource_pb2.ResourceInvokeResponse(unknown=True)
+            reply = provider.invoke(request.tok, from_struct(request.args), preview=self._deployment.preview)
+            return _invoked(reply)
+        raise AssertionError  # pragma: no cover - `abort` does not return
+
+    def SignalAndWaitForShutdown(self, request: empty_pb2.Empty, context: grpc.ServicerContext) -> empty_pb2.Empty:  # noqa: N802
+        """Let the program end: only delete hooks, which are refused, would need it any longer."""
+        del request, context
+        return empty_pb2.Empty()
+
+    def Call(self, request: resource_pb2.ResourceCallRequest, context: grpc.ServicerContext) -> NoReturn:  # noqa: N802
+        """Refuse methods of resources."""
+        self._refuse(context, f"the method {request.tok}: methods of resources")
+
+    def ExistsResource(self, request: resource_pb2.ExistsResourceRequest, context: grpc.ServicerContext) -> NoReturn:  # noqa: N802
+        """Refuse."""
+        self._refuse(context, f"asking whether {request.type} {request.id!r} exists")
+
+    def RegisterPackage(  # noqa: N802
+        self, request: resource_pb2.RegisterPackageRequest, context: grpc.ServicerContext
+    ) -> resource_pb2.RegisterPackageResponse:
+        """Refuse parameterized packages."""
+        self._refuse(context, f"the parameterized package {request.name!r}")
+
+    def RegisterStackTransform(self, request: Any, context: grpc.ServicerContext) -> NoReturn:  # noqa: N802, ANN401
+        """Refuse."""
+        del request
+        self._refuse(context, "a stack transform (use pulumi.runtime.register_stack_transformation)")
+
+    def RegisterStackInvokeTransform(self, request: Any, context: grpc.ServicerContext) -> NoReturn:  # noqa: N802, ANN401
+        """Refuse."""
+        del request
+        self._refuse(context, "an invoke transform")
+
+    def RegisterResourceHook(self, request: Any, context: grpc.ServicerContext) -> NoReturn:  # noqa: N802, ANN401
+        """Refuse."""
+        self._refuse(context, f"the resource hook {request.name!r}")
+
+    def RegisterErrorHook(self, request: Any, context: grpc.ServicerContext) -> NoReturn:  # noqa: N802, ANN401
+        """Refuse."""
+        self._refuse(context, f"the error hook {request.name!r}")
+
+    def _refuse(self, context: grpc.ServicerContext, what: str) -> NoReturn:
+        with _answering(context), self._deployment.turn():
+            reason = f"{what} is not supported by the local engine"
+            raise UnsupportedError(reason)
+        raise AssertionError  # pragma: no cover - `abort` does not return
+
+    def _urn(self, type_: str, name: str, parent: str) -> str:
+        return make(
+            stack=self._deployment.stack, project=self._deployment.project, parent=parent, type_=type_, name=name
+        )
+
+    def _goal(self, request: resource_pb2.RegisterResourceRequest) -> Goal:
+        urn = self._urn(request.type, request.name, request.parent)
+        for present, what in (
+            (request.remote, "a component from another package"),
+            (request.importId, "the import option"),
+            (request.transforms, "the transforms option (use transformations)"),
+            (request.state_migrations, "the state_migrations option"),
+            (request.envVarMappings, "the env_var_mappings option"),
+            (any(getattr(request.hooks, item.name) for item in request.hooks.DESCRIPTOR.fields), "a resource hook"),
+        ):
+            if present:
+                reason = f"{what} is not supported by the local engine"
+                raise UnsupportedError(reason, urn=urn)
+        try:
+            inputs = resolve(from_struct(request.object), self._base)
+        except (EngineError, ValueError) as error:
+            raise EngineError(str(error), urn=urn) from error
+        timeouts = request.customTimeouts
+        return Goal(
+            urn=urn,
+            type=request.type,
+            name=request.name,
+            custom=request.custom,
+            parent=request.parent,
+            provider=request.provider,
+            inputs=inputs,
+            dependencies=tuple(request.dependencies),
+            property_dependencies={key: tuple(item.urns) for key, item in request.propertyDependencies.items()},
+            secret_outputs=tuple(request.additionalSecretOutputs),
+            aliases=(*request.aliasURNs, *_aliases(request.aliases)),
+            ignore_changes=tuple(request.ignoreChanges),
+            replace_on_changes=tuple(request.replaceOnChanges),
+            replace_with=tuple(request.replace_with),
+            replacement_trigger=_trigger(request),
+            delete_before_replace=request.deleteBeforeReplace if request.deleteBeforeReplaceDefined else None,
+            protect=request.protect,
+            retain_on_delete=request.retainOnDelete,
+            deleted_with=request.deletedWith,
+            timeouts=_timeouts({name: getattr(timeouts, name) for name in ("create", "update", "delete", "read")}, urn),
+        )
+
+
+class Log(engine_pb2_grpc.EngineServicer):
+    """Pulumi's Engine service: the program's log."""
+
+    def __init__(self, listener: Listener) -> None:
+        """Pass every line on to `listener`."""
+        self._listener = listener
+        self._root = ""
+
+    def Log(self, request: engine_pb2.LogRequest, context: grpc.ServicerContext) -> empty_pb2.Empty:  # noqa: N802
+        """Take one log line."""
+        del context
+        severity = engine_pb2.LogSeverity.Name(request.severity).lower()
+        if severity in ("debug", "info", "warning", "error"):
+            self._listener(Message(severity=severity, text=request.message, urn=request.urn))  # pyrefly: ignore
+        return empty_pb2.Empty()
+
+    def GetRootResource(  # noqa: N802
+        self, request: engine_pb2.GetRootResourceRequest, context: grpc.ServicerContext
+    ) -> engine_pb2.GetRootResourceResponse:
+        """Give the stack's URN."""
+        del request, context
+        return engine_pb2.GetRootResourceResponse(urn=self._root)
+
+    def SetRootResource(  # noqa: N802
+        self, request: engine_pb2.SetRootResourceRequest, context: grpc.ServicerContext
+    ) -> engine_pb2.SetRootResourceResponse:
+        """Keep the stack's URN."""
+        del context
+        self._root = request.urn
+        return engine_pb2.SetRootResourceResponse()
+
+    def RequirePulumiVersion(  # noqa: N802
+        self, request: engine_pb2.RequirePulumiVersionRequest, context: grpc.ServicerContext
+    ) -> engine_pb2.RequirePulumiVersionResponse:
+        """Accept any: the SDK and this engine are pinned together."""
+        del request, context
+        return engine_pb2.RequirePulumiVersionResponse()
+
+
+def _invoked(reply: provider_pb2.InvokeResponse) -> resource_pb2.ResourceInvokeResponse:
+    answer = resource_pb2.ResourceInvokeResponse(failures=reply.failures)
+    # The field's name is a keyword of this language.
+    getattr(answer, "return").CopyFrom(getattr(reply, "return"))
+    return answer
+
+
+def _aliases(aliases: Iterable[alias_pb2.Alias]) -> Iterator[str | AliasSpec]:
+    for alias in aliases:
+        if alias.WhichOneof("alias") == "urn":
+            yield alias.urn
+            continue
+        spec = alias.spec
+        kept = spec.WhichOneof("parent") == "parentUrn" and spec.parentUrn
+        yield AliasSpec(
+            name=spec.name or None,
+            type=spec.type or None,
+            stack=spec.stack or None,
+            project=spec.project or None,
+            parent="" if spec.noParent else (spec.parentUrn if kept else None),
+        )
+
+
+def _trigger(request: resource_pb2.RegisterResourceRequest) -> Value:
+    return from_proto(request.replacement_trigger) if request.HasField("replacement_trigger") else None
+
+
+def _timeouts(texts: Mapping[str, str], urn: str) -> dict[str, float]:
+    """Read durations such as `90s` or `1h30m`."""
+    timeouts: dict[str, float] = {}
+    for name, text in texts.items():
+        if not text:
+            continue
+        if not re.fullmatch(rf"(?:{_DURATION.pattern})+", text):
+            reason = f"the {name} timeout {text!r} is not a duration such as 90s or 1h30m"
+            raise EngineError(reason, urn=urn)
+        timeouts[name] = sum(float(number) * _SECONDS[unit] for number, unit in _DURATION.findall(text))
+    return timeouts

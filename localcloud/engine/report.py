@@ -1,0 +1,81 @@
+"""What a run tells: its events while it goes, and its plan or result at the end."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+from localcloud.engine.steps import Action
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One thing that was done, or in a plan is to be done, to one resource.
+
+    Attributes:
+        paths: the properties that differ.
+        replaces: why it cannot be done in place.
+        inputs: the checked inputs as plain JSON: secrets as `[secret]`, None for what only the deployment will know.
+    """
+
+    action: Action
+    urn: str
+    type: str
+    name: str
+    paths: tuple[str, ...] = ()
+    replaces: tuple[str, ...] = ()
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """A step begins, is done (after so many seconds), or failed."""
+
+    status: Literal["begin", "done", "failed"]
+    step: Step
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """A line from the program: what it printed (`output`) or logged."""
+
+    severity: Literal["output", "debug", "info", "warning", "error"]
+    text: str
+    urn: str = ""
+
+
+Event: TypeAlias = Progress | Message
+Listener: TypeAlias = Callable[[Event], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What `up` would do.
+
+    Attributes:
+        steps: in the order in which they would happen; those of action `same` too.
+        outputs: the stack's outputs as plain JSON: secrets as `[secret]`, None where not known yet.
+    """
+
+    steps: tuple[Step, ...]
+    outputs: Mapping[str, Any]
+
+    @property
+    def changes(self) -> Counter[str]:
+        """How many steps of each action."""
+        return Counter(step.action for step in self.steps)
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything would be created, updated, replaced or deleted."""
+        return any(step.action not in ("same", "read") for step in self.steps)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result(Plan):
+    """What `up` or `destroy` did. Here `outputs` holds secrets bare: never print or log it as a whole."""
+
+    secret_outputs: frozenset[str] = frozenset()
