@@ -45,7 +45,7 @@ def _resolve(value: Value, base: Path) -> Value:
         if isinstance(value, Archive):
             return _resolve_archive(value, base)
     except OSError as error:
-        reason = f"the asset {value.path!r} cannot be read: {error.strerror or error}"
+        reason = f"the file {error.filename!r} of an asset cannot be read: {error.strerror or error}"
         raise EngineError(reason) from error
     return value
 

@@ -334,7 +334,7 @@ class Deployment:
             return self._configure(goal)
 
     def _configure(self, goal: Goal) -> Entry:
-        """Configure a provider as wanted. One that is to serve another cloud gets a new id, so that its resources move."""
+        """Configure a provider as wanted; one that shall serve another cloud gets a new id, and its resources move."""
         package = goal.type.removeprefix(PROVIDER_PREFIX)
         old = self.snapshot.current(goal.urn)
         provider = (self._registry.get(f"{old.urn}::{old.id}") if old else None) or self._registry.connect(package)

@@ -47,7 +47,7 @@ class Engine:
         program_seconds: how long the program may take.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a stack is takes this much to say
         self,
         *,
         project: str,

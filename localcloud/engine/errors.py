@@ -1,4 +1,4 @@
-"""The engine's errors: one family, each a sentence that a user can act on, with the resource's URN where there is one."""
+"""The engine's errors: one family, each a sentence that a user can act on, with the URN of the resource concerned."""
 
 from __future__ import annotations
 

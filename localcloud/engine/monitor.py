@@ -29,7 +29,6 @@ from localcloud.engine.errors import EngineError, UnsupportedError
 from localcloud.engine.goals import Goal
 from localcloud.engine.providers import CHANNEL_OPTIONS
 from localcloud.engine.report import Listener, Message
-from localcloud.engine.state import Entry
 from localcloud.engine.urns import AliasSpec, make
 from localcloud.engine.values import Value, from_proto, from_struct, to_struct
 
@@ -266,7 +265,7 @@ class Log(engine_pb2_grpc.EngineServicer):
         del context
         severity = engine_pb2.LogSeverity.Name(request.severity).lower()
         if severity in ("debug", "info", "warning", "error"):
-            self._listener(Message(severity=severity, text=request.message, urn=request.urn))  # pyrefly: ignore
+            self._listener(Message(severity=severity, text=request.message, urn=request.urn))
         return empty_pb2.Empty()
 
     def GetRootResource(  # noqa: N802

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -44,7 +45,7 @@ class Program:
         self._listener = listener
         self._tail: list[str] = []
         try:
-            self._process = subprocess.Popen(  # noqa: S603 - this interpreter and this package's own file
+            self._process = subprocess.Popen(
                 [sys.executable, str(_ENTRY)],
                 cwd=directory,
                 env=_environment(),
@@ -73,11 +74,10 @@ class Program:
             "secret_keys": sorted(secret_keys),
         }
         if self._process.stdin is not None:
-            try:
+            # A process that died at once breaks the pipe; `wait` then says how it ended.
+            with contextlib.suppress(BrokenPipeError):
                 self._process.stdin.write(json.dumps(task).encode() + b"\n")
                 self._process.stdin.flush()
-            except BrokenPipeError:
-                pass  # it died at once; `wait` says of what
 
     def wait(self, *, seconds: float, stop: Callable[[], bool]) -> bool:
         """Wait for the end. Returns whether it ended well; False also when `stop` became true first.
@@ -119,10 +119,8 @@ class Program:
             if stream is not None and stream is not self._process.stdin:
                 stream.close()
         if self._process.stdin is not None:
-            try:
+            with contextlib.suppress(BrokenPipeError):
                 self._process.stdin.close()
-            except BrokenPipeError:
-                pass
 
     def _pump(self, stream: IO[bytes] | None, is_error: bool) -> None:  # noqa: FBT001
         for raw in stream or ():

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import grpc
-from google.protobuf import empty_pb2
 from pulumi.runtime.proto import provider_pb2 as pb
 from pulumi.runtime.proto import provider_pb2_grpc, status_pb2
 
@@ -203,8 +202,8 @@ class Provider:
     def find(self, entry: Entry) -> Read:
         """Look for a resource that was perhaps created but whose id never came back.
 
-        The provider gets an empty id and the inputs: one that knows resources by a name in their inputs finds it. One that cannot
-        search may answer UNIMPLEMENTED, INVALID_ARGUMENT, NOT_FOUND or an empty id: nothing was found then.
+        The provider gets an empty id and the inputs: one that knows resources by a name in their inputs finds it. One
+        that cannot search may answer UNIMPLEMENTED, INVALID_ARGUMENT, NOT_FOUND or an empty id: nothing was found.
         """
         nothing = Read(id="", inputs={}, outputs={})
         try:
@@ -270,7 +269,8 @@ def _translate(error: grpc.RpcError, operation: str, urn: str) -> ProviderError:
         reason = "the provider did not answer in time"
     elif error.code() == grpc.StatusCode.UNIMPLEMENTED:
         reason = f"the provider does not implement it ({reason})"
-    for key, value in error.trailing_metadata() or ():
+    metadata: Any = error.trailing_metadata() or ()
+    for key, value in metadata:
         if key == "grpc-status-details-bin" and isinstance(value, bytes):
             status = status_pb2.Status.FromString(value)
             for detail in status.details:

@@ -1,4 +1,4 @@
-"""Resource names (URNs): `urn:pulumi:<stack>::<project>::<parent types$>type::name`, and the ones a resource had before."""
+"""Resource names (URNs): `urn:pulumi:<stack>::<project>::<parent types$>type::name`, and earlier ones of a resource."""
 
 from __future__ import annotations
 

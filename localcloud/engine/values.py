@@ -71,8 +71,7 @@ class Reference:
 
 
 Value: TypeAlias = (
-    None
-    | bool
+    bool
     | int
     | float
     | str
@@ -83,16 +82,17 @@ Value: TypeAlias = (
     | Asset
     | Archive
     | Reference
+    | None
 )
 Properties: TypeAlias = dict[str, Value]
-Json: TypeAlias = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+Json: TypeAlias = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
 
 
 def decode(wire: Json) -> Value:
     """Read one value from its wire form. Raises ValueError on a signature that the protocol does not define."""
     if isinstance(wire, str):
         return UNKNOWN if wire == UNKNOWN_TEXT else wire
-    if isinstance(wire, float) and wire.is_integer() and abs(wire) < _EXACT_INTEGERS:
+    if type(wire) is float and wire.is_integer() and abs(wire) < _EXACT_INTEGERS:
         return int(wire)
     if isinstance(wire, list):
         return [decode(item) for item in wire]
@@ -129,7 +129,7 @@ def _text(wire: Mapping[str, Json], key: str) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def encode(value: Value, *, secrets: bool = True, references: bool = True) -> Json:
+def encode(value: Value, *, secrets: bool = True, references: bool = True) -> Json:  # noqa: PLR0911 - one a kind
     """Write one value in its wire form.
 
     With `secrets=False` a secret is written as the bare value, for a receiver that does not know secrets; with
@@ -159,7 +159,8 @@ def encode(value: Value, *, secrets: bool = True, references: bool = True) -> Js
 
 
 def _special(signature: str, **fields: Json) -> dict[str, Json]:
-    return {SIGNATURE: signature} | {key: item for key, item in fields.items() if item is not None}
+    given: dict[str, Json] = {key: item for key, item in fields.items() if item is not None}
+    return {SIGNATURE: signature, **given}
 
 
 def from_struct(struct: struct_pb2.Struct) -> Properties:
@@ -283,7 +284,7 @@ def _mark(value: Value, like: Value) -> Value:
     return value
 
 
-def plain(value: Value, *, hide_secrets: bool = False) -> Any:  # noqa: ANN401 - JSON of any shape
+def plain(value: Value, *, hide_secrets: bool = False) -> Any:  # noqa: ANN401, PLR0911 - JSON of any shape
     """Give the JSON that a user reads: secrets bare or as `[secret]`, an unknown as None, a file as its hash."""
     if isinstance(value, Secret):
         return HIDDEN if hide_secrets else plain(value.value)
