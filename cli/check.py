@@ -1,0 +1,149 @@
+"""`audit-log check`: runs every control of policies/controls.py against a deployed stack, a line each.
+
+Guarantee: `passed` means that every attempt was made and refused for the right reason, or is on the fixed list of what
+an emulator does not enforce. Anything unclear is `could not check`, never a tick.
+"""
+
+import importlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import click
+from rich.console import Console
+
+from cli.checks.probe import Outcome, Probe, Verdict, could_not_check
+from cli.connection import Connection, Deployment, load_deployment
+from cli.console import emit_json, encodable, stdout_console, styled
+from cli.exits import COULD_NOT, DONE, FOUND, CouldNot
+from cli.options import deployment_options, json_option
+from policies.controls import CONTROLS, Control
+
+_SIGNS: Final = {
+    Outcome.PASSED: ("✓", "ok", "green"),
+    Outcome.FAILED: ("✗", "FAILED", "bold red"),
+    Outcome.NOT_ENFORCED_HERE: ("\N{EN DASH}", "-", "yellow"),
+    Outcome.COULD_NOT_CHECK: ("?", "?", "bold yellow"),
+}
+_AREAS: Final = {
+    "intake": "What goes in",
+    "immutability": "What is stored stays",
+    "bucket": "The bucket",
+    "access": "Who may do what",
+    "function": "The writer",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One line of the checklist: the control, and how it stands."""
+
+    control: Control
+    verdict: Verdict
+
+
+def run_controls(deployment: Deployment, controls: Iterable[Control] = CONTROLS) -> Iterator[Line]:
+    """Yield each control's line as soon as it is known. Raises nothing for what a stack does: that is a verdict."""
+    probe = Probe(Connection(deployment))
+    for control in sorted(controls, key=lambda control: list(_AREAS).index(control.area)):
+        yield Line(control=control, verdict=_verdict(probe, live_check(control)))
+
+
+def live_check(control: Control) -> Callable[[Probe], Verdict]:
+    """Return the function that a control names."""
+    area, _, name = control.check.partition(".")
+    found: Callable[[Probe], Verdict] = getattr(importlib.import_module(f"cli.checks.{area}"), name)
+    return found
+
+
+def exit_code(lines: Iterable[Line]) -> int:
+    """Return 1 if a control failed, else 2 if one could not be checked, else 0."""
+    outcomes = {line.verdict.outcome for line in lines}
+    if Outcome.FAILED in outcomes:
+        return FOUND
+    return COULD_NOT if Outcome.COULD_NOT_CHECK in outcomes else DONE
+
+
+def print_checklist(deployment: Deployment, console: Console) -> int:
+    """Run and print the whole checklist; return the exit code."""
+    lines: list[Line] = []
+    area = ""
+    for line in run_controls(deployment):
+        lines.append(line)
+        if line.control.area != area:
+            area = line.control.area
+            console.print(styled(_AREAS[area], "bold"))
+        _print_line(console, line)
+    counts = Counter(line.verdict.outcome for line in lines)
+    told = ", ".join(f"{counts[outcome]} {outcome}" for outcome in Outcome if counts[outcome])
+    console.print(styled(f"{len(lines)} controls: {told}", "bold"))
+    return exit_code(lines)
+
+
+def report(deployment: Deployment, lines: Iterable[Line]) -> dict[str, Any]:
+    """Return the checklist as a JSON document."""
+    kept = tuple(lines)
+    return {
+        "checked_at": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "bucket": deployment.bucket,
+        "profile": deployment.profile,
+        "emulator": deployment.is_local,
+        "exit_code": exit_code(kept),
+        "controls": [
+            {
+                "id": line.control.id,
+                "statement": line.control.statement,
+                "outcome": str(line.verdict.outcome),
+                "detail": line.verdict.detail,
+                "guide": line.control.guide,
+                "nist": line.control.nist.item,
+                "owasp": line.control.owasp.item,
+            }
+            for line in kept
+        ],
+    }
+
+
+@click.command()
+@deployment_options
+@json_option
+@click.pass_context
+def check(ctx: click.Context, outputs: Path | None, stack: str | None, *, as_json: bool) -> None:
+    """Try every promise of the kit against a deployed stack, a tick or a cross a line.
+
+    Posts two records (agent_name audit-log-check), reads them back as the auditor, and then tries what must fail on
+    them. Exits with 0 when every control holds, 1 when one failed, 2 when one could not be checked.
+    """
+    deployment = load_deployment(outputs=outputs, stack=stack)
+    if as_json:
+        document = report(deployment, run_controls(deployment))
+        emit_json(document)
+        ctx.exit(int(document["exit_code"]))
+    ctx.exit(print_checklist(deployment, stdout_console()))
+
+
+def _verdict(probe: Probe, live: Callable[[Probe], Verdict]) -> Verdict:
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+
+    from cli.connection import aws_reason  # noqa: PLC0415
+    from cli.reader import Undecodable  # noqa: PLC0415
+
+    try:
+        return live(probe)
+    except CouldNot as error:
+        return could_not_check(error.message)
+    except Undecodable as error:
+        return could_not_check(f"a stored object: {error}")
+    except (BotoCoreError, ClientError) as error:
+        return could_not_check(aws_reason(error))
+
+
+def _print_line(console: Console, line: Line) -> None:
+    symbol, plain, style = _SIGNS[line.verdict.outcome]
+    text = styled(f"  {encodable(symbol, plain)} ", style) + styled(line.control.statement)
+    if line.verdict.outcome is not Outcome.PASSED:
+        text += styled(f": {line.verdict.outcome}: {line.verdict.detail}", style)
+    console.print(text)

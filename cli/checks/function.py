@@ -1,0 +1,93 @@
+"""The function that writes: its package, its own log, and who is told when it fails."""
+
+import time
+from typing import Any, Final
+
+from cli.checks.probe import PlantedCall, Probe, Verdict, could_not_check, found_in, judged, refusal
+
+_LOG_WAIT_SECONDS: Final = 20.0
+_LOG_POLL_SECONDS: Final = 1.0
+_WATCHED_METRICS: Final = ("Errors", "Throttles")
+
+
+def package(probe: Probe) -> Verdict:
+    """The SHA-256 of the code that runs is the one that the deployment recorded."""
+    stack = probe.deployment
+    client = probe.connection.client("lambda", role_arn=stack.auditor_role_arn)
+    found: list[str] = []
+    reason = refusal(
+        lambda: found.append(client.get_function_configuration(FunctionName=stack.function_name)["CodeSha256"])
+    )
+    if reason is not None:
+        return could_not_check(f"auditor: the function's configuration: {reason}")
+    problems = [] if found == [stack.package_sha256] else [f"the code that runs has SHA-256 {found[0]}"]
+    return judged(problems, f"SHA-256 {stack.package_sha256}")
+
+
+def log(probe: Probe) -> Verdict:
+    """The writer's log since the check began holds none of what was planted."""
+    calls = (probe.known_call, *probe.refused_calls)
+    messages = _messages(probe)
+    if not messages:
+        return could_not_check(f"no line reached the writer's log within {_LOG_WAIT_SECONDS:.0f} s")
+    text = "\n".join(messages).encode()
+    return judged(
+        [f"the planted {place} is in the writer's log, {form}" for call in calls for place, form in _leaks(call, text)],
+        f"{len(messages)} lines searched",
+    )
+
+
+def alarms(probe: Probe) -> Verdict:
+    """Errors and throttles of the function, and what the writer refuses, each raise an alarm that tells the topic."""
+    stack = probe.deployment
+    client = probe.connection.client("cloudwatch", role_arn=probe.connection.administrator_arn)
+    found: list[dict[str, Any]] = []
+
+    def read() -> None:
+        for page in client.get_paginator("describe_alarms").paginate():
+            found.extend(page.get("MetricAlarms", ()))
+
+    reason = refusal(read)
+    if reason is not None:
+        return could_not_check(f"the alarms: {reason}")
+    telling = [
+        alarm
+        for alarm in found
+        if stack.alarm_topic_arn in alarm.get("AlarmActions", ()) and alarm.get("ActionsEnabled", True)
+    ]
+    watched = {
+        str(alarm.get("MetricName"))
+        for alarm in telling
+        if {"Name": "FunctionName", "Value": stack.function_name} in alarm.get("Dimensions", ())
+    }
+    problems = [f"no alarm watches {metric}" for metric in _WATCHED_METRICS if metric not in watched]
+    if not [alarm for alarm in telling if alarm.get("Namespace") != "AWS/Lambda"]:
+        problems.append("no alarm watches what the writer refuses")
+    return judged(problems, f"{len(telling)} alarms tell the topic")
+
+
+def _leaks(call: PlantedCall, data: bytes) -> list[tuple[str, str]]:
+    return [(place, form) for place, value in call.everything.items() if (form := found_in(value, data)) is not None]
+
+
+def _messages(probe: Probe) -> list[str]:
+    """Return the log's lines since the check began; waits a bounded time for the first to arrive."""
+    stack = probe.deployment
+    client = probe.connection.client("logs", role_arn=stack.auditor_role_arn)
+    since = int(probe.started_at.timestamp() * 1000)
+    deadline = time.monotonic() + _LOG_WAIT_SECONDS
+    messages: list[str] = []
+
+    def read() -> None:
+        pages = client.get_paginator("filter_log_events").paginate(
+            logGroupName=stack.function_log_group, startTime=since
+        )
+        messages.extend(str(event["message"]) for page in pages for event in page.get("events", ()))
+
+    while not messages:
+        reason = refusal(read)
+        if reason is not None or time.monotonic() > deadline:
+            break
+        if not messages:
+            time.sleep(_LOG_POLL_SECONDS)
+    return messages

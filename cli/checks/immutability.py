@@ -1,0 +1,180 @@
+"""What is stored stays, for everyone: tried on the checklist's own probe record, as administrator and as each role."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from cli.checks.probe import DENIED, Attempt, Principal, Probe, Verdict, failed, judged
+from cli.connection import Client
+
+_NO_REMOVAL: Final = DENIED | {"MalformedXML"}
+"""A lock is removed by an empty one, which a store may refuse to read at all."""
+_DAY: Final = timedelta(days=1)
+_CLOCKS: Final = timedelta(minutes=10)
+"""How far this machine's clock and S3's may differ before a lock looks too short."""
+
+
+def locked(probe: Probe) -> Verdict:
+    """Every version of the probe records is locked in the stack's mode, for its days from when it was stored."""
+    stack = probe.deployment
+    problems: list[str] = []
+    ends: list[datetime] = []
+    for key in (probe.known_call.key, probe.victim.key):
+        stored = probe.reader.object(key)
+        for version_id in stored.version_ids if stored is not None else ():
+            held = probe.auditor_s3.head_object(Bucket=stack.bucket, Key=key, VersionId=version_id)
+            mode, until = held.get("ObjectLockMode"), held.get("ObjectLockRetainUntilDate")
+            if not isinstance(until, datetime):
+                problems.append("a stored version has no lock")
+                continue
+            ends.append(until)
+            if mode != stack.retention_mode:
+                problems.append(f"a stored version is locked in mode {mode}, not {stack.retention_mode}")
+            if until < probe.started_at + stack.retention_days * _DAY - _CLOCKS:
+                problems.append(f"a stored version is locked only until {until:%Y-%m-%d %H:%M} UTC")
+    if not ends and not problems:
+        problems.append("no stored version was found")
+    return judged(problems, f"{stack.retention_mode} until {min(ends, default=probe.started_at):%Y-%m-%d %H:%M} UTC")
+
+
+def delete(probe: Probe) -> Verdict:
+    """A plain delete, which would hide the record behind a marker, is refused to everyone."""
+    where = {"Bucket": probe.deployment.bucket, "Key": probe.victim.key}
+    return probe.try_all(
+        _each(probe, "hide the record behind a delete marker", lambda s3: lambda: s3.delete_object(**where))
+    )
+
+
+def delete_version(probe: Probe) -> Verdict:
+    """Deleting the record's version is refused to everyone, one by one and in a batch."""
+    bucket, key, version = probe.deployment.bucket, probe.victim.key, probe.victim_version
+    batch = {"Objects": [{"Key": key, "VersionId": version}]}
+    return probe.try_all(
+        [
+            *_each(
+                probe,
+                "delete the record's version",
+                lambda s3: lambda: s3.delete_object(Bucket=bucket, Key=key, VersionId=version),
+            ),
+            *_each(
+                probe,
+                "delete the record's version in a batch",
+                lambda s3: lambda: _raise_batch_error(s3.delete_objects(Bucket=bucket, Delete=batch)),
+            ),
+        ]
+    )
+
+
+def bypass_delete(probe: Probe) -> Verdict:
+    """Deleting the record's version with governance bypassed is refused to everyone."""
+    where = {"Bucket": probe.deployment.bucket, "Key": probe.victim.key, "VersionId": probe.victim_version}
+    return probe.try_all(
+        _each(
+            probe,
+            "delete the record's version by bypassing governance",
+            lambda s3: lambda: s3.delete_object(**where, BypassGovernanceRetention=True),
+        )
+    )
+
+
+def overwrite(probe: Probe) -> Verdict:
+    """Putting another object over the record's key is refused, and no version beside the first has appeared."""
+    bucket, key = probe.deployment.bucket, probe.victim.key
+    # The record's own bytes: were they taken, a reader would see the same record twice, and no other.
+    same = probe.reader.raw(key, probe.victim_version)
+    verdict = probe.try_all(
+        _each(
+            probe,
+            "put a new version over the record",
+            lambda s3: lambda: s3.put_object(Bucket=bucket, Key=key, Body=same, ChecksumAlgorithm="SHA256"),
+        )
+    )
+    after = probe.reader.object(key)
+    if after is not None and after.marker_ids:
+        return judged(["a delete marker hides the record"], "")
+    if after is None or len(after.version_ids) != 1:
+        return judged([verdict.detail, "the record's key does not hold exactly one version"], "")
+    return verdict
+
+
+def shorten(probe: Probe) -> Verdict:
+    """An earlier end of retention is refused to everyone, with and without bypassing governance."""
+    mode = probe.deployment.retention_mode
+    soon = datetime.now(UTC) + timedelta(minutes=5)
+    return probe.try_all(
+        [
+            *_retention(probe, "shorten the record's retention", {"Mode": mode, "RetainUntilDate": soon}),
+            *_retention(
+                probe,
+                "shorten the record's retention by bypassing governance",
+                {"Mode": mode, "RetainUntilDate": soon},
+                bypass=True,
+            ),
+        ]
+    )
+
+
+def downgrade(probe: Probe) -> Verdict:
+    """Removing the lock, or a weaker mode for the same time, is refused to everyone, with and without bypass."""
+    attempts = [
+        *_retention(probe, "remove the record's lock", {}, refusals=_NO_REMOVAL),
+        *_retention(probe, "remove the record's lock by bypassing governance", {}, bypass=True, refusals=_NO_REMOVAL),
+    ]
+    mode = probe.deployment.retention_mode
+    before = _lock(probe)
+    if mode == "COMPLIANCE":
+        weaker = {**before, "Mode": "GOVERNANCE"}
+        attempts += _retention(probe, "turn compliance into governance", weaker)
+        attempts += _retention(probe, "turn compliance into governance by bypassing", weaker, bypass=True)
+    verdict = probe.try_all(attempts)
+    if _lock(probe) != before:
+        return failed(f"the record's lock changed; {verdict.detail}")
+    return verdict
+
+
+def _each(probe: Probe, what: str, bind: Callable[[Client], Callable[[], object]]) -> list[Attempt]:
+    """Return one attempt at `what` for each principal, with the call that `bind` makes of its S3 client."""
+    return [_attempt(probe, principal, what, bind) for principal in probe.principals]
+
+
+def _attempt(probe: Probe, principal: Principal, what: str, bind: Callable[[Client], Callable[[], object]]) -> Attempt:
+    return Attempt(who=principal.name, what=what, call=bind(probe.s3(principal)))
+
+
+def _lock(probe: Probe) -> Mapping[str, object]:
+    """Return the probe record's lock, as the auditor reads it."""
+    where = {"Bucket": probe.deployment.bucket, "Key": probe.victim.key, "VersionId": probe.victim_version}
+    found: Mapping[str, object] = probe.auditor_s3.get_object_retention(**where)["Retention"]
+    return found
+
+
+def _retention(
+    probe: Probe,
+    what: str,
+    retention: Mapping[str, object],
+    *,
+    bypass: bool = False,
+    refusals: frozenset[str] = DENIED,
+) -> list[Attempt]:
+    request: dict[str, object] = {
+        "Bucket": probe.deployment.bucket,
+        "Key": probe.victim.key,
+        "VersionId": probe.victim_version,
+        "Retention": retention,
+    }
+    if bypass:
+        request["BypassGovernanceRetention"] = True
+    return [
+        replace(attempt, refusals=refusals)
+        for attempt in _each(probe, what, lambda s3: lambda: s3.put_object_retention(**request))
+    ]
+
+
+def _raise_batch_error(reply: Mapping[str, object]) -> None:
+    """Raise the first error of a batch delete, which S3 tells inside a reply of 200."""
+    from botocore.exceptions import ClientError  # noqa: PLC0415 - as everywhere: only commands that need AWS load it
+
+    errors = reply.get("Errors")
+    if isinstance(errors, list) and errors:
+        raise ClientError({"Error": {"Code": errors[0].get("Code", "unknown error")}}, "DeleteObjects")

@@ -1,0 +1,341 @@
+"""How a command reaches a deployed stack: its outputs, the caller's credentials, and the roles taken on from them.
+
+Guarantees: a stack that claims an emulator is only ever reached on loopback, with the emulator's own public test
+credentials and past any proxy; a real stack is only ever reached with the caller's own credentials. No token or key is
+in any message or `repr`.
+"""
+
+import functools
+import ipaddress
+import json
+import shutil
+import subprocess
+import urllib.parse
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from cli.exits import CouldNot
+from policies.iam import Bounds, Place, Principal
+from policies.retention import PROFILES, Mode, Retention
+
+if TYPE_CHECKING:
+    import boto3
+    import httpx
+    from botocore.config import Config
+
+Client: TypeAlias = Any
+"""A boto3 client: its methods are made at run time, and no stub of them is installed."""
+
+LOCAL_OUTPUTS: Final = Path(".local") / "outputs.json"
+_EMULATOR_KEY: Final = "test"  # the emulator's root, the same on every machine: no secret
+_SESSION_NAME: Final = "audit-log"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployment:
+    """The outputs of one deployed stack.
+
+    `endpoint` has no trailing slash; `tokens` maps an agent's name to its token; `emulator_url` is None on a real
+    cloud.
+    """
+
+    endpoint: str
+    tokens: Mapping[str, str] = field(repr=False)
+    bucket: str
+    region: str
+    account: str
+    writer_role_arn: str
+    auditor_role_arn: str
+    retention_admin_role_arn: str
+    hold_releaser_role_arn: str
+    administrators: tuple[str, ...]
+    function_name: str
+    function_log_group: str
+    package_sha256: str
+    retention_mode: Mode
+    retention_days: int
+    profile: str
+    alarm_topic_arn: str
+    emulator_url: str | None = None
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the stack runs in the emulator on this machine."""
+        return self.emulator_url is not None
+
+    @property
+    def first_agent(self) -> str:
+        """The name of the first agent that has a token."""
+        return next(iter(self.tokens))
+
+    @property
+    def place(self) -> Place:
+        """The stack's physical names, as the policies take them."""
+        return Place(
+            partition=self.auditor_role_arn.split(":")[1],
+            region=self.region,
+            account=self.account,
+            bucket=self.bucket,
+            function=self.function_name,
+            log_group=self.function_log_group,
+            roles={
+                Principal.WRITER: role_name(self.writer_role_arn),
+                Principal.AUDITOR: role_name(self.auditor_role_arn),
+                Principal.RETENTION_ADMIN: role_name(self.retention_admin_role_arn),
+                Principal.HOLD_RELEASER: role_name(self.hold_releaser_role_arn),
+            },
+        )
+
+    @property
+    def bounds(self) -> Bounds:
+        """What the retention admin is kept within."""
+        return Bounds.of(PROFILES[self.profile], Retention(mode=self.retention_mode, days=self.retention_days))
+
+    @classmethod
+    def from_outputs(cls, outputs: Mapping[str, object]) -> "Deployment":
+        """Return the deployment that stack outputs describe; raise CouldNot naming the output that is unusable."""
+        retention = outputs.get("retention")
+        if not isinstance(retention, Mapping):
+            raise CouldNot("stack output retention: an object of mode and days is required")
+        days, mode = retention.get("days"), retention.get("mode")
+        if not isinstance(days, int) or isinstance(days, bool) or days < 1:
+            raise CouldNot("stack output retention.days: a whole number of days is required")
+        if mode not in list(Mode):
+            raise CouldNot(f"stack output retention.mode: one of {', '.join(Mode)} is required")
+        profile = _text(outputs, "profile")
+        if profile not in PROFILES:
+            raise CouldNot(f"stack output profile: one of {', '.join(PROFILES)} is required")
+        emulator_url = outputs.get("emulator_url")
+        if emulator_url is not None:
+            emulator_url = _loopback(emulator_url, "emulator_url")
+        endpoint = _text(outputs, "endpoint").rstrip("/")
+        if emulator_url is not None:
+            _loopback(endpoint, "endpoint")
+        elif urllib.parse.urlsplit(endpoint).scheme != "https":
+            raise CouldNot("stack output endpoint: an https URL is required outside the emulator")
+        return cls(
+            endpoint=endpoint,
+            tokens=_tokens(outputs.get("tokens")),
+            bucket=_text(outputs, "bucket"),
+            region=_text(outputs, "region"),
+            account=_text(outputs, "account"),
+            writer_role_arn=_text(outputs, "writer_role_arn"),
+            auditor_role_arn=_text(outputs, "auditor_role_arn"),
+            retention_admin_role_arn=_text(outputs, "retention_admin_role_arn"),
+            hold_releaser_role_arn=_text(outputs, "hold_releaser_role_arn"),
+            administrators=_texts(outputs, "administrators"),
+            function_name=_text(outputs, "function_name"),
+            function_log_group=_text(outputs, "function_log_group"),
+            package_sha256=_text(outputs, "package_sha256"),
+            retention_mode=Mode(mode),
+            retention_days=days,
+            profile=profile,
+            alarm_topic_arn=_text(outputs, "alarm_topic_arn"),
+            emulator_url=emulator_url,
+        )
+
+
+def load_deployment(*, outputs: Path | None, stack: str | None) -> Deployment:
+    """Return the deployment named by an outputs file or a Pulumi stack; with neither, the local one of `make up`."""
+    if outputs is not None and stack is not None:
+        raise CouldNot("--outputs and --stack: give one of them")
+    if stack is not None:
+        return Deployment.from_outputs(_pulumi_outputs(stack))
+    path = outputs if outputs is not None else project_root() / LOCAL_OUTPUTS
+    if not path.is_file():
+        if outputs is not None:
+            raise CouldNot(f"{path}: no such file")
+        raise CouldNot(f"{path}: no such file; run `make up`, or name a stack with --stack or --outputs")
+    try:
+        document = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise CouldNot(f"{path}: not readable as JSON ({type(error).__name__})") from None
+    if not isinstance(document, dict):
+        raise CouldNot(f"{path}: a JSON object of stack outputs is required")
+    return Deployment.from_outputs(document)
+
+
+def project_root() -> Path:
+    """Return the folder of the project's Pulumi.yaml: at or above the working directory, else beside this package."""
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / "Pulumi.yaml").is_file() and (folder / "stacks").is_dir():
+            return folder
+    return Path(__file__).resolve().parent.parent
+
+
+def _pulumi_outputs(stack: str) -> Mapping[str, object]:
+    executable = shutil.which("pulumi")
+    if executable is None:
+        raise CouldNot("--stack: the pulumi program is not on PATH; give the stack's outputs with --outputs FILE")
+    command = [executable, "stack", "output", "--json", "--show-secrets", "--non-interactive", "--stack", stack]
+    try:
+        done = subprocess.run(command, cwd=project_root(), capture_output=True, check=False, timeout=120)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise CouldNot(f"--stack {stack}: pulumi could not be run ({type(error).__name__})") from None
+    if done.returncode != 0:
+        # Standard error carries Pulumi's own reason; standard output may carry secrets and is never shown.
+        reason = done.stderr.decode("utf-8", "replace").strip().splitlines()
+        raise CouldNot(f"--stack {stack}: {reason[-1] if reason else f'pulumi exited with {done.returncode}'}")
+    try:
+        document = json.loads(done.stdout)
+    except ValueError:
+        raise CouldNot(f"--stack {stack}: pulumi's outputs are not JSON") from None
+    if not isinstance(document, dict) or not document:
+        raise CouldNot(f"--stack {stack}: the stack has no outputs; run `pulumi up` first")
+    return document
+
+
+def _text(outputs: Mapping[str, object], name: str) -> str:
+    value = outputs.get(name)
+    if not isinstance(value, str) or not value:
+        raise CouldNot(f"stack output {name}: a non-empty text is required")
+    return value
+
+
+def _texts(outputs: Mapping[str, object], name: str) -> tuple[str, ...]:
+    value = outputs.get(name)
+    if not isinstance(value, list) or not all(isinstance(item, str) and item for item in value):
+        raise CouldNot(f"stack output {name}: a list of texts is required")
+    return tuple(value)
+
+
+def _tokens(value: object) -> Mapping[str, str]:
+    if not isinstance(value, Mapping) or not value:
+        raise CouldNot("stack output tokens: an object of agent and token is required (read with --show-secrets)")
+    tokens: dict[str, str] = {}
+    for agent, token in value.items():
+        if not isinstance(agent, str) or not isinstance(token, str) or not token:
+            raise CouldNot("stack output tokens: each agent's token must be a non-empty text")
+        tokens[agent] = token
+    return tokens
+
+
+def _loopback(url: object, name: str) -> str:
+    """Return `url` if its host is this machine's own loopback address; anything else would leave the machine."""
+    parts = urllib.parse.urlsplit(url) if isinstance(url, str) else None
+    host = parts.hostname if parts is not None else None
+    try:
+        is_loopback = host == "localhost" or (host is not None and ipaddress.ip_address(host).is_loopback)
+    except ValueError:
+        is_loopback = False
+    if not isinstance(url, str) or not is_loopback:
+        raise CouldNot(f"stack output {name}: with an emulator it must be a loopback URL (http://127.0.0.1:PORT)")
+    return url.rstrip("/")
+
+
+class Connection:
+    """Clients of a deployment's cloud, as the caller or as one of the stack's roles. Made once, kept while it lives."""
+
+    def __init__(self, deployment: Deployment) -> None:
+        self.deployment = deployment
+        self._sessions: dict[str | None, boto3.Session] = {}
+        self._clients: dict[tuple[str, str | None], Client] = {}
+
+    def client(self, service: str, *, role_arn: str | None = None) -> Client:
+        """Return a boto3 client of `service` as `role_arn`, or as the caller; raise CouldNot if the role is refused."""
+        known = self._clients.get((service, role_arn))
+        if known is None:
+            session: Any = self._session(role_arn)  # its stub knows services by literal name only
+            known = session.client(service, endpoint_url=self.deployment.emulator_url, config=self._config)
+            self._clients[service, role_arn] = known
+        return known
+
+    @functools.cached_property
+    def http(self) -> "httpx.Client":
+        """An HTTP client for the endpoint: no redirects, no proxy on loopback, 30 s a request."""
+        import httpx  # noqa: PLC0415 - 40 ms that most commands do not need
+
+        return httpx.Client(timeout=30.0, trust_env=not self.deployment.is_local)
+
+    @functools.cached_property
+    def caller_arn(self) -> str:
+        """The ARN of who runs the command, as STS tells it."""
+        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+
+        try:
+            return str(self.client("sts").get_caller_identity()["Arn"])
+        except (BotoCoreError, ClientError) as error:
+            raise CouldNot(f"AWS credentials: {aws_reason(error)}") from None
+
+    @functools.cached_property
+    def administrator_arn(self) -> str | None:
+        """Whom to act as for what an administrator may do.
+
+        None is the caller, when it is one of the administrators; otherwise the first administrator role. On the
+        emulator that is always the role: its account root passes every bucket policy, as on no real cloud.
+        """
+        roles = [arn for arn in self.deployment.administrators if ":role/" in arn]
+        caller_role = role_of_session(self.caller_arn)
+        if not self.deployment.is_local and (caller_role in roles or self.caller_arn in self.deployment.administrators):
+            return None
+        return roles[0] if roles else None
+
+    @functools.cached_property
+    def _config(self) -> "Config":
+        from botocore.config import Config  # noqa: PLC0415
+
+        plain = Config(connect_timeout=10, read_timeout=60, retries={"mode": "standard", "total_max_attempts": 4})
+        if not self.deployment.is_local:
+            return plain
+        return plain.merge(Config(proxies={}, s3={"addressing_style": "path"}))
+
+    def _session(self, role_arn: str | None) -> "boto3.Session":
+        known = self._sessions.get(role_arn)
+        if known is not None:
+            return known
+        import boto3  # noqa: PLC0415 - 190 ms that `digest` and `redact` do without
+
+        region = self.deployment.region
+        if role_arn is not None:
+            taken = self._assume(role_arn)
+            session = boto3.Session(
+                aws_access_key_id=taken["AccessKeyId"],
+                aws_secret_access_key=taken["SecretAccessKey"],
+                aws_session_token=taken["SessionToken"],
+                region_name=region,
+            )
+        elif self.deployment.is_local:
+            session = boto3.Session(
+                aws_access_key_id=_EMULATOR_KEY, aws_secret_access_key=_EMULATOR_KEY, region_name=region
+            )
+        else:
+            session = boto3.Session(region_name=region)
+        self._sessions[role_arn] = session
+        return session
+
+    def _assume(self, role_arn: str) -> Mapping[str, str]:
+        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+
+        try:
+            reply = self.client("sts").assume_role(RoleArn=role_arn, RoleSessionName=_SESSION_NAME)
+        except (BotoCoreError, ClientError) as error:
+            role, reason = role_name(role_arn), aws_reason(error)
+            raise CouldNot(f"role {role}: {self.caller_arn} cannot take it on: {reason}") from None
+        return reply["Credentials"]
+
+
+def role_of_session(arn: str) -> str:
+    """Return the role's ARN of an assumed-role session's ARN; any other ARN unchanged.
+
+    A session's ARN drops the role's path, so a role that has one is not recognised: it is then taken on anew.
+    """
+    prefix, separator, rest = arn.partition(":assumed-role/")
+    if not separator:
+        return arn
+    return f"{prefix.replace(':sts:', ':iam:')}:role/{rest.split('/')[0]}"
+
+
+def role_name(arn: str) -> str:
+    """Return the name of a role's ARN, without its path."""
+    return arn.rpartition("/")[2]
+
+
+def aws_reason(error: Exception) -> str:
+    """Return AWS's code for an error, or the error's kind: short, and without a request's values."""
+    response = getattr(error, "response", None)
+    if isinstance(response, Mapping):
+        return str(response.get("Error", {}).get("Code", "unknown error"))
+    return type(error).__name__

@@ -1,0 +1,164 @@
+"""Reads what is stored, as the auditor: every version of every object, the oldest first.
+
+The oldest version of a key is the record. A later version or a delete marker can only have been added to hide it (the
+writer creates and never overwrites), so each is a finding, and the oldest version is read all the same. Nothing here
+trusts the stored bytes: sizes are capped, undecodable objects are findings, never tracebacks.
+"""
+
+import json
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from cli.connection import Client
+
+RECORDS_PREFIX: Final = "records/"
+MAX_STORED_BYTES: Final = 32 << 20
+MAX_DECODED_BYTES: Final = 256 << 20
+_GZIP_WINDOW: Final = 31  # zlib's sign for "a gzip header, the largest window"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """Something in the log that its writer cannot have put there, or that cannot be read."""
+
+    kind: str
+    key: str
+    version_id: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredObject:
+    """A key with all its versions, oldest first, and its delete markers. Times are UTC, as S3 tells them."""
+
+    key: str
+    version_ids: tuple[str, ...]
+    marker_ids: tuple[str, ...]
+    stored_at: datetime | None
+    size: int
+
+    def findings(self) -> Iterator[Finding]:
+        """Yield what was added to the key after its record was."""
+        for version_id in self.version_ids[1:]:
+            yield Finding(
+                kind="second-version", key=self.key, version_id=version_id, detail="a later version hides the record"
+            )
+        for version_id in self.marker_ids:
+            yield Finding(
+                kind="delete-marker", key=self.key, version_id=version_id, detail="a delete marker hides the record"
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredRecord:
+    """One line of an object: its decoded `record`, its exact bytes without the newline, and where it stands."""
+
+    record: Mapping[str, object]
+    line: bytes
+    key: str
+    version_id: str
+    index: int
+
+
+class Undecodable(Exception):  # noqa: N818 - a finding in the making, not a fault of ours
+    """An object's bytes are not what the writer stores. The message holds none of them."""
+
+
+class LogReader:
+    """Reads one bucket through one S3 client (the auditor's)."""
+
+    def __init__(self, s3: Client, bucket: str) -> None:
+        self._s3 = s3
+        self._bucket = bucket
+
+    def objects(self, prefix: str = RECORDS_PREFIX) -> Iterator[StoredObject]:
+        """Yield every key under `prefix`, in key order, with all its versions and markers; one page held at a time."""
+        pending_key = ""
+        versions: list[Mapping[str, object]] = []
+        markers: list[Mapping[str, object]] = []
+        for page in self._s3.get_paginator("list_object_versions").paginate(Bucket=self._bucket, Prefix=prefix):
+            rows = [(str(row["Key"]), row, versions) for row in page.get("Versions", ())]
+            rows += [(str(row["Key"]), row, markers) for row in page.get("DeleteMarkers", ())]
+            # The sort is stable: within a key S3's own order, newest first, is kept.
+            for key, row, kind in sorted(rows, key=lambda item: item[0].encode()):
+                if key != pending_key and pending_key:
+                    yield _stored_object(pending_key, versions, markers)
+                    versions.clear()
+                    markers.clear()
+                pending_key = key
+                kind.append(row)
+        if pending_key:
+            yield _stored_object(pending_key, versions, markers)
+
+    def object(self, key: str) -> StoredObject | None:
+        """Return one key with all its versions, or None if the bucket never held it."""
+        return next((found for found in self.objects(key) if found.key == key), None)
+
+    def raw(self, key: str, version_id: str) -> bytes:
+        """Return a version's stored bytes, undecoded; raise Undecodable if there are more than the writer can store."""
+        body = self._s3.get_object(Bucket=self._bucket, Key=key, VersionId=version_id)["Body"]
+        try:
+            data = bytes(body.read(MAX_STORED_BYTES + 1))
+        finally:
+            body.close()
+        if len(data) > MAX_STORED_BYTES:
+            raise Undecodable(f"more than {MAX_STORED_BYTES} bytes are stored")
+        return data
+
+    def read(self, stored: StoredObject) -> Iterator[StoredRecord | Finding]:
+        """Yield the findings of a key, then the records of its oldest version, line by line."""
+        yield from stored.findings()
+        if not stored.version_ids:
+            return
+        oldest = stored.version_ids[0]
+        try:
+            lines = decode(self.raw(stored.key, oldest))
+            for index, line in enumerate(lines):
+                yield StoredRecord(record=decode_line(line), line=line, key=stored.key, version_id=oldest, index=index)
+        except Undecodable as error:
+            yield Finding(kind="undecodable", key=stored.key, version_id=oldest, detail=str(error))
+
+
+def decode(data: bytes) -> list[bytes]:
+    """Return the lines of a stored gzip object, without their newlines; raise Undecodable when it is not one."""
+    engine = zlib.decompressobj(_GZIP_WINDOW)
+    try:
+        text = engine.decompress(data, MAX_DECODED_BYTES)
+    except zlib.error:
+        raise Undecodable("not a gzip stream") from None
+    if engine.unconsumed_tail:
+        raise Undecodable(f"more than {MAX_DECODED_BYTES} bytes when decompressed")
+    if not engine.eof:
+        raise Undecodable("the gzip stream ends early")
+    if engine.unused_data:
+        raise Undecodable("bytes follow the gzip stream")
+    if not text.endswith(b"\n"):
+        raise Undecodable("the last line does not end")
+    return text[:-1].split(b"\n")
+
+
+def decode_line(line: bytes) -> Mapping[str, object]:
+    """Return the record of one stored line; raise Undecodable when it is not a JSON object."""
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError):
+        raise Undecodable("a line is not JSON") from None
+    if not isinstance(record, dict):
+        raise Undecodable("a line is not a JSON object")
+    return record
+
+
+def _stored_object(key: str, versions: list[Mapping[str, object]], markers: list[Mapping[str, object]]) -> StoredObject:
+    oldest = versions[-1] if versions else None
+    stored_at = oldest["LastModified"] if oldest is not None else None
+    size = oldest["Size"] if oldest is not None else 0
+    return StoredObject(
+        key=key,
+        version_ids=tuple(str(row["VersionId"]) for row in reversed(versions)),
+        marker_ids=tuple(str(row["VersionId"]) for row in reversed(markers)),
+        stored_at=stored_at if isinstance(stored_at, datetime) else None,
+        size=size if isinstance(size, int) else 0,
+    )
