@@ -8,6 +8,7 @@ bucket's own policy, which binds everybody else too, is in `policies.bucket_poli
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, TypeAlias
@@ -253,38 +254,32 @@ def refusals(bounds: Bounds) -> tuple[Refusal, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wildcard:
-    """A `*` that a policy of this kit may hold, where, why, and where that is documented."""
+    """A `*` that a policy of this kit may hold: where (a pattern for the whole ARN), why, and where that is documented."""
 
-    pattern: str
-    """The end of the ARN, from its last `:` or `/` on, that may stand in a policy."""
+    arn: re.Pattern[str]
     reason: str
     source: str
 
 
 WILDCARDS: Final[tuple[Wildcard, ...]] = (
     Wildcard(
-        pattern="/records/*",
-        reason="Keys follow from the records' content, so no list of them can be known beforehand.",
+        arn=re.compile(r"arn:[a-z-]+:s3:::[a-z0-9.-]+/(?:[A-Za-z0-9_.-]+/)*\*"),
+        reason="The objects of one bucket, or under one prefix of it: keys follow from what is stored, so no list of "
+        "them can be known beforehand.",
         source="https://docs.aws.amazon.com/AmazonS3/latest/userguide/security_iam_service-with-iam.html",
     ),
     Wildcard(
-        pattern="/*",
-        reason="All objects of the one log bucket: who reads it must also see what lies where nothing should, and no "
-        "prefix may be deleted from. In a role's session name, every session of that one role.",
-        source="https://docs.aws.amazon.com/AmazonS3/latest/userguide/example-bucket-policies.html",
-    ),
-    Wildcard(
-        pattern=":log-stream:*",
-        reason="Lambda names a log stream for every instance of the function; the log group is named in full.",
+        arn=re.compile(r"arn:[a-z-]+:logs:[a-z0-9-]+:[0-9]{12}:log-group:[A-Za-z0-9_/.-]+(?::log-stream)?:\*"),
+        reason="The contents of one log group: Lambda names a log stream for every instance of a function.",
         source="https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/iam-access-control-overview-cwl.html",
     ),
     Wildcard(
-        pattern=":*",
-        reason="CloudWatch's own ARN form for the contents of one log group, which is named in full.",
-        source="https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/iam-access-control-overview-cwl.html",
+        arn=re.compile(r"arn:[a-z-]+:sts::[0-9]{12}:assumed-role/[\w+=,.@-]+/\*"),
+        reason="Every session of one role: whoever takes a role names the session.",
+        source="https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html",
     ),
 )
-"""Every wildcard in a resource or condition; a `*` in an action or an allowed principal is never let through."""
+"""Every wildcard in a resource or a condition. In an action or an allowed principal none is let through."""
 
 
 def _sid(*words: str) -> str:

@@ -192,7 +192,7 @@ def _deployed_retention(bucket: str) -> Retention | None:
         if any(words in said.lower() for words in _NO_LOCK):
             return None
         msg = f"retentionDays: cannot see how {bucket} is locked now, so cannot tell whether this would weaken it: {said}"
-        raise RuntimeError(msg) from error
+        raise pulumi.RunError(msg) from error
     for rule in found.rules:
         for default in rule.default_retentions:
             return Retention(mode=Mode(default.mode), days=default.days or default.years * 365)
@@ -208,7 +208,7 @@ def _check_concurrency(reserved: int) -> None:
         quota = int(aws.servicequotas.get_service_quota(service_code=service, quota_code=code).value)
     except Exception as error:  # noqa: BLE001 - an invoke raises bare Exception
         msg = f"reservedConcurrency: cannot read the account's quota of concurrent executions ({error}); 0 reserves none"
-        raise RuntimeError(msg) from error
+        raise pulumi.RunError(msg) from error
     if reserved > quota - _UNRESERVED:
         most = max(quota - _UNRESERVED, 0)
         rule = f"the account runs {quota} at once and Lambda keeps {_UNRESERVED} of them, so at most {most} can be reserved"

@@ -74,42 +74,46 @@ class LockedBucket(pulumi.ComponentResource):
     def _protections(
         self, name: str, args: LockedBucketArgs, bucket: aws.s3.Bucket
     ) -> tuple[pulumi.CustomResource, ...]:
-        """Everything that keeps the bucket locked, each depending on what it needs to hold."""
+        """Everything that keeps the bucket locked, each depending on what it needs to hold.
+
+        They take the bucket by its name, not from its output, so that the guardrails see whose protections they are
+        before anything exists.
+        """
         versioning = aws.s3.BucketVersioning(
             f"{name}-versioning",
-            bucket=bucket.bucket,
+            bucket=args.name,
             versioning_configuration=aws.s3.BucketVersioningVersioningConfigurationArgs(status="Enabled"),
-            opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
+            opts=pulumi.ResourceOptions(parent=self, protect=args.protect, depends_on=[bucket]),
         )
         lock = aws.s3.BucketObjectLockConfiguration(
             f"{name}-lock",
-            bucket=bucket.bucket,
+            bucket=args.name,
             rule=aws.s3.BucketObjectLockConfigurationRuleArgs(
                 default_retention=aws.s3.BucketObjectLockConfigurationRuleDefaultRetentionArgs(
                     mode=args.retention.mode.value, days=args.retention.days
                 )
             ),
             # S3 takes a lock rule only where versions are kept.
-            opts=pulumi.ResourceOptions(parent=self, protect=args.protect, depends_on=[versioning]),
+            opts=pulumi.ResourceOptions(parent=self, protect=args.protect, depends_on=[bucket, versioning]),
         )
         public_access = aws.s3.BucketPublicAccessBlock(
             f"{name}-public-access",
-            bucket=bucket.bucket,
+            bucket=args.name,
             block_public_acls=True,
             block_public_policy=True,
             ignore_public_acls=True,
             restrict_public_buckets=True,
-            opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
+            opts=pulumi.ResourceOptions(parent=self, protect=args.protect, depends_on=[bucket]),
         )
         ownership = aws.s3.BucketOwnershipControls(
             f"{name}-ownership",
-            bucket=bucket.bucket,
+            bucket=args.name,
             rule=aws.s3.BucketOwnershipControlsRuleArgs(object_ownership="BucketOwnerEnforced"),
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[bucket]),
         )
         encryption = aws.s3.BucketServerSideEncryptionConfiguration(
             f"{name}-encryption",
-            bucket=bucket.bucket,
+            bucket=args.name,
             rules=[
                 aws.s3.BucketServerSideEncryptionConfigurationRuleArgs(
                     apply_server_side_encryption_by_default=(
@@ -119,11 +123,11 @@ class LockedBucket(pulumi.ComponentResource):
                     )
                 )
             ],
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[bucket]),
         )
         lifecycle = aws.s3.BucketLifecycleConfiguration(
             f"{name}-lifecycle",
-            bucket=bucket.bucket,
+            bucket=args.name,
             rules=[
                 aws.s3.BucketLifecycleConfigurationRuleArgs(
                     id="abort-uploads",
@@ -136,12 +140,12 @@ class LockedBucket(pulumi.ComponentResource):
                     ),
                 )
             ],
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[versioning]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[bucket, versioning]),
         )
         others = (versioning, lock, public_access, ownership, encryption, lifecycle)
         policy = aws.s3.BucketPolicy(
             f"{name}-policy",
-            bucket=bucket.bucket,
+            bucket=args.name,
             policy=args.policy,
             # Last, and so first to go: it is what refuses changes to all the others.
             opts=pulumi.ResourceOptions(parent=self, protect=args.protect, depends_on=others),

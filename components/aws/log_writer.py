@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 RUNTIME: Final = "python3.13"
 ARCHITECTURE: Final = "arm64"
 HANDLER: Final = "log_writer.handler.handler"
-MEMORY_MB: Final = 512
+MEMORY_MB: Final = 1024
 TIMEOUT_S: Final = 30
 
 
@@ -122,7 +122,7 @@ class LogWriter(pulumi.ComponentResource):
             # Lambda would otherwise make a log group of its own, which never ends.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[log_group]),
         )
-        url = self._address(name, function)
+        url = self._address(name, args.function, function)
         self.endpoint = url.function_url.apply(lambda address: address.rstrip("/"))
         self.package_sha256 = package.apply(lambda built: built.sha256_base64)
         self.package_sha256_hex = package.apply(lambda built: built.sha256_hex)
@@ -136,35 +136,35 @@ class LogWriter(pulumi.ComponentResource):
             }
         )
 
-    def _address(self, name: str, function: aws.lambda_.Function) -> aws.lambda_.FunctionUrl:
-        """The function's address, once both permissions are there.
+    def _address(self, name: str, physical: str, function: aws.lambda_.Function) -> aws.lambda_.FunctionUrl:
+        """The function's address, and the permissions to call it.
 
-        Since October 2025 an open address takes two of them.
+        They name the function, so that the guardrails see beforehand which one is open. Since October 2025 an open address takes two of them.
         https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html
         """
         url = aws.lambda_.FunctionUrl(
             f"{name}-url",
-            function_name=function.name,
+            function_name=physical,
             authorization_type="NONE",
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[function]),
         )
         aws.lambda_.Permission(
             f"{name}-url-permission",
-            function=function.name,
+            function=physical,
             statement_id="AllowTheAddress",
             action="lambda:InvokeFunctionUrl",
             principal="*",
             function_url_auth_type="NONE",
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[function]),
         )
         aws.lambda_.Permission(
             f"{name}-invoke-permission",
-            function=function.name,
+            function=physical,
             statement_id="AllowCallsThroughTheAddress",
             action="lambda:InvokeFunction",
             principal="*",
             invoked_via_function_url=True,
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[function]),
         )
         return url
 

@@ -73,8 +73,9 @@ class Roles(pulumi.ComponentResource):
         policy = aws.iam.RolePolicy(
             f"{name}-{principal.value}-policy",
             name="permissions",
-            role=role.name,
+            # By its name, not from its output, so that the guardrails see whose permissions these are beforehand.
+            role=args.place.roles[principal],
             policy=iam.document(iam.role_statements(principal, args.place, args.bounds)),
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[role]),
         )
         return pulumi.Output.all(role.arn, policy.id).apply(lambda values: values[0])
