@@ -22,8 +22,13 @@ from typing import Final
 HOST: Final = "127.0.0.1"
 ACCOUNT: Final = "000000000000"
 READY_SECONDS: Final = 60.0
+ANSWER_SECONDS: Final = 5.0
 STOP_SECONDS: Final = 5.0
 _PORT_TRIES: Final = 5
+_PORT_SECONDS: Final = 1.0
+
+_children: Final[dict[int, subprocess.Popen[bytes]]] = {}
+"""What this very process started: an ended child stays in the table of processes until its parent asked for its end."""
 
 
 class EmulatorError(Exception):
@@ -128,6 +133,9 @@ def environment(port: int, state_dir: Path) -> dict[str, str]:
 
 
 def _start_on(port: int, state_dir: Path, settings: Mapping[str, str], *, asked: str) -> Emulator:
+    deadline = time.monotonic() + _PORT_SECONDS
+    while _taken(port) and time.monotonic() < deadline:
+        time.sleep(0.05)  # an emulator that was just killed may not have let go of it yet
     if _taken(port):
         msg = f"{asked} is in use by another program; stop that one, or choose a port: make up PORT={port + 1}"
         raise EmulatorError(msg)
@@ -168,6 +176,7 @@ def _start_on(port: int, state_dir: Path, settings: Mapping[str, str], *, asked:
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         raise
+    _children[process.pid] = process
     return emulator
 
 
@@ -186,7 +195,7 @@ def _taken(port: int) -> bool:
 
 
 def _healthy(port: int) -> bool:
-    connection = http.client.HTTPConnection(HOST, port, timeout=5)
+    connection = http.client.HTTPConnection(HOST, port, timeout=ANSWER_SECONDS)
     try:
         connection.request("GET", "/_ministack/health")
         answer = connection.getresponse()
@@ -227,9 +236,9 @@ def _is_ours(emulator: Emulator) -> bool:
 
 
 def _reap(pid: int) -> None:
-    # Only our own child can be waited for; one that an earlier command started is someone else's by now.
-    with suppress(ChildProcessError):
-        os.waitpid(pid, os.WNOHANG)
+    # One that an earlier command started is not our child, and gone as soon as it ended.
+    if pid in _children and _children[pid].poll() is not None:
+        del _children[pid]
 
 
 def _record_file(state_dir: Path) -> Path:
