@@ -74,12 +74,13 @@ class LogReader:
         self._s3 = s3
         self._bucket = bucket
 
-    def objects(self, prefix: str = RECORDS_PREFIX) -> Iterator[StoredObject]:
-        """Yield every key under `prefix`, in key order, with all its versions and markers; one page held at a time."""
+    def objects(self, prefix: str = RECORDS_PREFIX, *, after: str = "") -> Iterator[StoredObject]:
+        """Yield every key under `prefix` that comes after `after`, in key order, with all its versions and markers."""
         pending_key = ""
         versions: list[Mapping[str, object]] = []
         markers: list[Mapping[str, object]] = []
-        for page in self._s3.get_paginator("list_object_versions").paginate(Bucket=self._bucket, Prefix=prefix):
+        where = {"Bucket": self._bucket, "Prefix": prefix} | ({"KeyMarker": after} if after else {})
+        for page in self._s3.get_paginator("list_object_versions").paginate(**where):
             rows = [(str(row["Key"]), row, versions) for row in page.get("Versions", ())]
             rows += [(str(row["Key"]), row, markers) for row in page.get("DeleteMarkers", ())]
             # The sort is stable: within a key S3's own order, newest first, is kept.

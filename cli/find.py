@@ -1,0 +1,259 @@
+"""`audit-log find`: shows records, oldest first, or follows them as they arrive. Reads as the auditor.
+
+Every version of every key is listed and the oldest is read, so that a record which somebody tried to hide is shown all
+the same, and the attempt is reported.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+from cli.connection import Connection, load_deployment
+from cli.console import json_line, printable, stdout_console, styled
+from cli.exits import DONE, FOUND
+from cli.options import deployment_options, json_option
+from cli.query import OUTCOMES, Query, parse_status, parse_time
+from cli.reader import RECORDS_PREFIX, Finding, LogReader, StoredObject, StoredRecord
+
+_CLOCKS: Final = timedelta(days=1)
+"""How far an agent's clock may run ahead before `--since` misses what it sent."""
+_FULL_LISTING_SECONDS: Final = 60.0
+_STATUS_STYLES: Final = {"success": "green", "throttled": "yellow", "error": "red", "policy-blocked": "magenta"}
+
+
+@dataclass(slots=True, kw_only=True)
+class _Shown:
+    """What has been shown so far."""
+
+    limit: int | None
+    records: int = 0
+    findings: int = 0
+
+    @property
+    def is_full(self) -> bool:
+        return self.limit is not None and self.records >= self.limit
+
+
+@click.command()
+@click.argument("query", required=False, default="")
+@deployment_options
+@json_option
+@click.option("--agent", default="", help="The agent's name; any kind of hyphen matches any other.")
+@click.option("--since", help="From this time on: 2026-06-30T12:00:00Z, 2026-06-30, or 24h, 7d ago.")
+@click.option("--until", help="Before this time.")
+@click.option("--outcome", "outcomes", multiple=True, type=click.Choice(OUTCOMES), help="May be given more than once.")
+@click.option("--status", "statuses", multiple=True, help="404, 4xx, !200, >=400. May be given more than once.")
+@click.option("--limit", type=click.IntRange(min=1), help="Stop after this many records.")
+@click.option("--tail", is_flag=True, help="Show records as they arrive, until Ctrl-C.")
+@click.option("--for", "seconds", type=click.FloatRange(min=0), help="With --tail: stop after this many seconds.")
+@click.option(
+    "--interval",
+    type=click.FloatRange(min=0.5, max=3600),
+    default=2.0,
+    show_default=True,
+    help="Seconds between looks.",
+)
+@click.pass_context
+def find(  # noqa: PLR0913 - one parameter an option
+    ctx: click.Context,
+    *,
+    query: str,
+    outputs: Path | None,
+    stack: str | None,
+    agent: str,
+    since: str | None,
+    until: str | None,
+    outcomes: tuple[str, ...],
+    statuses: tuple[str, ...],
+    limit: int | None,
+    seconds: float | None,
+    interval: float,
+    as_json: bool,
+    tail: bool,
+) -> None:
+    """Show the records that hold QUERY anywhere (all of them without QUERY), oldest day first.
+
+    Exits with 0, or with 1 when something in the log was tampered with: a delete marker, a second version, or an object
+    that is not what the writer stores. Each is told on standard error.
+    """
+    if seconds is not None and not tail:
+        raise click.UsageError("--for: only with --tail")
+    wanted = Query(
+        text=query,
+        agent=agent,
+        since=_time("--since", since),
+        until=_time("--until", until),
+        outcomes=outcomes,
+        statuses=tuple(_status(text) for text in statuses),
+    )
+    deployment = load_deployment(outputs=outputs, stack=stack)
+    s3 = Connection(deployment).client("s3", role_arn=deployment.auditor_role_arn)
+    shown = _Shown(limit=limit)
+    show = _Printer(as_json=as_json, shown=shown)
+    reader = LogReader(s3, deployment.bucket)
+    try:
+        if tail:
+            show.all(_followed(reader, wanted, interval=interval, seconds=seconds), wanted)
+        else:
+            show.all(_stored(reader, wanted), wanted)
+    except KeyboardInterrupt:
+        if not tail:
+            raise
+    if not shown.records and not tail:
+        click.echo("no record matches", err=True)
+    ctx.exit(FOUND if shown.findings else DONE)
+
+
+class _Printer:
+    def __init__(self, *, as_json: bool, shown: _Shown) -> None:
+        self._as_json = as_json
+        self._shown = shown
+        self._console: Console = stdout_console()
+
+    def all(self, items: Iterable[StoredRecord | Finding], wanted: Query) -> None:
+        """Print what is wanted of `items`, until the limit."""
+        for item in items:
+            if isinstance(item, Finding):
+                self._shown.findings += 1
+                place = f"{item.key} version {item.version_id}"
+                click.echo(printable(f"tampering: {item.kind}: {place}: {item.detail}"), err=True)
+            elif wanted.matches(item.record):
+                self._shown.records += 1
+                if self._as_json:
+                    click.echo(json_line(item.record))
+                else:
+                    self._console.print(one_line(item))
+                if self._shown.is_full:
+                    return
+
+
+def one_line(stored: StoredRecord) -> Text:
+    """Return a record as one line for people, with nothing in it that a terminal obeys."""
+    record = stored.record
+
+    def value(name: str) -> str:
+        found = record.get(name)
+        return "-" if found is None else str(found)
+
+    outcome = value("outcome")
+    line = styled(value("timestamp"), "dim") + styled("  ") + styled(value("agent_id"), "bold") + styled("  ")
+    line += styled(f"{value('method')} {value('endpoint')}") + styled("  ")
+    line += styled(f"{value('status')} {outcome}", _STATUS_STYLES.get(outcome, ""))
+    for name in ("user_id", "correlation_id"):
+        if record.get(name) is not None:
+            line += styled(f"  {value(name)}", "dim")
+    return line
+
+
+def _stored(reader: LogReader, wanted: Query) -> Iterator[StoredRecord | Finding]:
+    """Yield what is stored, day by day, and within a day in the order in which it was stored."""
+    day = ""
+    waiting: list[StoredObject] = []
+    for stored in reader.objects():
+        if wanted.until is not None and _day(stored.key) > _utc_day(wanted.until):
+            yield from stored.findings()
+            continue
+        if _day(stored.key) != day:
+            yield from _read_all(reader, waiting)
+            waiting.clear()
+            day = _day(stored.key)
+        if _may_match(stored, wanted):
+            waiting.append(stored)
+        else:
+            yield from stored.findings()
+    yield from _read_all(reader, waiting)
+
+
+def _read_all(reader: LogReader, objects: list[StoredObject]) -> Iterator[StoredRecord | Finding]:
+    for stored in sorted(objects, key=_stored_at):
+        yield from reader.read(stored)
+
+
+def _followed(
+    reader: LogReader, wanted: Query, *, interval: float, seconds: float | None
+) -> Iterator[StoredRecord | Finding]:
+    """Yield what arrives from now on (from `since` on, where it is given), until the time is up.
+
+    A look lists the days from yesterday on, where nearly everything arrives; once a minute it lists the whole log,
+    because an event of any age may come. What is read is only what was not seen.
+    """
+    started = time.monotonic()
+    begin = datetime.now(UTC) if wanted.since is None else min(wanted.since, datetime.now(UTC))
+    seen: dict[str, tuple[int, int]] = {}
+    last_full: float | None = None
+    while True:
+        now = time.monotonic()
+        is_full = last_full is None or now - last_full >= _FULL_LISTING_SECONDS
+        if is_full:
+            last_full = now
+        yield from _new(reader, seen, begin, after="" if is_full else _yesterday())
+        if seconds is not None and time.monotonic() - started + interval > seconds:
+            time.sleep(max(0.0, seconds - (time.monotonic() - started)))
+            yield from _new(reader, seen, begin, after=_yesterday())
+            return
+        time.sleep(interval)
+
+
+def _new(
+    reader: LogReader, seen: dict[str, tuple[int, int]], begin: datetime, *, after: str
+) -> Iterator[StoredRecord | Finding]:
+    fresh: list[StoredObject] = []
+    for stored in reader.objects(after=after):
+        known = seen.get(stored.key)
+        count = (len(stored.version_ids), len(stored.marker_ids))
+        if known is None and stored.stored_at is not None and stored.stored_at >= begin.replace(microsecond=0):
+            fresh.append(stored)
+            seen[stored.key] = count
+        elif known is not None and known != count:
+            yield from stored.findings()
+            seen[stored.key] = count
+    yield from _read_all(reader, fresh)
+
+
+def _may_match(stored: StoredObject, wanted: Query) -> bool:
+    """Whether an object may hold a record of the time asked for, told from its key and from when it was stored.
+
+    A batch is filed under the day of its earliest event and may hold later ones, but none from after it was stored.
+    """
+    if wanted.since is None or stored.stored_at is None:
+        return True
+    return stored.stored_at >= wanted.since - _CLOCKS or _day(stored.key) >= _utc_day(wanted.since)
+
+
+def _stored_at(stored: StoredObject) -> datetime:
+    return stored.stored_at or datetime.min.replace(tzinfo=UTC)
+
+
+def _day(key: str) -> str:
+    return key.removeprefix(f"{RECORDS_PREFIX}dt=").partition("/")[0]
+
+
+def _utc_day(when: datetime) -> str:
+    return when.astimezone(UTC).strftime("%Y-%m-%d")
+
+
+def _yesterday() -> str:
+    return f"{RECORDS_PREFIX}dt={datetime.now(UTC) - timedelta(days=1):%Y-%m-%d}"
+
+
+def _time(option: str, text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        return parse_time(text, now=datetime.now(UTC))
+    except (ValueError, OverflowError) as error:
+        raise click.UsageError(f"{option}: {error}, got {printable(text)!r}") from None
+
+
+def _status(text: str) -> Callable[[int], bool]:
+    try:
+        return parse_status(text)
+    except ValueError as error:
+        raise click.UsageError(f"--status: {error}, got {printable(text)!r}") from None
