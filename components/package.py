@@ -77,7 +77,9 @@ class Requirement:
 
     def line(self) -> str:
         """The requirement as pip reads it."""
-        return " ".join([f"{self.name}=={self.version}", *(f"--hash=sha256:{digest}" for digest in sorted(self.hashes))])
+        return " ".join(
+            [f"{self.name}=={self.version}", *(f"--hash=sha256:{digest}" for digest in sorted(self.hashes))]
+        )
 
 
 def build_package(*, target: Target, config: bytes, out_dir: Path, wheels_dir: Path = WHEELS) -> Package:
@@ -195,7 +197,7 @@ def _fetch(missing: list[Requirement], folder: Path, target: Target) -> None:
         with tempfile.TemporaryDirectory() as scratch:
             lines = Path(scratch) / "requirements.txt"
             lines.write_text("".join(f"{item.line()}\n" for item in missing), "utf-8")
-            result = subprocess.run(  # noqa: S603 - our own interpreter and arguments
+            result = subprocess.run(
                 [*command, "--requirement", os.fspath(lines)],
                 check=False,
                 capture_output=True,

@@ -1,0 +1,1 @@
+"""The rules, as plain data and pure functions; no SDK in sight."""

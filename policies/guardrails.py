@@ -8,14 +8,13 @@ waits for a value can be slipped past. The program itself runs them (`stacks.gua
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from policies import iam
 from policies.bucket_policy import BYPASS, DELETIONS, PROTECTIONS
+from policies.documents import allowed_actions, faults, listed, mappings, parse
 from policies.retention import MAX_DAYS, PROFILES, Mode, Retention, RetentionError
 
 KIND_TAG: Final = "audit-log:kind"
@@ -123,7 +122,14 @@ _OUTSIDE_THE_TABLE: Final = frozenset(
 )
 """Resources that give permissions which no rule here can read."""
 
-_WEAKENING_BUCKET_PROPERTIES: Final = ("acl", "grants", "lifecycleRules", "policy", "replicationConfiguration", "website")
+_WEAKENING_BUCKET_PROPERTIES: Final = (
+    "acl",
+    "grants",
+    "lifecycleRules",
+    "policy",
+    "replicationConfiguration",
+    "website",
+)
 """What a bucket has a resource of its own for, where the rules look."""
 
 Rule: TypeAlias = Callable[[Registered], Iterator[str]]
@@ -173,7 +179,7 @@ def _policy_documents(resource: Registered) -> Iterator[str]:
     for statement, fault in _statements(resource):
         if fault:
             yield fault
-        yield from _statement(statement)
+        yield from faults(statement)
 
 
 def _no_weakening_role(resource: Registered) -> Iterator[str]:
@@ -181,7 +187,7 @@ def _no_weakening_role(resource: Registered) -> Iterator[str]:
     if resource.type == _BUCKET_POLICY:
         return
     for statement, _ in _statements(resource):
-        for action in _allowed(statement):
+        for action in allowed_actions(statement):
             if action.lower() in FORBIDDEN_ACTIONS:
                 yield f"no role may be given {action}"
 
@@ -237,7 +243,7 @@ def _no_role_writes_and_deletes(resources: Sequence[Registered]) -> Iterator[tup
                 yield resource.name, f"role must be known when the policy is registered, got {_shown(role)}"
                 continue
             for statement, _ in _statements(resource):
-                actions[role] |= {action.lower() for action in _allowed(statement)}
+                actions[role] |= {action.lower() for action in allowed_actions(statement)}
     for role, allowed in actions.items():
         writes = any(action.startswith("s3:put") for action in allowed)
         if writes and any(action.startswith("s3:delete") for action in allowed):
@@ -252,8 +258,8 @@ def _log_buckets_are_locked(resources: Sequence[Registered]) -> Iterator[tuple[s
         for type_, says, holds in (
             (_VERSIONING, "must keep versions", _keeps_versions),
             (_OWNERSHIP, "must be owned by its account alone", _is_enforced),
-            (_PUBLIC_ACCESS, "must block public access", lambda _: True),
-            (_ENCRYPTION, "must be encrypted", lambda props: bool(props.get("rules"))),
+            (_PUBLIC_ACCESS, "must block public access", _is_there),
+            (_ENCRYPTION, "must be encrypted", _has_rules),
             (_BUCKET_POLICY, "must have a policy under which nobody deletes or bypasses", _refuses_deletion),
             (_LIFECYCLE, "must expire nothing", _expires_nothing),
         ):
@@ -269,11 +275,11 @@ def _short_lived_buckets_expire(resources: Sequence[Registered]) -> Iterator[tup
         if kind not in ("vault", "scratch"):
             continue
         days = [
-            rule["expiration"].get("days")
+            expiration.get("days")
             for item in settings
             if item.type == _LIFECYCLE
-            for rule in _mappings(item.props.get("rules"))
-            if rule.get("status") == "Enabled" and isinstance(rule.get("expiration"), Mapping)
+            for rule in mappings(item.props.get("rules"))
+            if rule.get("status") == "Enabled" and isinstance(expiration := rule.get("expiration"), Mapping)
         ]
         whole = [day for day in days if isinstance(day, int) and day >= 1]
         if not whole:
@@ -342,6 +348,16 @@ def _whole(value: object) -> int:
     return int(value) if isinstance(value, (int, float)) and value == int(value) else 0
 
 
+def _is_there(_: Mapping[str, object]) -> bool:
+    """For what has a rule of its own about its content."""
+    return True
+
+
+def _has_rules(props: Mapping[str, object]) -> bool:
+    """Whether there is any rule."""
+    return bool(mappings(props.get("rules")))
+
+
 def _keeps_versions(props: Mapping[str, object]) -> bool:
     """Whether versioning is on."""
     given = props.get("versioningConfiguration")
@@ -357,7 +373,7 @@ def _is_enforced(props: Mapping[str, object]) -> bool:
 def _expires_nothing(props: Mapping[str, object]) -> bool:
     """Whether every lifecycle rule merely aborts uploads."""
     allowed = {"id", "status", "filter", "abortIncompleteMultipartUpload"}
-    rules = _mappings(props.get("rules"))
+    rules = mappings(props.get("rules"))
     return bool(rules) and all({key for key, value in rule.items() if value is not None} <= allowed for rule in rules)
 
 
@@ -365,9 +381,9 @@ def _refuses_deletion(props: Mapping[str, object]) -> bool:
     """Whether deleting and bypassing are refused to everybody, unconditionally."""
     refused = {
         action
-        for statement in _parse(props.get("policy"))
+        for statement in parse(props.get("policy"))
         if statement.get("Effect") == "Deny" and statement.get("Principal") == "*" and "Condition" not in statement
-        for action in _listed(statement.get("Action"))
+        for action in listed(statement.get("Action"))
     }
     return refused >= {*DELETIONS, BYPASS}
 
@@ -377,7 +393,7 @@ def _has_customer_key(resource: Registered) -> bool:
     return resource.type == _ENCRYPTION and any(
         isinstance(default := rule.get("applyServerSideEncryptionByDefault"), Mapping)
         and default.get("sseAlgorithm") == "aws:kms"
-        for rule in _mappings(resource.props.get("rules"))
+        for rule in mappings(resource.props.get("rules"))
     )
 
 
@@ -387,62 +403,11 @@ def _statements(resource: Registered) -> Iterator[tuple[Mapping[str, object], st
     text = None if key is None else resource.props.get(key)
     if key is None or text is None:
         return
-    statements = _parse(text)
+    statements = parse(text)
     if not statements:
         yield {}, f"{key} must be a policy document that is known when it is registered, got {_shown(text)}"
     for statement in statements:
         yield statement, None
-
-
-def _statement(statement: Mapping[str, object]) -> Iterator[str]:
-    """What is wrong with one statement."""
-    for key in ("NotAction", "NotPrincipal", "NotResource"):
-        if key in statement:
-            yield f"{key} must not be used: what is not excluded would be allowed, or missed"
-    conditions = statement.get("Condition")
-    operands = [operand for operand in conditions.values()] if isinstance(conditions, Mapping) else []
-    values = [value for operand in operands if isinstance(operand, Mapping) for value in operand.values()]
-    patterns = [text for value in values for text in _listed(value)]
-    if statement.get("Effect") != "Deny":
-        patterns += _listed(statement.get("Resource"))
-        for action in _listed(statement.get("Action")):
-            if "*" in action or "?" in action:
-                yield f"an allowed action must be named in full, got {action!r}"
-        principal = statement.get("Principal")
-        named = [text for value in principal.values() for text in _listed(value)] if isinstance(principal, Mapping) else []
-        for text in [*named, *([principal] if isinstance(principal, str) else [])]:
-            if "*" in text:
-                yield f"an allowed principal must be named in full, got {text!r}"
-    for text in patterns:
-        if ("*" in text or "?" in text) and not any(item.arn.fullmatch(text) for item in iam.WILDCARDS):
-            yield f"a wildcard must have a listed reason, got {text!r}"
-
-
-def _allowed(statement: Mapping[str, object]) -> Iterable[str]:
-    """The actions that a statement allows."""
-    return _listed(statement.get("Action")) if statement.get("Effect") == "Allow" else ()
-
-
-def _parse(text: object) -> list[Mapping[str, object]]:
-    """A policy document's statements; none if it is not one."""
-    try:
-        parsed = json.loads(text) if isinstance(text, str) else text
-    except ValueError:
-        return []
-    statements = parsed.get("Statement") if isinstance(parsed, Mapping) else None
-    return _mappings([statements] if isinstance(statements, Mapping) else statements)
-
-
-def _mappings(value: object) -> list[Mapping[str, object]]:
-    """The objects of a list."""
-    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, (list, tuple)) else []
-
-
-def _listed(value: object) -> list[str]:
-    """IAM lets one string stand for a list of one."""
-    if isinstance(value, str):
-        return [value]
-    return [item for item in value if isinstance(item, str)] if isinstance(value, (list, tuple)) else []
 
 
 def _shown(value: object) -> str:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from policies.retention import Profile, Retention
 
-Json: TypeAlias = "str | int | bool | None | list[Json] | dict[str, Json]"
+Json: TypeAlias = "str | int | bool | list[Json] | dict[str, Json] | None"
 Statement: TypeAlias = dict[str, Json]
 Condition: TypeAlias = "Mapping[str, Mapping[str, str | Sequence[str]]]"
 
@@ -254,7 +254,7 @@ def refusals(bounds: Bounds) -> tuple[Refusal, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wildcard:
-    """A `*` that a policy of this kit may hold: where (a pattern for the whole ARN), why, and where that is documented."""
+    """A `*` that a policy of this kit may hold: a pattern for the whole ARN, why, and where that is documented."""
 
     arn: re.Pattern[str]
     reason: str
@@ -289,7 +289,7 @@ def _sid(*words: str) -> str:
 
 def role_statements(principal: Principal, place: Place, bounds: Bounds) -> list[Statement]:
     """All that a role may do, and is refused in so many words."""
-    statements: list[Statement] = [
+    granted: list[Statement] = [
         {
             "Sid": _sid("allow", grant.scope),
             "Effect": "Allow",
@@ -299,7 +299,7 @@ def role_statements(principal: Principal, place: Place, bounds: Bounds) -> list[
         for grant in GRANTS
         if grant.principal is principal
     ]
-    statements += [
+    refused: list[Statement] = [
         {
             "Sid": f"Refuse{number}",
             "Effect": "Deny",
@@ -309,7 +309,7 @@ def role_statements(principal: Principal, place: Place, bounds: Bounds) -> list[
         }
         for number, refusal in enumerate((r for r in refusals(bounds) if r.principal is principal), start=1)
     ]
-    return statements
+    return [*granted, *refused]
 
 
 def trust_statements(principal: Principal, place: Place, assumed_by: Sequence[str]) -> list[Statement]:

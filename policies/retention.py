@@ -120,7 +120,7 @@ def choose(profile: Profile, days: int, acknowledged: str) -> Retention:
     Raises RetentionError when the days are out of range or under the profile's, and when compliance mode is not
     acknowledged with its very number.
     """
-    retention = Retention(mode=profile.minimum.mode, days=days if days else profile.minimum.days)
+    retention = Retention(mode=profile.minimum.mode, days=days or profile.minimum.days)
     if not retention.covers(profile.minimum):
         msg = (
             f"retentionDays: profile {profile.name} locks for at least {profile.minimum.days} days, got {days}; "

@@ -1,0 +1,1 @@
+"""The program: what `pulumi up` and `make up` deploy."""

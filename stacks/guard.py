@@ -32,7 +32,7 @@ REFUSALS: Final = (GuardrailError, NameRefusedError, PackageError, RetentionErro
 def guarded() -> Iterator[None]:
     """Check everything that is registered in this block.
 
-    Raises pulumi.RunError, which Pulumi shows without a traceback, for a broken rule and for whatever a program refuses.
+    Raises pulumi.RunError, which Pulumi shows without a traceback, for a broken rule and for what a program refuses.
 
     Values that are already known when a resource is constructed are what the rules see; an output is not, and where a
     rule needs it the rule itself refuses it.

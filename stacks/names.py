@@ -51,7 +51,7 @@ class Names:
         for field, name, limit in (("bucket", self.bucket, _BUCKET_LIMIT), ("role", longest, _ROLE_LIMIT)):
             if len(name) > limit:
                 msg = (
-                    f"stack: its {field} name may have {limit} characters, got {len(name)} ({name}); a shorter stack name"
+                    f"stack: its {field} name may have {limit} characters, got {len(name)} ({name}); take a shorter one"
                 )
                 raise NameRefusedError(msg)
 

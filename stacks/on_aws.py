@@ -187,11 +187,11 @@ def _deployed_retention(bucket: str) -> Retention | None:
     """
     try:
         found = aws.s3.get_bucket_object_lock_configuration(bucket=bucket)
-    except Exception as error:  # noqa: BLE001 - an invoke raises bare Exception
+    except Exception as error:  # an invoke raises no narrower one
         said = str(error)
         if any(words in said.lower() for words in _NO_LOCK):
             return None
-        msg = f"retentionDays: cannot see how {bucket} is locked now, so cannot tell whether this would weaken it: {said}"
+        msg = f"retentionDays: cannot see how {bucket} is locked now, so cannot tell whether this weakens it: {said}"
         raise pulumi.RunError(msg) from error
     for rule in found.rules:
         for default in rule.default_retentions:
@@ -206,10 +206,10 @@ def _check_concurrency(reserved: int) -> None:
     service, code = _LAMBDA_QUOTA
     try:
         quota = int(aws.servicequotas.get_service_quota(service_code=service, quota_code=code).value)
-    except Exception as error:  # noqa: BLE001 - an invoke raises bare Exception
-        msg = f"reservedConcurrency: cannot read the account's quota of concurrent executions ({error}); 0 reserves none"
+    except Exception as error:  # an invoke raises no narrower one
+        msg = f"reservedConcurrency: cannot read how much the account may run at once ({error}); 0 reserves none"
         raise pulumi.RunError(msg) from error
     if reserved > quota - _UNRESERVED:
         most = max(quota - _UNRESERVED, 0)
-        rule = f"the account runs {quota} at once and Lambda keeps {_UNRESERVED} of them, so at most {most} can be reserved"
+        rule = f"the account runs {quota} at once, of which Lambda keeps {_UNRESERVED}, so must be at most {most}"
         raise SettingError("reservedConcurrency", rule, reserved)

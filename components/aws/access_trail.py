@@ -3,11 +3,11 @@
 Guarantee: every use of the hold releaser's role, every change to the bucket's protections or to the trail, every change
 of a legal hold, and every attempt to delete from the log is published to the alarms' topic, usually within minutes.
 
-Why a trail: EventBridge gets API calls from CloudTrail only while a trail records them, so without one no such rule ever
-fires. What it costs: the first copy of an account's management events is free; where the account already has a trail,
-a second copy is $2.00 per 100,000 events (`accessTrail: existing` then goes without, and without the two alarms on
-calls about objects). The data events are just the few calls that could weaken a lock, not the writes: cents at most.
-https://aws.amazon.com/cloudtrail/pricing/ (read 2026-11-23)
+Why a trail: EventBridge gets API calls from CloudTrail only while a trail records them, so without one no such rule
+ever fires. What it costs: the first copy of an account's management events is free; where the account already has a
+trail, a second copy is $2.00 per 100,000 events (`accessTrail: existing` then goes without one, and without the alarms
+on the trail itself and on calls about objects). The data events are just the few calls that could weaken a lock, not
+the writes: cents at most. https://aws.amazon.com/cloudtrail/pricing/
 
 What it does not see: changes to IAM, which are recorded in us-east-1 only. They are in the delivered files wherever the
 stack is, and alarm in a stack of that region.

@@ -1,7 +1,7 @@
 """What wakes somebody up: one topic, and the alarms that publish to it.
 
-Guarantee: an error, a throttle, a refused record, or a record that could not be made durable alarms within five minutes,
-and so does whatever `AccessTrail` sees.
+Guarantee: an error, a throttle, a refused record, or a record that could not be made durable alarms within five
+minutes. What `AccessTrail` sees is published to the same topic.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 PERIOD_S: Final = 300
 METRIC_NAMESPACE: Final = "AgentAuditLog"
 REFUSED_PATTERN: Final = '{ ($.event = "request") && ($.refused > 0) }'
-UNKNOWN_TOKEN_PATTERN: Final = '{ ($.event = "request") && ($.status = 401) }'
+UNAUTHORIZED_PATTERN: Final = '{ ($.event = "request") && ($.status = 401) }'
 """Read from the writer's operational log: one JSON line for each request, with its status and how many were refused."""
 UNKNOWN_TOKENS_LIMIT: Final = 20
-"""Posts without a token that works, in five minutes. Scanners find every open address; a rotation gone wrong posts on."""
+"""Posts without a token that works, in five minutes. Scanners find every open address; so not the first one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +91,7 @@ class Alarms(pulumi.ComponentResource):
             )
         for metric, pattern, value in (
             ("RefusedRecords", REFUSED_PATTERN, "$.refused"),
-            ("UnknownTokens", UNKNOWN_TOKEN_PATTERN, "1"),
+            ("UnknownTokens", UNAUTHORIZED_PATTERN, "1"),
         ):
             aws.cloudwatch.LogMetricFilter(
                 f"{name}-{metric}",

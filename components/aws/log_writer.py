@@ -139,8 +139,8 @@ class LogWriter(pulumi.ComponentResource):
     def _address(self, name: str, physical: str, function: aws.lambda_.Function) -> aws.lambda_.FunctionUrl:
         """The function's address, and the permissions to call it.
 
-        They name the function, so that the guardrails see beforehand which one is open. Since October 2025 an open address takes two of them.
-        https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html
+        They take the function by its name, so that the guardrails see beforehand which one is open. Since October 2025
+        an open address takes two permissions. https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html
         """
         url = aws.lambda_.FunctionUrl(
             f"{name}-url",
@@ -169,13 +169,12 @@ class LogWriter(pulumi.ComponentResource):
         return url
 
 
-def render_config(
-    args: LogWriterArgs, *, bucket: str, accepted: Mapping[str, Sequence[Sequence[str | None]]]
-) -> bytes:
+def render_config(args: LogWriterArgs, *, bucket: str, accepted: Mapping[str, Sequence[Sequence[str | None]]]) -> bytes:
     """The writer's configuration file: the same bytes for the same settings.
 
     `accepted`: for each agent pairs of a token's SHA-256 in hex and when it ends (RFC 3339), or None.
     """
+    custom_rules: dict[str, object] = {}
     config = {
         "schema": 1,
         "bucket": bucket,
@@ -188,7 +187,7 @@ def render_config(
             }
             for agent in sorted(args.agents, key=lambda agent: agent.name)
         ],
-        "masking": {"personal": "mask", "custom": {}},
+        "masking": {"personal": "mask", "custom": custom_rules},
         "digest": {"algorithm": "sha256"},
     }
     return json.dumps(config, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode("utf-8")

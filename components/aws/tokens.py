@@ -72,8 +72,8 @@ class Tokens(pulumi.ComponentResource):
             if holder.previous_until is not None and holder.generation > 1:
                 previous = self._token(name, holder.agent, holder.generation - 1)
                 accepted[holder.agent].append(_accept(previous, holder.previous_until))
-        self.tokens = pulumi.Output.secret(pulumi.Output.all(**{k: v for k, v in current.items()}))
-        self.accepted = pulumi.Output.from_input(accepted)
+        self.tokens = pulumi.Output.secret(pulumi.Output.all(**current))
+        self.accepted = pulumi.Output.all(**{agent: pulumi.Output.all(*known) for agent, known in accepted.items()})
         self.register_outputs({"tokens": self.tokens})
 
     def _token(self, name: str, agent: str, generation: int) -> pulumi.Output[str]:
@@ -98,6 +98,4 @@ def slug(agent: str) -> str:
 
 def _accept(token: pulumi.Output[str], until: str | None) -> pulumi.Output[tuple[str, str | None]]:
     """A token's digest, which is no secret: 256 random bits cannot be guessed from it."""
-    return pulumi.Output.unsecret(
-        token.apply(lambda text: (hashlib.sha256(text.encode("ascii")).hexdigest(), until))
-    )
+    return pulumi.Output.unsecret(token.apply(lambda text: (hashlib.sha256(text.encode("ascii")).hexdigest(), until)))
