@@ -122,7 +122,7 @@ _OUTSIDE_THE_TABLE: Final = frozenset(
 )
 """Resources that give permissions which no rule here can read."""
 
-_WEAKENING_BUCKET_PROPERTIES: Final = (
+_BUCKET_ASIDES: Final = (
     "acl",
     "grants",
     "lifecycleRules",
@@ -169,7 +169,7 @@ def _bucket_kind(resource: Registered) -> Iterator[str]:
             yield "a log must have objectLockEnabled, which can be set only when the bucket is made"
     if resource.props.get("forceDestroy"):
         yield "forceDestroy must not be set: it removes every record"
-    for name in _WEAKENING_BUCKET_PROPERTIES:
+    for name in _BUCKET_ASIDES:
         if resource.props.get(name):
             yield f"{name} must be set by a resource of its own"
 

@@ -50,9 +50,7 @@ class Names:
         longest = max((self.role(principal) for principal in Principal), key=len)
         for field, name, limit in (("bucket", self.bucket, _BUCKET_LIMIT), ("role", longest, _ROLE_LIMIT)):
             if len(name) > limit:
-                msg = (
-                    f"stack: its {field} name may have {limit} characters, got {len(name)} ({name}); take a shorter one"
-                )
+                msg = f"stack: its {field} name may have {limit} characters, got {len(name)} ({name})"
                 raise NameRefusedError(msg)
 
     @property

@@ -1,0 +1,127 @@
+"""What a stack costs a month on AWS, in US dollars.
+
+Guarantee: every figure is a quantity times a list price of us-east-1, each with its source, read on `PRICES_READ`. Free
+tiers are not deducted, so a small account pays less; taxes and what the account runs besides are not in it. Where a
+quantity is an assumption, its line says which.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+PRICES_READ: Final = date(2026, 11, 23)
+REGION: Final = "us-east-1"
+
+_DAYS: Final = 30
+_KB: Final = 1_000
+_GB: Final = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Price:
+    """A list price: US dollars for `per` units of what `unit` says."""
+
+    usd: float
+    per: int
+    unit: str
+    source: str
+
+
+PUT: Final = Price(usd=0.005, per=1_000, unit="S3 PUT", source="https://aws.amazon.com/s3/pricing/")
+STORAGE: Final = Price(usd=0.023, per=_GB, unit="byte-month in S3", source="https://aws.amazon.com/s3/pricing/")
+REQUEST: Final = Price(
+    usd=0.20, per=1_000_000, unit="Lambda request", source="https://aws.amazon.com/lambda/pricing/"
+)
+COMPUTE: Final = Price(
+    usd=0.0000133334, per=1, unit="GB-second of Lambda on arm64", source="https://aws.amazon.com/lambda/pricing/"
+)
+LOG_INTAKE: Final = Price(
+    usd=0.50, per=_GB, unit="byte into CloudWatch Logs", source="https://aws.amazon.com/cloudwatch/pricing/"
+)
+LOG_STORAGE: Final = Price(
+    usd=0.03, per=_GB, unit="byte-month in CloudWatch Logs", source="https://aws.amazon.com/cloudwatch/pricing/"
+)
+ALARM: Final = Price(usd=0.10, per=1, unit="alarm-month", source="https://aws.amazon.com/cloudwatch/pricing/")
+METRIC: Final = Price(usd=0.30, per=1, unit="metric-month", source="https://aws.amazon.com/cloudwatch/pricing/")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assumptions:
+    """What a call is taken to be. Posts of many records share a request, a PUT and most of the rest."""
+
+    records_per_post: int = 1
+    stored_bytes_per_post: int = 1 * _KB
+    log_bytes_per_post: int = 1 * _KB
+    """Our line, and the three that Lambda adds."""
+    milliseconds_per_post: int = 100
+    memory_gb: float = 1.0
+    log_days: int = 90
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One line of an estimate: what, how much of it a month, and what that costs."""
+
+    what: str
+    quantity: float
+    price: Price
+
+    @property
+    def usd(self) -> float:
+        """US dollars a month."""
+        return self.quantity / self.price.per * self.price.usd
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """What a month costs once the log is as long as its retention, which is when it costs most."""
+
+    calls_per_day: int
+    lines: tuple[Line, ...]
+
+    @property
+    def usd(self) -> float:
+        """US dollars a month."""
+        return sum(line.usd for line in self.lines)
+
+
+def monthly(
+    calls_per_day: int, *, retention_days: int, alarms: int = 5, metrics: int = 2, assumed: Assumptions | None = None
+) -> Estimate:
+    """What a month costs with `calls_per_day` recorded calls (0: idle), kept for `retention_days`.
+
+    `alarms` and `metrics` are how many of each the stack registers. Raises ValueError for a negative number of calls.
+    """
+    if calls_per_day < 0:
+        msg = f"calls_per_day: must not be negative, got {calls_per_day}"
+        raise ValueError(msg)
+    each = assumed or Assumptions()
+    posts_per_day = calls_per_day / each.records_per_post
+    posts = posts_per_day * _DAYS
+    lines = [Line(what=f"{alarms} alarms", quantity=alarms, price=ALARM)]
+    if calls_per_day:
+        seconds = posts * each.milliseconds_per_post / 1_000
+        lines += [
+            Line(what=f"{metrics} metrics", quantity=metrics, price=METRIC),
+            Line(what="one PUT a post", quantity=posts, price=PUT),
+            Line(what="one request a post", quantity=posts, price=REQUEST),
+            Line(
+                what=f"{each.milliseconds_per_post} ms a post at {each.memory_gb:g} GB",
+                quantity=seconds * each.memory_gb,
+                price=COMPUTE,
+            ),
+            Line(
+                what=f"{each.stored_bytes_per_post} bytes a post, for {retention_days} days",
+                quantity=posts_per_day * retention_days * each.stored_bytes_per_post,
+                price=STORAGE,
+            ),
+            Line(what="the writer's own log", quantity=posts * each.log_bytes_per_post, price=LOG_INTAKE),
+            Line(
+                what=f"the writer's own log, for {each.log_days} days",
+                quantity=posts_per_day * each.log_days * each.log_bytes_per_post,
+                price=LOG_STORAGE,
+            ),
+        ]
+    return Estimate(calls_per_day=calls_per_day, lines=tuple(lines))
