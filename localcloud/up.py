@@ -1,0 +1,142 @@
+"""`make up`: the emulator, the stack in it, the checklist, and what to paste.
+
+Guarantees: what goes wrong is said in one line with a non-zero exit, and the next run goes on from there; a run that
+finds everything as it should be changes nothing and says so.
+"""
+
+import os
+import sys
+from collections.abc import Mapping
+from typing import Any, Final
+
+from cli.check import print_checklist
+from cli.connection import Deployment
+from cli.console import stdout_console
+from components.package import PackageError, ensure_wheels
+from localcloud import emulator as emulators
+from localcloud import place, stack_config
+from localcloud.deploy import deploy
+from localcloud.deployer import DeployerError
+from localcloud.emulator import Emulator, EmulatorError
+from localcloud.engine import EngineError, Event, Message, Result
+from localcloud.pastes import pastes
+from localcloud.stack_config import StackConfigError
+
+INTERRUPTED: Final = 130
+_SIGNS: Final = {"create": "+", "update": "~", "replace": "±", "delete": "-"}
+_DONE: Final = {"create": "created", "update": "updated", "replace": "replaced", "delete": "deleted"}
+_PORTS: Final = range(1024, 65536)
+
+
+class UsageError(Exception):
+    """What was given on the command line cannot be."""
+
+
+def main() -> int:
+    """Run; return the exit code."""
+    try:
+        with place.alone():
+            return up(port=_port(os.environ.get("PORT", "")), retention_days=os.environ.get("RETENTION_DAYS", ""))
+    except KeyboardInterrupt:
+        sys.stderr.write("\nagent-audit-log: interrupted; run it again to go on\n")
+        return INTERRUPTED
+    except OSError as error:
+        reason = f"cannot write to {error.filename} ({error.strerror})" if error.filename else str(error)
+    except (
+        UsageError, StackConfigError, place.BusyError, EmulatorError, DeployerError, EngineError, PackageError,
+    ) as error:  # fmt: skip
+        reason = str(error)
+    sys.stdout.flush()
+    sys.stderr.write(f"agent-audit-log: {_one_line(reason)}\n")
+    return 1
+
+
+def up(*, port: int | None, retention_days: str) -> int:
+    """Start, deploy, check, tell. Raises what `main` turns into a line."""
+    if retention_days and stack_config.set_retention_days(place.STACK_FILE, retention_days):
+        say(f"{place.STACK_FILE.relative_to(place.ROOT)}: retentionDays is now {retention_days}")
+    config = stack_config.read(place.STACK_FILE)
+    ensure_wheels("local")
+    before = emulators.running(state_dir=place.EMULATOR)
+    emulator = emulators.start(state_dir=place.EMULATOR, port=port)
+    say(f"Emulator  {emulator.url} ({'running' if emulator == before else 'started; all that it holds is in memory'})")
+    say(f"Deploying stack {place.STACK}")
+    deployed = deploy(emulator, config=config, folder=place.FOLDER, listener=tell)
+    say(_summary(deployed.result))
+    code = _check(deployed.outputs, emulator, changed=deployed.result.changed)
+    _introduce(deployed.outputs)
+    if code:
+        sys.stdout.flush()
+        sys.stderr.write("agent-audit-log: a control does not hold; see the checklist above\n")
+    return code
+
+
+def tell(event: Event) -> None:
+    """Print what was done to a resource, and what the program said."""
+    if isinstance(event, Message):
+        if event.severity in {"output", "warning"} and event.text.strip():
+            say(f"  {event.text}")
+    elif event.step.action in _SIGNS and event.status == "done":
+        say(f"  {_SIGNS[event.step.action]} {event.step.type} {event.step.name}")
+
+
+def say(line: str) -> None:
+    """Tell the person one thing, at once."""
+    print(line, flush=True)
+
+
+def _port(given: str) -> int | None:
+    if not given:
+        return None
+    if not given.isascii() or not given.isdigit() or int(given) not in _PORTS:
+        msg = f"PORT={given}: must be a number from {_PORTS.start} to {_PORTS.stop - 1}"
+        raise UsageError(msg)
+    return int(given)
+
+
+def _summary(result: Result) -> str:
+    if not result.changed:
+        return f"Nothing changed: all {sum(result.changes.values())} resources are as they should be."
+    return "Deployed: " + ", ".join(
+        f"{result.changes[name]} {done}" for name, done in _DONE.items() if result.changes[name]
+    )
+
+
+def _check(outputs: Mapping[str, Any], emulator: Emulator, *, changed: bool) -> int:
+    """Run the checklist, unless it passed on just this: it posts records, and a run with nothing to do must not."""
+    passed = place.FOLDER / "checked"
+    stamp = emulator.started
+    if not changed and passed.exists() and passed.read_text(encoding="utf-8") == stamp:
+        say("The checklist passed on this; to run it again: .venv/bin/audit-log check")
+        return 0
+    passed.unlink(missing_ok=True)
+    say("")
+    code = print_checklist(Deployment.from_outputs(outputs), stdout_console())
+    if code == 0:
+        passed.write_text(stamp, encoding="utf-8")
+    return code
+
+
+def _introduce(outputs: Mapping[str, Any]) -> None:
+    retention = outputs["retention"]
+    say(f"""
+Endpoint   {outputs["endpoint"]}
+Agent      {outputs["agent"]}
+Token      {outputs["token"]}
+Bucket     {outputs["bucket"]} ({retention["mode"].lower()}, {retention["days"]} days)
+All of it  {place.OUTPUTS.relative_to(place.ROOT)} (only you can read it)
+
+Watch      .venv/bin/audit-log find --tail
+Stop       make down (the records here live in memory and go with it)
+""")
+    for name, text in pastes(outputs).items():
+        say(f"Paste into {name}:\n\n{text}")
+
+
+def _one_line(reason: str) -> str:
+    lines = [line.strip() for line in reason.splitlines() if line.strip()]
+    return lines[-1] if lines else "it failed without a reason"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
