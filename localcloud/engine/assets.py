@@ -35,6 +35,27 @@ def forget_places(properties: Properties) -> Properties:
     return map_properties(properties, strip)
 
 
+def recall_places(outputs: Properties, inputs: Properties) -> Properties:
+    """Give a program its own assets back, found by their hash; the SDK cannot take one that has nothing but a hash.
+
+    An asset that the program did not give (the cloud has another one) becomes None: not known here.
+    """
+    given: dict[str, Value] = {}
+
+    def collect(value: Value) -> Value:
+        if isinstance(value, Asset | Archive) and value.hash is not None:
+            given[value.hash] = value
+        return value
+
+    def recall(value: Value) -> Value:
+        if isinstance(value, Asset | Archive) and value.path is None and value.hash is not None:
+            return given.get(value.hash)
+        return value
+
+    map_properties(inputs, collect)
+    return map_properties(outputs, recall)
+
+
 def _resolve(value: Value, base: Path) -> Value:
     if isinstance(value, (Asset, Archive)) and value.uri is not None:
         reason = f"an asset at {value.uri!r} would have to be fetched; use a file or text"

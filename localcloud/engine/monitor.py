@@ -23,7 +23,7 @@ from pulumi.runtime.proto import (
     resource_pb2_grpc,
 )
 
-from localcloud.engine.assets import resolve
+from localcloud.engine.assets import recall_places, resolve
 from localcloud.engine.deployment import Deployment
 from localcloud.engine.errors import EngineError, UnsupportedError
 from localcloud.engine.goals import Goal
@@ -113,8 +113,9 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
             with self._deployment.turn():
                 goal = self._goal(request)
             entry = self._deployment.register(goal)
+            outputs = recall_places(entry.outputs, goal.inputs)
             return resource_pb2.RegisterResourceResponse(
-                urn=entry.urn, id=entry.id, object=to_struct(entry.outputs, references=request.acceptResources)
+                urn=entry.urn, id=entry.id, object=to_struct(outputs, references=request.acceptResources)
             )
         raise AssertionError  # pragma: no cover - `abort` does not return
 
