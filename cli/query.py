@@ -1,5 +1,6 @@
 """Which records a person asks for: times, agents, outcomes, statuses and free text. Pure; nothing is read here."""
 
+import contextlib
 import operator
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -10,7 +11,7 @@ from typing import Final
 OUTCOMES: Final = ("success", "throttled", "error", "policy-blocked")
 
 _HYPHENS: Final = str.maketrans("\u2010\u2011\u2012\u2013\u2212\ufe63\uff0d", "-------")
-_AGO: Final = re.compile(r"(?P<count>[0-9]{1,6})(?P<unit>[smhdw])")
+_SPAN: Final = re.compile(r"(?P<count>[0-9]{1,6})(?P<unit>[smhdw])")
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _STATUS: Final = re.compile(r"(?P<relation>!=|!|>=|<=|>|<|=)?(?P<number>[1-9][0-9]{2}|[1-9]xx)", re.IGNORECASE)
 _RELATIONS: Final[Mapping[str, Callable[[int, int], bool]]] = {
@@ -30,13 +31,21 @@ def fold(text: str) -> str:
     return text.translate(_HYPHENS).casefold()
 
 
+def parse_span(text: str) -> timedelta:
+    """Return the length of time that `30s`, `90m`, `24h`, `7d` or `2w` names; raises ValueError."""
+    match = _SPAN.fullmatch(text)
+    if match is None:
+        raise ValueError("a number and s, m, h, d or w, like 24h")
+    return timedelta(**{_UNITS[match["unit"]]: int(match["count"])})
+
+
 def parse_time(text: str, *, now: datetime) -> datetime:
     """Return the time that `text` names: RFC 3339, a date (its start in UTC), or how long ago (`90m`, `7d`).
 
     Raises ValueError, saying what is accepted.
     """
-    if match := _AGO.fullmatch(text):
-        return now - timedelta(**{_UNITS[match["unit"]]: int(match["count"])})
+    with contextlib.suppress(ValueError):
+        return now - parse_span(text)
     try:
         when = datetime.fromisoformat(text)
     except ValueError:

@@ -98,6 +98,17 @@ class LogReader:
         """Return one key with all its versions, or None if the bucket never held it."""
         return next((found for found in self.objects(key) if found.key == key), None)
 
+    def holding(self, record_id: str) -> StoredObject | None:
+        """Return the object that holds a record, told by the record's id; None when there is none.
+
+        The id begins with the object's own, which ends its key; the day in the key is not known, so all are listed.
+        """
+        batch, _, place = record_id.rpartition("-")
+        if not batch or not place.isdigit():
+            return None
+        ending = f"/{batch}.jsonl.gz"
+        return next((found for found in self.objects() if found.key.endswith(ending)), None)
+
     def raw(self, key: str, version_id: str) -> bytes:
         """Return a version's stored bytes, undecoded; raise Undecodable if there are more than the writer can store."""
         body = self._s3.get_object(Bucket=self._bucket, Key=key, VersionId=version_id)["Body"]

@@ -1,0 +1,192 @@
+"""`audit-log token`: shows agents' tokens, and rotates them by editing the stack's config file.
+
+A rotation is a setting like any other: the file says which generation of an agent's token counts and until when the one
+before it still works; the next deployment makes the new token and tells the writer. No token is ever in the file.
+"""
+
+import os
+import stat
+import tempfile
+from collections.abc import Iterator, Mapping, MutableMapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from cli.connection import load_deployment, project_root
+from cli.console import emit_json, printable
+from cli.exits import CouldNot
+from cli.options import deployment_options, json_option
+from cli.query import fold, parse_span
+from stacks.names import PROJECT, STACK
+from stacks.settings import DEFAULTS, Rotation, SettingError, rfc3339
+
+_LOCAL_STACK: Final = "local"
+_MAX_OVERLAP: Final = timedelta(days=30)
+_KEY: Final = f"{PROJECT}:tokens"
+_AGENTS: Final = f"{PROJECT}:agents"
+
+stack_option = click.option("--stack", default=_LOCAL_STACK, show_default=True, help="The stack whose file is meant.")
+
+
+@click.group()
+def token() -> None:
+    """Show, list and rotate agents' tokens."""
+
+
+@token.command("show")
+@click.argument("agent")
+@deployment_options
+def show(agent: str, outputs: Path | None, stack: str | None) -> None:
+    """Print AGENT's token, and nothing else, for pasting into its configuration."""
+    tokens = load_deployment(outputs=outputs, stack=stack).tokens
+    click.echo(tokens[_named(agent, tuple(tokens))])
+
+
+@token.command("list")
+@stack_option
+@json_option
+def list_(stack: str, *, as_json: bool) -> None:
+    """List the agents of a stack's config file, with their tokens' generation; never a token."""
+    document = _StackFile(stack)
+    rotations = document.rotations()
+    rows = [(agent, rotations.get(agent, Rotation(agent=agent, generation=1))) for agent in document.agents()]
+    if as_json:
+        emit_json(
+            {
+                "agents": [
+                    {
+                        "agent": agent,
+                        "generation": row.generation,
+                        "previous_until": None if row.previous_until is None else rfc3339(row.previous_until),
+                    }
+                    for agent, row in rows
+                ]
+            }
+        )
+        return
+    for agent, row in rows:
+        until = "" if row.previous_until is None else f", the one before it works until {rfc3339(row.previous_until)}"
+        click.echo(printable(f"{agent}: generation {row.generation}{until}"))
+
+
+@token.command("rotate")
+@click.argument("agent")
+@stack_option
+@click.option(
+    "--overlap", default="24h", show_default=True, help="How long the old token still works: 0, 90m, 24h, 7d."
+)
+def rotate(agent: str, stack: str, overlap: str) -> None:
+    """Give AGENT a new token at the next deployment, while the old one still works for a time.
+
+    Edits the stack's config file and says which command applies it. With --overlap 0 the old token stops at once, as it
+    should when it has leaked.
+    """
+    span = _overlap(overlap)
+    document = _StackFile(stack)
+    name = _named(agent, document.agents())
+    before = document.rotations().get(name, Rotation(agent=name, generation=1))
+    now = datetime.now(UTC)
+    after = Rotation(agent=name, generation=before.generation + 1, previous_until=now + span if span else None)
+    document.write(after)
+    apply = "make up" if stack == _LOCAL_STACK else f"pulumi up --stack {stack}"
+    click.echo(printable(f"{document.path}: {name} gets token generation {after.generation}"))
+    if before.previous_until is not None and before.previous_until > now:
+        click.echo(f"generation {before.generation - 1}, which worked until {rfc3339(before.previous_until)}, ends now")
+    if after.previous_until is None:
+        click.echo("the old token ends when this is applied")
+    else:
+        click.echo(f"the old token works until {rfc3339(after.previous_until)}")
+    click.echo(printable(f"to apply it: {apply}"))
+    click.echo(printable(f"then: audit-log token show {name}{'' if stack == _LOCAL_STACK else f' --stack {stack}'}"))
+
+
+class _StackFile:
+    """A stack's config file, edited so that comments, order and quoting stay."""
+
+    def __init__(self, stack: str) -> None:
+        from ruamel.yaml import YAML  # noqa: PLC0415 - 60 ms that no other command needs
+        from ruamel.yaml.error import YAMLError  # noqa: PLC0415
+
+        if not STACK.fullmatch(stack):
+            raise CouldNot(f"--stack: must match {STACK.pattern}, got {printable(stack)!r}")
+        self.path = project_root() / "stacks" / f"Pulumi.{stack}.yaml"
+        self._yaml = YAML()
+        self._yaml.preserve_quotes = True
+        self._yaml.width = 4096
+        try:
+            document: object = self._yaml.load(self.path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise CouldNot(f"--stack {stack}: {self.path} does not exist") from None
+        except (OSError, UnicodeDecodeError, YAMLError) as error:
+            raise CouldNot(f"{self.path}: not readable as YAML ({type(error).__name__})") from None
+        config = document.get("config") if isinstance(document, Mapping) else None
+        if not isinstance(document, MutableMapping) or not isinstance(config, MutableMapping):
+            raise CouldNot(f"{self.path}: has no config")
+        self._document = document
+        self._config: MutableMapping[str, Any] = config
+
+    def agents(self) -> tuple[str, ...]:
+        """Return the agents' names as the file spells them."""
+        default = DEFAULTS["agents"]
+        return tuple(self._texts(_AGENTS)) or (default if isinstance(default, tuple) else ())
+
+    def rotations(self) -> dict[str, Rotation]:
+        """Return each rotated agent's rotation."""
+        try:
+            found = [Rotation.parse(text) for text in self._texts(_KEY)]
+        except SettingError as error:
+            raise CouldNot(f"{self.path}: {error}") from None
+        return {rotation.agent: rotation for rotation in found}
+
+    def write(self, rotation: Rotation) -> None:
+        """Put `rotation` in the place of the agent's last one, or behind the others; replaces the file atomically."""
+        rows = self._config.setdefault(_KEY, [])
+        for index, text in enumerate(rows):
+            if Rotation.parse(str(text)).agent == rotation.agent:
+                rows[index] = rotation.format()
+                break
+        else:
+            rows.append(rotation.format())
+        try:
+            mode = stat.S_IMODE(self.path.stat().st_mode)
+            with tempfile.NamedTemporaryFile(
+                "w", encoding="utf-8", dir=self.path.parent, prefix=f".{self.path.name}.", delete=False
+            ) as beside:
+                self._yaml.dump(self._document, beside)
+                beside.flush()
+                os.fsync(beside.fileno())
+            Path(beside.name).chmod(mode)
+            Path(beside.name).replace(self.path)
+        except OSError as error:
+            raise CouldNot(f"{self.path}: cannot be written ({error.strerror})") from None
+
+    def _texts(self, key: str) -> Iterator[str]:
+        value = self._config.get(key, [])
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise CouldNot(f"{self.path}: {key} must be a list of texts")
+        yield from (str(item) for item in value)
+
+
+def _named(given: str, agents: tuple[str, ...]) -> str:
+    """Return the agent that `given` names, whichever hyphens were typed; raise CouldNot naming those there are."""
+    if given in agents:
+        return given
+    alike = [agent for agent in agents if fold(agent) == fold(given)]
+    if len(alike) == 1:
+        return alike[0]
+    reason = "is ambiguous" if alike else "is no agent of this stack"
+    raise CouldNot(printable(f"{given}: {reason}; there are {', '.join(agents)}"))
+
+
+def _overlap(text: str) -> timedelta:
+    if text == "0":
+        return timedelta()
+    try:
+        span = parse_span(text)
+    except (ValueError, OverflowError) as error:
+        raise click.UsageError(f"--overlap: 0, or {error}; got {printable(text)!r}") from None
+    if span > _MAX_OVERLAP:
+        raise click.UsageError(f"--overlap: at most {_MAX_OVERLAP.days} days, got {printable(text)!r}")
+    return span
