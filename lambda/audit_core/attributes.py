@@ -1,8 +1,8 @@
 """Attributes: metadata that has no field of its own.
 
-Promise: a value is stored only under a name that is known to hold metadata, when it is small and plain. Anything else is
-kept as its name, type, size and digest; a value that is secret, or small and holds something secret, without the digest,
-which could be guessed.
+Promise: a value is stored only under a name that is known to hold metadata, when it is small and plain. Anything else
+is kept as its name, type, size and digest; a value that is secret, or small and holds something secret, without the
+digest, which could be guessed.
 """
 
 from __future__ import annotations
@@ -26,20 +26,21 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/-]{0,63}")
 
 ALLOWED: frozenset[str] = frozenset({
     # which event this is, and how it hangs together with others
-    "id", "event_id", "event_name", "event_sequence", "parent_id", "parent_span_id", "group_id", "request_id",
-    "conversation_id", "workflow", "workflow_id", "workflow_name", "step", "span_type", "kind", "sequence",
+    "id", "agent_id", "event_id", "event_name", "event_sequence", "parent_id", "parent_span_id", "group_id",
+    "request_id", "conversation_id", "workflow", "workflow_id", "workflow_name", "step", "span_type", "kind",
+    "sequence",
     # where it ran
-    "environment", "env", "region", "zone", "service", "service_name", "service_version", "host_name", "sdk", "sdk_name",
-    "sdk_version", "runtime", "runtime_version", "platform", "os", "arch", "language", "team", "project", "tenant",
-    "channel", "tags", "labels", "release", "commit", "branch",
+    "environment", "env", "region", "zone", "service", "service_name", "service_version", "host_name", "sdk",
+    "sdk_name", "sdk_version", "runtime", "runtime_version", "platform", "os", "arch", "language", "team",
+    "project", "tenant", "channel", "tags", "labels", "release", "commit", "branch",
     # what was called
-    "provider", "operation", "api_version", "tool", "tool_name", "tool_type", "tool_call_id", "mcp_server", "function",
-    "target", "from_agent", "to_agent", "handoff", "guardrail", "guardrail_triggered", "policy", "policy_id", "rule",
-    "decision", "decision_source",
+    "provider", "operation", "api_version", "tool", "tool_name", "tool_type", "tool_call_id", "mcp_server",
+    "function", "target", "from_agent", "to_agent", "handoff", "guardrail", "guardrail_triggered", "policy",
+    "policy_id", "rule", "decision", "decision_source",
     # how it went
     "finish_reason", "finish_reasons", "error_type", "error_code", "attempt", "retry", "retries", "retry_after_ms",
-    "timeout_ms", "queue_ms", "first_byte_ms", "cache_hit", "cost_usd", "currency", "rate_limit", "rate_limit_remaining",
-    "truncated", "sent_request_hash", "sent_response_hash",
+    "timeout_ms", "queue_ms", "first_byte_ms", "cache_hit", "cost_usd", "currency", "rate_limit",
+    "rate_limit_remaining", "truncated", "sent_request_hash", "sent_response_hash",
     # how a model was asked
     "temperature", "top_p", "top_k", "max_tokens", "seed", "service_tier", "response_format", "message_count",
     "tool_count", "effort",
@@ -71,13 +72,13 @@ def read_attributes(
 
 
 def _is_metadata(value: JsonValue) -> bool:
-    if type(value) is list:
-        return len(value) <= MAX_ITEMS and all(type(item) is not list and _is_metadata(item) for item in value)
-    if type(value) is str:
+    if isinstance(value, list):
+        return len(value) <= MAX_ITEMS and all(not isinstance(item, list) and _is_metadata(item) for item in value)
+    if isinstance(value, str):
         return len(value) <= MAX_TEXT and (value.isprintable() or not CONTROL.search(value))
-    if type(value) is int:
+    if isinstance(value, int):
         return -SAFE_INTEGER <= value <= SAFE_INTEGER
-    return type(value) is not dict
+    return not isinstance(value, dict)
 
 
 def _name(name: str, masker: Masker, taken: dict[str, JsonValue]) -> tuple[str, tuple[Redaction, ...]]:
@@ -110,7 +111,7 @@ def _described(
         if found:
             rules = dict.fromkeys(redaction.rule for redaction in found)
             description["digest"] = None
-            whole = type(masked) is dict and PLACEHOLDER in masked.values()
+            whole = isinstance(masked, dict) and PLACEHOLDER in masked.values()
             return PLACEHOLDER if whole else description, [Redaction(path=path, rule=rule) for rule in rules]
     digest = _digest(value, key)
     description["bytes"] = digest.size
@@ -119,19 +120,19 @@ def _described(
 
 
 def _digest(value: JsonValue, key: HmacKey | None) -> PayloadDigest:
-    if type(value) is str:
+    if isinstance(value, str):
         return digest_payload(value.encode(), key=key, text=True)
     return digest_json(value, key=key)
 
 
 def _type(value: JsonValue) -> str:
-    if type(value) is bool:
+    if isinstance(value, bool):
         return "boolean"
-    if type(value) is dict:
+    if isinstance(value, dict):
         return "object"
-    if type(value) is list:
+    if isinstance(value, list):
         return "array"
-    return "string" if type(value) is str else "number"
+    return "string" if isinstance(value, str) else "number"
 
 
 def _pointer(name: str) -> str:

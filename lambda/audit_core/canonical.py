@@ -17,9 +17,9 @@ import orjson
 from audit_core.errors import DecodeError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
-JsonValue: TypeAlias = "None | bool | int | float | str | list[JsonValue] | dict[str, JsonValue]"
+JsonValue: TypeAlias = "bool | int | float | str | list[JsonValue] | dict[str, JsonValue] | None"
 
 MAX_DEPTH = 128
 """Arrays and objects inside one another, at most. Well below what any library here would recurse to."""
@@ -38,35 +38,28 @@ _KEY_MEMORY = 4096
 _FIRST_SURROGATE = "\ud800"
 
 
-def decode_json(data: bytes, *, max_depth: int = MAX_DEPTH) -> JsonValue:
+def decode_json(data: bytes) -> JsonValue:
     """Decode one JSON text, strictly.
 
-    Refuses, with a `DecodeError`: what RFC 8259 does not allow (NaN, trailing text, a byte order mark), text that is not
-    UTF-8 or holds a lone surrogate, a number beyond a double, nesting beyond `max_depth`, and an object with the same key
-    twice, at any depth.
+    Refuses, with a `DecodeError`: what RFC 8259 does not allow (NaN, trailing text, a byte order mark), text that is
+    not UTF-8 or holds a lone surrogate, a number beyond a double, nesting beyond `MAX_DEPTH`, and an object with the
+    same key twice, at any depth.
     """
     try:
         value: JsonValue = orjson.loads(data)
     except orjson.JSONDecodeError as error:
         raise DecodeError(NOT_JSON, position=error.pos) from None
-    if exceeds_depth(data, value, max_depth):
+    if data.count(b"[") + data.count(b"{") > MAX_DEPTH and nests_deeper(value):
         raise DecodeError(TOO_DEEP)
     if has_duplicate_key(data, orjson.dumps(value)):
         raise DecodeError(DUPLICATE_KEY)
     return value
 
 
-def exceeds_depth(data: bytes, value: JsonValue, max_depth: int = MAX_DEPTH) -> bool:
-    """Whether `value`, decoded from `data`, nests deeper than `max_depth`."""
-    if data.count(b"[") + data.count(b"{") <= max_depth:
-        return False
-    return nests_deeper(value, max_depth)
-
-
-def nests_deeper(value: JsonValue, max_depth: int = MAX_DEPTH) -> bool:
-    """Whether `value` holds more than `max_depth` arrays and objects inside one another."""
+def nests_deeper(value: JsonValue, depth: int = MAX_DEPTH) -> bool:
+    """Whether `value` holds more than `depth` arrays and objects inside one another."""
     level: list[JsonValue] = [value]
-    for _ in range(max_depth + 1):
+    for _ in range(depth + 1):
         inner: list[JsonValue] = []
         for item in level:
             if type(item) is dict:
@@ -82,9 +75,9 @@ def nests_deeper(value: JsonValue, max_depth: int = MAX_DEPTH) -> bool:
 def has_duplicate_key(data: bytes, encoded: bytes) -> bool:
     """Whether `data` holds an object with the same key twice, given the JSON `encoded` of what it decoded to.
 
-    A decoder that keeps the last of two equal keys drops at least the colon between the first and its value, and JSON has
-    no other place to lose one: each colon is either that, or a character of a string, which `encoded` writes as it is.
-    Only an escaped colon would upset the count; where one may be, every object is looked at.
+    A decoder that keeps the last of two equal keys drops at least the colon between the first and its value, and JSON
+    has no other place to lose one: each colon is either that, or a character of a string, which `encoded` writes as it
+    is. Only an escaped colon would upset the count; where one may be, every object is looked at.
     """
     if b"\\u003" in data:
         return any(duplicates_by_element(data))
@@ -94,74 +87,80 @@ def has_duplicate_key(data: bytes, encoded: bytes) -> bool:
 def duplicates_by_element(data: bytes) -> list[bool]:
     """For each element of the array in `data` (or for the one value that it is): whether it holds a key twice.
 
-    `data` has been decoded before, so it is valid and of bounded depth.
+    `data` is valid JSON. Raises `RecursionError` when it nests too deep for the interpreter.
     """
-    found: JsonValue = object()  # type: ignore[assignment]
 
-    def holds(value: JsonValue) -> bool:
-        return value is found or (type(value) is list and any(map(holds, value)))
-
-    def look(pairs: list[tuple[str, JsonValue]]) -> JsonValue:
+    def look(pairs: list[tuple[str, object]]) -> object:
         twice = len({key for key, _ in pairs}) != len(pairs)
-        return found if twice or any(holds(value) for _, value in pairs) else None
+        return _FOUND if twice or any(_holds(value) for _, value in pairs) else None
 
     value = json.loads(data, object_pairs_hook=look, parse_int=float, parse_float=float)
-    return [holds(item) for item in value] if type(value) is list else [holds(value)]
+    return [_holds(item) for item in value] if isinstance(value, list) else [_holds(value)]
+
+
+_FOUND = object()
+
+
+def _holds(value: object) -> bool:
+    return value is _FOUND or (isinstance(value, list) and any(map(_holds, value)))
 
 
 def canonical(value: JsonValue) -> bytes:
-    """The RFC 8785 form of `value`, a decoded JSON tree of at most `MAX_DEPTH`.
+    """The RFC 8785 form of `value`, a decoded JSON tree.
 
-    orjson writes it where that is provably the same, the `rfc8785` package elsewhere. Raises `DecodeError` on what JSON
-    cannot say (a lone surrogate, an infinity).
+    orjson writes it where that is provably the same, the `rfc8785` package elsewhere. Raises `DecodeError` on what has
+    no such form (a lone surrogate, an infinity) and on more than `MAX_DEPTH` arrays and objects inside one another.
     """
-    if is_plain(value, _plain_keys, _key_is_plain):
-        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
-    value = _with_plain_numbers(value)
-    if is_plain(value, _plain_keys, _key_is_plain):
-        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
-    import rfc8785  # rarely needed, so not part of a cold start
-
+    if not is_plain(value, _plain_keys, _key_is_plain):
+        if nests_deeper(value):
+            raise DecodeError(TOO_DEEP)
+        value = _with_plain_numbers(value)
+        if not is_plain(value, _plain_keys, _key_is_plain):
+            return _by_rfc8785(value)
     try:
-        return rfc8785.dumps(value)  # type: ignore[arg-type]
-    except rfc8785.CanonicalizationError:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    except orjson.JSONEncodeError:  # a lone surrogate
         raise DecodeError(UNREPRESENTABLE) from None
 
 
 def is_plain(value: JsonValue, known: set[str], admit: Callable[[str], bool]) -> bool:
     """Whether orjson's sorted output of `value` is its RFC 8785 form and `admit` accepts each key in it.
 
-    `known` remembers the keys that `admit` accepted, so that the usual object costs one set comparison.
+    `known` remembers the keys that `admit` accepted, so that the usual object costs one set comparison. False for what
+    nests deeper than `MAX_DEPTH`.
     """
-    pending: list[JsonValue] = [value]
-    while pending:
-        item = pending.pop()
-        if type(item) is dict:
-            if not known.issuperset(item):
-                for key in item:
-                    if not admit(key):
-                        return False
-                if len(known) > _KEY_MEMORY:
-                    known.clear()
-                known.update(item)
-            children = item.values()
-        elif type(item) is list:
-            children = item
-        else:
-            children = (item,)
-        for child in children:
-            kind = type(child)
-            if kind is str or child is None or kind is bool:
-                continue
-            if kind is int:
-                if not -_SAFE_INTEGER <= child <= _SAFE_INTEGER:  # type: ignore[operator]
+    level: list[list[JsonValue] | dict[str, JsonValue]] = [[value]]
+    for _ in range(MAX_DEPTH + 2):
+        inner: list[list[JsonValue] | dict[str, JsonValue]] = []
+        for item in level:
+            if isinstance(item, dict) and not (known.issuperset(item) or _admit_all(item, known, admit)):
+                return False
+            for child in item.values() if isinstance(item, dict) else item:
+                if isinstance(child, str) or child is None:
+                    continue
+                if isinstance(child, (dict, list)):
+                    inner.append(child)
+                elif not _is_plain_number(child):
                     return False
-            elif kind is float:
-                if not _SMALLEST_PLAIN_FLOAT <= abs(child) < _LARGEST_PLAIN_FLOAT or child.is_integer():  # type: ignore
-                    return False
-            else:
-                pending.append(child)
+        if not inner:
+            return True
+        level = inner
+    return False
+
+
+def _admit_all(keys: Iterable[str], known: set[str], admit: Callable[[str], bool]) -> bool:
+    if not all(map(admit, keys)):
+        return False
+    if len(known) > _KEY_MEMORY:
+        known.clear()
+    known.update(keys)
     return True
+
+
+def _is_plain_number(number: float) -> bool:
+    if isinstance(number, float):
+        return _SMALLEST_PLAIN_FLOAT <= abs(number) < _LARGEST_PLAIN_FLOAT and not number.is_integer()
+    return -_SAFE_INTEGER <= number <= _SAFE_INTEGER
 
 
 def _key_is_plain(key: str) -> bool:
@@ -174,16 +173,28 @@ _plain_keys: set[str] = set()
 
 def _with_plain_numbers(value: JsonValue) -> JsonValue:
     """The same tree with each number as RFC 8785 reads it: whole doubles as integers, large integers as doubles."""
-    kind = type(value)
-    if kind is dict:
-        return {key: _with_plain_numbers(item) for key, item in value.items()}  # type: ignore[union-attr]
-    if kind is list:
-        return [_with_plain_numbers(item) for item in value]  # type: ignore[union-attr]
-    if kind is float and value.is_integer() and abs(value) <= _SAFE_INTEGER:  # type: ignore
-        return int(value)  # type: ignore[arg-type]
-    if kind is int and not -_SAFE_INTEGER <= value <= _SAFE_INTEGER:  # type: ignore[operator]
-        try:
-            return float(value)  # type: ignore[arg-type]
-        except OverflowError:
-            raise DecodeError(UNREPRESENTABLE) from None
+    if isinstance(value, dict):
+        return {key: _with_plain_numbers(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_with_plain_numbers(item) for item in value]
+    if isinstance(value, int):
+        return value if _is_plain_number(value) else _as_double(value)
+    if isinstance(value, float) and abs(value) <= _SAFE_INTEGER and value == (whole := int(value)):
+        return whole
     return value
+
+
+def _as_double(number: int) -> float:
+    try:
+        return float(number)
+    except OverflowError:
+        raise DecodeError(UNREPRESENTABLE) from None
+
+
+def _by_rfc8785(value: JsonValue) -> bytes:
+    import rfc8785  # noqa: PLC0415 - rarely needed, so no part of a cold start
+
+    try:
+        return rfc8785.dumps(value)
+    except (rfc8785.CanonicalizationError, UnicodeEncodeError):
+        raise DecodeError(UNREPRESENTABLE) from None

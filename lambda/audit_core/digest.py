@@ -1,8 +1,8 @@
 """Digests of payloads: `sha256:<hex>` or `hmac-sha256:<key id>:<hex>`.
 
 Promise: a digest can be recomputed from the payload alone, in any language, for as long as anyone keeps the payload. It
-is taken over the payload's RFC 8785 form, in which the value of every key in `fields-1` is `***REDACTED***`, or over the
-bytes as they are when the payload is not JSON. No masking pattern ever touches it.
+is taken over the payload's RFC 8785 form, in which the value of every key in `fields-1` is `***REDACTED***`, or over
+the bytes as they are when the payload is not JSON. No masking pattern ever touches it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 import orjson
 
-from audit_core.canonical import JsonValue, canonical, decode_json, is_plain
+from audit_core.canonical import TOO_DEEP, JsonValue, canonical, decode_json, is_plain, nests_deeper
 from audit_core.errors import AuditError, DecodeError
 from audit_core.fields_1 import is_secret_field
 
@@ -66,23 +66,30 @@ def digest_form(value: JsonValue) -> bytes:
     """The bytes that a JSON payload's digest is taken over. Raises `DecodeError` when it has no such form."""
     if is_plain(value, _ordinary_keys, _key_is_ordinary):
         return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    if nests_deeper(value):
+        raise DecodeError(TOO_DEEP)
     return canonical(_without_secret_fields(value))
 
 
 def digest_json(value: JsonValue, *, key: HmacKey | None = None) -> PayloadDigest:
     """Digest a decoded JSON payload. `size` is that of its shortest JSON text."""
+    if is_plain(value, _ordinary_keys, _key_is_ordinary):
+        form = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+        return PayloadDigest(digest=digest_bytes(form, key=key), size=len(form), mime=JSON_MIME)
+    size = len(orjson.dumps(value))
     try:
         digest = digest_bytes(digest_form(value), key=key)
     except DecodeError as error:
-        return PayloadDigest(digest=None, size=len(orjson.dumps(value)), mime=JSON_MIME, undigestible=error.reason)
-    return PayloadDigest(digest=digest, size=len(orjson.dumps(value)), mime=JSON_MIME)
+        return PayloadDigest(digest=None, size=size, mime=JSON_MIME, undigestible=error.reason)
+    return PayloadDigest(digest=digest, size=size, mime=JSON_MIME)
 
 
 def digest_payload(data: bytes, *, key: HmacKey | None = None, text: bool = False) -> PayloadDigest:
     """Digest a payload given as bytes: as JSON where it is JSON, as it is otherwise. `size` is the number of bytes.
 
-    JSON that is ambiguous (a key twice) or has no canonical form (NaN, a lone surrogate, too deep) gets no digest: one over
-    its bytes would hold the secret fields that a digest must not hold. `text` tells the media type of what is not JSON.
+    JSON that is ambiguous (a key twice) or has no canonical form (NaN, a lone surrogate, too deep) gets no digest: one
+    over its bytes would hold the secret fields that a digest must not hold. `text` tells the media type of what is not
+    JSON.
     """
     try:
         form = digest_form(decode_json(data))
@@ -116,11 +123,11 @@ _ordinary_keys: set[str] = set()
 
 
 def _without_secret_fields(value: JsonValue) -> JsonValue:
-    if type(value) is dict:
+    if isinstance(value, dict):
         return {
             key: PLACEHOLDER if is_secret_field(key) else _without_secret_fields(item) for key, item in value.items()
         }
-    if type(value) is list:
+    if isinstance(value, list):
         return [_without_secret_fields(item) for item in value]
     return value
 

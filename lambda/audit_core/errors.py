@@ -1,7 +1,7 @@
 """The one family of errors that input can cause.
 
-Promise: what these carry may be returned to the sender and written to the operational log. They name a field of ours and
-a reason of ours; they never hold a value, nor a key name, from the input.
+Promise: what these carry may be returned to the sender and written to the operational log. They name a field of ours
+and a reason of ours; they never hold a value, nor a key name, from the input.
 """
 
 from __future__ import annotations

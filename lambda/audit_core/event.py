@@ -26,8 +26,8 @@ class Payload:
 class Event:
     """One call of an agent, before masking.
 
-    `fields` holds raw values under the names of record fields, `attributes` what has no field of its own; `inferred` the
-    names of fields that the intake derived. `source` names the intake format.
+    `fields` holds raw values under the names of record fields, `attributes` what has no field of its own; `inferred`
+    the names of fields that the intake derived. `source` names the intake format.
     """
 
     index: int

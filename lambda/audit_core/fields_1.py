@@ -13,28 +13,25 @@ _DROPPED = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwx
 
 FIELDS_1: frozenset[str] = frozenset({
     # what proves who you are
-    "authorization", "proxyauthorization", "xauthorization", "auth", "authentication", "wwwauthenticate",
-    "cookie", "cookies", "setcookie",
-    "password", "passwd", "pwd", "passphrase", "passcode", "userpassword", "oldpassword", "newpassword",
-    "currentpassword", "confirmpassword", "passwordconfirmation", "dbpassword", "databasepassword",
-    "otp", "totp", "mfacode", "onetimepassword", "pin",
-    "credential", "credentials",
+    "authorization", "proxyauthorization", "xauthorization", "auth", "authentication", "wwwauthenticate", "cookie",
+    "cookies", "setcookie", "password", "passwd", "pwd", "passphrase", "passcode", "userpassword", "oldpassword",
+    "newpassword", "currentpassword", "confirmpassword", "passwordconfirmation", "dbpassword", "databasepassword",
+    "otp", "totp", "mfacode", "onetimepassword", "pin", "credential", "credentials",
     # keys
-    "apikey", "apikeys", "xapikey", "xgoogapikey", "apisecret", "apisecretkey", "appkey", "appsecret", "applicationkey",
-    "accesskey", "secretkey", "privatekey", "signingkey", "signingsecret", "encryptionkey", "masterkey", "sharedkey",
-    "sshkey", "sshprivatekey", "pgpkey", "licensekey", "accountkey", "storagekey", "subscriptionkey",
-    "ocpapimsubscriptionkey", "servicekey", "serviceaccountkey",
-    "awsaccesskeyid", "awssecretaccesskey", "secretaccesskey", "awssessiontoken", "xamzsecuritytoken",
-    "openaiapikey", "anthropicapikey", "githubtoken", "slacktoken", "stripekey", "stripesecretkey",
+    "apikey", "apikeys", "xapikey", "xgoogapikey", "apisecret", "apisecretkey", "appkey", "appsecret",
+    "applicationkey", "accesskey", "secretkey", "privatekey", "signingkey", "signingsecret", "encryptionkey",
+    "masterkey", "sharedkey", "sshkey", "sshprivatekey", "pgpkey", "licensekey", "accountkey", "storagekey",
+    "subscriptionkey", "ocpapimsubscriptionkey", "servicekey", "serviceaccountkey", "awsaccesskeyid",
+    "awssecretaccesskey", "secretaccesskey", "awssessiontoken", "xamzsecuritytoken", "openaiapikey",
+    "anthropicapikey", "githubtoken", "slacktoken", "stripekey", "stripesecretkey",
     # secrets
-    "secret", "secrets", "clientsecret", "consumersecret", "sharedsecret", "webhooksecret", "secretvalue", "secretstring",
-    "secrettoken", "clientassertion", "assertion",
+    "secret", "secrets", "clientsecret", "consumersecret", "sharedsecret", "webhooksecret", "secretvalue",
+    "secretstring", "secrettoken", "clientassertion", "assertion",
     # tokens
     "token", "tokens", "accesstoken", "refreshtoken", "idtoken", "authtoken", "xauthtoken", "bearertoken", "bearer",
     "sessiontoken", "securitytoken", "csrftoken", "xcsrftoken", "xsrftoken", "xxsrftoken", "apitoken", "bottoken",
     "usertoken", "devicetoken", "registrationtoken", "personalaccesstoken", "oauthtoken", "oauthtokensecret", "jwt",
-    "sastoken", "sharedaccesssignature", "sharedaccesskey",
-    "sessionkey", "sessioncookie", "codeverifier",
+    "sastoken", "sharedaccesssignature", "sharedaccesskey", "sessionkey", "sessioncookie", "codeverifier",
     # connections
     "connectionstring", "databaseurl", "dsn",
     # payment and identity documents

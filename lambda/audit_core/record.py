@@ -1,8 +1,8 @@
 """The record (schema 1): the one thing that is stored.
 
-Promise: a record is a pure function of the agent, the event, what came with its request, and the rules; only an inferred
-timestamp depends on the clock. Every string in it has been through the masker or follows a grammar that has no room for
-a secret. What the wire lacks is null; what was derived is listed in `inferred`.
+Promise: a record is a pure function of the agent, the event, what came with its request, and the rules; only an
+inferred timestamp depends on the clock. Every string in it has been through the masker or follows a grammar that has no
+room for a secret. What the wire lacks is null; what was derived is listed in `inferred`.
 """
 
 from __future__ import annotations
@@ -124,6 +124,7 @@ _FREE_TEXT = (
     "agent_version", "deployment_id", "trace_id", "span_id", "provider_request_id", "request_mime", "response_mime",
     "model",
 )  # fmt: skip
+_read_name = values.text(256)
 _HYPHENS = str.maketrans({"\u2010": "-", "\u2011": "-"})
 
 
@@ -166,25 +167,12 @@ class RecordMaker:
 
         Raises `FieldError`.
         """
-        given = event.fields
-        inferred = list(event.inferred)
-        record: dict[str, JsonValue] = {"timestamp": None, "agent_id": self.sender.agent_id}
-        stamp = given.get("timestamp")
-        if stamp is None or stamp == "":
-            record["timestamp"] = self.received
-            inferred.append("timestamp")
-        else:
-            record["timestamp"] = values.timestamp("timestamp", stamp)
-        for name in _ALWAYS:
-            record[name] = None
-        for name, read in _READERS:
-            value = given.get(name)
-            if value is not None and (value := read(name, value)) is not None:
-                record[name] = value
+        inferred: list[JsonValue] = list(event.inferred)
+        record = self._read(event.fields, inferred)
         attributes = event.attributes
-        if claimed := self._claimed_name(given.get("agent_id")):
-            if record.setdefault("agent_name", claimed) != claimed:
-                attributes = {**attributes, "agent_id": claimed}
+        claimed = self._claimed_name(event.fields.get("agent_id"))
+        if claimed is not None and record.setdefault("agent_name", claimed) != claimed:
+            attributes = {**attributes, "agent_id": claimed}
         redactions: list[Redaction] = []
         for side, payload in (("request", event.request), ("response", event.response)):
             if payload is not None:
@@ -200,22 +188,39 @@ class RecordMaker:
         record["source"] = event.source
         record["masking"] = self.masker.fingerprint
         record["redactions"] = [{"path": redaction.path, "rule": redaction.rule} for redaction in redactions]
-        record["inferred"] = inferred  # type: ignore[assignment]
+        record["inferred"] = inferred
+        return record
+
+    def _read(self, given: dict[str, JsonValue], inferred: list[JsonValue]) -> dict[str, JsonValue]:
+        """The fields as the sender gave them, each checked."""
+        stamp = given.get("timestamp")
+        if stamp is None or stamp == "":
+            inferred.append("timestamp")
+            stamp = self.received
+        else:
+            stamp = values.timestamp("timestamp", stamp)
+        record: dict[str, JsonValue] = {"timestamp": stamp, "agent_id": self.sender.agent_id}
+        for name in _ALWAYS:
+            record[name] = None
+        for name, read in _READERS:
+            value = given.get(name)
+            if value is not None and (value := read(name, value)) is not None:
+                record[name] = value
         return record
 
     def _claimed_name(self, value: JsonValue) -> str | None:
         """The name in an event's `agent_id` when it is not the sender's own. The token says who sent it."""
         if value is None:
             return None
-        name = values.text(256)("agent_id", value)
+        name = _read_name("agent_id", value)
         if name is None:
             return None
-        folded = str(name).translate(_HYPHENS)
+        folded = name.translate(_HYPHENS)
         if folded == self.sender.agent_id.translate(_HYPHENS):
             return None
         if any(folded == other.translate(_HYPHENS) for other in self.sender.others):
             raise FieldError("agent_id", "is another agent's: send with that agent's token", forbidden=True)
-        return str(name)
+        return name
 
     def _add_payload(
         self,
@@ -223,7 +228,7 @@ class RecordMaker:
         side: str,
         payload: Payload,
         attributes: dict[str, JsonValue],
-        inferred: list[str],
+        inferred: list[JsonValue],
         redactions: list[Redaction],
     ) -> dict[str, JsonValue]:
         digest = self._digest(payload)
@@ -244,12 +249,12 @@ class RecordMaker:
             return digest_payload(payload.data, key=self.sender.key, text=payload.text)
         return digest_json(payload.value, key=self.sender.key)
 
-    def _derive(self, record: dict[str, JsonValue], inferred: list[str]) -> None:
+    def _derive(self, record: dict[str, JsonValue], inferred: list[JsonValue]) -> None:
         endpoint = record["endpoint"]
-        if type(endpoint) is str:
+        if isinstance(endpoint, str):
             record["endpoint"] = clean_endpoint(endpoint, domain_only=self.sender.domain_only)
         status = record["status"]
-        if record["outcome"] is None and type(status) is int:
+        if record["outcome"] is None and isinstance(status, int):
             record["outcome"] = values.outcome_of(status)
             inferred.append("outcome")
         if record["correlation_id"] is None and self.correlation.correlation_id is not None:
@@ -262,13 +267,13 @@ class RecordMaker:
     def _mask(self, record: dict[str, JsonValue], redactions: list[Redaction]) -> None:
         for name in _FREE_TEXT:
             value = record.get(name)
-            if type(value) is str and (name[-5:] != "_hash" or value.startswith(_KEYED)):
+            if isinstance(value, str) and (name[-5:] != "_hash" or value.startswith(_KEYED)):
                 record[name] = self._masked(name, value, redactions)
         for name in ("envelope", "stream", "tokens"):
             value = record.get(name)
-            if type(value) is dict:
+            if isinstance(value, dict):
                 record[name] = {
-                    key: self._masked(f"{name}/{key}", item, redactions) if type(item) is str else item
+                    key: self._masked(f"{name}/{key}", item, redactions) if isinstance(item, str) else item
                     for key, item in value.items()
                 }
 

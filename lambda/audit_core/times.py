@@ -7,11 +7,11 @@ guessed.
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 _RFC_3339 = re.compile(
-    r"(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ](?P<minute>[0-9]{2}:[0-9]{2}):(?P<second>[0-9]{2})"
-    r"(?P<fraction>\.[0-9]{1,12})?(?:(?P<zulu>[Zz])|(?P<offset>[+-][0-9]{2}:[0-9]{2}))"
+    r"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt ]([0-9]{2}):([0-9]{2}):([0-9]{2})(\.[0-9]{1,12})?"
+    r"(?:[Zz]|([+-])([0-9]{2}):([0-9]{2}))"
 )
 _DAY = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
 _MONTH = r"(?P<month>Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
@@ -42,21 +42,19 @@ def utc_timestamp(text: str) -> str | None:
 
 
 def _from_rfc_3339(match: re.Match[str]) -> str | None:
-    second = int(match["second"])
-    if second > 60:  # noqa: PLR2004 - seconds in a minute with a leap second
-        return None
+    year, month, day, hour, minute, second, fraction, sign, offset_hours, offset_minutes = match.groups()
     try:
-        minute = datetime.strptime(f"{match['date']}T{match['minute']}", "%Y-%m-%dT%H:%M").replace(tzinfo=UTC)
-        if offset := match["offset"]:
-            hours, minutes = int(offset[1:3]), int(offset[4:])
-            if hours > 23 or minutes > 59:  # noqa: PLR2004 - hours in a day, minutes in an hour
-                return None
-            minute -= timedelta(hours=hours, minutes=minutes) * (-1 if offset[0] == "-" else 1)
+        moment = datetime(int(year), int(month), int(day), int(hour), int(minute), tzinfo=UTC)
+        if sign:
+            offset = time(int(offset_hours), int(offset_minutes))
+            shift = timedelta(hours=offset.hour, minutes=offset.minute)
+            moment = moment + shift if sign == "-" else moment - shift
     except (ValueError, OverflowError):
         return None
-    if second == 60 and (minute.hour, minute.minute) != (23, 59):  # noqa: PLR2004 - leap seconds come at midnight UTC
+    # A minute has 60 seconds, but for the leap seconds, which come at midnight UTC.
+    if second > "60" or (second == "60" and (moment.hour, moment.minute) != (23, 59)):
         return None
-    return f"{minute.year:04}-{minute:%m-%dT%H:%M}:{second:02}{match['fraction'] or ''}Z"
+    return f"{moment.isoformat()[:17]}{second}{fraction or ''}Z"
 
 
 def _from_http_date(match: re.Match[str]) -> str | None:

@@ -1,14 +1,14 @@
 """Readers of single fields: from what the wire had to what a record may hold.
 
-Promise: each returns a value that the record's schema allows, or raises `FieldError` with a reason that holds nothing of
-the value. Text with control characters is refused: a record may be printed on somebody's terminal.
+Promise: each returns a value that the record's schema allows, or raises `FieldError` with a reason that holds nothing
+of the value. Text with control characters is refused: a record may be printed on somebody's terminal.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import TypeAlias, TypeGuard
 
 from audit_core.canonical import JsonValue
 from audit_core.digest import parse_digest
@@ -32,11 +32,11 @@ _THROTTLED = 429
 _FIRST_ERROR = 400
 
 
-def text(limit: int) -> Reader:
+def text(limit: int) -> Callable[[str, JsonValue], str | None]:
     """A string of 1 to `limit` characters; an empty one counts as absent."""
 
     def read(name: str, value: JsonValue) -> str | None:
-        if type(value) is not str:
+        if not isinstance(value, str):
             raise FieldError(name, "must be a string")
         if len(value) > limit:
             raise FieldError(name, f"must be at most {limit} characters")
@@ -47,9 +47,13 @@ def text(limit: int) -> Reader:
     return read
 
 
+def _is_integer(value: JsonValue) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
 def timestamp(name: str, value: JsonValue) -> str:
     """A point in time as RFC 3339 in UTC."""
-    read = utc_timestamp(value) if type(value) is str else None
+    read = utc_timestamp(value) if isinstance(value, str) else None
     if read is None:
         raise FieldError(name, "must be an RFC 3339 time with an offset, or an HTTP date")
     return read
@@ -57,21 +61,21 @@ def timestamp(name: str, value: JsonValue) -> str:
 
 def method(name: str, value: JsonValue) -> str:
     """An HTTP method, or a verb of the caller's own in its place."""
-    if type(value) is not str or not _METHOD.fullmatch(value):
+    if not isinstance(value, str) or not _METHOD.fullmatch(value):
         raise FieldError(name, "must be a method: 1 to 20 letters or dashes")
     return value.upper()
 
 
 def status(name: str, value: JsonValue) -> int:
     """An HTTP status."""
-    if type(value) is not int or not _MIN_STATUS <= value <= _MAX_STATUS:
+    if not _is_integer(value) or not _MIN_STATUS <= value <= _MAX_STATUS:
         raise FieldError(name, "must be an integer from 100 to 999")
     return value
 
 
 def outcome(name: str, value: JsonValue) -> str:
     """One of the four classes of the guide."""
-    if type(value) is not str or value not in OUTCOMES:
+    if not isinstance(value, str) or value not in OUTCOMES:
         raise FieldError(name, "must be one of success, throttled, error, policy-blocked")
     return value
 
@@ -85,7 +89,7 @@ def outcome_of(code: int) -> str:
 
 def digest(name: str, value: JsonValue) -> str:
     """A digest that was made elsewhere."""
-    read = parse_digest(value) if type(value) is str else None
+    read = parse_digest(value) if isinstance(value, str) else None
     if read is None:
         raise FieldError(name, "must be a SHA-256 in hex, sha256:<hex> or hmac-sha256:<key id>:<hex>")
     return read
@@ -93,21 +97,21 @@ def digest(name: str, value: JsonValue) -> str:
 
 def count(name: str, value: JsonValue) -> int:
     """A number of bytes, tokens, chunks."""
-    if type(value) is not int or not 0 <= value <= SAFE_INTEGER:
+    if not _is_integer(value) or not 0 <= value <= SAFE_INTEGER:
         raise FieldError(name, "must be an integer from 0 to 2^53 - 1")
     return value
 
 
 def duration(name: str, value: JsonValue) -> int | float:
     """Milliseconds."""
-    if (type(value) is not int and type(value) is not float) or not 0 <= value <= SAFE_INTEGER:
+    if not (_is_integer(value) or isinstance(value, float)) or not 0 <= value <= SAFE_INTEGER:
         raise FieldError(name, "must be a number of milliseconds, 0 or more")
     return value
 
 
 def tokens(name: str, value: JsonValue) -> JsonValue:
     """Counts of model tokens by kind."""
-    if type(value) is not dict or len(value) > _MAX_COUNTS:
+    if not isinstance(value, dict) or len(value) > _MAX_COUNTS:
         raise FieldError(name, f"must be an object of at most {_MAX_COUNTS} counts")
     for kind, number in value.items():
         if not _COUNT_NAME.fullmatch(kind):
@@ -119,22 +123,22 @@ def tokens(name: str, value: JsonValue) -> JsonValue:
 
 def stream(name: str, value: JsonValue) -> JsonValue:
     """Whether the call was streamed, or which part of a stream this record is."""
-    if type(value) is bool:
+    if isinstance(value, bool):
         return value
-    if type(value) is not dict or not value.keys() <= _STREAM.keys():
+    if not isinstance(value, dict) or not value.keys() <= _STREAM.keys():
         raise FieldError(name, "must be true, false or an object of id, phase, chunks, bytes")
     return {key: read(f"{name}.{key}", value[key]) for key, read in _STREAM.items() if value.get(key) is not None}
 
 
 def _phase(name: str, value: JsonValue) -> str:
-    if type(value) is not str or value not in STREAM_PHASES:
+    if not isinstance(value, str) or value not in STREAM_PHASES:
         raise FieldError(name, "must be start or end")
     return value
 
 
 def envelope(name: str, value: JsonValue) -> JsonValue:
     """References to payloads that are kept elsewhere, encrypted."""
-    if type(value) is not dict or not value.keys() <= _ENVELOPE.keys():
+    if not isinstance(value, dict) or not value.keys() <= _ENVELOPE.keys():
         raise FieldError(name, "must be an object of request, response")
     return {key: read(f"{name}.{key}", value[key]) for key, read in _ENVELOPE.items() if value.get(key) is not None}
 

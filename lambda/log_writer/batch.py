@@ -25,6 +25,7 @@ _DOMAIN = b"agent-audit-log batch 1"
 _ID_BYTES = 20
 _LEVEL = 2
 _GZIP = 31
+_ADDED_LATER = 256  # the record id and an inferred time, generously
 _NO_TIME = b'{"timestamp":null,'
 
 
@@ -32,7 +33,8 @@ _NO_TIME = b'{"timestamp":null,'
 class Draft:
     """A record without its id, as the line that it will be.
 
-    `line` has a null timestamp when the time is inferred: the id may not depend on it. `index` is the event's in the request.
+    `line` has a null timestamp when the time is inferred: the id may not depend on it. `index` is the event's in the
+    request.
     """
 
     index: int
@@ -64,11 +66,12 @@ class Batch:
 def draft(index: int, record: dict[str, JsonValue]) -> Draft:
     """Encode `record`. Raises `FieldError` when its line would be too long."""
     timestamp = str(record["timestamp"])
-    inferred = "timestamp" in record["inferred"]  # type: ignore[operator]
+    derived = record["inferred"]
+    inferred = isinstance(derived, list) and "timestamp" in derived
     if inferred:
         record = {**record, "timestamp": None}
     line = orjson.dumps(record)
-    if len(line) > MAX_RECORD_BYTES - 256:
+    if len(line) > MAX_RECORD_BYTES - _ADDED_LATER:
         raise FieldError("", f"makes a record of more than {MAX_RECORD_BYTES} bytes")
     return Draft(index=index, line=line, timestamp=timestamp, inferred_time=inferred)
 
@@ -84,8 +87,8 @@ def make_batch(
 ) -> Batch:
     """Put `drafts` (one or more) into one object.
 
-    `content`: digest of the request's content; `identified`: each event can be told from any other. With neither that nor
-    an idempotency key the batch gets a random id, and a retry is another batch.
+    `content`: digest of the request's content; `identified`: each event can be told from any other. With neither that
+    nor an idempotency key the batch gets a random id, and a retry is another batch.
     """
     repeatable = identified or bool(idempotency_key)
     if repeatable:

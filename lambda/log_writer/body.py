@@ -1,7 +1,7 @@
 """The request's body: as it came, or unzipped.
 
-Promise: never more than the limit is in memory, whatever a few bytes claim to unpack to; anything that is not one or more
-complete gzip members, and nothing else, is refused.
+Promise: never more than the limit is in memory, whatever a few bytes claim to unpack to; anything that is not one or
+more complete gzip members, and nothing else, is refused.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def unzip(data: bytes, *, limit: int) -> bytes:
                 raise DecodeError("is gzip that ends too early")
             try:
                 piece = stream.decompress(feed, limit - size + 1)
-            except isal_zlib.error:
+            except isal_zlib.IsalError:  # pyrefly: ignore[not-a-type] - its stub declares an instance
                 raise DecodeError("is not gzip") from None
             feed = stream.unconsumed_tail
             size += len(piece)

@@ -42,8 +42,6 @@ class Agent:
     def __post_init__(self) -> None:
         if not self.name:
             raise AuditError("must not be empty", field="agents.name")
-        if self.endpoint_detail not in {"path", "domain"}:
-            raise AuditError("must be path or domain", field="agents.endpoint_detail")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,10 +91,10 @@ def parse_config(raw: object) -> Config:
     if digest.get("algorithm", "sha256") != "sha256":
         raise AuditError("must be sha256", field="digest.algorithm")
     personal = masking.get("personal", "mask")
-    if personal not in {"mask", "off"}:
+    if personal != "mask" and personal != "off":  # noqa: PLR1714 - a type checker narrows this, not a membership
         raise AuditError("must be mask or off", field="masking.personal")
-    custom = masking.get("custom") or {}
-    if not isinstance(custom, dict):
+    custom = masking.get("custom")
+    if custom is not None and not isinstance(custom, dict):
         raise AuditError("must be an object", field="masking.custom")
     agents = top.get("agents")
     if not isinstance(agents, list):
@@ -105,8 +103,8 @@ def parse_config(raw: object) -> Config:
         bucket=_text(top, "bucket"),
         region=_text(top, "region"),
         agents=tuple(_agent(agent) for agent in agents),
-        personal=personal,  # type: ignore[arg-type]
-        custom_rules=custom,
+        personal=personal,
+        custom_rules=custom or {},
     )
 
 
@@ -115,9 +113,12 @@ def _agent(raw: object) -> Agent:
     tokens = agent.get("tokens")
     if not isinstance(tokens, list):
         raise AuditError("must be an array", field="agents.tokens")
+    detail = agent.get("endpoint_detail", "path")
+    if detail != "path" and detail != "domain":  # noqa: PLR1714 - a type checker narrows this, not a membership
+        raise AuditError("must be path or domain", field="agents.endpoint_detail")
     return Agent(
         name=_text(agent, "name"),
-        endpoint_detail=agent.get("endpoint_detail", "path"),  # type: ignore[arg-type]
+        endpoint_detail=detail,
         tokens=tuple(_token(token) for token in tokens),
     )
 

@@ -131,9 +131,7 @@ class Writer:
             raise TooLargeError(limits.decoded_bytes)
         return request.body
 
-    def _store_events(
-        self, request: Request, agent: Agent, decoded: Decoded, summary: dict[str, object]
-    ) -> Response:
+    def _store_events(self, request: Request, agent: Agent, decoded: Decoded, summary: dict[str, object]) -> Response:
         received = now_timestamp(self._now())
         maker = RecordMaker(
             sender=self._senders[agent.name],
@@ -142,10 +140,12 @@ class Writer:
             correlation=correlation_of(request.headers),
         )
         drafts: list[Draft] = []
+        identified = True
         refused = list(decoded.refused)
         for event in decoded.events:
             try:
                 drafts.append(draft(event.index, maker.make(event)))
+                identified = identified and event.has_identity
             except FieldError as error:
                 refused.append(
                     Refusal(index=event.index, field=error.field, reason=error.reason, forbidden=error.forbidden)
@@ -166,7 +166,7 @@ class Writer:
             agent_id=agent.name,
             content=decoded.content,
             idempotency_key=idempotency_key or None,
-            identified=all(event.has_identity for event in decoded.events),
+            identified=identified,
             random_bytes=self._random_bytes,
         )
         return self._store_batch(batch, refused, received, request.deadline, summary)
@@ -221,9 +221,7 @@ def _header_id(headers: Mapping[str, str], name: str) -> str | None:
 
 
 def _method_not_allowed(allowed: str) -> Response:
-    return reply.problem(
-        HTTPStatus.METHOD_NOT_ALLOWED, f"The method must be {allowed}.", headers={"Allow": allowed}
-    )
+    return reply.problem(HTTPStatus.METHOD_NOT_ALLOWED, f"The method must be {allowed}.", headers={"Allow": allowed})
 
 
 def _since(started: float) -> float:

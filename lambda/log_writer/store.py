@@ -1,7 +1,7 @@
 """The far end: one create-only, checksummed PUT to the locked bucket.
 
-Promise: `put` returns only after S3 has said, in a whole and well-formed reply, that an object with these bytes under this
-key is durable, or that one is there already. Anything else is `NotDurableError`, within the time it was given.
+Promise: `put` returns only after S3 has said, in a whole and well-formed reply, that an object with these bytes under
+this key is durable, or that one is there already. Anything else is `NotDurableError`, within the time it was given.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import random
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from http.client import HTTPException
 from typing import Protocol
 from urllib.parse import quote, urlsplit
 
@@ -99,7 +100,7 @@ class S3Store:
             attempts += 1
             try:
                 response = self._send(key, body, sent, left)
-            except urllib3.exceptions.HTTPError as error:
+            except (urllib3.exceptions.HTTPError, HTTPException, OSError) as error:
                 cause = type(error).__name__
                 maybe_ours = True
             else:
@@ -117,13 +118,12 @@ class S3Store:
 
     def _send(self, key: str, body: bytes, headers: Mapping[str, str], left: float) -> urllib3.BaseHTTPResponse:
         # Signed anew for each attempt: a signature is good for minutes, credentials may have been replaced.
-        request = AWSRequest(
-            method="PUT", url=self._base + quote(key, safe="/~"), data=body, headers={"Host": self._host, **headers}
-        )
+        url = self._base + quote(key, safe="/~")
+        request = AWSRequest(method="PUT", url=url, data=body, headers={"Host": self._host, **headers})
         S3SigV4Auth(self._credentials(), "s3", self._region).add_auth(request)
         return self._pool.request(
             "PUT",
-            request.url,
+            url,
             body=body,
             headers=dict(request.headers.items()),
             timeout=urllib3.Timeout(connect=min(_CONNECT_SECONDS, left), read=min(_READ_SECONDS, left)),

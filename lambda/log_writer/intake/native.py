@@ -18,7 +18,6 @@ from audit_core.canonical import (
     JsonValue,
     decode_json,
     duplicates_by_element,
-    exceeds_depth,
     has_duplicate_key,
     nests_deeper,
 )
@@ -29,31 +28,9 @@ from log_writer.intake.decoded import Decoded, Refusal
 
 SOURCE = "native"
 _BOM = b"\xef\xbb\xbf"
+_LINES_PER_EVENT = 4  # so many lines may be empty
 _NOT_AN_OBJECT = "must be an object"
 _OWN_KEYS = ("request", "response", "request_base64", "response_base64", "attributes")
-
-
-def decode_native(body: bytes, *, max_events: int) -> Decoded:
-    """Decode `body`. Raises `DecodeError` when none of it can be, `TooManyEvents` when it holds too many."""
-    body = body.removeprefix(_BOM)
-    try:
-        value: JsonValue = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        lines = body.splitlines() if body.count(b"\n") <= max_events * 2 else body.split(b"\n", max_events * 2)
-        lines = [line for line in lines if line.strip()]
-        if len(lines) < 2:  # noqa: PLR2004 - one line is no NDJSON
-            raise DecodeError(NOT_JSON, position=error.pos) from None
-        return _decode_lines(lines, max_events, error.pos)
-    elements = value if type(value) is list else [value]
-    if len(elements) > max_events:
-        raise TooManyEventsError(max_events)
-    encoded = orjson.dumps(elements, option=orjson.OPT_SORT_KEYS)
-    bad: dict[int, str] = {}
-    if exceeds_depth(body, value):
-        bad = {index: TOO_DEEP for index, element in enumerate(elements) if nests_deeper(element)}
-    if has_duplicate_key(body, encoded):
-        bad |= {index: DUPLICATE_KEY for index, twice in enumerate(duplicates_by_element(body)) if twice}
-    return _decode(elements, bad, hashlib.sha256(encoded[1:-1]).digest())
 
 
 class TooManyEventsError(DecodeError):
@@ -63,7 +40,37 @@ class TooManyEventsError(DecodeError):
         super().__init__(f"holds more than {limit} events")
 
 
-def _decode_lines(lines: list[bytes], max_events: int, position: int) -> Decoded:
+def decode_native(body: bytes, *, max_events: int) -> Decoded:
+    """Decode `body`. Raises `DecodeError` when none of it can be, `TooManyEventsError` when it holds too many."""
+    body = body.removeprefix(_BOM)
+    try:
+        value: JsonValue = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        return _decode_lines(body, max_events, error.pos)
+    elements = value if isinstance(value, list) else [value]
+    if len(elements) > max_events:
+        raise TooManyEventsError(max_events)
+    bad: dict[int, str] = {}
+    try:
+        encoded = orjson.dumps(elements, option=orjson.OPT_SORT_KEYS)
+    except orjson.JSONEncodeError:  # it refuses nothing that was decoded but what is nested deeper than it recurses
+        bad = {index: TOO_DEEP for index, element in enumerate(elements) if nests_deeper(element)}
+        try:
+            duplicates = duplicates_by_element(body)
+        except RecursionError:
+            raise DecodeError(TOO_DEEP) from None
+        content = hashlib.sha256(body).digest()
+    else:
+        duplicates = duplicates_by_element(body) if has_duplicate_key(body, encoded) else []
+        content = hashlib.sha256(memoryview(encoded)[1:-1]).digest()
+    bad |= {index: DUPLICATE_KEY for index, twice in enumerate(duplicates) if twice}
+    return _decode(elements, bad, content)
+
+
+def _decode_lines(body: bytes, max_events: int, position: int) -> Decoded:
+    if body.count(b"\n") > max_events * _LINES_PER_EVENT:
+        raise TooManyEventsError(max_events)
+    lines = [line for line in body.split(b"\n") if not line.isspace() and line]
     if len(lines) > max_events:
         raise TooManyEventsError(max_events)
     content = hashlib.sha256()
@@ -101,12 +108,12 @@ def _decode(elements: list[JsonValue], bad: dict[int, str], content: bytes) -> D
 
 
 def _event(index: int, element: JsonValue) -> Event:
-    if type(element) is not dict:
+    if not isinstance(element, dict):
         raise FieldError("", _NOT_AN_OBJECT)
     event = Event(index=index, source=SOURCE, fields={})
     given = element.get("attributes")
     if given is not None:
-        if type(given) is not dict:
+        if not isinstance(given, dict):
             raise FieldError("attributes", _NOT_AN_OBJECT)
         event.attributes = dict(given)
     fields = event.fields
@@ -128,13 +135,13 @@ def _payload(element: dict[str, JsonValue], side: str) -> Payload | None:
     if value is None and encoded is None:
         return None
     if encoded is None:
-        if type(value) is str:
+        if isinstance(value, str):
             return Payload(data=value.encode(), text=True)
         return Payload(value=value)
     name = f"{side}_base64"
     if value is not None:
         raise FieldError(name, f"must not be there beside {side}")
-    if type(encoded) is not str:
+    if not isinstance(encoded, str):
         raise FieldError(name, "must be a string")
     try:
         return Payload(data=binascii.a2b_base64(encoded.encode(), strict_mode=True))
