@@ -19,8 +19,9 @@ PROJECT: Final = "agent-audit-log"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployed:
-    """A stack that stands. `outputs` holds tokens: never print it as a whole."""
+    """A stack that stands in `emulator`. `outputs` holds tokens: never print it as a whole."""
 
+    emulator: Emulator
     outputs: Mapping[str, Any] = field(repr=False)
     result: Result = field(repr=False)
 
@@ -64,4 +65,4 @@ def deploy(
     result = engine.up()
     complete = outputs.complete(result.outputs, emulator_url=emulator.url)
     outputs.write(folder / place.OUTPUTS.name, complete)
-    return Deployed(outputs=complete, result=result)
+    return Deployed(emulator=emulator, outputs=complete, result=result)

@@ -1,17 +1,37 @@
-"""Fixtures that every test may use: a fresh emulator, and the whole stack deployed into one."""
+"""Fixtures that every test may use: a fresh emulator, and the whole stack deployed into another."""
 
+import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from localcloud import emulator as emulators
+from localcloud import place, stack_config
+from localcloud.deploy import Deployed, deploy
 from localcloud.emulator import Emulator
+
+
+def pytest_configure() -> None:
+    """Leave out whatever credentials and proxies the person has: no test may reach beyond this machine with them."""
+    for name in [*os.environ]:
+        if name.startswith(("AWS_", "AZURE_", "PULUMI_")) or name.lower() in {"http_proxy", "https_proxy", "all_proxy"}:
+            del os.environ[name]
 
 
 @pytest.fixture(scope="session")
 def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
     """Yield a fresh emulator with IAM enforced (`.url`; `test`/`test` is its account root); one a test process."""
-    state_dir: Path = tmp_path_factory.mktemp("emulator")
+    state_dir = tmp_path_factory.mktemp("emulator")
     yield emulators.start(state_dir=state_dir)
     emulators.stop(state_dir=state_dir)
+
+
+@pytest.fixture(scope="session")
+def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
+    """Yield the `local` stack in an emulator of its own (`.outputs`, `.emulator`, `.result`); one a test process."""
+    folder = tmp_path_factory.mktemp("deployed")
+    started = emulators.start(state_dir=folder / "emulator")
+    try:
+        yield deploy(started, config=stack_config.read(place.STACK_FILE), folder=folder)
+    finally:
+        emulators.stop(state_dir=folder / "emulator")
