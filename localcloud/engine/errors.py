@@ -31,12 +31,14 @@ class ProviderError(EngineError):
 
     Attributes:
         operation: check, diff, create, read, update, delete, configure or invoke.
+        detail: the provider's own words.
         uncertain: no answer came, so that nobody knows whether it was done.
     """
 
     def __init__(self, operation: str, reason: str, *, urn: str = "", uncertain: bool = False) -> None:
         """Name the operation in front of the provider's own reason."""
         self.operation = operation
+        self.detail = reason
         self.uncertain = uncertain
         super().__init__(f"{operation} failed: {reason}", urn=urn)
 

@@ -25,7 +25,7 @@ from pulumi.runtime.proto import (
 
 from localcloud.engine.assets import recall_places, resolve
 from localcloud.engine.deployment import Deployment
-from localcloud.engine.errors import EngineError, UnsupportedError
+from localcloud.engine.errors import EngineError, ProviderError, UnsupportedError
 from localcloud.engine.goals import Goal
 from localcloud.engine.providers import CHANNEL_OPTIONS
 from localcloud.engine.report import Listener, Message
@@ -159,7 +159,11 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
             provider = self._deployment.provider(request.provider, package)
             if provider is None:
                 return resource_pb2.ResourceInvokeResponse(unknown=True)
-            reply = provider.invoke(request.tok, from_struct(request.args), preview=self._deployment.preview)
+            try:
+                reply = provider.invoke(request.tok, from_struct(request.args), preview=self._deployment.preview)
+            except ProviderError as error:
+                # The SDK puts the function's name in front. A program may live with the error, so the run goes on.
+                context.abort(grpc.StatusCode.FAILED_PRECONDITION, error.detail)
             return _invoked(reply)
         raise AssertionError  # pragma: no cover - `abort` does not return
 

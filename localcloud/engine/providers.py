@@ -216,7 +216,7 @@ class Provider:
     def invoke(self, token: str, arguments: Properties, *, preview: bool) -> pb.InvokeResponse:
         """Call a function of the provider."""
         request = pb.InvokeRequest(tok=token, args=self._struct(arguments), preview=preview)
-        return self._call(self._stub.Invoke, f"invoke of {token}", request, urn="")
+        return self._call(self._stub.Invoke, "invoke", request, urn="")
 
     def _read_request(self, entry: Entry) -> pb.ReadRequest:
         return pb.ReadRequest(

@@ -92,7 +92,7 @@ def decode(wire: Json) -> Value:
     """Read one value from its wire form. Raises ValueError on a signature that the protocol does not define."""
     if isinstance(wire, str):
         return UNKNOWN if wire == UNKNOWN_TEXT else wire
-    if type(wire) is float and wire.is_integer() and abs(wire) < _EXACT_INTEGERS:
+    if isinstance(wire, float) and float(wire).is_integer() and abs(wire) < _EXACT_INTEGERS:
         return int(wire)
     if isinstance(wire, list):
         return [decode(item) for item in wire]

@@ -216,7 +216,10 @@ class KvProvider(provider_pb2_grpc.ResourceProviderServicer):
         item = self.cloud.items().get(id_ or "")
         if item is None:
             return pb.ReadResponse()
-        inputs = to_struct(item) if self.reads_inputs else None
+        # What a cloud gives back of a file is its hash; where it is the one that is known, the file is the known one.
+        before = from_struct(request.inputs)
+        found = {key: before[key] if plain(before.get(key)) == value else value for key, value in item.items()}
+        inputs = to_struct(found) if self.reads_inputs else None
         return pb.ReadResponse(id=id_, inputs=inputs, properties=self._outputs(id_ or "", item))
 
     def Update(self, request: pb.UpdateRequest, context: grpc.ServicerContext) -> pb.UpdateResponse:
@@ -231,11 +234,17 @@ class KvProvider(provider_pb2_grpc.ResourceProviderServicer):
         return pb.UpdateResponse(properties=self._outputs(request.id, item))
 
     def Delete(self, request: pb.DeleteRequest, context: grpc.ServicerContext) -> empty_pb2.Empty:
-        self._begin("delete", from_struct(request.properties), context)
+        name = self._begin("delete", from_struct(request.properties), context)
+        if self._in_use(request.id):
+            context.abort(grpc.StatusCode.FAILED_PRECONDITION, f"{name} is in use")
         self.killer.chance()
         self.cloud.remove(request.id)
         self.killer.chance()
         return empty_pb2.Empty()
+
+    def _in_use(self, id_: str) -> bool:
+        """An item whose kind is another's address holds that one in place."""
+        return any(str(item.get("kind", "")).endswith(f"/{id_}") for item in self.cloud.items().values())
 
     def _begin(self, operation: str, properties: Properties, context: grpc.ServicerContext) -> str:
         name = plain(properties)["name"]

@@ -1,0 +1,77 @@
+"""What changed behind the engine's back is found at the start of every run and mended."""
+
+from __future__ import annotations
+
+import pytest
+
+from localcloud.engine import EngineError, Message
+from tests.local.engine.harness import Stack, actions
+from tests.local.engine.kv_cloud import KvProvider
+
+PROGRAM = """
+    a = Item("a", name="a", value=1)
+    Item("b", name="b", value=a.address)
+"""
+
+
+def test_a_deleted_resource_is_made_again(stack: Stack) -> None:
+    """It is created anew, told in a warning, and its dependents follow to the new one."""
+    stack.up(PROGRAM)
+    stack.cloud.remove("id-1")
+    assert actions(stack.preview()) == {"a": "create", "b": "update"}
+    assert actions(stack.up()) == {"a": "create", "b": "update"}
+    assert stack.cloud.by_name() == {"a": 1, "b": "kv://here/id-3"}
+    warnings = [event for event in stack.events if isinstance(event, Message) and event.severity == "warning"]
+    assert [event.urn.rpartition("::")[2] for event in warnings] == ["a"]
+    assert not stack.up().changed
+
+
+def test_a_changed_resource_is_changed_back(stack: Stack) -> None:
+    """Properties that differ from the program's are put right."""
+    stack.up(PROGRAM)
+    stack.cloud.put("id-1", {"name": "a", "value": "meddled"})
+    assert actions(stack.up()) == {"a": "update", "b": "same"}
+    assert stack.cloud.by_name() == {"a": 1, "b": "kv://here/id-1"}
+
+
+def test_what_was_deleted_and_is_not_wanted_any_more_needs_no_call(stack: Stack) -> None:
+    """A resource that is gone from the cloud and from the program is forgotten."""
+    stack.up(PROGRAM)
+    stack.cloud.remove("id-2")
+    stack.up('Item("a", name="a", value=1)')
+    assert stack.cloud.mutations() == []
+    assert stack.names() == ["a"]
+
+
+def test_destroy_passes_over_what_is_gone(stack: Stack) -> None:
+    """A resource that somebody deleted already is no obstacle."""
+    stack.up(PROGRAM)
+    stack.cloud.remove("id-1")
+    stack.destroy()
+    assert stack.cloud.mutations() == ["delete b"]
+    assert stack.cloud.items() == {}
+
+
+def test_a_preview_does_not_store_what_it_found(stack: Stack) -> None:
+    """The state file is as before, whatever was seen."""
+    stack.up(PROGRAM)
+    before = stack.state_path.read_bytes()
+    stack.cloud.remove("id-1")
+    stack.preview()
+    assert stack.state_path.read_bytes() == before
+
+
+def test_a_provider_that_reads_no_inputs_is_enough(stack: Stack) -> None:
+    """Without the inputs in a provider's answer the known ones stand."""
+    stack.providers["kv"] = lambda: KvProvider(stack.cloud, reads_inputs=False)
+    stack.up(PROGRAM)
+    assert not stack.up().changed
+
+
+def test_a_provider_that_cannot_read_stops_the_run(stack: Stack) -> None:
+    """Not knowing what is there is an error, with the resource's name, and nothing is done."""
+    stack.up(PROGRAM)
+    stack.providers["kv"] = "127.0.0.1:1"
+    with pytest.raises(EngineError, match="cannot be reached"):
+        stack.up()
+    assert stack.cloud.mutations() == []
