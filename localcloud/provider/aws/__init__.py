@@ -1,0 +1,1 @@
+"""The `aws:` types and functions that the program uses, one file per service."""
