@@ -1,0 +1,131 @@
+"""What the log bucket's policy refuses to everybody."""
+
+import json
+
+import pytest
+
+from policies import bucket_policy, iam
+from policies.iam import Place, Principal
+
+PLACE = Place(
+    partition="aws",
+    region="eu-central-1",
+    account="123456789012",
+    bucket="the-log",
+    function="the-writer",
+    log_group="/aws/lambda/the-writer",
+    roles={principal: f"the-{principal.value}" for principal in Principal},
+)
+BOSS = "arn:aws:iam::123456789012:role/boss"
+
+
+def _policy(*, trail: str | None = "the-trail", loopback: bool = False) -> dict[str, dict[str, object]]:
+    statements = bucket_policy.statements(PLACE, administrators=[BOSS], trail=trail, loopback=loopback)
+    parsed = json.loads(iam.document(statements))
+    assert parsed["Version"] == "2012-10-17"
+    return {statement["Sid"]: statement for statement in parsed["Statement"]}
+
+
+def test_nothing_is_deleted_or_bypassed_by_anybody() -> None:
+    """Both refusals are for everyone, without a condition that could be met."""
+    policy = _policy()
+    for sid, actions in (
+        ("NobodyDeletes", ["s3:DeleteObject", "s3:DeleteObjectVersion"]),
+        ("NobodyBypasses", ["s3:BypassGovernanceRetention"]),
+    ):
+        assert policy[sid] == {
+            "Sid": sid,
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": actions,
+            "Resource": ["arn:aws:s3:::the-log/*"],
+        }
+
+
+def test_records_are_created_and_never_written_over() -> None:
+    """The condition has AWS's documented form, which lets the parts of an upload through but not its completion."""
+    statement = _policy()["CreateOnly"]
+    assert statement["Resource"] == ["arn:aws:s3:::the-log/records/*"]
+    assert statement["Condition"] == {
+        "Null": {"s3:if-none-match": "true"},
+        "Bool": {"s3:ObjectCreationOperation": "true"},
+    }
+
+
+def test_only_the_writer_writes_records() -> None:
+    """Whoever else may put objects in this account puts none among the records."""
+    assert _policy()["OnlyTheWriterWritesRecords"]["Condition"] == {
+        "ArnNotLike": {
+            "aws:PrincipalArn": [
+                "arn:aws:iam::123456789012:role/the-writer",
+                "arn:aws:sts::123456789012:assumed-role/the-writer/*",
+            ]
+        }
+    }
+
+
+def test_only_the_releaser_releases_a_hold() -> None:
+    """Setting a hold OFF is refused to everyone else."""
+    condition = _policy()["OnlyTheReleaserReleases"]["Condition"]
+    assert isinstance(condition, dict)
+    assert condition["StringEquals"] == {"s3:object-lock-legal-hold": "OFF"}
+    assert condition["ArnNotLike"]["aws:PrincipalArn"][0] == "arn:aws:iam::123456789012:role/the-hold-releaser"
+
+
+def test_only_administrators_change_what_protects() -> None:
+    """Lock, versioning, lifecycle, replication, public access and the policy itself."""
+    statement = _policy()["OnlyAdministratorsChangeProtections"]
+    assert statement["Resource"] == ["arn:aws:s3:::the-log"]
+    assert statement["Condition"] == {
+        "ArnNotLike": {"aws:PrincipalArn": [BOSS, "arn:aws:sts::123456789012:assumed-role/boss/*"]}
+    }
+    assert {
+        "s3:DeleteBucketPolicy",
+        "s3:PutBucketObjectLockConfiguration",
+        "s3:PutBucketPolicy",
+        "s3:PutBucketPublicAccessBlock",
+        "s3:PutBucketVersioning",
+        "s3:PutLifecycleConfiguration",
+        "s3:PutReplicationConfiguration",
+    } <= set(bucket_policy.PROTECTIONS)
+
+
+def test_tls_is_asked_of_everyone() -> None:
+    """On AWS there is no exception."""
+    assert _policy()["TlsOnly"]["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
+def test_the_local_cloud_excepts_this_machine_alone() -> None:
+    """A request from anywhere else is still refused without TLS."""
+    assert _policy(loopback=True)["TlsOnly"]["Condition"] == {
+        "Bool": {"aws:SecureTransport": "false"},
+        "NotIpAddress": {"aws:SourceIp": ["127.0.0.0/8", "::1/128"]},
+    }
+
+
+@pytest.mark.parametrize("loopback", [True, False])
+def test_the_exception_changes_one_statement(loopback: bool) -> None:  # noqa: FBT001 - parametrized
+    """Everything else is the same policy."""
+    plain, local = _policy(), _policy(loopback=loopback)
+    assert {sid for sid in plain if plain[sid] != local[sid]} == ({"TlsOnly"} if loopback else set())
+
+
+def test_cloudtrail_delivers_under_its_own_prefix_and_only_this_trail() -> None:
+    """Allowed is the service, for one trail, to one place that the create-only statement leaves out."""
+    policy = _policy()
+    arn = "arn:aws:cloudtrail:eu-central-1:123456789012:trail/the-trail"
+    delivers = policy["CloudTrailDelivers"]
+    assert delivers["Principal"] == {"Service": "cloudtrail.amazonaws.com"}
+    assert delivers["Resource"] == ["arn:aws:s3:::the-log/trail/AWSLogs/123456789012/*"]
+    assert delivers["Condition"] == {
+        "StringEquals": {"aws:SourceArn": arn, "s3:x-amz-acl": "bucket-owner-full-control"}
+    }
+    assert policy["CloudTrailLooks"]["Condition"] == {"StringEquals": {"aws:SourceArn": arn}}
+    assert not any("CloudTrail" in sid for sid in _policy(trail=None))
+
+
+def test_it_fits_into_what_s3_takes() -> None:
+    """A bucket policy may have 20 KB; twenty administrators still fit."""
+    many = [f"arn:aws:iam::123456789012:role/{'a' * 60}{number}" for number in range(20)]
+    text = iam.document(bucket_policy.statements(PLACE, administrators=many, trail="t"))
+    assert len(text) < 20_480

@@ -1,0 +1,86 @@
+"""How long a record is locked, and what is refused."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from policies.retention import (
+    MAX_DAYS,
+    PROFILES,
+    Mode,
+    Retention,
+    RetentionError,
+    acknowledgement,
+    choose,
+    refuse_weakening,
+)
+
+retentions = st.builds(Retention, mode=st.sampled_from(Mode), days=st.integers(1, MAX_DAYS))
+
+
+def test_profiles_are_the_three_and_grow_stronger() -> None:
+    """Each profile covers the one before it, and says why it is what it is."""
+    profiles = list(PROFILES.values())
+    assert {p.name: (p.minimum.mode, p.minimum.days) for p in profiles} == {
+        "trial": (Mode.GOVERNANCE, 1),
+        "standard": (Mode.GOVERNANCE, 180),
+        "regulated": (Mode.COMPLIANCE, 180),
+    }
+    assert all(b.minimum.covers(a.minimum) for a, b in zip(profiles, profiles[1:], strict=False))
+    assert all(profile.reason and profile.source for profile in profiles)
+
+
+@pytest.mark.parametrize("days", [0, -1, MAX_DAYS + 1, True, 1.5, "7"])
+def test_days_that_s3_would_not_take_are_refused(days: object) -> None:
+    """A retention is a whole number of days, from one to a hundred years."""
+    with pytest.raises(RetentionError, match=r"retentionDays: must be a whole number from 1 to 36500, got "):
+        Retention(mode=Mode.GOVERNANCE, days=days)  # type: ignore[arg-type]
+
+
+def test_zero_days_take_the_profiles_own() -> None:
+    """The setting's default is whatever the profile says."""
+    assert choose(PROFILES["standard"], 0, "") == Retention(mode=Mode.GOVERNANCE, days=180)
+
+
+def test_a_longer_retention_is_taken_and_a_shorter_refused() -> None:
+    """A profile is a floor."""
+    assert choose(PROFILES["standard"], 365, "").days == 365
+    with pytest.raises(RetentionError, match="profile standard locks for at least 180 days, got 179"):
+        choose(PROFILES["standard"], 179, "")
+
+
+@pytest.mark.parametrize("said", ["", "compliance", "compliance-181", "compliance-0180", "Compliance-180", "yes"])
+def test_compliance_takes_the_very_number(said: str) -> None:
+    """What nobody can undo is not set up by a word that fits any number."""
+    with pytest.raises(RetentionError, match="must be 'compliance-180', got "):
+        choose(PROFILES["regulated"], 0, said)
+    assert choose(PROFILES["regulated"], 0, "compliance-180").mode is Mode.COMPLIANCE
+
+
+def test_an_acknowledgement_without_compliance_is_refused() -> None:
+    """Whoever acknowledges compliance mode and does not get it is told."""
+    with pytest.raises(RetentionError, match="profile standard does not use compliance mode"):
+        choose(PROFILES["standard"], 0, "compliance-180")
+
+
+@given(wanted=retentions, deployed=retentions)
+def test_compliance_is_never_weakened(wanted: Retention, deployed: Retention) -> None:
+    """A rule in compliance mode gives way to one that is as hard and as long, and to no other."""
+    weaker = deployed.mode is Mode.COMPLIANCE and (wanted.mode is not Mode.COMPLIANCE or wanted.days < deployed.days)
+    if weaker:
+        with pytest.raises(RetentionError, match="may be extended but never weakened"):
+            refuse_weakening(wanted, deployed)
+    else:
+        refuse_weakening(wanted, deployed)
+
+
+def test_nothing_deployed_is_no_obstacle() -> None:
+    """The first run has nothing to compare with."""
+    refuse_weakening(Retention(mode=Mode.GOVERNANCE, days=1), None)
+
+
+@given(retention=retentions)
+def test_the_acknowledgement_names_the_days(retention: Retention) -> None:
+    """It exists for compliance mode alone."""
+    expected = f"compliance-{retention.days}" if retention.mode is Mode.COMPLIANCE else ""
+    assert acknowledgement(retention) == expected
