@@ -114,7 +114,8 @@ class _StackFile:
         self.path = project_root() / "stacks" / f"Pulumi.{stack}.yaml"
         self._yaml = YAML()
         self._yaml.preserve_quotes = True
-        self._yaml.width = 4096
+        self._yaml.indent(mapping=2, sequence=4, offset=2)  # as `pulumi config set` writes lists
+        self._yaml.width = 4096  # never fold what somebody wrote on one line
         try:
             document: object = self._yaml.load(self.path.read_text(encoding="utf-8"))
         except FileNotFoundError:

@@ -5,7 +5,18 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from cli.checks.probe import PROBE_HOST, PROBE_NAME, PlantedCall, Probe, Verdict, could_not_check, found_in, judged
+from cli.checks.probe import (
+    PROBE_HOST,
+    PROBE_NAME,
+    NotStored,
+    PlantedCall,
+    Probe,
+    Verdict,
+    could_not_check,
+    failed,
+    found_in,
+    judged,
+)
 from cli.reader import StoredRecord
 
 _PLACEHOLDER: Final = "***REDACTED***"
@@ -28,7 +39,10 @@ _AS_SENT: Final = (
 
 def known_call(probe: Probe) -> Verdict:
     """The acknowledged call is in the object that the answer names, once, with every field as it was sent."""
-    call = probe.known_call
+    try:
+        call = probe.known_call
+    except NotStored as error:
+        return failed(error.message)
     records = _records_of(probe, call)
     problems = [] if call.status == _DONE else [f"the endpoint answered {call.status}"]
     if len(records) != 1:

@@ -109,6 +109,10 @@ class PlantedCall:
         return str(self.reply["stored"][0]["object"])
 
 
+class NotStored(CouldNot):
+    """The endpoint took no record of a sound call: for the first control a failure, for the rest a missing probe."""
+
+
 class Probe:
     """The state that the checks of one run share. Everything is made when first needed, and once."""
 
@@ -171,7 +175,7 @@ class Probe:
         """The object that the second call was stored in."""
         stored = self.reader.object(self.victim_call.key)
         if stored is None or not stored.version_ids:
-            raise CouldNot("the probe record that the endpoint acknowledged is not in the bucket")
+            raise NotStored("the probe record that the endpoint acknowledged is not in the bucket")
         return stored
 
     @functools.cached_property
@@ -180,7 +184,7 @@ class Probe:
         return self.victim.version_ids[0]
 
     def post(self, body: bytes, *, token: str | None, headers: Mapping[str, str] | None = None) -> tuple[int, bytes]:
-        """Post `body` to the endpoint and return status and body; raise CouldNot when no answer comes."""
+        """Post `body` to the endpoint and return status and body; raise CouldNot when there is none or a 5xx."""
         import httpx  # noqa: PLC0415 - see Connection.http
 
         sent = {"content-type": "application/json", **(headers or {})}
@@ -190,6 +194,8 @@ class Probe:
             reply = self.connection.http.post(f"{self.deployment.endpoint}/v1/events", content=body, headers=sent)
         except httpx.HTTPError as error:
             raise CouldNot(f"endpoint: {type(error).__name__}") from None
+        if reply.is_server_error:
+            raise CouldNot(f"the endpoint answered {reply.status_code}")
         return reply.status_code, reply.content
 
     def stored_records(self, key: str) -> list[StoredRecord]:
@@ -222,7 +228,7 @@ class Probe:
         call = self._answered(planted_call(run_id=self.run_id, part=part, at=self.started_at))
         stored = call.reply.get("stored")
         if not isinstance(stored, list) or not stored or not isinstance(stored[0].get("object"), str):
-            raise CouldNot(f"the endpoint answered a known call with {call.status} and names no stored record")
+            raise NotStored(f"the endpoint answered a known call with {call.status} and names no stored record")
         return call
 
     def _answered(self, call: PlantedCall) -> PlantedCall:
