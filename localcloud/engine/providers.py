@@ -39,7 +39,6 @@ _NO_ANSWER = (
     grpc.StatusCode.UNAVAILABLE,
     grpc.StatusCode.DEADLINE_EXCEEDED,
     grpc.StatusCode.CANCELLED,
-    grpc.StatusCode.UNKNOWN,
 )
 
 
@@ -247,7 +246,11 @@ class Provider:
 
     def _checked(self, reply: pb.CheckResponse, new: Properties, urn: str) -> Properties:
         if reply.failures:
-            reasons = [f"{item.property}: {item.reason}" if item.property else item.reason for item in reply.failures]
+            # Some providers begin the reason with the property's name, some leave that to the reader of the field.
+            reasons = [
+                item.reason if item.reason.startswith(item.property) else f"{item.property}: {item.reason}"
+                for item in reply.failures
+            ]
             raise ProviderError("check", "; ".join(reasons), urn=urn)
         return mark_secrets(from_struct(reply.inputs), new)
 
