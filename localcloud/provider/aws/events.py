@@ -25,7 +25,6 @@ class EventRule(SettingHandler):
         "eventPattern": document(),
         "name": text(force_new=True, autoname=64),
         "region": _REGION,
-        "roleArn": text(),
         "scheduleExpression": text(),
         "state": text(default="ENABLED", choices=_STATES),
         "tags": mapping(),
@@ -49,11 +48,9 @@ class EventRule(SettingHandler):
             Name=inputs["name"],
             EventBusName=inputs["eventBusName"],
             State=inputs["state"],
+            Description=inputs.get("description", ""),  # where it is absent, the emulator keeps the old one
             **drop_none(
-                Description=inputs.get("description"),
-                EventPattern=inputs.get("eventPattern"),
-                RoleArn=inputs.get("roleArn"),
-                ScheduleExpression=inputs.get("scheduleExpression"),
+                EventPattern=inputs.get("eventPattern"), ScheduleExpression=inputs.get("scheduleExpression")
             ),
         )["RuleArn"]
         tags = inputs.get("tags") or {}
@@ -79,7 +76,6 @@ class EventRule(SettingHandler):
                 "eventPattern": found.get("EventPattern"),
                 "name": found["Name"],
                 "region": self.cloud.region,
-                "roleArn": found.get("RoleArn"),
                 "scheduleExpression": found.get("ScheduleExpression"),
                 "state": found["State"],
                 "tags": tags,

@@ -80,12 +80,11 @@ class Role(Handler):
         iam = self.cloud.client("iam")
         if "assumeRolePolicy" in changed:
             iam.update_assume_role_policy(RoleName=resource_id, PolicyDocument=inputs["assumeRolePolicy"])
-        if changed & {"description", "maxSessionDuration"}:
-            iam.update_role(
-                RoleName=resource_id,
-                Description=inputs.get("description", ""),
-                MaxSessionDuration=inputs["maxSessionDuration"],
-            )
+        if "description" in changed:
+            # Not in update_role, where the emulator takes an empty description for none given.
+            iam.update_role_description(RoleName=resource_id, Description=inputs.get("description", ""))
+        if "maxSessionDuration" in changed:
+            iam.update_role(RoleName=resource_id, MaxSessionDuration=inputs["maxSessionDuration"])
         if "permissionsBoundary" in changed:
             if inputs.get("permissionsBoundary"):
                 iam.put_role_permissions_boundary(

@@ -28,7 +28,8 @@ from localcloud.provider.values import UNKNOWN, Archive, Props
 _GONE: Final = ("ResourceNotFoundException",)
 _THERE: Final = ("ResourceConflictException",)
 _REGION: Final = text(computed=True, force_new=True)
-_WAIT: Final = {"Delay": 1, "MaxAttempts": 60}
+_READY_SECONDS: Final = 60
+_WAIT: Final = {"Delay": 0.1, "MaxAttempts": _READY_SECONDS * 10}
 _NO_RESERVATION: Final = -1
 _ENVIRONMENT_BYTES: Final = 4096
 
@@ -170,7 +171,7 @@ class Function(Handler):
         try:
             self.cloud.client("lambda").get_waiter(waiter).wait(FunctionName=name, WaiterConfig=_WAIT)
         except WaiterError as error:
-            msg = f"function {name} did not become ready in {_WAIT['MaxAttempts']} s: {error}"
+            msg = f"function {name} did not become ready in {_READY_SECONDS} s: {error}"
             raise ProviderError(msg) from error
 
     def _reserve(self, name: str, inputs: Mapping[str, Any]) -> None:
