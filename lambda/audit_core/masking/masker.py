@@ -6,13 +6,14 @@ import hashlib
 import re
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-import ahocorasick_rs
 import orjson
-import re2
 
+from audit_core.masking.assignment import find_assigned
 from audit_core.masking.keys import secret_kind
+from audit_core.masking.patterns import Span, compile_bytes
 from audit_core.masking.result import PLACEHOLDER, JsonValue, Masked, Redaction, Unscannable
 from audit_core.masking.rules import RULES
+from audit_core.masking.vendor import VendorRules
 
 if TYPE_CHECKING:
     from audit_core.masking.custom import CustomRules
@@ -20,11 +21,10 @@ if TYPE_CHECKING:
 Personal: TypeAlias = Literal["mask", "hmac", "off"]
 MAX_TEXT_CHARACTERS = 6_500_000
 MAX_DEPTH = 128
-MAX_NODES = 1_000_000
 
 
 def _rules_version() -> str:
-    material = "\n".join(f"{rule.id}\t{rule.pattern}" for rule in RULES)
+    material = "\n".join("\t".join(map(repr, rule)) for rule in RULES)
     return "1." + hashlib.sha256(material.encode()).hexdigest()[:12]
 
 
@@ -46,16 +46,9 @@ class Masker:
     ) -> None:
         if personal == "hmac" and not pseudonym_key:
             raise ValueError("personal: hmac needs a pseudonym_key")
-        self._rules = [(rule.id, re2.compile(rule.pattern)) for rule in RULES]
-        self._keyword_rules: list[int] = []
-        keywords: list[str] = []
-        for index, rule in enumerate(RULES):
-            for keyword in rule.keywords:
-                keywords.append(keyword)
-                self._keyword_rules.append(index)
-        self._prefilter = ahocorasick_rs.AhoCorasick(keywords)
-        self._always = [] if custom is None else [(f"custom/{rule}", re2.compile(p)) for rule, p in custom.patterns]
-        self._allow = [] if custom is None else [re2.compile(pattern) for pattern in custom.allow]
+        self._vendors = VendorRules()
+        self._always = [] if custom is None else [(f"custom/{r}", compile_bytes(p.encode())) for r, p in custom.patterns]
+        self._allow = [] if custom is None else [compile_bytes(pattern.encode()) for pattern in custom.allow]
         self._custom_keys = frozenset() if custom is None else frozenset(_compact(name) for name in custom.key_names)
         settings = repr((personal, custom)).encode()
         self.fingerprint = f"{RULES_VERSION}+{hashlib.sha256(settings).hexdigest()[:12]}"
@@ -113,26 +106,30 @@ class Masker:
             return PLACEHOLDER
         return value
 
+    def _spans(self, data: bytes) -> list[Span]:
+        spans = [*self._vendors.find(data, _free), *find_assigned(data, _free)]
+        for rule, pattern in self._always:
+            spans += [Span(*match.span(1 if pattern.groups else 0), rule) for match in pattern.finditer(data)]
+        return sorted((span for span in spans if 0 <= span.start < span.end), key=lambda span: span.start)
+
     def _text(self, text: str, path: str, found: list[Redaction]) -> str:
         if len(text) > MAX_TEXT_CHARACTERS:
             raise Unscannable("text longer than the cap")
-        lowered = text.lower() if text.isascii() else text.casefold()
-        hits = self._prefilter.find_matches_as_indexes(lowered, overlapping=True)
-        rules = [self._rules[index] for index in sorted({self._keyword_rules[hit[0]] for hit in hits})]
-        for rule, pattern in (*rules, *self._always):
-            pieces: list[str] = []
-            end = 0
-            for match in pattern.finditer(text):
-                start, stop = match.span(1 if pattern.groups else 0)
-                secret = text[start:stop]
-                if start < 0 or PLACEHOLDER in secret or any(allow.fullmatch(secret) for allow in self._allow):
-                    continue
-                pieces += (text[end:start], PLACEHOLDER)
-                end = stop
-            if pieces:
-                text = "".join((*pieces, text[end:]))
-                found.append(Redaction(path=path, rule=rule))
-        return text
+        data = text.encode("utf-8", "surrogatepass")
+        pieces: list[bytes] = []
+        end = 0
+        for span in self._spans(data):
+            secret = data[span.start : span.end]
+            if span.start < end or PLACEHOLDER.encode() in secret or any(allow.fullmatch(secret) for allow in self._allow):
+                continue
+            pieces += (data[end : span.start], PLACEHOLDER.encode())
+            end = span.end
+            found.append(Redaction(path=path, rule=span.rule))
+        return b"".join((*pieces, data[end:])).decode("utf-8", "surrogatepass") if pieces else text
+
+
+def _free(_work: int) -> None:
+    """Spend nothing."""
 
 
 def _compact(name: str) -> str:

@@ -4,15 +4,27 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+ALNUM = "[A-Za-z0-9]"
+WORD = "[A-Za-z0-9_-]"
+HEX = "[0-9a-f]"
+BASE64 = "[A-Za-z0-9+/]"
+UUID = "[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
+
 
 class Rule(NamedTuple):
-    """A secret's shape.
+    """A token's documented shape: fixed letters, and what follows them.
 
-    `id` is stable once published. `keywords`: literals in lower case, one of which is in every match. `pattern`: RE2; group 1, where
-    there is one, is the secret, else the whole match. `source`: the document that describes the shape.
+    `id`: stable once published. `marks`: the fixed letters, one of which is in every token, as the vendor spells them.
+    `tail`: RE2 pattern of what follows the mark. `source`: whose documentation shows it. `before`: RE2 pattern of what
+    stands in front of the mark and belongs to the token, where the mark is not its beginning. `hidden`: whether only
+    the tail is the secret (the mark is a name, a scheme or a host that may stay). `certain`: whether the mark alone
+    tells; otherwise the tail must also look machine-made.
     """
 
     id: str
-    keywords: tuple[str, ...]
-    pattern: str
+    marks: tuple[str, ...]
+    tail: str
     source: str
+    before: str = ""
+    hidden: bool = False
+    certain: bool = False

@@ -1,0 +1,211 @@
+"""Secrets by what stands before them: a telling name, an operator, a value, in any language's syntax.
+
+`api_key: …`, `"token" => "…"`, `setProperty("X_SECRET", "…")`, `<Password>…</Password>`, `--token …`, `?sig=…`,
+`- name: DB_PASSWORD / value: …`. One pass of a linear-time engine finds the candidates; only these are looked at in
+Python. Whether the name is telling is decided by its words (`keys`), whether the value could be a secret by its
+characters (`plausible`), more strictly where the syntax is that of a program than where it is that of data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from audit_core.masking.keys import secret_kind, words_of
+from audit_core.masking.patterns import Span, compile_bytes
+from audit_core.masking.plausible import is_identifier, is_placeholder, is_random, is_structured, wordiness
+from audit_core.masking.result import PLACEHOLDER
+
+_TELLING = (
+    rb"(?:key|token|secret|passw|passphrase|passcode|pass|pwd|psw|auth|cred|bearer|cookie|jwt|signature|sig|sas"
+    rb"|licen[cs]e|webhook|dsn|mnemonic|seed|otp|pin|cvv|cvc|pat|conn|kennwort|senha|contrase|mdp|has\xc5\x82o"
+    rb"|\xd0\xbf\xd0\xb0\xd1\x80\xd0\xbe\xd0\xbb\xd1\x8c|\xe5\xaf\x86\xe7\xa0\x81|\xe3\x83\x91\xe3\x82\xb9\xe3\x83\xaf)"
+)
+_NAME = _TELLING + rb"[\w.\-\x80-\xff]*"
+_CLOSE = rb"[\\\"'`\])]{0,6}"
+_TYPE = rb"(?:\s*:?\s*[&*]?[A-Za-z_][\w.<>\[\]]{0,30})?"
+_OPERATOR = rb"(?:[:?.+|&!~]{0,3}=[=>~]{0,2}|:{1,2}|<-|,)"
+_ELEMENT = rb"(?:[\"'][^<>\x00\n]{0,80})?>\s*(?:<[A-Za-z][\w:.-]{0,40}(?:\s[^<>\x00\n]{0,80})?>\s*)?"
+_PAIR = rb"[\\\"']*,?\s+[\\\"']*(?:value|val|content|default|string_?value)[\\\"']*\s*(?:=>?|:)"
+_LINK = rb"(" + _CLOSE + _TYPE + rb"\s*" + _OPERATOR + rb"|" + _PAIR + rb"|" + _ELEMENT + rb"|[\"'`]?\s+(?:is|was)\s)"
+_OPEN = rb"\s*(?:[A-Za-z]{0,2}(\\*(?:\"\"\"|'''|[\"'`])))?(?:[|>][-+]?\s+)?\s*"
+_START = rb"[^\s\"'`<>\x00]{4}"
+_CANDIDATE = compile_bytes(
+    rb"(?i)(?:(" + _NAME + rb")" + _LINK + _OPEN + _START
+    + rb"|-([\w-]*" + _NAME + rb")[\"']?\s+[\"']?" + _START
+    + rb"|(" + _NAME + rb")\s[A-Za-z0-9_./+=~-]{20})"
+)
+_START_BYTES = 4
+_SPACED_START_BYTES = 20
+_NAME_BYTES = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-$"
+_MAX_NAME = 96
+_MAX_QUOTED = 8192
+_BARE = compile_bytes(rb"[^\s\"'`<>\x00]*")
+_CUT = compile_bytes(rb"&(?:amp;)?[\w.%\[\]-]{1,64}=|[;,](?:$|\s|[\w-]{1,40}=)|\\[nrt]|\\+$|#")
+_CLOSERS = b",;.)]}:!?\\"
+
+_OTHER_THINGS = frozenset(
+    "id ids name names type types url uri endpoint host hostname path file filename dir length len size count hash digest "
+    "fingerprint algorithm alg algo policy field fields prefix suffix format version expiry expires expiration expired "
+    "ttl issued at arn ref reference label title description message error errors hint help placeholder rule rules regex "
+    "pattern index idx code limit usage budget rotation strength manager provider service handler class method function "
+    "ring chain value values pair pairs board stroke press down up map word words phrase frame note space store storage "
+    "vault set list array size bits bytes mode status state level scope scopes group groups user username email public "
+    "hash sha sha1 sha256 md5 checksum integrity nonce date time timestamp model encoder decoder tokens page row column "
+    "col table index sort cache partition foreign primary unique composite row object s3 dedup deduplication idempotency "
+    "request response event trace span record color colour style css icon image img animation react".split()
+)
+"""A name whose last words are among these is about a secret, or about something else, but holds none."""
+
+_NOT_VALUES = frozenset(
+    "string str text password passwd secret token bearer basic digest none null nil true false undefined required optional "
+    "default value int integer number bool boolean object array any bytes byte char file apikey api_key oauth oauth2 "
+    "header query http https disabled enabled hidden encrypted unknown empty missing invalid valid yes no on off self this "
+    "password123 varchar uuid float double const static public private final void async await return function lambda "
+    "undefined readonly nullable unset new old".split()
+)
+"""Words that stand where a value could, in schemas, types and settings."""
+
+
+def find_assigned(text: bytes, spend: Callable[[int], None]) -> Iterator[Span]:
+    """Yield the values in `text` that a telling name introduces. `spend` is called with the work of each candidate."""
+    position = 0
+    end = len(text)
+    while (match := _CANDIDATE.search(text, position)) is not None:
+        spend(1)
+        spaced = match.start(5) >= 0
+        group = 5 if spaced else 4 if match.start(4) >= 0 else 1
+        start = match.end() - (_SPACED_START_BYTES if spaced else _START_BYTES)
+        position = max(start, match.start() + 1)
+        name_start, name_end = match.span(group)
+        name_start -= _backwards(text, name_start)
+        name = text[name_start:name_end].strip(b".-").decode("utf-8", "replace")
+        link = text[match.start(2) : match.end(2)] if group == 1 else b" "
+        quote = text[match.start(3) : match.end(3)] if group == 1 and match.start(3) >= 0 else b""
+        value_end, closed = _value_end(text, start, end, quote)
+        form = _form(text, name_start, name, link, quote if closed else b"", text[value_end : value_end + 1])
+        if not closed:
+            value_end = _trim(text, start, value_end, form)
+        value = text[start:value_end].decode("utf-8", "replace")
+        kind = secret_kind(name)
+        judged = value.replace(PLACEHOLDER, "")
+        if kind == "authorization":
+            start, judged = _after_scheme(text, start, value_end, judged)
+        if judged and start < value_end and _is_secret(kind, name, judged, form):
+            yield Span(start, value_end, f"assigned/{kind or 'entropy'}")
+            position = max(position, value_end)
+
+
+def _backwards(text: bytes, start: int) -> int:
+    before = text[max(0, start - _MAX_NAME) : start]
+    return len(before) - len(before.rstrip(_NAME_BYTES))
+
+
+def _value_end(text: bytes, start: int, end: int, quote: bytes) -> tuple[int, bool]:
+    """Where the value that begins at `start` ends, and whether a closing quote ended it."""
+    if quote:
+        mark = quote.lstrip(b"\\")
+        escapes = len(quote) - len(mark)
+        limit = min(end, start + _MAX_QUOTED)
+        if len(mark) == 1 and mark != b"`":
+            newline = text.find(b"\n", start, limit)
+            limit = newline if newline >= 0 else limit
+        at = text.find(mark, start, limit)
+        while at >= 0:
+            backslashes = 0
+            while at - backslashes > start and text[at - backslashes - 1] == 0x5C:  # noqa: PLR2004 - a backslash
+                backslashes += 1
+            if backslashes <= escapes:
+                zero = text.find(b"\x00", start, at)
+                return (zero, False) if zero >= 0 else (at - backslashes, True)
+            at = text.find(mark, at + 1, limit)
+    bare = _BARE.match(text, start)
+    return (bare.end() if bare else start), False
+
+
+def _form(text: bytes, name_start: int, name: str, link: bytes, quote: bytes, following: bytes) -> str:
+    """Name the syntax: `data` (JSON, XML, a name and its value), `setting` (env, query, form), `line`, `code`, `prose`."""
+    operator = link.strip()
+    before = text[max(0, name_start - 1) : name_start]
+    if b"<" in operator or b">" in operator[-1:] and b"=" not in operator:
+        return "data"
+    if len(operator) > 4 and operator[:1] in b"\\\"'," or operator[:1] in b"\"'\\" and operator[-1:] == b":" and quote:  # noqa: PLR2004
+        return "data"
+    if operator == b"=" and link == operator and (not quote or name.isupper()):
+        return "setting" if before in b"?&;" or name.isupper() or following in b"&" else "tight"
+    if operator == b":" and not quote:
+        return "line"
+    if quote:
+        return "code"
+    return "prose" if operator in (b"is", b"was", b"") else "bare"
+
+
+def _trim(text: bytes, start: int, end: int, form: str) -> int:
+    cut = _CUT.search(text, start, end)
+    if cut is not None and form != "prose":
+        end = cut.start()
+    value = text[start:end]
+    return start + len(value.rstrip(_CLOSERS)) if form != "setting" else start + len(value.rstrip(b",;\\"))
+
+
+def _after_scheme(text: bytes, start: int, end: int, judged: str) -> tuple[int, str]:
+    """Skip the scheme of an Authorization header: in `Bearer abc` the secret is `abc`."""
+    head, space, rest = judged.partition(" ")
+    if space and head.isalpha() and rest.strip():
+        return end - len(rest.encode()), rest
+    if judged.isalpha() and len(judged) <= 16 and text[end : end + 1] == b" ":  # noqa: PLR2004 - an unquoted header line
+        return end, ""
+    return start, judged
+
+
+def _is_secret(kind: str | None, name: str, value: str, form: str) -> bool:  # noqa: PLR0911 - one reason a line
+    lowered = value.lower().strip(".-_ ")
+    if lowered in _NOT_VALUES or is_placeholder(value) or _same_words(name, lowered):
+        return False
+    if form != "setting" and form != "data" and any(mark in value for mark in "()[]{}$") and form in ("bare", "tight", "line", "prose"):
+        return False
+    if kind is None:
+        return _is_telling(name) and form != "prose" and is_random(value, shortest=20) and not is_identifier(value)
+    if " " in value:
+        return form == "data" and kind == "password" and value.count(" ") <= 5 and any(map(str.isdigit, value))
+    digits = sum(map(str.isdigit, value))
+    if kind in ("password", "pin"):
+        if form in ("data", "setting"):
+            return len(value) >= 4 or digits > 0
+        if form == "prose":
+            return len(value) >= 6 and 0 < digits and not value.isdigit()
+        if value.isdigit():
+            return form == "code" and len(value) >= 4
+        return len(value) >= 5 and (digits > 0 or _has_symbol(value) or is_random(value, shortest=8)) and not _is_code(value, form)
+    if is_identifier(value):
+        return len(value) >= 16 and not (value.isdigit() and len(value) < 16)
+    if value.isdigit():
+        return len(value) >= 16
+    if form == "prose":
+        return is_random(value, shortest=16)
+    if form in ("data", "setting") and len(value) >= 8 and not is_structured(value):
+        return digits > 0 or is_random(value, shortest=10) or _has_symbol(value)
+    if len(value) < 8 or _is_code(value, form) or is_structured(value):
+        return False
+    return is_random(value, shortest=8) or (digits > 1 and len(value) >= 12 and wordiness(value) < 1.5)
+
+
+def _is_telling(name: str) -> bool:
+    words = words_of(name)
+    return bool(words) and words[-1] not in _OTHER_THINGS and not {"public", "foreign", "primary", "sort", "cache"} & set(words)
+
+
+def _same_words(name: str, value: str) -> bool:
+    squeezed = "".join(filter(str.isalnum, value))
+    own = "".join(filter(str.isalnum, name.lower()))
+    return bool(squeezed) and squeezed.isalpha() and (squeezed in own or own in squeezed)
+
+
+def _has_symbol(value: str) -> bool:
+    return any(mark in value for mark in "!@#$%^&*+?~|")
+
+
+def _is_code(value: str, form: str) -> bool:
+    """Whether an unquoted value is an expression: `self.password`, `user_token`, `Config.API_KEY`."""
+    if form == "code":
+        return False
+    return not any(map(str.isdigit, value)) and all(part.isidentifier() or not part for part in value.split("."))

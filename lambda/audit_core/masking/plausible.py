@@ -1,0 +1,122 @@
+"""Whether a value could be a secret at all: random enough, and no placeholder, code, word or well-known public thing.
+
+Everything here looks at one short value (see `JUDGED_CHARACTERS`), in time linear in its length.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+
+JUDGED_CHARACTERS = 512
+"""A longer value is judged by its beginning."""
+
+_PAIRS = (
+    "37873474725989272989665563"
+    "73547332651733631664610041"
+    "82648338717743942668622251"
+    "74469452842544741665642341"
+    "85897764624879576998566752"
+    "62336631801633721655611040"
+    "62328256611546530764532132"
+    "73338212712443720545421041"
+    "76877771334879973788371516"
+    "40014100302111410130411010"
+    "51237222601424421352314122"
+    "84469442913834841376642171"
+    "86348221702563770364611141"
+    "84888693735546752389663242"
+    "56774563635789671977867433"
+    "83448426603733762867623160"
+    "10110000000101011220701000"
+    "94669563915576851687654261"
+    "63749547825554773489734251"
+    "83659438912654851887635373"
+    "67656551611778460777221301"
+    "71228221701232530221022111"
+    "61236215601425621553113200"
+    "42525322500331250236211231"
+    "33435321401445360355223022"
+    "40116101400121410111100022"
+)
+"""How common each pair of letters is in words and identifiers, `aa` to `zz`: log2 of the ratio to chance, plus 6, in 0 to 9."""
+_CHANCE = 6
+_PLACEHOLDER_WORDS = re.compile(
+    r"example|placeholder|redacted|changeme|change[-_ ]me|replace[-_ ]?(?:me|with|this)|insert[-_ ]|"
+    r"your[-_ ]|[-_ ]your|my[-_](?:secret|token|key|api|pass)|x{4}|\*{3}|\.{3}|_{5}|#{4}|todo|lorem|undefined|dummy[-_ ]|"
+    r"secret[-_]?here|token[-_]?here|key[-_]?here|goes[-_ ]?here",
+    re.IGNORECASE,
+)
+_REFERENCE = re.compile(r"[$%#@]?[{(<\[]|\$[A-Za-z_]|%[A-Za-z_]+%|&[a-z]+;|@[A-Za-z]+\.|(?i:process\.env|os\.environ|env[.:(]|vault:|ref\+|secretref|arn:|keyvault)")
+_UUID = re.compile(r"(?i)[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z")
+_HEX = re.compile(r"(?i)(?:0x)?[0-9a-f]+\Z")
+_DATE = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d|\Z)|\d\d:\d\d:\d\d|\d\d[/.]\d\d[/.]\d{4}\Z")
+_VERSION = re.compile(r"[~^<>=v]*\d+(?:\.\d+|\.\*)+(?:[-+.][0-9A-Za-z.]+)?\Z")
+_NUMBER = re.compile(r"[-+]?[\d.,_]+(?:e[-+]?\d+)?[a-zA-Z%]{0,3}\Z")
+_LETTERS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
+_ADDRESS = re.compile(r"(?i)[a-z][a-z0-9+.-]{1,15}://|/|\./|~/|[a-z]:\\|www\.")
+
+
+def is_placeholder(value: str) -> bool:
+    """Whether the value stands for a secret rather than being one: `<your-key>`, `${TOKEN}`, `xxxxxxxx`, `abcdefgh`."""
+    value = value[:JUDGED_CHARACTERS]
+    if _PLACEHOLDER_WORDS.search(value) or _REFERENCE.match(value):
+        return True
+    distinct = len(set(value))
+    return distinct <= 2 + len(value) // 12 and distinct <= 5 or _is_sequence(value)  # noqa: PLR2004
+
+
+def _is_sequence(value: str) -> bool:
+    if len(value) < 8:  # noqa: PLR2004 - a shorter run happens by chance
+        return False
+    codes = value.encode()
+    steps = sum(1 for a, b in zip(codes, codes[1:], strict=False) if b - a in (0, 1))
+    return steps * 10 >= 7 * (len(codes) - 1)
+
+
+def entropy(value: str) -> float:
+    """Shannon entropy of the value's characters, in bits a character."""
+    total = len(value)
+    return -sum(n / total * math.log2(n / total) for n in Counter(value).values()) if total else 0.0
+
+
+def wordiness(value: str) -> float:
+    """How much more the letters of the value look like words than like chance, in bits a pair.
+
+    Random letters score about -2, almost never above 0; words score 0.5 to 3. A value without two letters in a row
+    scores 0.
+    """
+    pairs = score = 0
+    for run in _LETTERS.findall(value):
+        lower = run.lower().encode()
+        pairs += len(lower) - 1
+        score += sum(ord(_PAIRS[26 * a + b - 2619]) for a, b in zip(lower, lower[1:], strict=False))
+    return score / pairs - _CHANCE - 48 if pairs else 0.0
+
+
+def is_structured(value: str) -> bool:
+    """Whether the value is a well-known public thing: a date, a version, a number, a path or an address."""
+    return bool(
+        _DATE.match(value) or _VERSION.match(value) or _NUMBER.match(value) or _ADDRESS.match(value)
+    )
+
+
+def is_identifier(value: str) -> bool:
+    """Whether the value has the form of an identifier or digest: a UUID or hexadecimal."""
+    return bool(_UUID.match(value) or _HEX.match(value))
+
+
+def is_random(value: str, *, shortest: int = 16) -> bool:
+    """Whether the value looks machine-made: long enough, mixed, and not made of words."""
+    value = value[:JUDGED_CHARACTERS]
+    if len(value) < shortest or is_structured(value):
+        return False
+    letters = sum(map(str.isalpha, value))
+    digits = sum(map(str.isdigit, value))
+    if letters + digits < 0.7 * len(value) or entropy(value) < 2.6:  # noqa: PLR2004
+        return False
+    words = wordiness(value)
+    if digits == 0:
+        return words < 0.25  # noqa: PLR2004
+    return words < 0.6 or (digits * 4 > len(value) and words < 1.2)  # noqa: PLR2004

@@ -1,0 +1,98 @@
+"""Secrets by their documented shape: one pass over the text finds the marks, and only at a mark is a pattern tried."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
+
+import ahocorasick_rs
+
+from audit_core.masking.patterns import Pattern, Span, compile_bytes
+from audit_core.masking.plausible import is_placeholder, wordiness
+from audit_core.masking.rules import RULES, Rule
+
+_WINDOW = 4096
+_BEHIND = 128
+_UNMISTAKABLE_MARK = 6
+_WORD = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
+_HIGH_BIT = 0x80
+_CHUNK = 1 << 18
+
+
+class VendorRules:
+    """The rules, ready to search with. Patterns are compiled when first needed: most calls need few of them."""
+
+    def __init__(self, rules: Iterable[Rule] = RULES) -> None:
+        by_mark: dict[bytes, list[Rule]] = {}
+        for rule in rules:
+            for mark in rule.marks:
+                by_mark.setdefault(mark.encode(), []).append(rule)
+        self._rules = [tuple(found) for found in by_mark.values()]
+        self._longest = max(map(len, by_mark))
+        self._marks = ahocorasick_rs.BytesAhoCorasick(list(by_mark), implementation=ahocorasick_rs.Implementation.DFA)
+
+    def find(self, text: bytes, spend: Callable[[int], None]) -> Iterator[Span]:
+        """Yield what has a documented shape. `spend` is called with the work of each mark that is looked at."""
+        done = 0
+        for offset in range(0, len(text), _CHUNK):
+            chunk = text[max(0, offset - self._longest) : offset + _CHUNK]
+            base = max(0, offset - self._longest)
+            hits = self._marks.find_matches_as_indexes(chunk, overlapping=True)
+            spend(len(hits))
+            for index, start, end in hits:
+                if base + end <= offset or base + start < done:
+                    continue
+                for rule in self._rules[index]:
+                    span = _at_mark(text, rule, base + start, base + end)
+                    if span is not None:
+                        yield span
+                        done = max(done, span.end)
+
+
+@lru_cache(maxsize=1024)
+def _tail(rule: Rule) -> Pattern:
+    return compile_bytes(rule.tail.encode())
+
+
+@lru_cache(maxsize=256)
+def _before(rule: Rule) -> Pattern:
+    return compile_bytes(b"(?:" + rule.before.encode() + rb")\z")
+
+
+def _at_mark(text: bytes, rule: Rule, start: int, end: int) -> Span | None:
+    """Try one rule at its mark."""
+    if not rule.before and end - start < _UNMISTAKABLE_MARK and not rule.hidden and not _at_boundary(text, start):
+        return None
+    match = _tail(rule).match(text, end, min(len(text), end + _WINDOW))
+    if match is None:
+        return None
+    stop = match.end()
+    if rule.before:
+        before = _before(rule).search(text[max(0, start - _BEHIND) : start])
+        if before is None:
+            return None
+        start -= len(before.group())
+    if rule.hidden:
+        start = end
+    if not rule.certain and not _machine_made(text[end:stop].decode("utf-8", "replace")):
+        return None
+    return Span(start, stop, rule.id)
+
+
+def _at_boundary(text: bytes, start: int) -> bool:
+    r"""Whether no letter or digit stands before `start`, or one that ends an escape such as `\n` or `%3D`."""
+    if start == 0 or text[start - 1] not in _WORD:
+        return True
+    before = text[max(0, start - 6) : start]
+    return (
+        before[-2:] in (b"\\n", b"\\r", b"\\t")
+        or (before[-3:-2] == b"%" and all(digit in b"0123456789abcdefABCDEF" for digit in before[-2:]))
+        or before[:2] == b"\\u"
+    )
+
+
+def _machine_made(tail: str) -> bool:
+    if is_placeholder(tail):
+        return False
+    digits = sum(map(str.isdigit, tail))
+    return wordiness(tail) < (0.6 if digits < 2 else 1.5)  # noqa: PLR2004
