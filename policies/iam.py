@@ -47,6 +47,7 @@ class Scope(StrEnum):
     OBJECTS = "objects"
     LOG_STREAMS = "log streams"
     LOG_GROUP = "log group"
+    LOG_GROUP_BY_NAME = "log group by name"
     FUNCTION = "function"
 
 
@@ -87,6 +88,8 @@ class Place:
                 return f"{log_group}:log-stream:*"
             case Scope.LOG_GROUP:
                 return f"{log_group}:*"
+            case Scope.LOG_GROUP_BY_NAME:
+                return log_group
             case Scope.FUNCTION:
                 return f"arn:{self.partition}:lambda:{self.region}:{self.account}:function:{self.function}"
 
@@ -182,6 +185,14 @@ GRANTS: Final[tuple[Grant, ...]] = (
         actions=("logs:FilterLogEvents",),
         scope=Scope.LOG_GROUP,
         why="Checks that the writer's operational log holds no value from a request.",
+    ),
+    Grant(
+        principal=Principal.AUDITOR,
+        actions=("logs:FilterLogEvents",),
+        scope=Scope.LOG_GROUP_BY_NAME,
+        # AWS lists the plain ARN as the action's resource; its evaluation has long wanted the one that ends in `:*`.
+        # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatchlogs.html
+        why="The same, for stores that evaluate the log group's plain ARN.",
     ),
     Grant(
         principal=Principal.RETENTION_ADMIN,

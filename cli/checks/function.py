@@ -4,6 +4,7 @@ import time
 from typing import Any, Final
 
 from cli.checks.probe import PlantedCall, Probe, Verdict, could_not_check, found_in, judged, refusal
+from cli.exits import CouldNot
 
 _LOG_WAIT_SECONDS: Final = 20.0
 _LOG_POLL_SECONDS: Final = 1.0
@@ -86,8 +87,9 @@ def _messages(probe: Probe) -> list[str]:
 
     while not messages:
         reason = refusal(read)
-        if reason is not None or time.monotonic() > deadline:
+        if reason is not None:
+            raise CouldNot(f"auditor: the writer's log: {reason}")
+        if messages or time.monotonic() > deadline:
             break
-        if not messages:
-            time.sleep(_LOG_POLL_SECONDS)
+        time.sleep(_LOG_POLL_SECONDS)
     return messages

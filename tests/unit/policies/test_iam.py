@@ -52,6 +52,7 @@ EXPECTED = {
         ),
         ("lambda:GetFunctionConfiguration", "arn:aws:lambda:eu-central-1:123456789012:function:the-writer"),
         ("logs:FilterLogEvents", "arn:aws:logs:eu-central-1:123456789012:log-group:/aws/lambda/the-writer:*"),
+        ("logs:FilterLogEvents", "arn:aws:logs:eu-central-1:123456789012:log-group:/aws/lambda/the-writer"),
     },
     Principal.RETENTION_ADMIN: {
         ("s3:GetBucketObjectLockConfiguration", "arn:aws:s3:::the-log"),
