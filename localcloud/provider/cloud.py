@@ -59,7 +59,7 @@ class Cloud:
                 "ca_bundle": (None, None, None, None),
             }
         )
-        self._session = boto3.Session(
+        self._session: Any = boto3.Session(  # its stubs know every service by name alone
             botocore_session=core,
             aws_access_key_id=access_key,
             aws_secret_access_key=secret_key,

@@ -205,9 +205,9 @@ def _is_json(value: str) -> bool:
 
 def _describe(value: object) -> str:
     """Name the type of a wrong value; the value itself may be a secret."""
-    names = {str: "a string", bool: "true or false", int: "a number", float: "a number"}
-    shapes = {list: "a list", dict: "an object"}
-    return {**names, **shapes}.get(type(value), "an asset or archive")
+    names = {"str": "a string", "bool": "true or false", "int": "a number", "float": "a number"}
+    shapes = {"list": "a list", "dict": "an object"}
+    return {**names, **shapes}.get(type(value).__name__, "an asset or archive")
 
 
 # --- Compare ---------------------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent import futures
 from contextlib import contextmanager
 from secrets import token_hex
-from typing import Any, Final, NoReturn, TypeAlias
+from typing import Any, ClassVar, Final, NoReturn, TypeAlias
 
 import grpc
 from google.protobuf import any_pb2, empty_pb2
@@ -49,9 +49,9 @@ _KINDS: Final = {
 class Provider(provider_pb2_grpc.ResourceProviderServicer, ABC):
     """One package's provider. A subclass says what configuration it takes, and what follows from it."""
 
-    package: str
-    version: str
-    config: schema.Schema
+    package: ClassVar[str]
+    version: ClassVar[str]
+    config: ClassVar[schema.Schema]
 
     def __init__(self) -> None:
         self._resources: Resources = {}

@@ -5,7 +5,7 @@ their identity; secrets are unwrapped for the handlers, and remembered by the to
 that no answer ever carries one of them in the clear (to a caller that understands secrets at all).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final, TypeAlias
@@ -103,7 +103,7 @@ def has_unknown(value: object) -> bool:
         return True
     if isinstance(value, Mapping):
         return any(has_unknown(item) for item in value.values())
-    if isinstance(value, list | tuple):
+    if isinstance(value, Sequence) and not isinstance(value, str):
         return any(has_unknown(item) for item in value)
     return False
 
@@ -229,7 +229,7 @@ def _encode(value: object) -> struct_pb2.Value:
         for key, item in value.items():
             if item is not None:
                 out.struct_value.fields[str(key)].CopyFrom(_encode(item))
-    elif isinstance(value, list | tuple):
+    elif isinstance(value, Sequence):
         out.list_value.SetInParent()
         out.list_value.values.extend(_encode(item) for item in value)
     else:

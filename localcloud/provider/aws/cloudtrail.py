@@ -150,7 +150,7 @@ class Trail(Handler):
             trail.put_event_selectors(TrailName=arn, EventSelectors=[_basic(one) for one in inputs["eventSelectors"]])
         elif state.get("advancedEventSelectors") or state.get("eventSelectors"):
             # What a new trail has.
-            default = {"ReadWriteType": "All", "IncludeManagementEvents": True, "DataResources": []}
+            default: Props = {"ReadWriteType": "All", "IncludeManagementEvents": True, "DataResources": []}
             trail.put_event_selectors(TrailName=arn, EventSelectors=[default])
 
     def delete(self, resource_id: str, state: Props) -> None:

@@ -49,9 +49,7 @@ class EventRule(SettingHandler):
             EventBusName=inputs["eventBusName"],
             State=inputs["state"],
             Description=inputs.get("description", ""),  # where it is absent, the emulator keeps the old one
-            **drop_none(
-                EventPattern=inputs.get("eventPattern"), ScheduleExpression=inputs.get("scheduleExpression")
-            ),
+            **drop_none(EventPattern=inputs.get("eventPattern"), ScheduleExpression=inputs.get("scheduleExpression")),
         )["RuleArn"]
         tags = inputs.get("tags") or {}
         old = tag_map(events.list_tags_for_resource(ResourceARN=arn)["Tags"])

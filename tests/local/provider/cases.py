@@ -22,7 +22,9 @@ def trust(service: str) -> str:
 
 def allow(action: str, resource: str) -> str:
     """Return a policy that allows one action."""
-    return json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": action, "Resource": resource}]})
+    return json.dumps(
+        {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": action, "Resource": resource}]}
+    )
 
 
 def deny_on(bucket: str, action: str) -> str:
@@ -317,7 +319,12 @@ CASES: tuple[Case, ...] = (
     Case(
         token="aws:cloudwatch/logMetricFilter:LogMetricFilter",
         needs=((GROUP, {"name": "/case/filtered"}),),
-        inputs={"name": "f", "logGroupName": "/case/filtered", "pattern": "{ $.a > 0 }", "metricTransformation": _metric("1")},
+        inputs={
+            "name": "f",
+            "logGroupName": "/case/filtered",
+            "pattern": "{ $.a > 0 }",
+            "metricTransformation": _metric("1"),
+        },
         changed={
             "name": "f",
             "logGroupName": "/case/filtered",
@@ -325,7 +332,12 @@ CASES: tuple[Case, ...] = (
             "metricTransformation": _metric("$.b"),
         },
         differs=("metricTransformation", "pattern"),
-        moved={"name": "g", "logGroupName": "/case/filtered", "pattern": "{ $.a > 0 }", "metricTransformation": _metric("1")},
+        moved={
+            "name": "g",
+            "logGroupName": "/case/filtered",
+            "pattern": "{ $.a > 0 }",
+            "metricTransformation": _metric("1"),
+        },
         forces="name",
         resource_id="/case/filtered:f",
     ),
@@ -344,7 +356,12 @@ CASES: tuple[Case, ...] = (
         inputs={"name": "case-rule", "eventPattern": '{"source":["aws.s3"]}', "description": "one", "tags": {"a": "1"}},
         changed={"name": "case-rule", "scheduleExpression": "rate(1 day)", "state": "DISABLED"},
         differs=("description", "eventPattern", "scheduleExpression", "state", "tags"),
-        moved={"name": "case-rule-2", "eventPattern": '{"source":["aws.s3"]}', "description": "one", "tags": {"a": "1"}},
+        moved={
+            "name": "case-rule-2",
+            "eventPattern": '{"source":["aws.s3"]}',
+            "description": "one",
+            "tags": {"a": "1"},
+        },
         forces="name",
         outputs=("arn",),
         resource_id="case-rule",

@@ -31,7 +31,8 @@ class Driver:
 
     def client(self, service: str, region: str = "eu-central-1") -> Any:  # noqa: ANN401 - boto3's
         """Return a client of the emulator's root, to look behind the provider's back."""
-        return boto3.client(
+        make: Any = boto3.client
+        return make(
             service,
             endpoint_url=self.endpoint,
             region_name=region,
@@ -50,7 +51,11 @@ class Driver:
         """Return the checked inputs. Raises Refused."""
         answer = self.raw.Check(
             provider_pb2.CheckRequest(
-                urn=self.urn(token, name), name=name, olds=encode(olds or {}), news=encode(inputs), randomSeed=b"\x01" * 32
+                urn=self.urn(token, name),
+                name=name,
+                olds=encode(olds or {}),
+                news=encode(inputs),
+                randomSeed=b"\x01" * 32,
             )
         )
         if answer.failures:
@@ -124,9 +129,7 @@ class Driver:
 
     def delete(self, token: str, name: str, resource_id: str, state: Mapping[str, Any]) -> None:
         """Delete."""
-        self.raw.Delete(
-            provider_pb2.DeleteRequest(id=resource_id, urn=self.urn(token, name), properties=encode(state))
-        )
+        self.raw.Delete(provider_pb2.DeleteRequest(id=resource_id, urn=self.urn(token, name), properties=encode(state)))
 
     def invoke(self, token: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Call a function. Raises Refused."""
