@@ -1,12 +1,12 @@
 # Every target sets up .venv by itself (localcloud/bootstrap.py), then runs one command in it.
 PYTHON ?= python3
 RUN := @$(PYTHON) localcloud/bootstrap.py
-export PORT RETENTION_DAYS
+export PORT RETENTION_DAYS STACK
 
 .PHONY: up down plan test bench lint
 up:    ; $(RUN) localcloud.up
 down:  ; $(RUN) --bare localcloud.down
 plan:  ; $(RUN) localcloud.plan
-test:  lint ; $(RUN) --tests pytest -n 2
+test:  lint ; $(RUN) --tests pytest -n 2 --dist loadfile
 bench: ; $(RUN) --tests benchmarks
 lint:  ; $(RUN) --tests localcloud.lint

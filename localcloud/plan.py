@@ -107,8 +107,8 @@ def _rules(document: str) -> Iterator[_Rule]:
     for statement in json.loads(document)["Statement"]:
         yield _Rule(
             effect=statement["Effect"],
-            actions=tuple(_listed(statement.get("Action", ()))),
-            resources=tuple(_listed(statement.get("Resource", ()))),
+            actions=tuple(_listed(statement.get("Action", []))),
+            resources=tuple(_listed(statement.get("Resource", []))),
             conditions=tuple(
                 f"{key} {operator} {' or '.join(map(str, _listed(value)))}"
                 for operator, keys in statement.get("Condition", {}).items()
@@ -118,7 +118,7 @@ def _rules(document: str) -> Iterator[_Rule]:
 
 
 def _listed(value: Any) -> list[Any]:  # noqa: ANN401 - IAM writes one as itself and several as a list
-    return list(value) if isinstance(value, list | tuple) else [value]
+    return value if isinstance(value, list) else [value]
 
 
 def _roles(plan: Plan) -> Iterator[str]:

@@ -6,6 +6,7 @@ finds everything as it should be changes nothing and says so.
 
 import os
 import sys
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -25,6 +26,7 @@ from localcloud.stack_config import StackConfigError
 INTERRUPTED: Final = 130
 _SIGNS: Final = {"create": "+", "update": "~", "replace": "±", "delete": "-"}
 _DONE: Final = {"create": "created", "update": "updated", "replace": "replaced", "delete": "deleted"}
+_REAL: Final = ("aws:", "random:")  # components only group what is there
 _PORTS: Final = range(1024, 65536)
 
 
@@ -46,9 +48,7 @@ def main() -> int:
         UsageError, StackConfigError, place.BusyError, EmulatorError, DeployerError, EngineError, PackageError,
     ) as error:  # fmt: skip
         reason = str(error)
-    sys.stdout.flush()
-    sys.stderr.write(f"agent-audit-log: {_one_line(reason)}\n")
-    return 1
+    return fail(reason)
 
 
 def up(*, port: int | None, retention_days: str) -> int:
@@ -65,24 +65,30 @@ def up(*, port: int | None, retention_days: str) -> int:
     say(_summary(deployed.result))
     code = _check(deployed.outputs, emulator, changed=deployed.result.changed)
     _introduce(deployed.outputs)
-    if code:
-        sys.stdout.flush()
-        sys.stderr.write("agent-audit-log: a control does not hold; see the checklist above\n")
-    return code
+    return fail("the checklist above has a line that is no tick") if code else 0
 
 
 def tell(event: Event) -> None:
     """Print what was done to a resource, and what the program said."""
     if isinstance(event, Message):
         if event.severity in {"output", "warning"} and event.text.strip():
-            say(f"  {event.text}")
-    elif event.step.action in _SIGNS and event.status == "done":
+            about = f"{event.urn.rpartition('::')[2]} " if event.urn else ""
+            say(f"  ! {about}{event.text}")
+    elif event.step.action in _SIGNS and event.status == "done" and event.step.type.startswith(_REAL):
         say(f"  {_SIGNS[event.step.action]} {event.step.type} {event.step.name}")
 
 
 def say(line: str) -> None:
     """Tell the person one thing, at once."""
     print(line, flush=True)
+
+
+def fail(reason: str) -> int:
+    """Say in one line what went wrong; return the exit code."""
+    lines = [line.strip() for line in reason.splitlines() if line.strip()] or ["it failed without a reason"]
+    sys.stdout.flush()
+    sys.stderr.write(f"agent-audit-log: {lines[-1]}\n")
+    return 1
 
 
 def _port(given: str) -> int | None:
@@ -95,11 +101,10 @@ def _port(given: str) -> int | None:
 
 
 def _summary(result: Result) -> str:
+    counts = Counter[str](step.action for step in result.steps if step.type.startswith(_REAL))
     if not result.changed:
-        return f"Nothing changed: all {sum(result.changes.values())} resources are as they should be."
-    return "Deployed: " + ", ".join(
-        f"{result.changes[name]} {done}" for name, done in _DONE.items() if result.changes[name]
-    )
+        return f"Nothing changed: all {counts.total()} resources are as they should be."
+    return "Deployed: " + ", ".join(f"{counts[action]} {done}" for action, done in _DONE.items() if counts[action])
 
 
 def _check(outputs: Mapping[str, Any], emulator: Emulator, *, changed: bool) -> int:
@@ -131,11 +136,6 @@ Stop       make down (the records here live in memory and go with it)
 """)
     for name, text in pastes(outputs).items():
         say(f"Paste into {name}:\n\n{text}")
-
-
-def _one_line(reason: str) -> str:
-    lines = [line.strip() for line in reason.splitlines() if line.strip()]
-    return lines[-1] if lines else "it failed without a reason"
 
 
 if __name__ == "__main__":
