@@ -4,16 +4,28 @@ import json
 from collections.abc import Iterator, Mapping
 from functools import partial
 from importlib import metadata
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
-from localcloud.provider.aws import cloudtrail, cloudwatch, data, events, iam, lambda_, logs, s3, sns
+from localcloud.provider.aws import (
+    cloudtrail,
+    cloudwatch,
+    data,
+    events,
+    iam,
+    lambda_,
+    logs,
+    s3,
+    sns,
+)
 from localcloud.provider.cloud import Cloud, ProviderError
 from localcloud.provider.random_ import RandomBytes
 from localcloud.provider.schema import Schema, text
 from localcloud.provider.server import Function, Provider, Resources
 
-_HANDLERS = tuple(
-    handler for service in (cloudtrail, cloudwatch, events, iam, lambda_, logs, s3, sns) for handler in service.HANDLERS
+HANDLERS: Final = tuple(
+    handler
+    for service in (bucket_settings, cloudtrail, cloudwatch, events, function_url, iam, lambda_, logs, s3, sns)
+    for handler in service.HANDLERS
 )
 # Sent with every configuration; they say where the official plugin is from.
 _PLUGIN: Schema = {"pluginDownloadURL": text(), "version": text()}
@@ -73,7 +85,7 @@ class AwsProvider(Provider):
             secret_key=config.get("secretKey", "") if given else self._secret_key,
             session_token=config.get("token") if given else self._session_token,
         )
-        resources = {handler.token: handler(cloud) for handler in _HANDLERS}
+        resources = {handler.token: handler(cloud) for handler in HANDLERS}
         functions = {
             token: (function.inputs, partial(function.run, cloud)) for token, function in data.FUNCTIONS.items()
         }

@@ -1,4 +1,4 @@
-"""aws:s3/*: the bucket, and each of its settings as a resource of its own.
+"""aws:s3/*: the bucket, its versioning and its lock; the other settings are in `bucket_settings`.
 
 Two things here are stricter than the emulator, because AWS is: versioning is never suspended on a locked bucket, and a
 bucket is only deleted when it is empty. Nothing empties one; the official provider's `forceDestroy` does not exist.
@@ -17,19 +17,16 @@ from localcloud.provider.schema import (
     block,
     boolean,
     integer,
-    listing,
     mapping,
-    policy,
     text,
-    unordered,
 )
 from localcloud.provider.values import Props
 
-_GONE: Final = ("NoSuchBucket", "404")
+GONE: Final = ("NoSuchBucket", "404")
 _HOSTED_ZONE: Final = "Z3AQBSTGFYJSTF"  # us-east-1, the region that has no location constraint
-_BUCKET: Final = text(required=True, force_new=True)
-_OWNER: Final = text(force_new=True)
-_REGION: Final = text(computed=True, force_new=True)
+BUCKET: Final = text(required=True, force_new=True)
+OWNER: Final = text(force_new=True, echoed=True)
+REGION: Final = text(computed=True, force_new=True)
 
 
 class Bucket(Handler):
@@ -39,7 +36,7 @@ class Bucket(Handler):
     inputs: ClassVar[Schema] = {
         "bucket": text(force_new=True, autoname=63),
         "objectLockEnabled": boolean(default=False, force_new=True),
-        "region": _REGION,
+        "region": REGION,
         "tags": mapping(),
     }
     outputs = frozenset(
@@ -82,7 +79,7 @@ class Bucket(Handler):
         """Return the bucket's properties."""
         del state
         s3 = self.cloud.client("s3")
-        with missing(*_GONE):
+        with missing(*GONE):
             s3.head_bucket(Bucket=resource_id)
             region = s3.get_bucket_location(Bucket=resource_id).get("LocationConstraint") or "us-east-1"
             tags: dict[str, str] = {}
@@ -112,7 +109,7 @@ class Bucket(Handler):
         """Delete the bucket if it is empty. Raises ProviderError when it is not: what is locked stays."""
         del state
         try:
-            with missing(*_GONE):
+            with missing(*GONE):
                 self.cloud.client("s3").delete_bucket(Bucket=resource_id)
         except ClientError as error:
             if code(error) != "BucketNotEmpty":
@@ -124,25 +121,26 @@ class Bucket(Handler):
             raise ProviderError(msg) from error
 
 
-class _BucketSetting(SettingHandler):
+class BucketSetting(SettingHandler):
     """A setting of one bucket; its id is the bucket's name."""
 
     def identify(self, inputs: Mapping[str, Any]) -> str | None:
         """The bucket's name."""
         return inputs.get("bucket")
 
-    def _owner(self, inputs: Mapping[str, Any]) -> Props:
+    def target(self, inputs: Mapping[str, Any]) -> Props:
+        """Return how calls name the bucket."""
         return drop_none(Bucket=inputs["bucket"], ExpectedBucketOwner=inputs.get("expectedBucketOwner"))
 
 
-class BucketVersioning(_BucketSetting):
+class BucketVersioning(BucketSetting):
     """`aws:s3/bucketVersioning:BucketVersioning`."""
 
     token = "aws:s3/bucketVersioning:BucketVersioning"  # noqa: S105
     inputs: ClassVar[Schema] = {
-        "bucket": _BUCKET,
-        "expectedBucketOwner": text(force_new=True, echoed=True),
-        "region": _REGION,
+        "bucket": BUCKET,
+        "expectedBucketOwner": OWNER,
+        "region": REGION,
         "versioningConfiguration": block(
             {
                 "mfaDelete": text(computed=True),
@@ -163,11 +161,11 @@ class BucketVersioning(_BucketSetting):
             raise ProviderError(msg)
         if wanted != "Disabled":  # what a bucket has that was never versioned; there is no call for it
             self.cloud.client("s3").put_bucket_versioning(
-                **self._owner(inputs), VersioningConfiguration={"Status": wanted}
+                **self.target(inputs), VersioningConfiguration={"Status": wanted}
             )
 
     def _locked(self, bucket: str) -> bool:
-        with missing("ObjectLockConfigurationNotFoundError", *_GONE):
+        with missing("ObjectLockConfigurationNotFoundError", *GONE):
             self.cloud.client("s3").get_object_lock_configuration(Bucket=bucket)
             return True
         return False
@@ -175,7 +173,7 @@ class BucketVersioning(_BucketSetting):
     def read(self, resource_id: str, state: Mapping[str, Any]) -> Props | None:
         """Return the status, None when the bucket was never versioned."""
         del state
-        with missing(*_GONE):
+        with missing(*GONE):
             found = self.cloud.client("s3").get_bucket_versioning(Bucket=resource_id)
             if found.get("Status"):
                 status = {"status": found["Status"], "mfaDelete": found.get("MFADelete")}
@@ -189,21 +187,21 @@ class BucketVersioning(_BucketSetting):
     def delete(self, resource_id: str, state: Props) -> None:
         """Suspend versioning, as far as AWS would let it: on a locked bucket it stays on."""
         if state.get("versioningConfiguration", {}).get("status") == "Enabled" and not self._locked(resource_id):
-            with missing(*_GONE):
+            with missing(*GONE):
                 self.cloud.client("s3").put_bucket_versioning(
                     Bucket=resource_id, VersioningConfiguration={"Status": "Suspended"}
                 )
 
 
-class BucketObjectLockConfiguration(_BucketSetting):
+class BucketObjectLockConfiguration(BucketSetting):
     """`aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration`: the default retention rule."""
 
     token = "aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration"  # noqa: S105
     inputs: ClassVar[Schema] = {
-        "bucket": _BUCKET,
-        "expectedBucketOwner": text(force_new=True, echoed=True),
+        "bucket": BUCKET,
+        "expectedBucketOwner": OWNER,
         "objectLockEnabled": text(default="Enabled", force_new=True, choices=("Enabled",)),
-        "region": _REGION,
+        "region": REGION,
         "rule": block(
             {
                 "defaultRetention": block(
@@ -236,13 +234,13 @@ class BucketObjectLockConfiguration(_BucketSetting):
             retention = inputs["rule"]["defaultRetention"]
             configuration["Rule"] = {"DefaultRetention": {key.capitalize(): value for key, value in retention.items()}}
         self.cloud.client("s3").put_object_lock_configuration(
-            **self._owner(inputs), ObjectLockConfiguration=configuration
+            **self.target(inputs), ObjectLockConfiguration=configuration
         )
 
     def read(self, resource_id: str, state: Mapping[str, Any]) -> Props | None:
         """Return the rule, None when the bucket has no Object Lock."""
         del state
-        with missing("ObjectLockConfigurationNotFoundError", *_GONE):
+        with missing("ObjectLockConfigurationNotFoundError", *GONE):
             found = self.cloud.client("s3").get_object_lock_configuration(Bucket=resource_id)["ObjectLockConfiguration"]
             out: Props = {
                 "bucket": resource_id,
@@ -257,269 +255,11 @@ class BucketObjectLockConfiguration(_BucketSetting):
 
     def delete(self, resource_id: str, state: Props) -> None:
         """Take the default rule away; Object Lock itself can never be taken off a bucket."""
-        with missing("ObjectLockConfigurationNotFoundError", *_GONE):
+        with missing("ObjectLockConfigurationNotFoundError", *GONE):
             self.cloud.client("s3").put_object_lock_configuration(
                 Bucket=resource_id,
                 ObjectLockConfiguration={"ObjectLockEnabled": state.get("objectLockEnabled", "Enabled")},
             )
 
 
-class BucketPublicAccessBlock(_BucketSetting):
-    """`aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock`: four switches."""
-
-    token = "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"  # noqa: S105
-    _switches: ClassVar[Mapping[str, str]] = {
-        "blockPublicAcls": "BlockPublicAcls",
-        "blockPublicPolicy": "BlockPublicPolicy",
-        "ignorePublicAcls": "IgnorePublicAcls",
-        "restrictPublicBuckets": "RestrictPublicBuckets",
-    }
-    inputs: ClassVar[Schema] = {
-        "bucket": _BUCKET,
-        "region": _REGION,
-        **dict.fromkeys(_switches, boolean(default=False)),
-    }
-
-    def put(self, inputs: Props) -> None:
-        """Set all four."""
-        self.cloud.client("s3").put_public_access_block(
-            Bucket=inputs["bucket"],
-            PublicAccessBlockConfiguration={theirs: inputs[ours] for ours, theirs in self._switches.items()},
-        )
-
-    def read(self, resource_id: str, state: Mapping[str, Any]) -> Props | None:
-        """Return the switches, None when the bucket has no such configuration."""
-        del state
-        with missing("NoSuchPublicAccessBlockConfiguration", *_GONE):
-            answer = self.cloud.client("s3").get_public_access_block(Bucket=resource_id)
-            found = answer["PublicAccessBlockConfiguration"]
-            switches = {ours: bool(found.get(theirs)) for ours, theirs in self._switches.items()}
-            return {"bucket": resource_id, "region": self.cloud.region, **switches}
-        return None
-
-    def delete(self, resource_id: str, state: Props) -> None:
-        """Take the configuration away."""
-        del state
-        with missing("NoSuchPublicAccessBlockConfiguration", *_GONE):
-            self.cloud.client("s3").delete_public_access_block(Bucket=resource_id)
-
-
-class BucketOwnershipControls(_BucketSetting):
-    """`aws:s3/bucketOwnershipControls:BucketOwnershipControls`."""
-
-    token = "aws:s3/bucketOwnershipControls:BucketOwnershipControls"  # noqa: S105
-    inputs: ClassVar[Schema] = {
-        "bucket": _BUCKET,
-        "region": _REGION,
-        "rule": block(
-            {
-                "objectOwnership": text(
-                    required=True, choices=("BucketOwnerEnforced", "BucketOwnerPreferred", "ObjectWriter")
-                )
-            },
-            required=True,
-        ),
-    }
-
-    def put(self, inputs: Props) -> None:
-        """Set the one rule."""
-        self.cloud.client("s3").put_bucket_ownership_controls(
-            Bucket=inputs["bucket"],
-            OwnershipControls={"Rules": [{"ObjectOwnership": inputs["rule"]["objectOwnership"]}]},
-        )
-
-    def read(self, resource_id: str, state: Mapping[str, Any]) -> Props | None:
-        """Return the rule, None when the bucket has none."""
-        del state
-        with missing("OwnershipControlsNotFoundError", *_GONE):
-            found = self.cloud.client("s3").get_bucket_ownership_controls(Bucket=resource_id)
-            ownership = found["OwnershipControls"]["Rules"][0]["ObjectOwnership"]
-            return {"bucket": resource_id, "region": self.cloud.region, "rule": {"objectOwnership": ownership}}
-        return None
-
-    def delete(self, resource_id: str, state: Props) -> None:
-        """Take the rule away."""
-        del state
-        with missing("OwnershipControlsNotFoundError", *_GONE):
-            self.cloud.client("s3").delete_bucket_ownership_controls(Bucket=resource_id)
-
-
-class BucketServerSideEncryptionConfiguration(_BucketSetting):
-    """`aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration`."""
-
-    token = "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration"  # noqa: S105
-    inputs: ClassVar[Schema] = {
-        "bucket": _BUCKET,
-        "expectedBucketOwner": text(force_new=True, echoed=True),
-        "region": _REGION,
-        "rules": unordered(
-            block(
-                {
-                    "applyServerSideEncryptionByDefault": block(
-                        {
-                            "sseAlgorithm": text(required=True, choices=("AES256", "aws:kms", "aws:kms:dsse")),
-                            "kmsMasterKeyId": text(),
-                        }
-                    ),
-                    "bucketKeyEnabled": boolean(computed=True),
-                }
-            ),
-            required=True,
-        ),
-    }
-
-    def put(self, inputs: Props) -> None:
-        """Set the default encryption of new objects."""
-        rules = []
-        for rule in inputs["rules"]:
-            entry = drop_none(BucketKeyEnabled=rule.get("bucketKeyEnabled"))
-            default = rule.get("applyServerSideEncryptionByDefault")
-            if default is not None:
-                entry["ApplyServerSideEncryptionByDefault"] = drop_none(
-                    SSEAlgorithm=default["sseAlgorithm"], KMSMasterKeyID=default.get("kmsMasterKeyId")
-                )
-            rules.append(entry)
-        self.cloud.client("s3").put_bucket_encryption(
-            **self._owner(inputs), ServerSideEncryptionConfiguration={"Rules": rules}
-        )
-
-    def read(self, resource_id: str, state: Mapping[str, Any]) -> Props | None:
-        """Return the rules; a bucket always has one, AES256 when nobody chose."""
-        del state
-        with missing("ServerSideEncryptionConfigurationNotFoundError", *_GONE):
-            answer = self.cloud.client("s3").get_bucket_encryption(Bucket=resource_id)
-            rules = []
-            for rule in answer["ServerSideEncryptionConfiguration"]["Rules"]:
-                default = rule.get("ApplyServerSideEncryptionByDefault", {})
-                rules.append(
-                    drop_none(
-                        applyServerSideEncryptionByDefault=drop_none(
-                            sseAlgorithm=default.get("SSEAlgorithm"), kmsMasterKeyId=default.get("KMSMasterKeyID")
-                        ),
-                        bucketKeyEnabled=rule.get("BucketKeyEnabled"),
-                    )
-                )
-            return {"bucket": resource_id, "region": self.cloud.region, "rules": rules}
-        return None
-
-    def delete(self, resource_id: str, state: Props) -> None:
-        """Go back to the cloud's default."""
-        del state
-        with missing("ServerSideEncryptionConfigurationNotFoundError", *_GONE):
-            self.cloud.client("s3").delete_bucket_encryption(Bucket=resource_id)
-
-
-class BucketPolicy(_BucketSetting):
-    """`aws:s3/bucketPolicy:BucketPolicy`."""
-
-    token = "aws:s3/bucketPolicy:BucketPolicy"  # noqa: S105
-    inputs: ClassVar[Schema] = {"bucket": _BUCKET, "policy": policy(required=True), "region": _REGION}
-
-    def put(self, inputs: Props) -> None:
-        """Set the whole policy."""
-        self.cloud.client("s3").put_bucket_policy(Bucket=inputs["bucket"], Policy=inputs["policy"])
-
-    def read(self, resource_id: str, state: Mapping[str, Any]) -> Props | None:
-        """Return the policy, None when the bucket has none."""
-        del state
-        with missing("NoSuchBucketPolicy", *_GONE):
-            found = self.cloud.client("s3").get_bucket_policy(Bucket=resource_id)["Policy"]
-            return {"bucket": resource_id, "policy": found, "region": self.cloud.region}
-        return None
-
-    def delete(self, resource_id: str, state: Props) -> None:
-        """Take the policy away."""
-        del state
-        with missing("NoSuchBucketPolicy", *_GONE):
-            self.cloud.client("s3").delete_bucket_policy(Bucket=resource_id)
-
-
-class BucketLifecycleConfiguration(_BucketSetting):
-    """`aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration`: aborting uploads, and expiry."""
-
-    token = "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration"  # noqa: S105
-    inputs: ClassVar[Schema] = {
-        "bucket": _BUCKET,
-        "expectedBucketOwner": text(force_new=True, echoed=True),
-        "region": _REGION,
-        "rules": listing(
-            block(
-                {
-                    "id": text(required=True),
-                    "status": text(required=True, choices=("Enabled", "Disabled")),
-                    "filter": block({"prefix": text()}),
-                    "abortIncompleteMultipartUpload": block({"daysAfterInitiation": integer(required=True)}),
-                    "expiration": block({"days": integer(), "expiredObjectDeleteMarker": boolean()}),
-                    "noncurrentVersionExpiration": block(
-                        {"noncurrentDays": integer(required=True), "newerNoncurrentVersions": integer()}
-                    ),
-                }
-            ),
-            required=True,
-        ),
-        "transitionDefaultMinimumObjectSize": text(computed=True),
-    }
-    _names: ClassVar[Mapping[str, str]] = {
-        "abortIncompleteMultipartUpload": "AbortIncompleteMultipartUpload",
-        "daysAfterInitiation": "DaysAfterInitiation",
-        "days": "Days",
-        "expiration": "Expiration",
-        "expiredObjectDeleteMarker": "ExpiredObjectDeleteMarker",
-        "filter": "Filter",
-        "id": "ID",
-        "newerNoncurrentVersions": "NewerNoncurrentVersions",
-        "noncurrentDays": "NoncurrentDays",
-        "noncurrentVersionExpiration": "NoncurrentVersionExpiration",
-        "prefix": "Prefix",
-        "status": "Status",
-    }
-
-    def put(self, inputs: Props) -> None:
-        """Set all rules."""
-        rules = []
-        for rule in inputs["rules"]:
-            entry = _rename(rule, self._names)
-            entry["Filter"] = {"Prefix": rule.get("filter", {}).get("prefix", "")}
-            rules.append(entry)
-        self.cloud.client("s3").put_bucket_lifecycle_configuration(
-            **self._owner(inputs), LifecycleConfiguration={"Rules": rules}
-        )
-
-    def read(self, resource_id: str, state: Mapping[str, Any]) -> Props | None:
-        """Return the rules, None when the bucket has none."""
-        del state
-        with missing("NoSuchLifecycleConfiguration", *_GONE):
-            found = self.cloud.client("s3").get_bucket_lifecycle_configuration(Bucket=resource_id)
-            back = {theirs: ours for ours, theirs in self._names.items()}
-            return {
-                "bucket": resource_id,
-                "region": self.cloud.region,
-                "rules": [_rename(rule, back) for rule in found["Rules"]],
-                "transitionDefaultMinimumObjectSize": found.get("TransitionDefaultMinimumObjectSize"),
-            }
-        return None
-
-    def delete(self, resource_id: str, state: Props) -> None:
-        """Take all rules away."""
-        del state
-        with missing("NoSuchLifecycleConfiguration", *_GONE):
-            self.cloud.client("s3").delete_bucket_lifecycle(Bucket=resource_id)
-
-
-def _rename(value: Any, names: Mapping[str, str]) -> Any:  # noqa: ANN401 - a tree of maps
-    """Return a tree with its keys renamed. An unknown key is kept: it shows up as a difference, not as nothing."""
-    if isinstance(value, dict):
-        return {names.get(key, key): _rename(item, names) for key, item in value.items()}
-    return value
-
-
-HANDLERS: Final[tuple[type[Handler], ...]] = (
-    Bucket,
-    BucketLifecycleConfiguration,
-    BucketObjectLockConfiguration,
-    BucketOwnershipControls,
-    BucketPolicy,
-    BucketPublicAccessBlock,
-    BucketServerSideEncryptionConfiguration,
-    BucketVersioning,
-)
+HANDLERS: Final[tuple[type[Handler], ...]] = (Bucket, BucketObjectLockConfiguration, BucketVersioning)

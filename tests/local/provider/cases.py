@@ -5,7 +5,7 @@ A test over this table holds every handler to the same contract; a type without 
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from localcloud.provider.values import Archive, Asset
@@ -40,9 +40,13 @@ def code(reply: str) -> Archive:
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """`needs`: (token, inputs) to be made before, in order. `changed`: inputs that update in place, with the
-    properties that differ. `moved`: inputs that replace, with the property that forces it. `outputs` that the SDK's
-    users read. `drift`: what is taken away behind its back is what `delete` takes away, unless it cannot be missing."""
+    """One type's example.
+
+    `needs`: (token, inputs) of what has to be there before, in order. `changed`: inputs that update in place, and which
+    properties differ then (`differs`). `moved`: inputs that replace, and the property that `forces` it. `outputs`: what
+    only the cloud knows. `resource_id`: the id, where it follows from the inputs. `stays`: a setting that its owner
+    always has, so that deleting it leaves the default.
+    """
 
     token: str
     inputs: Inputs
@@ -53,7 +57,7 @@ class Case:
     outputs: tuple[str, ...] = ()
     needs: tuple[tuple[str, Inputs], ...] = ()
     resource_id: str | None = None
-    stays: bool = field(default=False)
+    stays: bool = False
 
 
 BUCKET = "aws:s3/bucket:Bucket"

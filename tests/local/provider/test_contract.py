@@ -6,7 +6,7 @@ from typing import Any
 import grpc
 import pytest
 
-from localcloud.provider.packages import _HANDLERS
+from localcloud.provider.packages import HANDLERS
 from localcloud.provider.values import UNKNOWN
 from tests.local.provider.cases import CASES, Case
 from tests.local.provider.driver import Driver, Refused
@@ -40,7 +40,7 @@ def _without_time(state: dict[str, Any]) -> dict[str, Any]:
 
 def test_every_type_has_a_case() -> None:
     """A type without an example here would be held to nothing."""
-    assert sorted(case.token for case in CASES) == sorted(handler.token for handler in _HANDLERS)
+    assert sorted(case.token for case in CASES) == sorted(handler.token for handler in HANDLERS)
 
 
 def test_create_gives_the_inputs_and_outputs_back(aws: Driver, case: Case) -> None:
