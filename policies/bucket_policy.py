@@ -1,7 +1,8 @@
 """The log bucket's own policy: what nobody may do to the log, whatever their role allows.
 
 Guarantee: with this policy in force, records are only added, by the writer alone, over TLS, and never over one another;
-nothing is deleted; no governance lock is bypassed; and only the administrators change what keeps it so.
+nothing else is added but what CloudTrail delivers; nothing is deleted; no governance lock is bypassed; and only the
+administrators change what keeps it so.
 """
 
 from __future__ import annotations
@@ -74,6 +75,14 @@ def statements(
             [records],
             _not_one_of([place.role_arn(Principal.WRITER)]),
         ),
+        _deny(
+            "OnlyServicesWriteTheTrail",
+            ["s3:PutObject"],
+            [place.objects_arn(TRAIL)],
+            # A request by a role or user that does not carry the key at all is none by a service.
+            {"BoolIfExists": {"aws:PrincipalIsAWSService": "false"}},
+        ),
+        _nothing_elsewhere([records, place.objects_arn(TRAIL)]),
         _deny("NobodyDeletes", list(DELETIONS), [objects]),
         _deny("NobodyBypasses", [BYPASS], [objects]),
         _deny(
@@ -104,6 +113,17 @@ def _deny(sid: str, actions: list[str], resources: list[str], condition: dict[st
     if condition:
         statement["Condition"] = condition
     return statement
+
+
+def _nothing_elsewhere(places: Sequence[str]) -> Statement:
+    """Nobody puts anything anywhere but in these places; a refusal by exclusion refuses more, not less."""
+    return {
+        "Sid": "NothingIsWrittenElsewhere",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": ["s3:PutObject"],
+        "NotResource": [*places],
+    }
 
 
 def _without_tls(*, loopback: bool) -> dict[str, Json]:

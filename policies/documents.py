@@ -13,9 +13,10 @@ from policies import iam
 
 def faults(statement: Mapping[str, object]) -> Iterator[str]:
     """What is wrong with one statement."""
-    for key in ("NotAction", "NotPrincipal", "NotResource"):
+    excluding = ["NotPrincipal"] if statement.get("Effect") == "Deny" else ["NotAction", "NotPrincipal", "NotResource"]
+    for key in excluding:
         if key in statement:
-            yield f"{key} must not be used: what is not excluded would be allowed, or missed"
+            yield f"{key} must not be used: what is not excluded would be allowed, or spared"
     conditions = statement.get("Condition")
     operands = list(conditions.values()) if isinstance(conditions, Mapping) else []
     values = [value for operand in operands if isinstance(operand, Mapping) for value in operand.values()]

@@ -16,7 +16,8 @@ import pulumi
 from pulumi import _types
 
 from components.package import PackageError
-from policies.guardrails import UNKNOWN, Breach, GuardrailError, Registered, check, check_stack
+from policies.guardrails import Breach, GuardrailError, check, check_stack
+from policies.registered import UNKNOWN, Registered
 from policies.retention import RetentionError
 from stacks.names import NameRefusedError
 from stacks.settings import SettingError

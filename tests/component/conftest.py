@@ -1,5 +1,7 @@
 """Run programs through Pulumi's own protocol and look at what they registered."""
 
+# ruff: noqa: N802 - the methods have the names of the protocol
+
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -110,7 +112,7 @@ Up = Callable[..., Run]
 
 @pytest.fixture(scope="session")
 def run_program(tmp_path_factory: pytest.TempPathFactory) -> Up:
-    """Return a function that brings a program up in an account of memory: `run_program(config, provider=, program=)`."""
+    """Return a function that brings a program (the stack's, by default) up in an account of memory."""
 
     def run(
         config: Mapping[str, str] | None = None,

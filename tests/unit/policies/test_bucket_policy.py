@@ -64,6 +64,18 @@ def test_only_the_writer_writes_records() -> None:
     }
 
 
+def test_nothing_is_written_anywhere_else() -> None:
+    """The trail is CloudTrail's, the records are the writer's, and there is no other place to write to."""
+    policy = _policy()
+    trail = policy["OnlyServicesWriteTheTrail"]
+    assert trail["Resource"] == ["arn:aws:s3:::the-log/trail/*"]
+    assert trail["Condition"] == {"BoolIfExists": {"aws:PrincipalIsAWSService": "false"}}
+    elsewhere = policy["NothingIsWrittenElsewhere"]
+    assert elsewhere["Effect"] == "Deny"
+    assert elsewhere["NotResource"] == ["arn:aws:s3:::the-log/records/*", "arn:aws:s3:::the-log/trail/*"]
+    assert "Condition" not in elsewhere
+
+
 def test_only_the_releaser_releases_a_hold() -> None:
     """Setting a hold OFF is refused to everyone else."""
     condition = _policy()["OnlyTheReleaserReleases"]["Condition"]

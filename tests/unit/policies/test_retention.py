@@ -1,5 +1,7 @@
 """How long a record is locked, and what is refused."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,7 +28,7 @@ def test_profiles_are_the_three_and_grow_stronger() -> None:
         "standard": (Mode.GOVERNANCE, 180),
         "regulated": (Mode.COMPLIANCE, 180),
     }
-    assert all(b.minimum.covers(a.minimum) for a, b in zip(profiles, profiles[1:], strict=False))
+    assert all(b.minimum.covers(a.minimum) for a, b in pairwise(profiles))
     assert all(profile.reason and profile.source for profile in profiles)
 
 

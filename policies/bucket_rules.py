@@ -1,0 +1,200 @@
+"""The guardrails about buckets: what each is for, and what that takes.
+
+Guarantee: a bucket of no kind, a log with a protection missing or weakened, and a vault or scratch bucket that does not
+expire each break a rule. A log's retention is never under its profile's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+from policies.bucket_policy import BYPASS, DELETIONS
+from policies.documents import listed, mappings, parse
+from policies.registered import (
+    BUCKET,
+    BUCKET_POLICY,
+    ENCRYPTION,
+    LIFECYCLE,
+    LOCK,
+    OWNERSHIP,
+    PUBLIC_ACCESS,
+    UNKNOWN,
+    VERSIONING,
+    Registered,
+    shown,
+)
+from policies.retention import MAX_DAYS, PROFILES, Mode, Retention, RetentionError
+
+KIND_TAG: Final = "audit-log:kind"
+PROFILE_TAG: Final = "audit-log:profile"
+KINDS: Final = ("log", "vault", "scratch")
+MAX_VAULT_DAYS: Final = 2
+"""The guide lets raw bodies be kept for 24 to 48 hours."""
+_BUCKET_ASIDES: Final = (
+    "acl",
+    "grants",
+    "lifecycleRules",
+    "policy",
+    "replicationConfiguration",
+    "website",
+)
+"""What a bucket has a resource of its own for, where the rules look."""
+
+
+def bucket_kind(resource: Registered) -> Iterator[str]:
+    """A bucket says what it is for, cannot be emptied by `destroy`, and a log is lockable from its first day."""
+    if resource.type != BUCKET:
+        return
+    tags = resource.props.get("tags")
+    kind = tags.get(KIND_TAG) if isinstance(tags, Mapping) else None
+    if kind not in KINDS:
+        yield f"tag {KIND_TAG} must be one of {', '.join(KINDS)}, got {kind!r}"
+    if kind == "log" and isinstance(tags, Mapping):
+        if tags.get(PROFILE_TAG) not in PROFILES:
+            yield f"tag {PROFILE_TAG} must be one of {', '.join(PROFILES)}, got {tags.get(PROFILE_TAG)!r}"
+        if resource.props.get("objectLockEnabled") is not True:
+            yield "a log must have objectLockEnabled, which can be set only when the bucket is made"
+    if resource.props.get("forceDestroy"):
+        yield "forceDestroy must not be set: it removes every record"
+    for name in _BUCKET_ASIDES:
+        if resource.props.get(name):
+            yield f"{name} must be set by a resource of its own"
+
+
+def bucket_is_named(resource: Registered) -> Iterator[str]:
+    """What is set on a bucket says on which."""
+    if resource.type.startswith("aws:s3/") and not isinstance(resource.props.get("bucket"), str):
+        yield f"bucket must be a name that is known when it is registered, got {shown(resource.props.get('bucket'))}"
+
+
+def log_buckets_are_locked(resources: Sequence[Registered]) -> Iterator[tuple[str, str]]:
+    """Every log bucket has each of its protections, and its lock is never under its profile's."""
+    for bucket, kind, settings in _buckets(resources):
+        if kind != "log":
+            continue
+        for type_, says, holds in (
+            (VERSIONING, "must keep versions", _keeps_versions),
+            (OWNERSHIP, "must be owned by its account alone", _is_enforced),
+            (PUBLIC_ACCESS, "must block public access", _is_there),
+            (ENCRYPTION, "must be encrypted", _has_rules),
+            (BUCKET_POLICY, "must have a policy under which nobody deletes or bypasses", _refuses_deletion),
+            (LIFECYCLE, "must expire nothing", _expires_nothing),
+        ):
+            found = [item for item in settings if item.type == type_]
+            if len(found) != 1 or not all(holds(item.props) for item in found):
+                yield bucket.name, says
+        yield from ((bucket.name, says) for says in _lock_faults(bucket, settings))
+
+
+def short_lived_buckets_expire(resources: Sequence[Registered]) -> Iterator[tuple[str, str]]:
+    """A vault is gone after two days and has a key of the customer's own; what is scratch expires some day."""
+    for bucket, kind, settings in _buckets(resources):
+        if kind not in ("vault", "scratch"):
+            continue
+        days = [
+            expiration.get("days")
+            for item in settings
+            if item.type == LIFECYCLE
+            for rule in mappings(item.props.get("rules"))
+            if rule.get("status") == "Enabled" and isinstance(expiration := rule.get("expiration"), Mapping)
+        ]
+        whole = [day for day in days if isinstance(day, int) and day >= 1]
+        if not whole:
+            yield bucket.name, f"a {kind} bucket must expire"
+        elif kind == "vault" and min(whole) > MAX_VAULT_DAYS:
+            yield bucket.name, f"a vault must be gone after {MAX_VAULT_DAYS} days, got {min(whole)}"
+        if kind == "vault" and not any(_has_customer_key(item) for item in settings):
+            yield bucket.name, "a vault must be encrypted with a customer key"
+
+
+def _buckets(resources: Sequence[Registered]) -> Iterator[tuple[Registered, object, list[Registered]]]:
+    """Each bucket, its kind, and the resources that set something on it."""
+    for resource in resources:
+        if resource.type == BUCKET:
+            name = resource.props.get("bucket")
+            tags = resource.props.get("tags")
+            kind = tags.get(KIND_TAG) if isinstance(tags, Mapping) else None
+            yield (
+                resource,
+                kind,
+                [item for item in resources if item.type != BUCKET and item.props.get("bucket") == name != UNKNOWN],
+            )
+
+
+def _lock_faults(bucket: Registered, settings: Sequence[Registered]) -> Iterator[str]:
+    """What is wrong with a log bucket's default rule."""
+    tags = bucket.props.get("tags")
+    profile = PROFILES.get(str(tags.get(PROFILE_TAG))) if isinstance(tags, Mapping) else None
+    locks = [item for item in settings if item.type == LOCK]
+    if profile is None or len(locks) != 1:
+        yield f"must have one default retention, got {len(locks)}"
+        return
+    rule = locks[0].props.get("rule")
+    default = rule.get("defaultRetention") if isinstance(rule, Mapping) else None
+    given = default if isinstance(default, Mapping) else {}
+    try:
+        retention = Retention(mode=Mode(str(given.get("mode"))), days=_whole(given.get("days")))
+    except (RetentionError, ValueError):
+        yield f"default retention must be a mode and 1 to {MAX_DAYS} days, got {shown(default)}"
+        return
+    if not retention.covers(profile.minimum):
+        least = profile.minimum
+        yield (
+            f"profile {profile.name} locks in {least.mode} mode for at least {least.days} days, "
+            f"got {retention.mode} for {retention.days}"
+        )
+
+
+def _whole(value: object) -> int:
+    """A whole number (Pulumi's wire format has floats alone), else one that no retention takes."""
+    return int(value) if isinstance(value, (int, float)) and value == int(value) else 0
+
+
+def _is_there(_: Mapping[str, object]) -> bool:
+    """For what has a rule of its own about its content."""
+    return True
+
+
+def _has_rules(props: Mapping[str, object]) -> bool:
+    """Whether there is any rule."""
+    return bool(mappings(props.get("rules")))
+
+
+def _keeps_versions(props: Mapping[str, object]) -> bool:
+    """Whether versioning is on."""
+    given = props.get("versioningConfiguration")
+    return isinstance(given, Mapping) and given.get("status") == "Enabled"
+
+
+def _is_enforced(props: Mapping[str, object]) -> bool:
+    """Whether access lists are off."""
+    rule = props.get("rule")
+    return isinstance(rule, Mapping) and rule.get("objectOwnership") == "BucketOwnerEnforced"
+
+
+def _expires_nothing(props: Mapping[str, object]) -> bool:
+    """Whether every lifecycle rule merely aborts uploads."""
+    allowed = {"id", "status", "filter", "abortIncompleteMultipartUpload"}
+    rules = mappings(props.get("rules"))
+    return bool(rules) and all({key for key, value in rule.items() if value is not None} <= allowed for rule in rules)
+
+
+def _refuses_deletion(props: Mapping[str, object]) -> bool:
+    """Whether deleting and bypassing are refused to everybody, unconditionally."""
+    refused = {
+        action
+        for statement in parse(props.get("policy"))
+        if statement.get("Effect") == "Deny" and statement.get("Principal") == "*" and "Condition" not in statement
+        for action in listed(statement.get("Action"))
+    }
+    return refused >= {*DELETIONS, BYPASS}
+
+
+def _has_customer_key(resource: Registered) -> bool:
+    """Whether a bucket's encryption uses a key of the customer's own."""
+    return resource.type == ENCRYPTION and any(
+        isinstance(default := rule.get("applyServerSideEncryptionByDefault"), Mapping)
+        and default.get("sseAlgorithm") == "aws:kms"
+        for rule in mappings(resource.props.get("rules"))
+    )
