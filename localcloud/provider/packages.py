@@ -7,10 +7,12 @@ from importlib import metadata
 from typing import Any, ClassVar, Final
 
 from localcloud.provider.aws import (
+    bucket_settings,
     cloudtrail,
     cloudwatch,
     data,
     events,
+    function_url,
     iam,
     lambda_,
     logs,
