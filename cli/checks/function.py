@@ -27,14 +27,14 @@ def package(probe: Probe) -> Verdict:
 
 def log(probe: Probe) -> Verdict:
     """The writer's log since the check began holds none of what was planted."""
-    calls = (probe.known_call, *probe.refused_calls)
+    calls = (probe.known_call, probe.victim_call, *probe.refused_calls)
     messages = _messages(probe)
     if not messages:
         return could_not_check(f"no line reached the writer's log within {_LOG_WAIT_SECONDS:.0f} s")
     text = "\n".join(messages).encode()
     return judged(
         [f"the planted {place} is in the writer's log, {form}" for call in calls for place, form in _leaks(call, text)],
-        f"{len(messages)} lines searched",
+        f"{len(messages)} lines of {probe.posts} posts searched",
     )
 
 
@@ -72,24 +72,22 @@ def _leaks(call: PlantedCall, data: bytes) -> list[tuple[str, str]]:
 
 
 def _messages(probe: Probe) -> list[str]:
-    """Return the log's lines since the check began; waits a bounded time for the first to arrive."""
+    """Return the log's lines since the check began; waits a bounded time for one of each post to arrive."""
     stack = probe.deployment
     client = probe.connection.client("logs", role_arn=stack.auditor_role_arn)
     since = int(probe.started_at.timestamp() * 1000)
     deadline = time.monotonic() + _LOG_WAIT_SECONDS
-    messages: list[str] = []
+    while True:
+        messages: list[str] = []
 
-    def read() -> None:
-        pages = client.get_paginator("filter_log_events").paginate(
-            logGroupName=stack.function_log_group, startTime=since
-        )
-        messages.extend(str(event["message"]) for page in pages for event in page.get("events", ()))
+        def read(found: list[str] = messages) -> None:
+            paginator = client.get_paginator("filter_log_events")
+            for page in paginator.paginate(logGroupName=stack.function_log_group, startTime=since):
+                found.extend(str(event["message"]) for event in page.get("events", ()))
 
-    while not messages:
         reason = refusal(read)
         if reason is not None:
             raise CouldNot(f"auditor: the writer's log: {reason}")
-        if messages or time.monotonic() > deadline:
-            break
+        if len(messages) >= probe.posts or time.monotonic() > deadline:
+            return messages
         time.sleep(_LOG_POLL_SECONDS)
-    return messages

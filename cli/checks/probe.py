@@ -120,6 +120,7 @@ class Probe:
         self.connection = connection
         self.started_at = datetime.now(UTC)
         self.run_id = secrets.token_hex(8)
+        self.posts = 0
 
     @property
     def deployment(self) -> Deployment:
@@ -194,6 +195,7 @@ class Probe:
             reply = self.connection.http.post(f"{self.deployment.endpoint}/v1/events", content=body, headers=sent)
         except httpx.HTTPError as error:
             raise CouldNot(f"endpoint: {type(error).__name__}") from None
+        self.posts += 1
         if reply.is_server_error:
             raise CouldNot(f"the endpoint answered {reply.status_code}")
         return reply.status_code, reply.content

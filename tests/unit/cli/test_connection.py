@@ -1,0 +1,136 @@
+"""A deployment is reached where it is, by whom it should be, and never through a leak."""
+
+import json
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from cli.connection import Deployment, load_deployment, role_of_session
+from cli.exits import CouldNot
+
+OUTPUTS: dict[str, object] = {
+    "endpoint": "https://abc.lambda-url.eu-central-1.on.aws/",
+    "tokens": {"my-agent": "aal_secret-token-value"},
+    "bucket": "agent-audit-log-prod-123456789012-eu-central-1",
+    "region": "eu-central-1",
+    "account": "123456789012",
+    "writer_role_arn": "arn:aws:iam::123456789012:role/w",
+    "auditor_role_arn": "arn:aws:iam::123456789012:role/a",
+    "retention_admin_role_arn": "arn:aws:iam::123456789012:role/r",
+    "hold_releaser_role_arn": "arn:aws:iam::123456789012:role/h",
+    "administrators": ["arn:aws:iam::123456789012:role/deployer"],
+    "function_name": "agent-audit-log-prod-writer",
+    "function_log_group": "/aws/lambda/agent-audit-log-prod-writer",
+    "alarm_topic_arn": "arn:aws:sns:eu-central-1:123456789012:agent-audit-log-prod-alarms",
+    "package_sha256": "c2hh",
+    "retention": {"mode": "GOVERNANCE", "days": 180},
+    "profile": "standard",
+}
+LOCAL = {**OUTPUTS, "endpoint": "http://127.0.0.1:4566/_aws/lambda-url/abc", "emulator_url": "http://127.0.0.1:4566"}
+
+
+def test_outputs_of_a_cloud_and_of_this_machine_are_read() -> None:
+    """The endpoint loses its last slash; only outputs with an emulator are local."""
+    cloud, local = Deployment.from_outputs(OUTPUTS), Deployment.from_outputs(LOCAL)
+    assert cloud.endpoint == "https://abc.lambda-url.eu-central-1.on.aws"
+    assert (cloud.is_local, local.is_local) == (False, True)
+    assert cloud.first_agent == "my-agent"
+
+
+@pytest.mark.parametrize("name", sorted(OUTPUTS))
+def test_a_missing_output_is_named(name: str) -> None:
+    """The message says which output, and holds no token."""
+    with pytest.raises(CouldNot) as refused:
+        Deployment.from_outputs({key: value for key, value in OUTPUTS.items() if key != name})
+    assert name in refused.value.message
+    assert "aal_" not in refused.value.message
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://192.168.0.7:4566", "http://example.com", "http://127.0.0.1.example.com", "http://localhost.evil", "", 5],
+)
+def test_an_emulator_elsewhere_is_refused(url: object) -> None:
+    """Its test credentials and everything sent would go to another machine."""
+    with pytest.raises(CouldNot, match="loopback"):
+        Deployment.from_outputs({**LOCAL, "emulator_url": url})
+
+
+def test_an_emulator_with_an_endpoint_elsewhere_is_refused() -> None:
+    """Half of a stack cannot be local."""
+    with pytest.raises(CouldNot, match="endpoint"):
+        Deployment.from_outputs({**LOCAL, "endpoint": "https://example.com"})
+
+
+def test_a_cloud_without_tls_is_refused() -> None:
+    """A token is never sent in the clear."""
+    with pytest.raises(CouldNot, match="https"):
+        Deployment.from_outputs({**OUTPUTS, "endpoint": "http://example.com"})
+
+
+@pytest.mark.parametrize("retention", [None, {}, {"mode": "NONE", "days": 1}, {"mode": "GOVERNANCE", "days": True}])
+def test_a_retention_that_is_none_is_refused(retention: object) -> None:
+    """The checklist compares with it, so it must be one."""
+    with pytest.raises(CouldNot, match="retention"):
+        Deployment.from_outputs({**OUTPUTS, "retention": retention})
+
+
+def test_tokens_are_in_no_representation() -> None:
+    """Neither a traceback nor a debugger's print shows one."""
+    assert "aal_" not in repr(Deployment.from_outputs(OUTPUTS))
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff\xfe", b"{}"])
+def test_a_file_that_holds_no_outputs_is_one_line(tmp_path: Path, content: bytes) -> None:
+    """Whatever the file is, the message is about it."""
+    path = tmp_path / "outputs.json"
+    path.write_bytes(content)
+    with pytest.raises(CouldNot):
+        load_deployment(outputs=path, stack=None)
+
+
+def test_an_outputs_file_and_a_stack_exclude_each_other(tmp_path: Path) -> None:
+    """Which one would count could only be guessed."""
+    with pytest.raises(CouldNot, match="--outputs"):
+        load_deployment(outputs=tmp_path / "outputs.json", stack="prod")
+
+
+def _pulumi(folder: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = folder / "pulumi"
+    program.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+
+
+def test_a_stack_is_read_with_the_pulumi_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Secrets are asked for, and nothing is prompted for."""
+    (tmp_path / "outputs.json").write_text(json.dumps(OUTPUTS), encoding="utf-8")
+    _pulumi(tmp_path, f'echo "$@" > {tmp_path}/args; cat {tmp_path}/outputs.json', monkeypatch)
+    assert load_deployment(outputs=None, stack="prod").bucket == OUTPUTS["bucket"]
+    arguments = (tmp_path / "args").read_text(encoding="utf-8").split()
+    assert {"--show-secrets", "--non-interactive", "prod"} <= set(arguments)
+
+
+@pytest.mark.parametrize("script", ["echo '{}'", "echo no json", "echo aal_leak; echo no such stack >&2; exit 255"])
+def test_a_stack_that_cannot_be_read_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
+    """Pulumi's own reason is told; what it printed as outputs never is."""
+    _pulumi(tmp_path, script, monkeypatch)
+    with pytest.raises(CouldNot, match="--stack prod") as refused:
+        load_deployment(outputs=None, stack="prod")
+    assert "aal_" not in refused.value.message
+
+
+def test_a_machine_without_pulumi_is_told_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The outputs can come from elsewhere."""
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(CouldNot, match="--outputs"):
+        load_deployment(outputs=None, stack="prod")
+
+
+def test_a_session_is_known_by_its_role() -> None:
+    """Who has taken on an administrator's role is an administrator."""
+    session = "arn:aws:sts::123456789012:assumed-role/deployer/me"
+    assert role_of_session(session) == "arn:aws:iam::123456789012:role/deployer"
+    assert role_of_session("arn:aws:iam::123456789012:user/me") == "arn:aws:iam::123456789012:user/me"

@@ -1,0 +1,59 @@
+"""Stored bytes are somebody else's until they are decoded."""
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+
+from cli import reader
+from cli.reader import Undecodable, decode, decode_line
+
+
+def test_lines_come_back_byte_for_byte() -> None:
+    """A leaf is over the exact bytes of a line."""
+    lines = [b'{"a":1}', b'{"b": 2.0}', '{"c":"\u2011"}'.encode()]
+    assert decode(gzip.compress(b"\n".join(lines) + b"\n")) == lines
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"not gzip",
+        gzip.compress(b"{}\n")[:-1],
+        gzip.compress(b"{}\n") + b"more",
+        gzip.compress(b"{}\n") + gzip.compress(b"{}\n"),
+        gzip.compress(b"{}"),
+        gzip.compress(b""),
+        gzip.compress(b"{}\n")[:-6] + b"\0\0\0\0\0\0",
+    ],
+)
+def test_what_the_writer_does_not_store_is_not_read(data: bytes) -> None:
+    """Cut, continued, corrupted and unfinished objects are findings."""
+    with pytest.raises(Undecodable):
+        decode(data)
+
+
+def test_a_bomb_is_refused_before_it_is_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Decompression stops at the cap."""
+    monkeypatch.setattr(reader, "MAX_DECODED_BYTES", 1000)
+    with pytest.raises(Undecodable, match="more than 1000"):
+        decode(gzip.compress(b"0" * 10_000_000))
+
+
+@pytest.mark.parametrize("line", [b"", b"[]", b"null", b"{", b'{"a":1}x', b"\xff", b"[" * 100_000])
+def test_a_line_that_is_no_record_is_a_finding(line: bytes) -> None:
+    """Whatever stands there, it is no traceback."""
+    with pytest.raises(Undecodable):
+        decode_line(line)
+
+
+def test_a_record_is_read() -> None:
+    """A JSON object is a record."""
+    assert decode_line(json.dumps({"status": 200}).encode()) == {"status": 200}
+
+
+def test_the_reader_needs_no_writer_code() -> None:
+    """What reads the log must not share the code that wrote it."""
+    assert "audit_core" not in Path(reader.__file__).read_text(encoding="utf-8")

@@ -1,0 +1,74 @@
+"""`digest` and `redact` need no stack, no network and no configuration."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from cli.main import main
+
+
+def _run(*arguments: str, stdin: str | bytes | None = None) -> tuple[int, str, str]:
+    done = CliRunner().invoke(main, list(arguments), input=stdin)
+    return done.exit_code, done.stdout, done.stderr
+
+
+def test_a_digest_is_over_the_canonical_form_without_secrets() -> None:
+    """Order, spacing and the values of secret fields make no difference."""
+    expected = hashlib.sha256(b'{"amount":1,"password":"***REDACTED***"}').hexdigest()
+    for text in ('{"amount":1,"password":"a"}', '{ "password": "other",\n "amount": 1.0 }\n'):
+        assert _run("digest", "-", stdin=text) == (0, f"sha256:{expected}\n", "")
+
+
+def test_what_is_not_json_is_digested_as_it_is() -> None:
+    """Byte for byte."""
+    code, out, _ = _run("digest", "-", "--json", stdin=b"\xff\x00 text")
+    assert code == 0
+    assert json.loads(out)["digest"] == f"sha256:{hashlib.sha256(bytes([255, 0]) + b' text').hexdigest()}"
+
+
+def test_ambiguous_json_has_no_digest() -> None:
+    """A key that stands twice means two different things to two readers."""
+    code, _, err = _run("digest", "-", stdin='{"a":1,"a":2}')
+    assert code == 2
+    assert "digest" in err
+
+
+@pytest.mark.parametrize("command", ["digest", "redact"])
+def test_a_missing_file_is_one_line(tmp_path: Path, command: str) -> None:
+    """The file is named, the exit code is 2."""
+    code, out, err = _run(command, str(tmp_path / "gone"))
+    assert (code, out) == (2, "")
+    assert len(err.splitlines()) == 1
+    assert "gone" in err
+
+
+def test_masking_shows_what_is_left_and_where_it_was() -> None:
+    """The masked payload on standard output, the places on standard error, the rules when asked."""
+    payload = '{"user":"me","api_key":"not to be seen"}'
+    code, out, err = _run("redact", "-", stdin=payload)
+    assert code == 0
+    assert json.loads(out) == {"user": "me", "api_key": "***REDACTED***"}
+    assert err == "/api_key\n"
+    assert _run("redact", "-", "--explain", stdin=payload)[2].startswith("/api_key: key/")
+
+
+def test_jsonl_answers_every_line_in_order() -> None:
+    """One JSON object a line; a line that is none is told so, and the exit code says it."""
+    lines = ['{"n":1}', '{"n":2,"password":"pst"}', "no json", '"ghp_R7vQ2mXc9LpZ4tKdW1sYhB6nJf0GaEu3iOqT"', "[4]"]
+    code, out, _ = _run("redact", "-", "--jsonl", stdin="\n".join(lines) + "\n")
+    assert code == 1
+    answers = [json.loads(line) for line in out.splitlines()]
+    assert [answer["masked"] for answer in answers] == [
+        {"n": 1}, {"n": 2, "password": "***REDACTED***"}, None, "***REDACTED***", [4],
+    ]  # fmt: skip
+    assert answers[1]["redactions"][0]["path"] == "/password"
+    assert answers[2]["error"] == "is not JSON"
+
+
+def test_what_needs_no_masking_stays_byte_for_byte() -> None:
+    """Not a space, not a digit is moved."""
+    payload = b'{ "b" : 1.50, "a":"\xe2\x80\x91" }\n'
+    assert CliRunner().invoke(main, ["redact", "-"], input=payload).stdout_bytes == payload
