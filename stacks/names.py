@@ -14,8 +14,8 @@ from policies.iam import Place, Principal
 
 PROJECT: Final = "agent-audit-log"
 STACK: Final = re.compile(r"[a-z][a-z0-9-]{0,15}")
-"""Short enough that the longest name of all, the bucket's, is at most 63 characters in every region."""
-REGION: Final = re.compile(r"[a-z]{2,3}(?:-[a-z]{3,5})?-[a-z]{4,9}-[1-9]")
+"""Short enough that the bucket's name is at most 63 characters in every region that there is."""
+REGION: Final = re.compile(r"[a-z]{2,4}(?:-[a-z]{2,5})?-[a-z]{4,9}-[1-9]")
 ACCOUNT: Final = re.compile(r"[0-9]{12}")
 _BUCKET_LIMIT: Final = 63
 _ROLE_LIMIT: Final = 64

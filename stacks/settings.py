@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 AGENT: Final = re.compile("[A-Za-z0-9._\u2010\u2011-]{1,64}")
 """An agent's name: letters, digits, dot, underscore, and the three hyphens that guides and editors put there."""
-ARN: Final = re.compile(r"arn:(?:aws|aws-us-gov|aws-cn):iam::([0-9]{12}):(?:root|(?:role|user)/[\w+=,.@/-]{1,576})")
+ARN: Final = re.compile(r"arn:aws(?:-[a-z]+)*:iam::([0-9]{12}):(?:root|(?:role|user)/[\w+=,.@/-]{1,576})")
 EMAIL: Final = re.compile(r"[^@\s,;<>\"]{1,64}@[^@\s,;<>\"]{1,190}\.[^@\s,;<>\".]{2,63}")
 LOCAL_ACCOUNT: Final = "000000000000"
 """The local cloud's account, an id that AWS gives to nobody."""
