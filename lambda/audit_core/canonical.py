@@ -59,7 +59,7 @@ def decode_json(data: bytes) -> JsonValue:
 def nests_deeper(value: JsonValue, depth: int = MAX_DEPTH) -> bool:
     """Whether `value` holds more than `depth` arrays and objects inside one another."""
     level: list[JsonValue] = [value]
-    for _ in range(depth + 1):
+    for _ in range(depth):
         inner: list[JsonValue] = []
         for item in level:
             if type(item) is dict:
@@ -130,7 +130,7 @@ def is_plain(value: JsonValue, known: set[str], admit: Callable[[str], bool]) ->
     nests deeper than `MAX_DEPTH`.
     """
     level: list[list[JsonValue] | dict[str, JsonValue]] = [[value]]
-    for _ in range(MAX_DEPTH + 2):
+    for _ in range(MAX_DEPTH + 1):
         inner: list[list[JsonValue] | dict[str, JsonValue]] = []
         for item in level:
             if isinstance(item, dict) and not (known.issuperset(item) or _admit_all(item, known, admit)):

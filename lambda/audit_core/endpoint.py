@@ -11,7 +11,7 @@ import re
 _SCHEME = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*(?::[A-Za-z][A-Za-z0-9+.-]*)*):[/\\]{2}")
 # These carry content, not an address.
 _OPAQUE = re.compile(r"(?P<scheme>data|javascript|blob|about|vbscript|file):", re.IGNORECASE)
-_SPLIT = re.compile(r"[/\\]")
+_AUTHORITY_END = re.compile(r"[/\\?#]")
 _QUERY = re.compile(r"[?#]")
 _PORT = re.compile(r"(?P<host>\[[^\]]*\]|[^:\[\]]*):(?P<port>[0-9]{0,5})")
 _ENCODED_AT = re.compile(r".*%40", re.IGNORECASE | re.DOTALL)
@@ -23,7 +23,7 @@ def clean_endpoint(text: str, *, domain_only: bool = False) -> str | None:
 
     The scheme and the host become lower case; the rest stays as it is. With `domain_only`: the host alone.
     """
-    text = _QUERY.split(text.strip(), maxsplit=1)[0]
+    text = text.strip()
     scheme = ""
     if match := _SCHEME.match(text):
         scheme, text = match["scheme"].lower() + "://", text[match.end() :]
@@ -31,23 +31,22 @@ def clean_endpoint(text: str, *, domain_only: bool = False) -> str | None:
         return None if domain_only else match["scheme"].lower() + ":"
     elif text[:2] in {"//", "\\\\"}:
         text = text[2:]
-    authority, path = _authority(text)
-    host = authority
-    if match := _PORT.fullmatch(authority):
-        host = match["host"]
+    authority, path = _authority(text, strict=bool(scheme))
     if domain_only:
-        return host or None
+        match = _PORT.fullmatch(authority)
+        return (match["host"] if match else authority) or None
     return scheme + authority + _INNER_USERINFO.sub(r"\1", path) or None
 
 
-def _authority(text: str) -> tuple[str, str]:
-    """Split into `host[:port]` and path."""
-    split = _SPLIT.search(text)
-    authority, path = (text[: split.start()], text[split.start() :]) if split else (text, "")
+def _authority(text: str, *, strict: bool) -> tuple[str, str]:
+    """Split into `host[:port]` and path. `strict`: it is a URL, so that what follows a colon is a port, or must go."""
+    end = match.start() if (match := _AUTHORITY_END.search(text)) else len(text)
+    authority, rest = text[:end], text[end:]
     if "@" in authority:
         authority = authority.rpartition("@")[2]
-    elif ":" in authority and "@" in path and not _PORT.fullmatch(authority) and not authority.startswith("["):
-        # A slash in a password that nobody escaped: `user:pa/ss@host/path`.
-        return _authority(path.rpartition("@")[2])
-    authority = _ENCODED_AT.sub("", authority).lower()
-    return authority, path
+    elif ":" in authority and not authority.startswith("[") and not _PORT.fullmatch(authority):
+        if "@" in rest:  # a slash or a question mark in a password that nobody escaped: `user:pa/ss@host/path`
+            return _authority(rest.rpartition("@")[2], strict=strict)
+        if strict:
+            authority = authority.partition(":")[0]
+    return _ENCODED_AT.sub("", authority).lower(), _QUERY.split(rest, maxsplit=1)[0]

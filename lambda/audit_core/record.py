@@ -267,8 +267,12 @@ class RecordMaker:
     def _mask(self, record: dict[str, JsonValue], redactions: list[Redaction]) -> None:
         for name in _FREE_TEXT:
             value = record.get(name)
-            if isinstance(value, str) and (name[-5:] != "_hash" or value.startswith(_KEYED)):
+            if not isinstance(value, str):
+                continue
+            if not name.endswith("_hash"):
                 record[name] = self._masked(name, value, redactions)
+            elif value.startswith(_KEYED) and self._masked(name, value, redactions) != value:
+                record[name] = None
         for name in ("envelope", "stream", "tokens"):
             value = record.get(name)
             if isinstance(value, dict):

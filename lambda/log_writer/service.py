@@ -79,8 +79,8 @@ class Writer:
         """Answer one request."""
         path = request.path.rstrip("/") or "/"
         if path == HEALTH_PATH:
-            if request.method not in {"GET", "HEAD"}:
-                return _method_not_allowed("GET, HEAD")
+            if request.method != "GET":
+                return _method_not_allowed("GET")
             return Response(status=HTTPStatus.OK, body=b'{"status":"ok"}', headers={"Content-Type": reply.JSON})
         if path not in EVENTS_PATHS:
             return reply.problem(HTTPStatus.NOT_FOUND, "There is nothing at this path. Events go to /v1/events.")
