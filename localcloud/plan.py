@@ -8,7 +8,7 @@ import os
 import re
 import sys
 import tempfile
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -21,11 +21,13 @@ from localcloud.deploy import PROJECT
 from localcloud.engine import Engine, EngineError, Plan, Step
 from localcloud.offline import ACCOUNT, DEPLOYER, OfflineProvider
 from localcloud.stack_config import StackConfigError
+from policies import costs
 from policies.retention import Mode
 from stacks.settings import Settings, parse
 
 REGION: Final = "us-east-1"
 STACK: Final = "prod"
+CALLS_A_DAY: Final = (0, 10_000)
 _NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,15}")
 
 
@@ -59,14 +61,12 @@ def preview(*, stack: str, config: Mapping[str, str]) -> Plan:
 
 def describe(plan: Plan, *, stack: str, settings: Settings, today: datetime) -> Iterator[str]:
     """Yield the lines of the plan."""
-    yield f"Stack {stack} in {settings.region}, profile {settings.profile.name}: {settings.profile.reason}"
-    yield f"(Previewed without an account: {ACCOUNT} stands for yours, {DEPLOYER.rpartition('/')[2]} for you.)"
-    yield ""
-    yield from _resources(plan)
-    yield ""
-    yield from _roles(plan)
-    yield ""
-    yield from _irreversible(settings, today)
+    rule = f"{_mode(settings)}, {settings.retention.days} days"
+    yield f"Stack {stack} on AWS in {settings.region}: profile {settings.profile.name}, {rule}"
+    yield f"Previewed without an account: {ACCOUNT} stands for yours, {DEPLOYER.rpartition('/')[2]} for you."
+    for part in (_resources(plan), _roles(plan), _irreversible(settings, today), _costs(plan, settings)):
+        yield ""
+        yield from part
 
 
 def _configuration(stack: str) -> tuple[str, dict[str, str]]:
@@ -82,15 +82,15 @@ def _resources(plan: Plan) -> Iterator[str]:
     made = [step for step in plan.steps if step.type.startswith(("aws:", "random:"))]
     yield f"Resources ({len(made)})"
     for step in sorted(made, key=lambda step: (step.type, step.name)):
-        yield f"  {step.type.rpartition(':')[2]:<40} {_physical_name(step)}"
+        module, _, kind = step.type.partition("/")
+        yield f"  {module.rpartition(':')[2] + ' ' + kind.rpartition(':')[2]:<42} {_physical_name(step)}"
 
 
 def _physical_name(step: Step) -> str:
-    for key in ("bucket", "name", "functionName", "rule", "role"):
-        value = step.inputs.get(key)
-        if isinstance(value, str) and value:
-            return value
-    return step.name
+    """Return the name in the account, as far as the preview knows it."""
+    keys = ("role", "name", "bucket", "functionName", "function", "rule")
+    names = (step.inputs.get(key) for key in keys)
+    return next((name for name in names if isinstance(name, str) and name), step.name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,27 +122,21 @@ def _listed(value: Any) -> list[Any]:  # noqa: ANN401 - IAM writes one as itself
 
 
 def _roles(plan: Plan) -> Iterator[str]:
-    trusted = {
-        step.inputs["name"]: json.loads(step.inputs["assumeRolePolicy"])
+    trusts = {
+        str(step.inputs["name"]): json.loads(step.inputs["assumeRolePolicy"])["Statement"]
         for step in plan.steps
         if step.type == "aws:iam/role:Role"
     }
-    policies: defaultdict[str, list[str]] = defaultdict(list)
-    for step in plan.steps:
-        if step.type == "aws:iam/rolePolicy:RolePolicy":
-            policies[str(step.inputs["name"])].append(str(step.inputs["policy"]))
-    yield f"Roles ({len(trusted)})"
-    for name, trust in sorted(trusted.items()):
-        who = sorted({principal for statement in trust["Statement"] for principal in _principals(statement)})
-        yield f"  {name}, taken by {', '.join(who)}"
-        for document in _of_role(plan, name):
-            yield from _rule_lines(_rules(document))
-
-
-def _of_role(plan: Plan, role: str) -> Iterator[str]:
-    for step in plan.steps:
-        if step.type == "aws:iam/rolePolicy:RolePolicy" and step.inputs.get("role") in (role, None):
-            yield str(step.inputs["policy"])
+    policies = {
+        str(step.inputs["role"]): str(step.inputs["policy"])
+        for step in plan.steps
+        if step.type == "aws:iam/rolePolicy:RolePolicy"
+    }
+    yield f"Roles ({len(trusts)})"
+    for name, trust in sorted(trusts.items()):
+        yield f"  {name}"
+        yield f"    taken by {', '.join(sorted({who for statement in trust for who in _principals(statement)}))}"
+        yield from _rule_lines(_rules(policies[name]))
 
 
 def _principals(statement: Mapping[str, Any]) -> Iterator[str]:
@@ -160,18 +154,42 @@ def _rule_lines(rules: Iterable[_Rule]) -> Iterator[str]:
             yield f"        if {condition}"
 
 
+def _mode(settings: Settings) -> str:
+    return f"{settings.retention.mode.lower()} mode"
+
+
 def _irreversible(settings: Settings, today: datetime) -> Iterator[str]:
-    retention = settings.retention
-    until = (today + timedelta(days=retention.days)).date()
+    days = settings.retention.days
+    until = (today + timedelta(days=days)).date()
     yield "What cannot be undone"
-    yield f"  Every record is locked for {retention.days} days from its arrival ({retention.mode.lower()} mode):"
-    yield f"  one that arrives today ({today.date()}) stays until {until}, and so does the bucket."
-    if retention.mode is Mode.COMPLIANCE:
-        yield "  Nobody can end that earlier: not an administrator, not the account's root user, not AWS."
+    yield f"  Every record is locked for {days} days from its arrival, in {_mode(settings)}."
+    yield f"  One that arrives today ({today.date()}) stays until {until}, and the bucket with it."
+    if settings.retention.mode is Mode.COMPLIANCE:
+        yield "  Nobody can end that earlier: no administrator, not the account's root user, not AWS."
     else:
-        yield "  Until then only somebody whose own permissions include s3:BypassGovernanceRetention (an administrator"
-        yield "  of the account; none of the roles above) can remove it. The profile regulated binds them too."
-    yield "  Everything else goes with `pulumi destroy`, the same day."
+        yield "  None of the roles above can end that earlier. An administrator of the account who has"
+        yield "  s3:BypassGovernanceRetention can; the profile `regulated` binds them too."
+    if settings.profile.protect:
+        yield "  `pulumi destroy` refuses: the bucket and what keeps it locked are protected. With"
+        yield "  `--exclude-protected` it takes the rest."
+    else:
+        yield "  `pulumi destroy` takes the rest the same day, and the bucket once it has been emptied after that."
+
+
+def _costs(plan: Plan, settings: Settings) -> Iterator[str]:
+    counts = Counter[str](step.type for step in plan.steps)
+    prices = f"list prices of {costs.REGION}, read on {costs.PRICES_READ}, no free tier"
+    yield f"What it costs a month, in US dollars ({prices})"
+    for calls in CALLS_A_DAY:
+        estimate = costs.monthly(
+            calls,
+            retention_days=settings.retention.days,
+            alarms=counts["aws:cloudwatch/metricAlarm:MetricAlarm"],
+            metrics=counts["aws:cloudwatch/logMetricFilter:LogMetricFilter"],
+        )
+        yield f"  {estimate.usd:7.2f}  {f'at {calls:,} calls a day, once the log is full' if calls else 'idle'}"
+        for line in estimate.lines:
+            yield f"    {line.usd:7.2f}  {line.what}"
 
 
 if __name__ == "__main__":
