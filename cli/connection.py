@@ -227,12 +227,29 @@ def _loopback(url: object, name: str) -> str:
 
 
 class Connection:
-    """Clients of a deployment's cloud, as the caller or as one of the stack's roles. Made once, kept while it lives."""
+    """Clients of a deployment's cloud, as the caller or as one of the stack's roles.
+
+    Each is made once and kept until the connection, a context manager, is closed.
+    """
 
     def __init__(self, deployment: Deployment) -> None:
         self.deployment = deployment
         self._sessions: dict[str | None, boto3.Session] = {}
         self._clients: dict[tuple[str, str | None], Client] = {}
+
+    def __enter__(self) -> "Connection":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close every client."""
+        for client in self._clients.values():
+            client.close()
+        self._clients.clear()
+        if "http" in self.__dict__:
+            self.http.close()
 
     def client(self, service: str, *, role_arn: str | None = None) -> Client:
         """Return a boto3 client of `service` as `role_arn`, or as the caller; raise CouldNot if the role is refused."""
@@ -289,20 +306,24 @@ class Connection:
         import boto3  # noqa: PLC0415 - 190 ms that `digest` and `redact` do without
 
         region = self.deployment.region
-        if role_arn is not None:
-            taken = self._assume(role_arn)
-            session = boto3.Session(
-                aws_access_key_id=taken["AccessKeyId"],
-                aws_secret_access_key=taken["SecretAccessKey"],
-                aws_session_token=taken["SessionToken"],
-                region_name=region,
-            )
-        elif self.deployment.is_local:
-            session = boto3.Session(
-                aws_access_key_id=_EMULATOR_KEY, aws_secret_access_key=_EMULATOR_KEY, region_name=region
+        taken: Mapping[str, str] = {} if role_arn is None else self._assume(role_arn)
+        if self.deployment.is_local:
+            # Whatever profile or file the caller has for a real cloud has no say here.
+            from localcloud.provider.cloud import isolated_session  # noqa: PLC0415
+
+            session = isolated_session(
+                region=region,
+                access_key=taken.get("AccessKeyId", _EMULATOR_KEY),
+                secret_key=taken.get("SecretAccessKey", _EMULATOR_KEY),
+                session_token=taken.get("SessionToken"),
             )
         else:
-            session = boto3.Session(region_name=region)
+            session = boto3.Session(
+                aws_access_key_id=taken.get("AccessKeyId"),
+                aws_secret_access_key=taken.get("SecretAccessKey"),
+                aws_session_token=taken.get("SessionToken"),
+                region_name=region,
+            )
         self._sessions[role_arn] = session
         return session
 

@@ -49,22 +49,8 @@ class Cloud:
     ) -> None:
         self.endpoint_url = check_endpoint(endpoint_url)
         self.region = region
-        nowhere = (None, None, os.devnull, None)
-        # The four fields are: key in the configuration file, environment variable, default, conversion.
-        core = botocore.session.Session(
-            session_vars={
-                "profile": (None, None, None, None),
-                "config_file": nowhere,
-                "credentials_file": nowhere,
-                "ca_bundle": (None, None, None, None),
-            }
-        )
-        self._session: Any = boto3.Session(  # its stubs know every service by name alone
-            botocore_session=core,
-            aws_access_key_id=access_key,
-            aws_secret_access_key=secret_key,
-            aws_session_token=session_token,
-            region_name=region,
+        self._session: Any = isolated_session(
+            region=region, access_key=access_key, secret_key=secret_key, session_token=session_token
         )
         self._clients: dict[str, Any] = {}
         self._lock = threading.Lock()
@@ -85,6 +71,29 @@ class Cloud:
         """Return the ARN of a resource of this account; `region=""` for a global one."""
         where = self.region if region is None else region
         return f"arn:aws:{service}:{where}:{self.account}:{resource}"
+
+
+def isolated_session(
+    *, region: str, access_key: str, secret_key: str, session_token: str | None = None
+) -> boto3.Session:
+    """Return a session with these credentials, for which no profile, file or variable of the user's exists."""
+    nowhere = (None, None, os.devnull, None)
+    # The four fields are: key in the configuration file, environment variable, default, conversion.
+    core = botocore.session.Session(
+        session_vars={
+            "profile": (None, None, None, None),
+            "config_file": nowhere,
+            "credentials_file": nowhere,
+            "ca_bundle": (None, None, None, None),
+        }
+    )
+    return boto3.Session(
+        botocore_session=core,
+        aws_access_key_id=access_key,
+        aws_secret_access_key=secret_key,
+        aws_session_token=session_token,
+        region_name=region,
+    )
 
 
 def code(error: ClientError) -> str:
