@@ -81,6 +81,11 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer, ABC):
         del request, context
         return provider_pb2.GetSchemaResponse(schema=f'{{"name":"{self.package}","version":"{self.version}"}}')
 
+    def Attach(self, request: plugin_pb2.PluginAttach, context: Context) -> empty_pb2.Empty:  # noqa: N802
+        """Nothing to do: the engine that attaches is served like the one that started us."""
+        del request, context
+        return empty_pb2.Empty()
+
     def Cancel(self, request: empty_pb2.Empty, context: Context) -> empty_pb2.Empty:  # noqa: N802
         """Nothing runs on after a call has ended, and each call's time is bounded."""
         del request, context
@@ -315,7 +320,7 @@ def _as_text(config: Mapping[str, Any]) -> Props:
 
 
 def _failure(failure: schema.Failure) -> provider_pb2.CheckFailure:
-    return provider_pb2.CheckFailure(property=failure.path, reason=f"{failure.path} {failure.reason}")
+    return provider_pb2.CheckFailure(property=failure.path, reason=failure.reason)
 
 
 def _checked(values: Props, failures: list[schema.Failure], secrets: frozenset[str]) -> provider_pb2.CheckResponse:
