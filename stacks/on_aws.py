@@ -189,7 +189,7 @@ def _deployed_retention(bucket: str) -> Retention | None:
         found = aws.s3.get_bucket_object_lock_configuration(bucket=bucket)
     except Exception as error:  # an invoke raises no narrower one
         said = str(error)
-        if any(words in said.lower() for words in _NO_LOCK):
+        if says_absent(said):
             return None
         msg = f"retentionDays: cannot see how {bucket} is locked now, so cannot tell whether this weakens it: {said}"
         raise pulumi.RunError(msg) from error
@@ -197,6 +197,11 @@ def _deployed_retention(bucket: str) -> Retention | None:
         for default in rule.default_retentions:
             return Retention(mode=Mode(default.mode), days=default.days or default.years * 365)
     return None
+
+
+def says_absent(said: str) -> bool:
+    """Whether a failed look at a lock says that there is no bucket or no lock, and not that it may not be seen."""
+    return any(words in said.lower() for words in _NO_LOCK)
 
 
 def _check_concurrency(reserved: int) -> None:

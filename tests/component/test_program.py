@@ -1,0 +1,220 @@
+"""The whole program: what it registers, exports, and refuses before anything is registered."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from localcloud.engine import ProgramError
+from localcloud.offline import ACCOUNT, DEPLOYER
+from policies.guardrails import KNOWN_TYPES
+from stacks.on_aws import says_absent
+
+from .conftest import CALLER, LOCK, QUOTA, MemoryProvider, Run, Up
+
+LOCAL_CALLER = {"id": "0", "accountId": "000000000000", "arn": DEPLOYER, "userId": "x"}
+
+
+def _rule(mode: str, days: int) -> dict[str, Any]:
+    return {
+        "bucket": "b",
+        "objectLockEnabled": "Enabled",
+        "rules": [{"defaultRetentions": [{"mode": mode, "days": days, "years": 0}]}],
+    }
+
+
+def test_the_outputs_are_what_the_tools_read(standard: Run) -> None:
+    """Under these names, and with nothing of a token in the open."""
+    outputs = dict(standard.plan.outputs)
+    assert set(outputs.pop("tokens")) == {"my-agent"}
+    digest, hexadecimal = outputs.pop("package_sha256"), outputs.pop("package_sha256_hex")
+    assert len(digest) == 44
+    assert len(hexadecimal) == 64
+    role = f"arn:aws:iam:eu-central-1:{ACCOUNT}:agent-audit-log-test-eu-central-1-"
+    assert outputs == {
+        "endpoint": "https://example.lambda-url.eu-central-1.on.aws",
+        "bucket": f"agent-audit-log-test-{ACCOUNT}-eu-central-1",
+        "region": "eu-central-1",
+        "account": ACCOUNT,
+        "writer_role_arn": f"{role}writer",
+        "auditor_role_arn": f"{role}auditor",
+        "retention_admin_role_arn": f"{role}retention-admin",
+        "hold_releaser_role_arn": f"{role}hold-releaser",
+        "administrators": [DEPLOYER],
+        "function_name": "agent-audit-log-test-writer",
+        "function_log_group": "/aws/lambda/agent-audit-log-test-writer",
+        "alarm_topic_arn": f"arn:aws:sns:eu-central-1:{ACCOUNT}:agent-audit-log-test-alarms",
+        "retention": {"mode": "GOVERNANCE", "days": 180},
+        "profile": "standard",
+    }
+
+
+def test_every_type_is_one_that_the_guardrails_know(standard: Run) -> None:
+    """And none of those that it registers is there for nothing."""
+    registered = {entry.type for entry in standard.entries.values() if entry.type.startswith(("aws:", "random:"))}
+    assert registered <= KNOWN_TYPES
+
+
+def test_a_second_run_changes_nothing(run_program: Up, tmp_path: Path) -> None:
+    """The same command twice makes no mutating call."""
+    provider = MemoryProvider()
+    run_program(provider=provider, state=tmp_path)
+    made = list(provider.made)
+    again = run_program(provider=provider, state=tmp_path)
+    assert provider.made == made
+    assert not again.plan.changed
+
+
+def test_a_longer_retention_changes_the_rule_in_place_and_nothing_else_of_the_bucket(
+    run_program: Up, tmp_path: Path
+) -> None:
+    """The bucket is never replaced; what is already locked keeps its own date."""
+    provider = MemoryProvider()
+    run_program(provider=provider, state=tmp_path)
+    provider.made.clear()
+    plan = run_program({"retentionDays": "365"}, provider=provider, state=tmp_path).plan
+    changed = {step.name: step.action for step in plan.steps if step.action not in ("same", "read")}
+    assert changed == {"log-lock": "update"}
+    assert [urn.rpartition("::")[2] for urn in provider.made] == ["log-lock"]
+
+
+@pytest.mark.parametrize(
+    ("said", "absent"),
+    [
+        ("reading S3 Bucket (x) Object Lock Configuration: NoSuchBucket: The specified bucket does not exist", True),
+        ("ObjectLockConfigurationNotFoundError: Object Lock configuration does not exist for this bucket", True),
+        ("reading S3 Bucket Object Lock Configuration (x): couldn't find resource", True),
+        ("reading S3 Bucket Object Lock Configuration (x): empty result", True),
+        ("AccessDenied: User is not authorized to perform: s3:GetBucketObjectLockConfiguration", False),
+        ("no such host", False),
+        ("request timed out", False),
+    ],
+)
+def test_only_what_is_not_there_counts_as_not_there(said: str, absent: bool) -> None:  # noqa: FBT001 - parametrized
+    """The first run finds no lock to compare with; a look that failed finds nothing out."""
+    assert says_absent(said) is absent
+
+
+def _refused(run_program: Up, config: dict[str, str], provider: MemoryProvider) -> str:
+    with pytest.raises(ProgramError) as error:
+        run_program(config, provider=provider)
+    assert provider.made == []
+    return str(error.value)
+
+
+def test_a_lock_that_cannot_be_seen_is_an_error(run_program: Up) -> None:
+    """Nothing is weakened because nobody could look."""
+    provider = MemoryProvider()
+    provider.answers[LOCK] = "AccessDenied: not authorized to perform s3:GetBucketObjectLockConfiguration"
+    said = _refused(run_program, {}, provider)
+    assert "cannot see how agent-audit-log-test-" in said
+    assert "AccessDenied" in said
+
+
+@pytest.mark.parametrize(
+    ("config", "deployed"),
+    [
+        ({"profile": "regulated", "acknowledgeCompliance": "compliance-180"}, _rule("COMPLIANCE", 365)),
+        ({"profile": "standard", "retentionDays": "3650"}, _rule("COMPLIANCE", 180)),
+        ({"profile": "trial"}, _rule("COMPLIANCE", 180)),
+    ],
+)
+def test_compliance_is_not_weakened_against_what_is_deployed(
+    run_program: Up, config: dict[str, str], deployed: dict[str, Any]
+) -> None:
+    """Neither shortened nor turned into governance mode, and nothing is registered."""
+    provider = MemoryProvider()
+    provider.answers[LOCK] = deployed
+    assert "may be extended but never weakened" in _refused(run_program, config, provider)
+
+
+def test_compliance_is_extended_against_what_is_deployed(run_program: Up) -> None:
+    """A longer one is let through, in the same mode."""
+    provider = MemoryProvider()
+    provider.answers[LOCK] = _rule("COMPLIANCE", 180)
+    config = {"profile": "regulated", "retentionDays": "365", "acknowledgeCompliance": "compliance-365"}
+    run = run_program(config, provider=provider)
+    assert run.plan.outputs["retention"] == {"mode": "COMPLIANCE", "days": 365}
+
+
+def test_governance_may_be_shortened(run_program: Up) -> None:
+    """What is locked stays locked; only what comes next is locked for less."""
+    provider = MemoryProvider()
+    provider.answers[LOCK] = _rule("GOVERNANCE", 365)
+    assert run_program(provider=provider).plan.outputs["retention"]["days"] == 180
+
+
+@pytest.mark.parametrize(
+    ("config", "says"),
+    [
+        ({"retentionsDays": "90"}, "retentionsDays: is not a setting"),
+        ({"retentionDays": "90"}, "profile standard locks for at least 180 days, got 90"),
+        ({"profile": "regulated"}, "must be 'compliance-180', got ''"),
+        ({"administrators": '["arn:aws:iam::123456789012:role/boss"]'}, f"must include who deploys ({DEPLOYER})"),
+        ({"functionTarget": "local"}, "functionTarget: must be aws in account 123456789012, got 'local'"),
+    ],
+)
+def test_a_setting_that_is_refused_is_refused_in_a_line_of_its_own(
+    run_program: Up, config: dict[str, str], says: str
+) -> None:
+    """The program ends with that line, and nothing is registered."""
+    assert says in _refused(run_program, config, MemoryProvider())
+
+
+def test_the_local_account_takes_the_local_package_alone(run_program: Up) -> None:
+    """The exceptions of the local cloud hold there and nowhere else."""
+    provider = MemoryProvider()
+    provider.answers[CALLER] = LOCAL_CALLER
+    assert "functionTarget: must be local in account 000000000000, got 'aws'" in _refused(run_program, {}, provider)
+
+
+@pytest.mark.parametrize(("quota", "most"), [(10, 0), (100, 0), (120, 20)])
+def test_a_reservation_that_the_account_cannot_give_is_refused(run_program: Up, quota: int, most: int) -> None:
+    """A new account often runs ten functions at once, of which none can be reserved."""
+    provider = MemoryProvider()
+    provider.answers[QUOTA] = {"id": "", "value": quota}
+    said = _refused(run_program, {"reservedConcurrency": "50"}, provider)
+    assert f"reservedConcurrency: the account runs {quota} at once, of which Lambda keeps 100" in said
+    assert f"must be at most {most}, got 50" in said
+
+
+def test_a_reservation_that_fits_is_made(run_program: Up) -> None:
+    """The function gets it; without the setting it reserves nothing and the quota is not even read."""
+    function = run_program({"reservedConcurrency": "50"}).entries["writer-function"]
+    assert function.inputs["reservedConcurrentExecutions"] == 50
+    provider = MemoryProvider()
+    provider.answers[QUOTA] = "AccessDenied"
+    assert "reservedConcurrentExecutions" not in run_program(provider=provider).entries["writer-function"].inputs
+
+
+def test_a_quota_that_cannot_be_read_is_said(run_program: Up) -> None:
+    """With the way out."""
+    provider = MemoryProvider()
+    provider.answers[QUOTA] = "AccessDenied"
+    assert "0 reserves none" in _refused(run_program, {"reservedConcurrency": "50"}, provider)
+
+
+def test_taking_an_agent_out_takes_its_token_away(run_program: Up, tmp_path: Path) -> None:
+    """The next run removes the token and gives the function a configuration without it."""
+    provider = MemoryProvider()
+    run_program({"agents": '["a","b"]'}, provider=provider, state=tmp_path)
+    plan = run_program({"agents": '["a"]'}, provider=provider, state=tmp_path).plan
+    changed = {step.name: step.action for step in plan.steps if step.action not in ("same", "read")}
+    assert changed == {"writer-function": "update", "token-b-1": "delete"}
+    assert set(plan.outputs["tokens"]) == {"a"}
+
+
+def test_settings_for_others_reach_the_policies(run_program: Up) -> None:
+    """Each role is trusted to whom its setting names, and to the administrators otherwise."""
+    auditor = "arn:aws:iam::123456789012:user/auditor"
+    run = run_program({"auditors": json.dumps([auditor])})
+    trusted = {
+        name: json.loads(run.entries[f"roles-{name}"].inputs["assumeRolePolicy"])["Statement"][0]["Principal"]
+        for name in ("auditor", "retention-admin", "hold-releaser")
+    }
+    assert trusted == {
+        "auditor": {"AWS": [auditor]},
+        "retention-admin": {"AWS": [DEPLOYER]},
+        "hold-releaser": {"AWS": [DEPLOYER]},
+    }
