@@ -7,9 +7,7 @@ from localcloud.provider.cloud import missing
 from localcloud.provider.handler import Handler, SettingHandler, drop_none, tag_list, tag_map
 from localcloud.provider.schema import (
     Failure,
-    Property,
     Schema,
-    block,
     boolean,
     integer,
     mapping,
@@ -28,18 +26,10 @@ _OPERATORS: Final = (
     "LessThanLowerThreshold",
     "GreaterThanUpperThreshold",
 )
-_METRIC: Final[Mapping[str, Property]] = {
-    "dimensions": mapping(),
-    "metricName": text(required=True),
-    "namespace": text(),
-    "period": integer(required=True),
-    "stat": text(required=True),
-    "unit": text(),
-}
 
 
 class MetricAlarm(SettingHandler):
-    """`aws:cloudwatch/metricAlarm:MetricAlarm` over one metric, or over an expression (`metricQueries`)."""
+    """`aws:cloudwatch/metricAlarm:MetricAlarm` over one metric; the emulator forgets expressions (`metricQueries`)."""
 
     token = "aws:cloudwatch/metricAlarm:MetricAlarm"  # noqa: S105 - a type token
     inputs: ClassVar[Schema] = {
@@ -52,27 +42,15 @@ class MetricAlarm(SettingHandler):
         "evaluationPeriods": integer(required=True),
         "extendedStatistic": text(),
         "insufficientDataActions": unordered(text()),
-        "metricName": text(),
-        "metricQueries": unordered(
-            block(
-                {
-                    "expression": text(),
-                    "id": text(required=True),
-                    "label": text(),
-                    "metric": block(_METRIC),
-                    "period": integer(),
-                    "returnData": boolean(default=False),
-                }
-            )
-        ),
+        "metricName": text(required=True),
         "name": text(force_new=True, autoname=255),
-        "namespace": text(),
+        "namespace": text(required=True),
         "okActions": unordered(text()),
-        "period": integer(),
+        "period": integer(required=True),
         "region": text(computed=True, force_new=True),
         "statistic": text(choices=("SampleCount", "Average", "Sum", "Minimum", "Maximum")),
         "tags": mapping(),
-        "threshold": number(),
+        "threshold": number(required=True),
         "treatMissingData": text(default="missing", choices=("missing", "ignore", "breaching", "notBreaching")),
         "unit": text(),
     }
@@ -98,9 +76,9 @@ class MetricAlarm(SettingHandler):
     }
 
     def validate(self, inputs: Mapping[str, Any]) -> Iterable[Failure]:
-        """An alarm watches a metric or queries, not both."""
-        if ("metricName" in inputs) == bool(inputs.get("metricQueries")):
-            yield Failure(path="metricName", reason="needs one of metricName and metricQueries, and not both")
+        """An alarm watches a statistic or a percentile, not both."""
+        if ("statistic" in inputs) == ("extendedStatistic" in inputs):
+            yield Failure(path="statistic", reason="needs one of statistic and extendedStatistic, and not both")
 
     def identify(self, inputs: Mapping[str, Any]) -> str | None:
         """An alarm's id is its name."""
@@ -114,7 +92,6 @@ class MetricAlarm(SettingHandler):
             **drop_none(
                 **given,
                 Dimensions=_dimensions(inputs.get("dimensions")),
-                Metrics=[_query(query) for query in inputs.get("metricQueries") or ()] or None,
             )
         )
         arn, tags = self.cloud.arn("cloudwatch", f"alarm:{name}"), inputs.get("tags") or {}
@@ -135,7 +112,6 @@ class MetricAlarm(SettingHandler):
                 **{ours: found.get(theirs) for ours, theirs in self._parameters.items()},
                 "arn": found["AlarmArn"],
                 "dimensions": _dimension_map(found.get("Dimensions")),
-                "metricQueries": [_query_back(query) for query in found.get("Metrics") or ()],
                 "region": self.cloud.region,
                 "tags": tags,
                 "tagsAll": tags,
@@ -155,48 +131,6 @@ def _dimensions(dimensions: Mapping[str, str] | None) -> list[dict[str, str]] | 
 
 def _dimension_map(dimensions: Iterable[Mapping[str, str]] | None) -> dict[str, str]:
     return {entry["Name"]: entry["Value"] for entry in dimensions or ()}
-
-
-def _query(query: Mapping[str, Any]) -> Props:
-    metric = query.get("metric")
-    return drop_none(
-        Id=query["id"],
-        Expression=query.get("expression"),
-        Label=query.get("label"),
-        Period=query.get("period"),
-        ReturnData=query["returnData"],
-        MetricStat=metric
-        and drop_none(
-            Metric=drop_none(
-                MetricName=metric["metricName"],
-                Namespace=metric.get("namespace"),
-                Dimensions=_dimensions(metric.get("dimensions")),
-            ),
-            Period=metric["period"],
-            Stat=metric["stat"],
-            Unit=metric.get("unit"),
-        ),
-    )
-
-
-def _query_back(query: Mapping[str, Any]) -> Props:
-    stat = query.get("MetricStat")
-    return drop_none(
-        id=query["Id"],
-        expression=query.get("Expression"),
-        label=query.get("Label"),
-        period=query.get("Period"),
-        returnData=query.get("ReturnData", False),
-        metric=stat
-        and drop_none(
-            metricName=stat["Metric"]["MetricName"],
-            namespace=stat["Metric"].get("Namespace"),
-            dimensions=_dimension_map(stat["Metric"].get("Dimensions")) or None,
-            period=stat["Period"],
-            stat=stat["Stat"],
-            unit=stat.get("Unit"),
-        ),
-    )
 
 
 HANDLERS: Final[tuple[type[Handler], ...]] = (MetricAlarm,)

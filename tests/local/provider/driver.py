@@ -1,5 +1,6 @@
 """An engine's side of the protocol, as small as a test needs it."""
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -9,7 +10,7 @@ import grpc
 from google.protobuf import struct_pb2
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
-from localcloud.provider import serve
+from localcloud.provider import AwsProvider, serve
 from localcloud.provider.server import Provider
 from localcloud.provider.values import decode, encode
 
@@ -18,7 +19,7 @@ class Refused(Exception):  # noqa: N818 - it reads as what it says
     """Check found failures: property → reason."""
 
     def __init__(self, failures: Mapping[str, str]) -> None:
-        super().__init__("; ".join(failures.values()))
+        super().__init__("; ".join(f"{path} {reason}" for path, reason in failures.items()))
         self.failures = failures
 
 
@@ -138,6 +139,28 @@ class Driver:
             raise Refused({failure.property: failure.reason for failure in answer.failures})
         result: struct_pb2.Struct = getattr(answer, "return")
         return decode(result).values
+
+
+def assumed(aws: Driver, name: str, *actions: str) -> tuple[AwsProvider, str]:
+    """Return a provider that acts as a new role which may do `actions`, and the ARN of that session."""
+    iam, sts = aws.client("iam"), aws.client("sts")
+    trust = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
+    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=_policy(trust))["Role"]
+    allow = {"Effect": "Allow", "Action": actions, "Resource": "*"}
+    iam.put_role_policy(RoleName=name, PolicyName="only", PolicyDocument=_policy(allow))
+    session = sts.assume_role(RoleArn=role["Arn"], RoleSessionName="deploying")
+    keys = session["Credentials"]
+    provider = AwsProvider(
+        endpoint_url=aws.endpoint,
+        access_key=keys["AccessKeyId"],
+        secret_key=keys["SecretAccessKey"],
+        session_token=keys["SessionToken"],
+    )
+    return provider, session["AssumedRoleUser"]["Arn"]
+
+
+def _policy(statement: Mapping[str, Any]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 
 @contextmanager
