@@ -91,7 +91,7 @@ def _name(name: str, masker: Masker, taken: dict[str, JsonValue]) -> tuple[str, 
         shown, found = masker.mask_text(name)
         found = tuple(Redaction(path="/attributes/" + _pointer(shown), rule=redaction.rule) for redaction in found)
     while shown in taken:
-        shown += "+"
+        shown += "_"
     return shown, found
 
 

@@ -6,10 +6,12 @@ Promise: `record.schema.json` beside this file is what `record_schema` returns; 
 
 from __future__ import annotations
 
+import builtins
 import json
 import sys
 import types
-from typing import Annotated, Any, Literal, NotRequired, Union, get_args, get_origin, get_type_hints, is_typeddict
+import typing
+from typing import Any, get_args, get_origin, get_type_hints, is_typeddict
 
 from audit_core.record import MAX_RECORD_BYTES, Record
 
@@ -54,9 +56,14 @@ def _typed_dict(kind: type) -> dict[str, Any]:
     return {
         "type": "object",
         "properties": {name: _schema(hint) for name, hint in hints.items()},
-        "required": [name for name in hints if name in kind.__required_keys__],  # type: ignore[attr-defined]
+        "required": [name for name, hint in hints.items() if _is_required(kind, hint)],
         "additionalProperties": False,
     }
+
+
+def _is_required(kind: type, hint: object) -> bool:
+    # Not `__required_keys__`: it does not see NotRequired in annotations that are still text.
+    return bool(getattr(kind, "__total__", True)) and get_origin(hint) is not typing.NotRequired
 
 
 def _schema(hint: Any) -> dict[str, Any]:  # noqa: ANN401 - a type of any form
@@ -64,20 +71,23 @@ def _schema(hint: Any) -> dict[str, Any]:  # noqa: ANN401 - a type of any form
         return dict(_SIMPLE[hint])
     if is_typeddict(hint):
         return _typed_dict(hint)
-    origin, arguments = get_origin(hint), get_args(hint)
-    if origin is NotRequired:
-        return _schema(arguments[0])
-    if origin is Annotated:
-        return {"description": arguments[1], **_schema(arguments[0])}
-    if origin is Literal:
-        return {"enum": list(arguments)}
-    if origin is list:
-        return {"type": "array", "items": _schema(arguments[0])}
-    if origin is dict:
-        return {"type": "object", "additionalProperties": _schema(arguments[1])}
-    if origin in {Union, types.UnionType}:
-        return _union([_schema(argument) for argument in arguments])
-    raise TypeError(f"no JSON Schema for {hint}")
+    arguments = get_args(hint)
+    match get_origin(hint):
+        case typing.NotRequired:
+            schema = _schema(arguments[0])
+        case typing.Annotated:
+            schema = {"description": arguments[1], **_schema(arguments[0])}
+        case typing.Literal:
+            schema = {"enum": list(arguments)}
+        case builtins.list:
+            schema = {"type": "array", "items": _schema(arguments[0])}
+        case builtins.dict:
+            schema = {"type": "object", "additionalProperties": _schema(arguments[1])}
+        case typing.Union | types.UnionType:
+            schema = _union([_schema(argument) for argument in arguments])
+        case _:
+            raise TypeError(f"no JSON Schema for {hint}")
+    return schema
 
 
 def _union(schemas: list[dict[str, Any]]) -> dict[str, Any]:

@@ -122,7 +122,7 @@ def _event(index: int, element: JsonValue) -> Event:
             fields[name] = value
         elif name not in _OWN_KEYS:
             while name in event.attributes:
-                name += "+"  # noqa: PLW2901 - both values are kept, the second under a name that shows it
+                name += "_"  # noqa: PLW2901 - both values are kept, the second under a name that shows it
             event.attributes[name] = value
     event.request = _payload(element, "request")
     event.response = _payload(element, "response")

@@ -1,0 +1,157 @@
+"""Retries, receipts and what is durable."""
+
+import hashlib
+import json
+from datetime import timedelta
+
+import pytest
+
+from audit_core.masking import Masker
+from audit_core.merkle import leaf_digest
+from log_writer.batch import Draft, make_batch
+from log_writer.config import Config
+from log_writer.service import Request, Writer
+from tests.unit.log_writer.harness import EVENT, GUIDE, TOKEN, MemoryStore, Post
+
+
+def test_the_reply_names_what_is_stored(post: Post, store: MemoryStore) -> None:
+    """Record id, leaf digest and object key in the reply are those of the stored line."""
+    reply = post([GUIDE, EVENT])
+    (key,) = store.objects
+    for index, line in enumerate(store.lines):
+        stored = reply.body["stored"][index]
+        assert stored == {
+            "index": index,
+            "record_id": json.loads(line)["record_id"],
+            "leaf": "sha256:" + hashlib.sha256(b"\x00" + line).hexdigest(),
+            "object": key,
+            "duplicate": False,
+        }
+        assert stored["leaf"] == leaf_digest(line)
+    assert key.startswith("records/dt=2026-06-30/")
+    assert store.headers[key]["x-amz-meta-received-at"] == "2026-07-01T00:00:05.250Z"
+
+
+@pytest.mark.parametrize(
+    "traversal", ["../../etc/passwd", "..%2f..%2f", "records/dt=2026-01-01/x", "a/../../b", "\\..\\"]
+)
+def test_ids_are_never_in_a_key(post: Post, store: MemoryStore, traversal: str) -> None:
+    """Path traversal in an id is text in a record; keys are made of hex and a date."""
+    reply = post(EVENT | {"id": traversal, "user_id": traversal, "session_id": traversal}, idempotency_key=traversal)
+    assert reply.status == 200
+    (key,) = store.objects
+    assert set(key) <= set("0123456789abcdefrecords/dt=-.jsonlgz")
+    assert ".." not in key
+    assert key.count("/") == 2
+
+
+def test_a_retry_finds_itself(post: Post, store: MemoryStore) -> None:
+    """The same events again: the same ids and leaves, nothing stored, and it says so."""
+    first, again = post([GUIDE, EVENT]).body, post([GUIDE, EVENT]).body
+    assert again == {"stored": [item | {"duplicate": True} for item in first["stored"]], "refused": []}
+    assert len(store.objects) == 1
+
+
+def test_events_without_identity_are_never_merged(post: Post, store: MemoryStore) -> None:
+    """Two calls that look alike are two calls when nothing tells them apart."""
+    event = {"endpoint": "x.example", "status": 200}
+    first, second = post(event).body["stored"][0], post(event).body["stored"][0]
+    assert first["record_id"] != second["record_id"]
+    assert not second["duplicate"]
+    assert first["leaf"]
+    assert len(store.records) == 2
+
+
+def test_one_without_identity_is_enough(post: Post, store: MemoryStore) -> None:
+    """A batch finds itself only when every stored event in it can be told apart."""
+    for _ in range(2):
+        post([EVENT, {"status": 200}])
+    assert len(store.records) == 4
+    for _ in range(2):
+        assert post([EVENT, {"status": "refused"}]).status == 207
+    assert len(store.records) == 5
+
+
+@pytest.mark.parametrize("event", [{"id": "e1"}, {"attributes": {"id": "e1"}}])
+def test_an_id_is_identity_enough(post: Post, store: MemoryStore, event: dict[str, object]) -> None:
+    """An event with an id finds itself; its leaf is not ours to state once its time was inferred before."""
+    first, again = post(event).body["stored"][0], post(event).body["stored"][0]
+    assert again == first | {"duplicate": True, "leaf": None}
+    assert len(store.records) == 1
+
+
+def test_an_idempotency_key(post: Post, store: MemoryStore) -> None:
+    """A key makes any batch find itself; with other content it is another batch, and nothing is lost."""
+    event = {"status": 200}
+    first = post(event, idempotency_key="k").body["stored"][0]
+    again = post(event, idempotency_key=" k ").body["stored"][0]
+    assert again == first | {"duplicate": True, "leaf": None}
+    for other in (
+        post({"status": 201}, idempotency_key="k"),
+        post(event, idempotency_key="l"),
+        post([event, event], idempotency_key="k"),
+    ):
+        assert not other.body["stored"][0]["duplicate"]
+    assert len(store.objects) == 4
+
+
+def test_the_whole_content_is_the_identity(post: Post, store: MemoryStore) -> None:
+    """Events that would be stored alike, but were not sent alike, are all stored."""
+    secrets = ["sk_live_4eC39HqLyjWDarjtT1zdp7dc", "sk_live_9zQ81KpWmXnVbCrYtU5hJe3a"]
+    for secret in secrets:
+        post(EVENT | {"user_id": secret})
+    for password in ("a", "b"):
+        post(EVENT | {"request": {"password": password}})
+    assert len(store.records) == 4
+    assert len({record["record_id"] for record in store.records}) == 4
+
+
+def test_headers_are_part_of_the_identity(post: Post, store: MemoryStore) -> None:
+    """The same body under another correlation is another batch: its stored bytes differ."""
+    post(EVENT, x_correlation_id="a")
+    post(EVENT, x_correlation_id="b")
+    assert {record["correlation_id"] for record in store.records} == {"a", "b"}
+
+
+def test_agents_never_share_a_key() -> None:
+    """The agent is part of the identity."""
+    draft = Draft(
+        index=0, line=b'{"timestamp":"2026-06-30T12:34:56Z"}', timestamp="2026-06-30T12:34:56Z", inferred_time=False
+    )
+    keys = {
+        make_batch([draft], agent_id=name, content=b"", idempotency_key=key, identified=True, random_bytes=bytes).key
+        for name, key in [("a", None), ("b", None), ("a", "b"), ("ab", None), ("", "ab")]
+    }
+    assert len(keys) == 5
+
+
+def test_the_bytes_are_a_pure_function(
+    post: Post, store: MemoryStore, writer: Writer, config: Config, masker: Masker
+) -> None:
+    """Another process at another time makes the same object of the same batch."""
+    post([GUIDE, EVENT | {"request": {"a": [1.5, "x"]}}])
+    other = type(store)()
+    later = Writer(config, masker=type(masker)(), store=other, now=lambda: writer._now() + timedelta(days=9))
+    body = json.dumps([GUIDE, EVENT | {"request": {"a": [1.5, "x"]}}]).encode()
+    headers = {"authorization": f"Bearer {TOKEN}"}
+    later.handle(Request(method="POST", path="/", headers=headers, body=body, deadline=float("inf")))
+    assert other.objects == store.objects
+
+
+def test_not_durable_is_503(post: Post, store: MemoryStore) -> None:
+    """Nothing is acknowledged that is not stored; the sender is told to come back, and finds itself."""
+    store.failing = True
+    reply = post(GUIDE)
+    assert (reply.status, reply.headers["Retry-After"]) == (503, "5")
+    store.failing, store.losing_replies = False, True
+    assert post(GUIDE).status == 503
+    store.losing_replies = False
+    assert post(GUIDE).body["stored"][0]["duplicate"]
+    assert len(store.records) == 1
+
+
+def test_a_failing_store_hides_no_refusal(post: Post, store: MemoryStore) -> None:
+    """What is refused is refused whether or not the store works: nothing was to be stored."""
+    store.failing = True
+    assert post({"status": "x"}).status == 422
+    assert store.puts == 0
