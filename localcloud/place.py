@@ -31,7 +31,8 @@ def alone(folder: Path = FOLDER) -> Iterator[None]:
         except BlockingIOError as error:
             msg = "another command is working on this local cloud; wait until it has ended"
             raise BusyError(msg) from error
-        folder.mkdir(mode=0o700, exist_ok=True)
+        folder.mkdir(exist_ok=True)
+        folder.chmod(0o700)  # state and outputs hold tokens
         yield
     finally:
         os.close(held)

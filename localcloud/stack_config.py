@@ -13,6 +13,7 @@ from typing import Final
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from policies.retention import RetentionError
 from stacks import settings
 
 RETENTION_DAYS: Final = "agent-audit-log:retentionDays"
@@ -32,6 +33,9 @@ def set_retention_days(path: Path, days: str) -> bool:
     document = _load(path)
     changed = {**_as_text(document["config"]), RETENTION_DAYS: days}
     try:
+        if days.strip("0") == "":  # in the file it stands for the profile's own; whoever types it means no retention
+            msg = "retentionDays: must be at least 1, got 0"
+            raise RetentionError(msg)
         settings.parse(changed)
     except ValueError as error:
         msg = f"RETENTION_DAYS={days}: {error}"

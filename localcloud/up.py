@@ -19,7 +19,7 @@ from localcloud import place, stack_config
 from localcloud.deploy import deploy
 from localcloud.deployer import DeployerError
 from localcloud.emulator import Emulator, EmulatorError
-from localcloud.engine import EngineError, Event, Message, Result
+from localcloud.engine import CancelledError, EngineError, Event, Message, Result
 from localcloud.pastes import pastes
 from localcloud.stack_config import StackConfigError
 
@@ -39,7 +39,7 @@ def main() -> int:
     try:
         with place.alone():
             return up(port=_port(os.environ.get("PORT", "")), retention_days=os.environ.get("RETENTION_DAYS", ""))
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, CancelledError):
         sys.stderr.write("\nagent-audit-log: interrupted; run it again to go on\n")
         return INTERRUPTED
     except OSError as error:

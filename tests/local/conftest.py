@@ -1,6 +1,7 @@
 """Fixtures for tests that need a checkout of their own."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,10 +13,20 @@ PARTS = (
 )  # fmt: skip
 
 
+@pytest.fixture(scope="session")
+def fresh_checkout() -> Callable[[Path], Path]:
+    """Return a function that copies this checkout into a folder as a fresh clone: no environment, no local cloud."""
+    return _copy
+
+
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """Return a copy of this checkout as a fresh clone has it: no environment and no local cloud."""
-    copy = tmp_path / "checkout"
+    """Return a copy of this checkout."""
+    return _copy(tmp_path)
+
+
+def _copy(folder: Path) -> Path:
+    copy = folder / "checkout"
     for part in PARTS:
         source, target = ROOT / part, copy / part
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,340 @@
+"""`make up` and `make down`: what they print is true, every failure is one clear line, and the next run recovers.
+
+One checkout goes through all of it in the order of this file, as a person's does.
+"""
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from localcloud import emulator as emulators
+from localcloud.pastes import pastes
+
+PLANTED = "sk_live_51H"
+
+
+@dataclass
+class Place:
+    """A checkout, and what its latest `make up` said."""
+
+    checkout: Path
+    first: str = ""
+    variables: dict[str, str] = field(default_factory=dict)
+
+    def command(self, module: str) -> list[str]:
+        """Return what the make target runs."""
+        return [sys.executable, "-m", module]
+
+    def environment(self, **more: str) -> dict[str, str]:
+        """Return a person's environment, with settings for other clouds and a proxy that leads nowhere in it."""
+        return {
+            "PATH": "/usr/bin:/bin",
+            "HOME": str(self.checkout),
+            "PYTHONPATH": f"{self.checkout}:{self.checkout / 'lambda'}",
+            "AWS_PROFILE": "not-there",
+            "AWS_ACCESS_KEY_ID": "not-ours",
+            "AWS_SECRET_ACCESS_KEY": "not-ours",
+            "http_proxy": "http://127.0.0.1:9",
+            "HTTP_PROXY": "http://127.0.0.1:9",
+            **more,
+        }
+
+    def run(self, module: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Run a make target's module to its end."""
+        return subprocess.run(
+            self.command(module), cwd=self.checkout, env=self.environment(**variables), capture_output=True, text=True,
+            check=False, timeout=110,
+        )  # fmt: skip
+
+    def up(self, **variables: str) -> str:
+        """Run `make up`, which must succeed; return what it said."""
+        answer = self.run("localcloud.up", **variables)
+        assert answer.returncode == 0, answer.stdout + answer.stderr
+        return answer.stdout
+
+    def fails(self, **variables: str) -> str:
+        """Run `make up`, which must fail with one line; return that."""
+        answer = self.run("localcloud.up", **variables)
+        assert answer.returncode == 1, answer.stdout
+        lines = answer.stderr.splitlines()
+        assert len(lines) == 1, answer.stderr
+        assert lines[0].startswith("agent-audit-log: ")
+        return lines[0]
+
+    @property
+    def outputs(self) -> dict[str, Any]:
+        """What was written for every other command."""
+        found: dict[str, Any] = json.loads((self.checkout / ".local/outputs.json").read_text())
+        return found
+
+    def client(self, service: str) -> Any:  # noqa: ANN401 - boto3 makes its clients' classes at run time
+        """Return a client of the account root's."""
+        return boto3.client(
+            service, endpoint_url=self.outputs["emulator_url"], region_name=self.outputs["region"],
+            aws_access_key_id="test", aws_secret_access_key="test",
+        )  # fmt: skip
+
+    def stored(self) -> bytes:
+        """Return every byte that the log holds, unpacked."""
+        import gzip  # noqa: PLC0415 - used once
+
+        s3 = self.client("s3")
+        bucket = self.outputs["bucket"]
+        keys = [item["Key"] for item in s3.list_objects_v2(Bucket=bucket)["Contents"]]
+        bodies = [s3.get_object(Bucket=bucket, Key=key)["Body"].read() for key in keys]
+        return b"".join(gzip.decompress(body) if body[:2] == b"\x1f\x8b" else body for body in bodies)
+
+    def emulator(self) -> Mapping[str, Any]:
+        """What is noted about the emulator's process."""
+        found: Mapping[str, Any] = json.loads((self.checkout / ".local/emulator/emulator.json").read_text())
+        return found
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory, fresh_checkout: Any) -> Iterator[Place]:  # noqa: ANN401
+    """Yield a checkout with a local cloud that is up, each of whose API calls is recorded."""
+    found = Place(checkout=fresh_checkout(tmp_path_factory.mktemp("up")))
+    state_dir = found.checkout / ".local" / "emulator"
+    emulators.start(state_dir=state_dir, settings={"CLOUDTRAIL_RECORDING": "1"})
+    found.first = found.up()
+    yield found
+    emulators.stop(state_dir=state_dir)
+
+
+def test_first_run_ticks_every_line(place: Place) -> None:
+    """The first run deploys, and its checklist has nothing but ticks and the emulator's named gaps."""
+    assert re.search(r"^Deployed: \d+ created$", place.first, re.MULTILINE)
+    signs = re.findall(r"^  (\S) ", place.first.partition("Deployed:")[2], re.MULTILINE)
+    assert set(signs) == {"✓", "\N{EN DASH}"}
+    assert re.search(r"^\d+ controls: \d+ passed, \d+ not enforced here$", place.first, re.MULTILINE)
+
+
+def test_outputs_are_complete_and_private(place: Place) -> None:
+    """The outputs file holds what every other command needs, and nobody else can read it."""
+    assert {
+        "endpoint", "token", "bucket", "region", "emulator_url", "agent", "tokens", "account", "writer_role_arn",
+        "auditor_role_arn", "retention_admin_role_arn", "hold_releaser_role_arn", "package_sha256",
+    } <= place.outputs.keys()  # fmt: skip
+    for name in ("outputs.json", "state.json"):
+        assert stat.S_IMODE((place.checkout / ".local" / name).stat().st_mode) == 0o600
+    assert stat.S_IMODE((place.checkout / ".local").stat().st_mode) == 0o700
+    assert place.outputs["token"] in place.first
+    assert place.outputs["endpoint"] in place.first
+
+
+def test_every_listener_is_loopback(place: Place) -> None:
+    """Neither the emulator nor a function that it runs listens on anything but 127.0.0.1."""
+    session = place.emulator()["pid"]
+    ours = [entry for entry in Path("/proc").iterdir() if entry.name.isdigit() and _session(entry) == session]
+    assert len(ours) > 1  # the emulator, and a function's process at least
+    sockets = {str(link.readlink()) for process in ours for link in _links(process / "fd")}
+    listening = [
+        line.split()
+        for table in ("tcp", "tcp6")
+        for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]
+        if line.split()[3] == "0A" and f"socket:[{line.split()[9]}]" in sockets
+    ]
+    assert {row[1].partition(":")[0] for row in listening} == {"0100007F"}
+
+
+def test_pastes_run_as_they_are_printed(place: Place) -> None:
+    """What is printed to be pasted works as it stands, and the secret in it is not stored."""
+    for name, text in pastes(place.outputs).items():
+        assert text in place.first
+        interpreter = {"shell": ["bash", "-e"], "python": [sys.executable, "-"]}[name]
+        # The pastes are for ordinary clients, which would ask a proxy even about this machine.
+        environment = place.environment(http_proxy="", HTTP_PROXY="")
+        answer = subprocess.run(
+            interpreter, input=text, env=environment, capture_output=True, text=True, check=False, timeout=60
+        )
+        assert answer.returncode == 0, answer.stderr
+        assert "'duplicate': False" in answer.stdout or '"duplicate": false' in answer.stdout.replace(
+            ":false", ": false"
+        )
+    stored = place.stored()
+    assert b"api.stripe.com/v1/charges" in stored
+    assert b"c9f8e7" in stored
+    assert PLANTED in place.first
+    assert PLANTED.encode() not in stored
+
+
+def test_second_run_changes_nothing(place: Place) -> None:
+    """A second run says that nothing changed, and the emulator saw no call that changes anything."""
+    assert {"CreateRole", "PutBucketPolicy", "CreateFunction"} & _changing_calls(place, since=0.0)
+    since = time.time()
+    said = place.up()
+    assert re.search(r"^Nothing changed: all \d+ resources are as they should be\.$", said, re.MULTILINE)
+    assert place.outputs["token"] in said
+    assert _changing_calls(place, since=since) == set()
+
+
+def test_retention_is_changed_and_in_force(place: Place) -> None:
+    """`make up RETENTION_DAYS=30` is kept in the stack's file, comments and all, and is what the bucket enforces."""
+    file = place.checkout / "stacks/Pulumi.local.yaml"
+    before = file.read_text(encoding="utf-8")
+    said = place.up(RETENTION_DAYS="30")
+    assert "retentionDays is now 30" in said
+    after = file.read_text(encoding="utf-8")
+    assert after.replace("  agent-audit-log:retentionDays: 30\n", "") == before
+    rule = place.client("s3").get_object_lock_configuration(Bucket=place.outputs["bucket"])
+    assert rule["ObjectLockConfiguration"]["Rule"]["DefaultRetention"] == {"Mode": "GOVERNANCE", "Days": 30}
+    assert "Nothing changed" in place.up(RETENTION_DAYS="30")
+
+
+@pytest.mark.parametrize("days", ["0", "-1", "soon", "36501", "1.5"])
+def test_retention_that_cannot_be(place: Place, days: str) -> None:
+    """A retention out of range is refused by name and value, and nothing is written."""
+    file = place.checkout / "stacks/Pulumi.local.yaml"
+    before = file.read_bytes()
+    line = place.fails(RETENTION_DAYS=days)
+    assert f"RETENTION_DAYS={days}" in line
+    assert file.read_bytes() == before
+
+
+@pytest.mark.parametrize("port", ["80", "0", "65536", "http", "\uff14\uff15\uff16\uff16"])
+def test_port_that_cannot_be(place: Place, port: str) -> None:
+    """A port that no ordinary program can have is refused by value."""
+    assert f"PORT={port}: must be a number from 1024 to 65535" in place.fails(PORT=port)
+
+
+def test_port_in_use(place: Place) -> None:
+    """A port that another program has is named, another is offered, and the next run goes on."""
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        line = place.fails(PORT=str(port))
+    assert f"PORT={port} is in use by another program" in line
+    assert f"make up PORT={port + 1}" in line
+
+
+def test_recovers_after_that(place: Place) -> None:
+    """The run after a failed one stands again, with the token that was pasted before."""
+    token = place.outputs["token"]
+    place.up()
+    assert place.outputs["token"] == token
+
+
+def test_dead_emulator(place: Place) -> None:
+    """An emulator that died is started again on its port; all is deployed again, and the token stays what it was."""
+    before, token = place.emulator(), place.outputs["token"]
+    os.killpg(before["pid"], signal.SIGKILL)
+    said = place.up()
+    assert "started; all that it holds is in memory" in said
+    assert "controls:" in said
+    assert (place.emulator()["port"], place.outputs["token"]) == (before["port"], token)
+
+
+def test_emulator_that_lost_its_memory(place: Place) -> None:
+    """An emulator that was reset gets everything again."""
+    import httpx  # noqa: PLC0415 - used once
+
+    httpx.post(f"{place.outputs['emulator_url']}/_ministack/reset", trust_env=False, timeout=30).raise_for_status()
+    said = place.up()
+    assert re.search(r"^Deployed: \d+ created", said, re.MULTILINE)
+    assert place.stored()
+
+
+def test_two_at_once(place: Place) -> None:
+    """Of two runs at the same time one does the work, and the other says that it is being done."""
+    runs = [
+        subprocess.Popen(
+            place.command("localcloud.up"), cwd=place.checkout, env=place.environment(), stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True,
+        )
+        for _ in range(2)
+    ]  # fmt: skip
+    said = [run.communicate(timeout=110)[1] for run in runs]
+    assert sorted(run.returncode for run in runs) == [0, 1]
+    assert "another command is working on this local cloud" in "".join(said)
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL])
+def test_cut_off_in_the_middle(place: Place, sent: signal.Signals) -> None:
+    """A run that is interrupted or killed in the middle of deploying is finished by the next."""
+    shutil.rmtree(place.checkout / ".local", ignore_errors=True) if place.run("localcloud.down").returncode else None
+    with subprocess.Popen(
+        place.command("localcloud.up"), cwd=place.checkout, env=place.environment(), stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, text=True, start_new_session=True,
+    ) as run:  # fmt: skip
+        for line in run.stdout or ():
+            if line.startswith("  + "):
+                break
+        os.killpg(run.pid, sent)
+        rest = run.communicate(timeout=60)[1]
+    if sent == signal.SIGINT:
+        assert run.returncode == 130
+        assert [line for line in rest.splitlines() if line] == ["agent-audit-log: interrupted; run it again to go on"]
+    said = place.up()
+    assert "controls:" in said
+    assert "Nothing changed" in place.up()
+
+
+def test_unreadable_notes_and_state(place: Place) -> None:
+    """A state that is damaged is named, with what to do; nothing is deployed over it."""
+    state = place.checkout / ".local/state.json"
+    kept = state.read_bytes()
+    state.write_text("{")
+    assert "state.json" in place.fails()
+    state.write_bytes(kept)
+    place.up()
+
+
+def test_down_stops_and_removes(place: Place) -> None:
+    """`make down` ends the emulator and leaves nothing; a second one says that there was nothing."""
+    pid = place.emulator()["pid"]
+    answer = place.run("localcloud.down")
+    assert answer.returncode == 0
+    assert "is stopped" in answer.stdout
+    assert not (place.checkout / ".local").exists()
+    deadline = time.monotonic() + 10
+    while Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not Path(f"/proc/{pid}").exists()
+    assert "There was no local cloud here." in place.run("localcloud.down").stdout
+
+
+def _changing_calls(place: Place, *, since: float) -> set[str]:
+    """Return the names of the calls after `since` that are none of reading, nor of taking on a role."""
+    found: set[str] = set()
+    for service in ("s3", "iam", "sts", "lambda", "logs", "sns", "monitoring", "cloudwatch", "events", "cloudtrail"):
+        events = place.client("cloudtrail").lookup_events(
+            LookupAttributes=[{"AttributeKey": "EventSource", "AttributeValue": f"{service}.amazonaws.com"}],
+            StartTime=since,
+        )["Events"]
+        assert len(events) < 50 or not since, "the emulator gives no more than 50 at once"
+        for event in events:
+            request = json.loads(event["CloudTrailEvent"])
+            # Services with a query protocol take reads by POST too; the emulator names those calls after the method.
+            name = request["requestParameters"].get("Action", request["eventName"])
+            if event["ReadOnly"] != "true" and not re.match("Get|List|Describe|Filter|Lookup|AssumeRole", name):
+                found.add(name)
+    return found
+
+
+def _session(process: Path) -> int:
+    try:
+        return int((process / "stat").read_text().rpartition(")")[2].split()[3])
+    except (OSError, IndexError):
+        return 0
+
+
+def _links(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except OSError:
+        return []
