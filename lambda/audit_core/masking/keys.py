@@ -1,8 +1,7 @@
-"""Which key names hold secrets, whatever their spelling: case, dashes, camelCase, prefixes and suffixes.
+"""Which key names hold secrets or personal data, whatever their spelling: case, dashes, camelCase, prefixes, suffixes.
 
 A name is split into words (`X-Api-Key`, `stripeAPIKey`, `DB_PASSWORD_2`). It holds a secret when its last words, after
-words that only tell variants apart, are a secret's name. So `db_password` is one, `password_policy` and `max_tokens`
-are not.
+words that only tell variants apart, are a secret's name. So `db_password` does, `password_policy` and `max_tokens` do not.
 """
 
 from __future__ import annotations
@@ -10,43 +9,44 @@ from __future__ import annotations
 import re
 import unicodedata
 from functools import lru_cache
+from typing import NamedTuple
+
+from audit_core.masking.plausible import is_random
 
 _WORDS = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|[0-9]+|[^\W\d_A-Za-z]+")
-_IGNORED = dict.fromkeys((0x00AD, 0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF))
 _MAX_KEY_CHARACTERS = 256
 
-HEADS: dict[str, str] = {
-    # passwords and what people call them
-    **dict.fromkeys(
-        ("password passwd passwrd passwort passphrase pass pwd pw psw kennwort motdepasse mdp senha contrasena contraseña "
-         "wachtwoord lozinka haslo hasło пароль 密码 密碼 パスワード 비밀번호 userpass userpwd dbpass").split(), "password"),
-    **dict.fromkeys("pin pincode otp totp passcode onetimepassword mfacode securitycode cvv cvc cvv2 securityanswer".split(), "pin"),
-    # secrets by name
-    **dict.fromkeys(
-        ("secret secrets secretkey clientsecret appsecret appsecretkey sharedsecret consumersecret webhooksecret "
-         "signingsecret apisecret secretaccesskey secretvalue secretstring").split(), "secret"),
-    # tokens
-    **dict.fromkeys(
-        ("token accesstoken refreshtoken idtoken authtoken apitoken bearertoken bearer sessiontoken csrftoken xsrftoken csrf xsrf "
-         "jwt sastoken personalaccesstoken pat accesstokens refreshtokens authtokens apitokens oauthtoken").split(), "token"),
-    # keys that open something (a bare "key" does not)
-    **dict.fromkeys(
-        ("apikey apikeys accesskey accesskeyid accountkey authkey privatekey secretkeys signingkey encryptionkey masterkey hmackey "
-         "licensekey licencekey subscriptionkey functionkey servicekey serviceaccountkey storagekey deploykey sshkey rsakey "
-         "pemkey integrationkey ingestionkey writekey serverkey apppassword appkey applicationkey consumerkey recoverykey "
-         "rootkey adminkey sharedaccesskey primaryaccesskey").split(), "api-key"),
-    # headers and cookies
-    **dict.fromkeys(
-        "authorization proxyauthorization cookie cookies setcookie xauth authheader auth".split(), "authorization"),
-    # whole groups of them
-    **dict.fromkeys("credential credentials creds".split(), "credentials"),
-    # material that signs or unlocks
-    **dict.fromkeys(
-        "signature sig sas sassig seedphrase mnemonic recoverycode recoverycodes backupcode backupcodes".split(), "signature"),
-    # places that carry a password inside
-    **dict.fromkeys("connectionstring connstring connstr connectionuri databaseurl dburl dsn webhookurl".split(), "connection"),
-}
-"""Compact spelling (letters and digits of the last words, lower case) to what it is called in a rule id."""
+
+def _heads(**families: str) -> dict[str, str]:
+    return {name: kind.replace("_", "-") for kind, names in families.items() for name in names.split()}
+
+
+HEADS: dict[str, str] = _heads(
+    # what people type to get in, in the languages that settings files are written in
+    password="password passwd passwrd passwort passphrase pass pwd pw psw kennwort motdepasse mdp senha contrasena contraseña "
+    "wachtwoord lozinka haslo hasło пароль 密码 密碼 パスワード 비밀번호 userpass userpwd dbpass passwords",
+    # short codes that stand in for a password, or prove the holder of a card or a phone
+    pin="pin pincode otp totp passcode onetimepassword onetimecode mfacode verificationcode securitycode cvv cvc cvv2 securityanswer",
+    # what is called a secret
+    secret="secret secrets secretkey clientsecret appsecret sharedsecret consumersecret webhooksecret signingsecret apisecret "
+    "secretaccesskey seedphrase mnemonic recoveryphrase recoverycode recoverycodes backupcode backupcodes",
+    # bearer tokens: whoever has one is let in
+    token="token accesstoken refreshtoken idtoken authtoken apitoken bearertoken bearer sessiontoken csrftoken xsrftoken csrf xsrf "
+    "jwt sastoken personalaccesstoken pat accesstokens refreshtokens authtokens apitokens oauthtoken authenticitytoken sid phpsessid "
+    "jsessionid sessionkey sessionsecret sessioncookie",
+    # keys that open or sign something; a bare `key` does neither
+    api_key="apikey apikeys accesskey accesskeyid accountkey authkey privatekey secretkeys signingkey encryptionkey masterkey hmackey "
+    "licensekey licencekey subscriptionkey functionkey functionskey servicekey serviceaccountkey storagekey deploykey sshkey rsakey "
+    "pemkey integrationkey ingestionkey writekey serverkey appkey applicationkey consumerkey recoverykey rootkey adminkey "
+    "sharedaccesskey gpgkey pgpkey decryptionkey",
+    # headers that carry one of the above
+    authorization="authorization proxyauthorization cookie cookies setcookie xauth authheader auth",
+    # groups of them
+    credentials="credential credentials creds",
+    # an address that is itself the permission
+    webhook="webhookurl webhook",
+)  # fmt: skip
+"""The last words of a name, as one word in lower case, to the kind of secret that it holds (part of the rule id)."""
 
 _LONGEST_HEAD_WORDS = 4
 _VARIANTS = frozenset(
@@ -57,24 +57,61 @@ _VARIANTS = frozenset(
 
 _NOT_TOKENS = frozenset(
     "page next prev previous continuation pagination nextpage sync start end stop eos bos pad unk mask special max min "
-    "num input output prompt completion total cached reasoning image audio text last first".split()
+    "num input output prompt completion total cached reasoning image audio text last first per".split()
 )
 """Words before `token` that make it a position in a list or a piece of text, not a secret."""
 
-_GLUED_SUFFIXES = ("password", "passwd", "passphrase", "secret", "apikey", "accesskey", "privatekey", "secretkey", "token")
+_GLUED = ("password", "passwd", "passphrase", "secret", "apikey", "accesskey", "privatekey", "secretkey", "token")
+_GLUED_NOT = ("nexttoken", "pagetoken", "continuationtoken", "nontoken")
+
+IDENTIFIERS = frozenset(
+    "id ids uuid guid hash hashes digest digests sha sha1 sha256 sha512 md5 crc etag checksum integrity fingerprint commit revision "
+    "rev version versions model timestamp timestamps time date at created updated modified started ended expires duration ms ns "
+    "seconds nano nanos traceparent tracestate cursor object leaf arn urn oid serial build release number count size length offset "
+    "index port bytes tokens usage latency width height x y z lat lng latitude longitude price amount total score".split()
+)
+"""Last words of names whose values are identifiers, digests, times and quantities: no personal data is looked for there."""
+
+_PERSONAL: dict[str, str] = _heads(
+    phone="phone phonenumber telephone tel mobile mobilenumber mobilephone cell cellphone fax whatsapp msisdn homephone workphone",
+    id="ssn socialsecuritynumber socialsecurity taxid nationalid passport passportnumber driverlicense driverslicense nino "
+    "personalnumber",
+    card="cardnumber creditcard creditcardnumber ccnumber ccn primaryaccountnumber debitcard",
+)  # fmt: skip
+_USERS = frozenset(("userid", "user", "enduser", "enduserid", "username", "accountid", "customerid", "actor", "subject", "sub"))
+
+_BENIGN = frozenset(
+    "type name id kind provider method scheme description title label enabled required format status region version username "
+    "user email account role scopes scope issuer audience expires_at expiresat expires_in created_at createdat".split()
+)
+"""Members of a group of credentials that are not the secret part."""
+
+
+class KeyInfo(NamedTuple):
+    """What a key's name says about its value.
+
+    `secret`: the kind of secret, or None. `personal`: the kind of personal data, or None. `identifier`: whether it is an
+    identifier or a quantity. `user`: whether it names a person. `telling`: whether a random value under it is suspect.
+    `benign`: whether it may stay although the object around it is a secret.
+    """
+
+    secret: str | None
+    personal: str | None
+    identifier: bool
+    user: bool
+    telling: bool
+    benign: bool
 
 
 def words_of(name: str) -> list[str]:
     """Split a key name into lower-case words."""
-    plain = unicodedata.normalize("NFKC", name).translate(_IGNORED)
+    plain = unicodedata.normalize("NFKC", name[-_MAX_KEY_CHARACTERS:])
     return [word.lower() for word in _WORDS.findall(plain)]
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=8192)
 def secret_kind(name: str) -> str | None:
     """Say what kind of secret a key of this name holds, or None: `password`, `token`, `api-key` and so on."""
-    if len(name) > _MAX_KEY_CHARACTERS:
-        name = name[-_MAX_KEY_CHARACTERS:]
     words = words_of(name)
     while len(words) > 1 and (words[-1] in _VARIANTS or words[-1].isdigit()):
         words.pop()
@@ -83,8 +120,52 @@ def secret_kind(name: str) -> str | None:
         if kind is not None:
             before = words[-count - 1] if len(words) > count else ""
             return None if words[-1] == "token" and before in _NOT_TOKENS else kind
-    if words and not words[-1].endswith(("nexttoken", "pagetoken")):
-        for suffix in _GLUED_SUFFIXES:
+    if words and not words[-1].endswith(_GLUED_NOT):
+        for suffix in _GLUED:
             if words[-1].endswith(suffix):
                 return HEADS[suffix]
     return None
+
+
+@lru_cache(maxsize=8192)
+def classify(name: str) -> KeyInfo:
+    """Say what a key of this name may hold."""
+    words = words_of(name)
+    squeezed = "".join(words)
+    last = words[-1] if words else ""
+    return KeyInfo(
+        secret=secret_kind(name),
+        personal=next((kind for head, kind in _PERSONAL.items() if squeezed == head or squeezed.endswith(head) and last != "id"), None),
+        identifier=last in IDENTIFIERS or last.isdigit(),
+        user=squeezed in _USERS,
+        telling=last in ("key", "auth") and not {"public", "foreign", "primary", "sort", "cache", "partition"} & set(words),
+        benign="_".join(words) in _BENIGN or squeezed in _BENIGN,
+    )
+
+
+_NOT_SECRET_VALUES = frozenset(
+    "bearer basic digest none null true false required optional include omit same-origin oauth oauth2 apikey api_key jwt token "
+    "enabled disabled yes no on off unknown password header query cookie http openid openidconnect".split()
+)
+_SHORTEST_TOKEN = 6
+_LONG_TOKEN = 20
+
+
+def holds_secret(kind: str, value: str) -> bool:
+    """Whether the value under a key of this kind is to be masked. Passwords and keys always are.
+
+    Where the name has an everyday meaning too (a token of text, an authentication method), a plain word stays.
+    """
+    if kind in ("password", "secret", "api-key", "custom"):
+        return bool(value)
+    if not value.strip() or value.lower() in _NOT_SECRET_VALUES:
+        return False
+    if kind == "token":
+        return len(value) >= _SHORTEST_TOKEN and (
+            any(map(str.isdigit, value)) or (len(value) >= _LONG_TOKEN and " " not in value) or is_random(value, shortest=8)
+        )
+    if kind == "pin":
+        return any(map(str.isdigit, value))
+    if kind == "webhook":
+        return "://" in value
+    return True

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import re
-from typing import TYPE_CHECKING, Literal, TypeAlias
-
-import orjson
+from collections.abc import Callable, Iterator
+from typing import Literal, TypeAlias
 
 from audit_core.masking.assignment import find_assigned
-from audit_core.masking.keys import secret_kind
-from audit_core.masking.patterns import Span, compile_bytes
-from audit_core.masking.result import PLACEHOLDER, JsonValue, Masked, Redaction, Unscannable
+from audit_core.masking.budget import Budget
+from audit_core.masking.custom import CustomRules
+from audit_core.masking.document import Walk
+from audit_core.masking.jsontext import DuplicateKeyError, edit, parse
+from audit_core.masking.keys import KeyInfo, classify
+from audit_core.masking.patterns import Pattern, Span, compile_bytes
+from audit_core.masking.result import JsonValue, Masked, Redaction, Unscannable
 from audit_core.masking.rules import RULES
+from audit_core.masking.scanner import Detector, replace, scan
 from audit_core.masking.vendor import VendorRules
 
-if TYPE_CHECKING:
-    from audit_core.masking.custom import CustomRules
-
 Personal: TypeAlias = Literal["mask", "hmac", "off"]
-MAX_TEXT_CHARACTERS = 6_500_000
-MAX_DEPTH = 128
+MAX_BYTES = 32 * 1024 * 1024
+_PASSES = 4
 
 
 def _rules_version() -> str:
@@ -33,12 +35,13 @@ RULES_VERSION = _rules_version()
 
 
 class Masker:
-    """Finds secrets by key name and by shape, and puts `***REDACTED***` in their place.
+    """Finds secrets and personal data and puts `***REDACTED***` in their place.
 
     Guarantees: linear time in the input; masking its own output changes nothing; what it cannot scan raises
-    `Unscannable`. Immutable after construction and safe to share between threads.
+    `Unscannable`; nothing else is changed. Immutable after construction and safe to share between threads.
 
-    `personal`: what happens to personal data: `mask`, `hmac` (a pseudonym under `pseudonym_key`) or `off`.
+    `personal`: what happens to personal data: `mask`, `hmac` (a pseudonym under `pseudonym_key`) or `off`. Where there is
+    a `pseudonym_key`, an e-mail address under a user's key becomes a pseudonym in either mode.
     """
 
     def __init__(
@@ -46,90 +49,99 @@ class Masker:
     ) -> None:
         if personal == "hmac" and not pseudonym_key:
             raise ValueError("personal: hmac needs a pseudonym_key")
-        self._vendors = VendorRules()
-        self._always = [] if custom is None else [(f"custom/{r}", compile_bytes(p.encode())) for r, p in custom.patterns]
-        self._allow = [] if custom is None else [compile_bytes(pattern.encode()) for pattern in custom.allow]
-        self._custom_keys = frozenset() if custom is None else frozenset(_compact(name) for name in custom.key_names)
-        settings = repr((personal, custom)).encode()
+        self._personal = personal
+        self._pseudonym = _pseudonymizer(pseudonym_key) if pseudonym_key else None
+        rules = custom if custom is not None else CustomRules()
+        self._allow = [compile_bytes(pattern.encode(), characters=True) for pattern in rules.allow]
+        self._custom_keys = frozenset(map(_compact, rules.key_names))
+        self._detectors: list[Detector] = [VendorRules().find, find_assigned]
+        if rules.patterns:
+            self._detectors.append(_custom_detector(rules))
+        settings = repr((personal, rules.key_names, rules.patterns, rules.allow)).encode()
         self.fingerprint = f"{RULES_VERSION}+{hashlib.sha256(settings).hexdigest()[:12]}"
 
     def mask_text(self, text: str, *, path: str = "") -> tuple[str, tuple[Redaction, ...]]:
-        """Mask one text. Raises `Unscannable` when it is longer than the cap."""
-        found: list[Redaction] = []
-        return self._text(text, path, found), tuple(found)
+        """Mask one text; the last part of `path` is taken for its key. Raises `Unscannable`."""
+        masked, redactions = self.mask_value(text, path=path)
+        return str(masked), redactions
 
     def mask_value(self, value: JsonValue, *, path: str = "") -> tuple[JsonValue, tuple[Redaction, ...]]:
-        """Mask a decoded JSON value: keys and leaves. The value handed in is not changed."""
-        found: list[Redaction] = []
-        return self._value(value, path, found, None, 0), tuple(found)
+        """Mask a decoded JSON value: keys and leaves. The value handed in is not changed. Raises `Unscannable`."""
+        key = path.rpartition("/")[2].replace("~1", "/").replace("~0", "~")
+        info = self._classify(key) if key else None
+        redactions: dict[Redaction, None] = {}
+        for _ in range(_PASSES):
+            walk = self._walk(value, info)
+            if not walk.found:
+                return value, tuple(redactions)
+            value = walk.rebuild(value, path, info, info.secret if info else None)
+            redactions.update(walk.redactions)
+        raise Unscannable("does not come to rest")
 
-    def mask_bytes(self, data: bytes, *, mime: str | None = None) -> Masked:  # noqa: ARG002 - the MIME type is a hint
-        """Mask a payload: JSON where it is JSON, else text. Raises `Unscannable` when it is not UTF-8."""
+    def mask_bytes(self, data: bytes, *, mime: str | None = None) -> Masked:
+        """Mask a payload: JSON as JSON, anything else as UTF-8 text; what is not masked stays byte for byte.
+
+        `mime`: the media type, where it is known; one that is not text is refused. Raises `Unscannable`.
+        """
+        if mime is not None and mime.partition("/")[0].strip().lower() in ("image", "audio", "video", "font"):
+            raise Unscannable("not text by its media type")
         try:
-            decoded = orjson.loads(data)
-        except orjson.JSONDecodeError:
+            text = data.decode()
+        except UnicodeDecodeError:
+            raise Unscannable("not UTF-8") from None
+        redactions: dict[Redaction, None] = {}
+        for _ in range(_PASSES):
             try:
-                text, redactions = self.mask_text(data.decode())
-            except UnicodeDecodeError:
-                raise Unscannable("not UTF-8") from None
-            return Masked(data=text.encode() if redactions else data, redactions=redactions)
-        masked, redactions = self.mask_value(decoded)
-        return Masked(data=orjson.dumps(masked) if redactions else data, redactions=redactions)
+                document = parse(data)
+            except DuplicateKeyError:
+                raise Unscannable("an object has a key twice") from None
+            except ValueError:
+                masked, found = self.mask_value(text)
+                return Masked(data=str(masked).encode() if found else data, redactions=found)
+            walk = self._walk(document, None)
+            if not walk.found:
+                return Masked(data=data, redactions=tuple(redactions))
+            data = replace(data, list(edit(data, walk.edits_of(document, "", None))))
+            redactions.update(walk.redactions)
+        raise Unscannable("does not come to rest")
 
-    def _kind(self, key: str) -> str | None:
-        return "custom" if self._custom_keys and _compact(key) in self._custom_keys else secret_kind(key)
+    def _walk(self, value: JsonValue, info: KeyInfo | None) -> Walk:
+        walk = Walk(self._classify, personal=self._personal != "off")
+        walk.collect(value, info, info.secret if info else None)
+        size = sum(map(len, walk.texts))
+        if size > MAX_BYTES:
+            raise Unscannable("larger than the cap")
+        if walk.texts:
+            walk.settle(scan(walk.texts, self._detectors, Budget(size), self._allow), self._pseudonym)
+        return walk
 
-    def _value(self, value: JsonValue, path: str, found: list[Redaction], kind: str | None, depth: int) -> JsonValue:
-        if depth > MAX_DEPTH:
-            raise Unscannable("nested deeper than the cap")
-        if isinstance(value, str):
-            if kind is not None and value and value != PLACEHOLDER:
-                found.append(Redaction(path=path, rule=f"key/{kind}"))
-                return PLACEHOLDER
-            return self._text(value, path, found)
-        if isinstance(value, dict):
-            masked: dict[str, JsonValue] = {}
-            for key, member in value.items():
-                before = len(found)
-                shown = self._text(key, path, found)
-                while shown in masked:
-                    shown += "*"
-                place = f"{path}/{shown.replace('~', '~0').replace('/', '~1')}"
-                for index in range(before, len(found)):
-                    found[index] = Redaction(path=place, rule=found[index].rule)
-                masked[shown] = self._value(member, place, found, self._kind(key) or kind, depth + 1)
-            return masked
-        if isinstance(value, list):
-            return [self._value(item, f"{path}/{index}", found, kind, depth + 1) for index, item in enumerate(value)]
-        if kind is not None and value is not None and not isinstance(value, bool) and kind != "token":
-            found.append(Redaction(path=path, rule=f"key/{kind}"))
-            return PLACEHOLDER
-        return value
-
-    def _spans(self, data: bytes) -> list[Span]:
-        spans = [*self._vendors.find(data, _free), *find_assigned(data, _free)]
-        for rule, pattern in self._always:
-            spans += [Span(*match.span(1 if pattern.groups else 0), rule) for match in pattern.finditer(data)]
-        return sorted((span for span in spans if 0 <= span.start < span.end), key=lambda span: span.start)
-
-    def _text(self, text: str, path: str, found: list[Redaction]) -> str:
-        if len(text) > MAX_TEXT_CHARACTERS:
-            raise Unscannable("text longer than the cap")
-        data = text.encode("utf-8", "surrogatepass")
-        pieces: list[bytes] = []
-        end = 0
-        for span in self._spans(data):
-            secret = data[span.start : span.end]
-            if span.start < end or PLACEHOLDER.encode() in secret or any(allow.fullmatch(secret) for allow in self._allow):
-                continue
-            pieces += (data[end : span.start], PLACEHOLDER.encode())
-            end = span.end
-            found.append(Redaction(path=path, rule=span.rule))
-        return b"".join((*pieces, data[end:])).decode("utf-8", "surrogatepass") if pieces else text
+    def _classify(self, key: str) -> KeyInfo:
+        info = classify(key)
+        return info._replace(secret="custom") if self._custom_keys and _compact(key) in self._custom_keys else info
 
 
-def _free(_work: int) -> None:
-    """Spend nothing."""
+def _pseudonymizer(key: bytes) -> Callable[[bytes], bytes]:
+    def pseudonym(personal: bytes) -> bytes:
+        digest = hmac.new(key, personal.strip().lower(), hashlib.sha256).hexdigest()
+        return f"pseudonym-{digest[:24]}".encode()
+
+    return pseudonym
+
+
+def _custom_detector(rules: CustomRules) -> Detector:
+    compiled: list[tuple[str, Pattern]] = [
+        (f"custom/{rule}", compile_bytes(pattern.encode(), characters=True)) for rule, pattern in rules.patterns
+    ]
+
+    def find(text: bytes, spend: Callable[[int], None], /) -> Iterator[Span]:
+        for rule, pattern in compiled:
+            for match in pattern.finditer(text):
+                spend(1)
+                start, end = match.span(1 if pattern.groups else 0)
+                if 0 <= start < end:
+                    yield Span(start, end, rule)
+
+    return find
 
 
 def _compact(name: str) -> str:

@@ -1,4 +1,4 @@
-"""How patterns are compiled: RE2 over UTF-8 bytes, one byte a character, so that offsets are the text's own."""
+"""How patterns are compiled: RE2 over UTF-8 bytes, so that offsets are the text's own and time is linear."""
 
 from __future__ import annotations
 
@@ -30,16 +30,19 @@ class Pattern(Protocol):
 
 
 @lru_cache(maxsize=1024)
-def compile_bytes(pattern: bytes) -> Pattern:
-    """Compile a pattern over bytes. Raises `re2.error` where the engine refuses it."""
+def compile_bytes(pattern: bytes, *, characters: bool = False) -> Pattern:
+    """Compile a pattern over bytes; one byte is one character, or with `characters` UTF-8 is understood.
+
+    Raises `re2.error` where the engine refuses the pattern.
+    """
     options = re2.Options()
-    options.encoding = re2.Options.Encoding.LATIN1
+    options.encoding = re2.Options.Encoding.UTF8 if characters else re2.Options.Encoding.LATIN1
     options.log_errors = False
     return cast("Pattern", re2.compile(pattern, options=options))
 
 
 class Span:
-    """A stretch of bytes to be replaced, and the rule that says so."""
+    """A stretch of bytes to be replaced, the rule that says so, and what to put there (None: the placeholder)."""
 
     __slots__ = ("end", "replacement", "rule", "start")
 

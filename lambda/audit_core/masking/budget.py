@@ -1,0 +1,37 @@
+"""How much work one call may do: proportional to its input, so that no input costs more than its size."""
+
+from __future__ import annotations
+
+from audit_core.masking.result import Unscannable
+
+ALLOWANCE = 262_144
+"""Work every call may do, however small its input."""
+PER_BYTE = 2
+"""Further work for each byte of input."""
+CANDIDATE = 64
+"""What one candidate costs, as bytes scanned: about the time that either takes."""
+
+
+class Budget:
+    """Counts work in bytes scanned and refuses to go on when it is used up.
+
+    Ordinary traffic needs a small part of it. An input made to be expensive (a mark in every other place, encodings
+    nested in encodings) is refused rather than scanned in part.
+    """
+
+    __slots__ = ("left", "used")
+
+    def __init__(self, size: int) -> None:
+        self.left = ALLOWANCE + PER_BYTE * size
+        self.used = 0
+
+    def spend(self, candidates: int) -> None:
+        """Count candidates. Raises `Unscannable` when the budget is used up."""
+        self.take(CANDIDATE * candidates)
+
+    def take(self, work: int) -> None:
+        """Count work. Raises `Unscannable` when the budget is used up."""
+        self.used += work
+        self.left -= work
+        if self.left < 0:
+            raise Unscannable("too much to look at for its size")

@@ -1,0 +1,294 @@
+"""Walks decoded values: collects what must be scanned, then puts the masked pieces back where they were.
+
+Two passes in the same order. The first gathers every string, also those of JSON that is itself text in a string; the
+scanner looks at all of them at once. The second runs only when something was found, and writes down paths.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+
+from audit_core.masking import jsontext
+from audit_core.masking.keys import KeyInfo, classify, holds_secret
+from audit_core.masking.patterns import Span, compile_bytes
+from audit_core.masking.plausible import is_identifier, is_placeholder, is_random
+from audit_core.masking.result import PLACEHOLDER, JsonValue, Redaction, Unscannable
+from audit_core.masking.scanner import replace
+
+MAX_DEPTH = 128
+MAX_NODES = 500_000
+_SHORTEST = 4
+_SHORTEST_KEY = 16
+_RANDOM_UNDER_TELLING_KEY = 20
+_DIGITS_OF_PHONE = 7
+_LEAST_PIN = 1000
+_LINES = compile_bytes(rb"(?:^|\n)[ \t]*(?:data:[ \t]*)?([{\[][^\n\x00]+)")
+_NAMES = ("name", "key", "Name", "Key", "field", "header", "param", "variable", "var", "k", "n", "id")
+_VALUES = frozenset(("value", "val", "v", "Value", "stringValue", "string_value"))
+_SCHEMA_TYPES = frozenset(("string", "number", "integer", "boolean", "object", "array", "null"))
+_SCHEMA_VALUES = frozenset(("default", "example", "examples", "const", "enum", "value"))
+_IN_SCHEMA = "schema:"
+_NUMERIC_KINDS = frozenset(("password", "secret", "api-key", "pin", "custom"))
+_NOT_IN_IDENTIFIERS = frozenset(("personal/phone", "personal/card", "personal/ip", "personal/iban"))
+
+
+class Leaf:
+    """One string: the texts to scan in it (each with its place), the documents in it, and what to replace."""
+
+    __slots__ = ("documents", "info", "spans", "text", "texts")
+
+    def __init__(self, text: bytes, info: KeyInfo | None) -> None:
+        self.text = text
+        self.info = info
+        self.texts: list[tuple[int, int]] = []
+        self.documents: list[tuple[int, int, JsonValue]] = []
+        self.spans: list[Span] = []
+
+
+class Walk:
+    """One value on its way through the masker. Call `collect`, scan `texts`, call `settle`, then `rebuild`."""
+
+    def __init__(self, classify_key: Callable[[str], KeyInfo] = classify, *, personal: bool = True) -> None:
+        self._classify = classify_key
+        self._personal = personal
+        self._nodes = 0
+        self._leaves: list[Leaf] = []
+        self._next = 0
+        self._ordinal = 0
+        self._edits: dict[int, list[Span] | None] | None = None
+        self.texts: list[bytes] = []
+        self.found = False
+        self.redactions: dict[Redaction, None] = {}
+
+    # the first pass
+
+    def collect(self, value: JsonValue, info: KeyInfo | None = None, kind: str | None = None, depth: int = 0) -> None:
+        """Gather what must be scanned. Raises `Unscannable` over the caps on depth and number of values."""
+        self._nodes += 1
+        if isinstance(value, str):
+            if kind is None or kind.startswith(_IN_SCHEMA):
+                if len(value) >= _SHORTEST:
+                    self._collect_text(value.encode("utf-8", "surrogatepass"), info, depth)
+            elif _masked_whole(kind, value):
+                self.found = True
+            elif len(value) >= _SHORTEST:
+                self._collect_text(value.encode("utf-8", "surrogatepass"), info, depth)
+        elif isinstance(value, dict):
+            self._check(depth)
+            for key, member in value.items():
+                if _worth_scanning(key):
+                    self._collect_text(key.encode("utf-8", "surrogatepass"), None, depth, key=True)
+                member_info = self._classify(key)
+                self.collect(member, member_info, self._kind(value, key, member, member_info, kind), depth + 1)
+        elif isinstance(value, list):
+            self._check(depth)
+            for item in value:
+                self.collect(item, info, kind, depth + 1)
+        elif self._number_goes(value, info, kind):
+            self.found = True
+
+    def _check(self, depth: int) -> None:
+        if depth > MAX_DEPTH:
+            raise Unscannable("nested deeper than the cap")
+        if self._nodes > MAX_NODES:
+            raise Unscannable("more values than the cap")
+
+    def _collect_text(self, text: bytes, info: KeyInfo | None, depth: int, *, key: bool = False) -> None:
+        leaf = Leaf(text, info)
+        self._leaves.append(leaf)
+        if info is not None and (info.telling or info.personal) and self._suspect(text, info, leaf):
+            return
+        if not key:
+            leaf.documents = _documents(text)
+        at = 0
+        for start, end, document in leaf.documents:
+            self._add_text(leaf, at, start)
+            self.collect(document, info, None, depth + 1)
+            at = end
+        self._add_text(leaf, at, len(text))
+
+    def _add_text(self, leaf: Leaf, start: int, end: int) -> None:
+        if end - start >= _SHORTEST:
+            leaf.texts.append((start, len(self.texts)))
+            self.texts.append(leaf.text[start:end] if end - start < len(leaf.text) else leaf.text)
+
+    def _suspect(self, text: bytes, info: KeyInfo, leaf: Leaf) -> bool:
+        """Mask a whole value for what its key tells, where the key alone does not decide."""
+        value = text.decode("utf-8", "replace")
+        rule = None
+        if info.personal and self._personal and sum(map(str.isdigit, value)) >= _DIGITS_OF_PHONE and len(value) <= 64:  # noqa: PLR2004
+            rule = f"personal/{info.personal}"
+        elif (
+            info.telling
+            and is_random(value, shortest=_RANDOM_UNDER_TELLING_KEY)
+            and not is_identifier(value)
+            and not is_placeholder(value)
+        ):
+            rule = "key/entropy"
+        if rule is not None:
+            leaf.spans = [Span(0, len(text), rule)]
+            self.found = True
+        return rule is not None
+
+    def _kind(self, owner: dict[str, JsonValue], key: str, member: JsonValue, info: KeyInfo, inherited: str | None) -> str | None:
+        """Say what kind of secret a member is, by its own key, a name beside it, or the object that it is in."""
+        kind = info.secret
+        if kind is not None:
+            if kind == "token" and ("logprob" in owner or (isinstance(member, dict) and "logprob" in member)):
+                return None
+            return _IN_SCHEMA + kind if isinstance(member, dict) and _is_schema(member) else kind
+        if inherited is not None:
+            if inherited.startswith(_IN_SCHEMA):
+                return inherited.removeprefix(_IN_SCHEMA) if key in _SCHEMA_VALUES else inherited
+            return None if info.benign else inherited
+        if key in _VALUES:
+            for name in _NAMES:
+                named = owner.get(name)
+                if isinstance(named, str):
+                    return self._classify(named).secret
+        return None
+
+    def _number_goes(self, value: JsonValue, info: KeyInfo | None, kind: str | None) -> bool:
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            return False
+        if kind in _NUMERIC_KINDS:
+            return kind != "pin" or abs(value) >= _LEAST_PIN
+        return bool(info and info.personal and self._personal and abs(value) >= 10**_DIGITS_OF_PHONE)
+
+    # between the passes
+
+    def settle(self, spans: Sequence[list[Span]], pseudonym: Callable[[bytes], bytes] | None) -> None:
+        """Take the scanner's findings, one list for each of `texts`."""
+        for leaf in self._leaves:
+            for offset, index in leaf.texts:
+                for span in spans[index]:
+                    if leaf.info is not None and leaf.info.identifier and span.rule in _NOT_IN_IDENTIFIERS:
+                        continue
+                    if pseudonym and leaf.info is not None and leaf.info.user and span.rule == "personal/email":
+                        span.replacement = pseudonym(leaf.text[offset + span.start : offset + span.end])
+                    leaf.spans.append(Span(offset + span.start, offset + span.end, span.rule, span.replacement))
+            self.found = self.found or bool(leaf.spans)
+
+    # the second pass
+
+    def rebuild(self, value: JsonValue, path: str, info: KeyInfo | None = None, kind: str | None = None) -> JsonValue:
+        """Give the masked value, and write down each redaction. Walks exactly as `collect` did."""
+        if isinstance(value, str):
+            if kind is not None and not kind.startswith(_IN_SCHEMA) and _masked_whole(kind, value):
+                return self._masked(path, f"key/{kind}")
+            if len(value) < _SHORTEST:
+                self._ordinal += 1
+                return value
+            spans = self._leaf_spans(path)
+            self._edit(spans or ())
+            return replace(value.encode("utf-8", "surrogatepass"), spans).decode("utf-8", "surrogatepass") if spans else value
+        if isinstance(value, dict):
+            masked: dict[str, JsonValue] = {}
+            for key, member in value.items():
+                shown = self._key(key, path, masked)
+                place = f"{path}/{shown.replace('~', '~0').replace('/', '~1')}"
+                member_info = self._classify(key)
+                masked[shown] = self.rebuild(member, place, member_info, self._kind(value, key, member, member_info, kind))
+            return masked
+        if isinstance(value, list):
+            return [self.rebuild(item, f"{path}/{index}", info, kind) for index, item in enumerate(value)]
+        if self._number_goes(value, info, kind):
+            return self._masked(path, f"key/{kind}" if kind in _NUMERIC_KINDS else f"personal/{info.personal if info else ''}")
+        self._ordinal += 1
+        return value
+
+    def _masked(self, path: str, rule: str) -> str:
+        self.redactions[Redaction(path=path, rule=rule)] = None
+        if self._edits is not None:
+            self._edits[self._ordinal] = None
+        self._ordinal += 1
+        return PLACEHOLDER
+
+    def _edit(self, spans: Sequence[Span]) -> None:
+        if spans and self._edits is not None:
+            self._edits[self._ordinal] = list(spans)
+        self._ordinal += 1
+
+    def _key(self, key: str, path: str, taken: dict[str, JsonValue]) -> str:
+        if not _worth_scanning(key):
+            self._ordinal += 1
+            return key
+        leaf = self._leaves[self._next]
+        self._next += 1
+        shown = key
+        if leaf.spans:
+            shown = replace(leaf.text, leaf.spans).decode("utf-8", "surrogatepass")
+            count = 2
+            while shown in taken:  # two keys that were different secrets
+                leaf.spans[0].replacement = f"{PLACEHOLDER}#{count}".encode()
+                shown = replace(leaf.text, leaf.spans).decode("utf-8", "surrogatepass")
+                count += 1
+            place = f"{path}/{shown.replace('~', '~0').replace('/', '~1')}"
+            for span in leaf.spans:
+                self.redactions[Redaction(path=place, rule=span.rule)] = None
+        self._edit(leaf.spans)
+        return shown
+
+    def _leaf_spans(self, path: str) -> list[Span]:
+        leaf = self._leaves[self._next]
+        self._next += 1
+        for span in leaf.spans:
+            self.redactions[Redaction(path=path, rule=span.rule)] = None
+        if not leaf.documents:
+            return leaf.spans
+        spans = list(leaf.spans)
+        whole = len(leaf.documents) == 1 and not leaf.texts
+        for number, (start, end, document) in enumerate(leaf.documents):
+            inside = self.edits_of(document, path if whole else f"{path}/{number}", leaf.info)
+            spans += [
+                Span(start + span.start, start + span.end, span.rule, span.replacement)
+                for span in jsontext.edit(leaf.text[start:end], inside)
+            ]
+        return sorted(spans, key=lambda span: span.start)
+
+    def edits_of(self, document: JsonValue, path: str, info: KeyInfo | None) -> dict[int, list[Span] | None]:
+        """Rebuild a document and give what changed in it by ordinal (see `jsontext.edit`)."""
+        outer = self._edits, self._ordinal
+        self._edits, self._ordinal = {}, 0
+        self.rebuild(document, path, info)
+        inside = self._edits
+        self._edits, self._ordinal = outer
+        return inside
+
+
+def _masked_whole(kind: str, value: str) -> bool:
+    return value != PLACEHOLDER and holds_secret(kind, value)
+
+
+@lru_cache(maxsize=8192)
+def _worth_scanning(key: str) -> bool:
+    """Whether a key is long or odd enough to hold a secret itself."""
+    return len(key) >= _SHORTEST_KEY or not (len(key) < _SHORTEST or key.replace("_", "").isalpha())
+
+
+def _is_schema(member: dict[str, JsonValue]) -> bool:
+    """Whether an object describes a value (JSON Schema) rather than being one."""
+    declared = member.get("type")
+    if isinstance(declared, list):
+        return bool(declared) and all(isinstance(item, str) and item in _SCHEMA_TYPES for item in declared)
+    return (isinstance(declared, str) and declared in _SCHEMA_TYPES) or "$ref" in member or "anyOf" in member
+
+
+def _documents(text: bytes) -> list[tuple[int, int, JsonValue]]:
+    """Find the JSON documents in a text: all of it, or whole lines of it (NDJSON, server-sent events)."""
+    if text[:1] in b'{["' or text[:1].isspace():
+        try:
+            return [(0, len(text), jsontext.parse(text))]
+        except ValueError:
+            pass
+    if b"\n{" not in text and b"\n[" not in text and b"data:" not in text:
+        return []
+    documents: list[tuple[int, int, JsonValue]] = []
+    for match in _LINES.finditer(text):
+        start, end = match.span(1)
+        try:
+            documents.append((start, end, jsontext.parse(text[start:end])))
+        except ValueError:
+            continue
+    return documents

@@ -1,0 +1,300 @@
+"""Text hidden in text: percent-encoding, escapes, entities, look-alike characters, base64, hexadecimal.
+
+A codec finds its regions, decodes them, and lifts what was found in the decoded text back to the place it came from, so
+that everything else stays byte for byte. Decoding runs at the speed of C; places are worked out only where something was
+found, by decoding beginnings of the region.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import html
+import re
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
+from typing import NamedTuple
+
+from audit_core.masking import fold
+from audit_core.masking.patterns import Pattern, Span, compile_bytes
+from audit_core.masking.result import PLACEHOLDER
+
+_PLACEHOLDER = PLACEHOLDER.encode()
+_STEP = 2048
+_BEFORE = 128
+_AFTER = 512
+
+
+class Codec(NamedTuple):
+    """One way to hide text.
+
+    `regions`: what to decode, as a pattern. `unit`: one encoded character, never longer than `longest` bytes. `margin`:
+    whether what stands around a region is decoded with it (a name in front of the value, the rest of the value).
+    `decode`: linear, never lengthens.
+    """
+
+    regions: Pattern
+    unit: Pattern
+    longest: int
+    margin: bool
+    decode: Callable[[bytes], bytes]
+
+
+class Region(NamedTuple):
+    """A stretch of text that hides another: where it is, what it says, and how to lift what is found there.
+
+    `lift` turns spans of the decoded text into spans of the region, counted from the region's start.
+    """
+
+    start: int
+    end: int
+    text: bytes
+    lift: Callable[[Iterable[Span]], Iterator[Span]]
+
+
+def _percent(raw: bytes) -> bytes:
+    """Decode percent-encoding, by way of the quoted-printable decoder, which is the same but for the sign."""
+    return binascii.a2b_qp(raw.replace(b"=", b"=3D").replace(b"%%", b"%25%").replace(b"%", b"="))
+
+
+_ESCAPE = re.compile(rb"\\{1,8}(?:u\{([0-9A-Fa-f]{2,6})\}|u([0-9A-Fa-f]{4})|x([0-9A-Fa-f]{2})|U([0-9A-Fa-f]{8}))")
+
+
+def _unescape(raw: bytes) -> bytes:
+    def character(match: re.Match[bytes]) -> bytes:
+        code = int(match[match.lastindex or 0], 16)
+        return chr(code).encode("utf-8", "surrogatepass") if code < 0x110000 else b"?"  # noqa: PLR2004 - Unicode ends
+
+    return _ESCAPE.sub(character, raw)
+
+
+def _entities(raw: bytes) -> bytes:
+    return html.unescape(raw.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
+
+
+_ENTITY = rb"&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|quot|apos|amp|lt|gt|equals|colon|nbsp|num|percnt|lowbar|hyphen);"
+_ESCAPED = rb"\\+(?:u\{[0-9A-Fa-f]{2,6}\}|u[0-9A-Fa-f]{4}|x[0-9A-Fa-f]{2}|U[0-9A-Fa-f]{8})"
+_TOKEN = rb"[^\s\"'<>\x00]*"
+_RUN = compile_bytes(_TOKEN)
+_CONTROLS = bytes((*range(1, 9), 11, 12, *range(14, 32), 127))
+
+
+@lru_cache(maxsize=1)
+def _inline() -> tuple[Codec, ...]:
+    folded = fold.trigger()
+    return (
+        Codec(compile_bytes(folded + rb"(?:[^\x00]{0,64}?" + folded + rb")*"), compile_bytes(folded), 5, True, fold.fold),
+        Codec(
+            compile_bytes(_ENTITY + rb"(?:[^&\x00]{0,256}" + _ENTITY + rb")*"), compile_bytes(_ENTITY), 12, True, _entities
+        ),
+        Codec(
+            compile_bytes(_ESCAPED + rb"(?:[^\\\x00]{0,256}" + _ESCAPED + rb")*"), compile_bytes(_ESCAPED), 20, True, _unescape
+        ),
+        Codec(
+            compile_bytes(_TOKEN + rb"%[0-9A-Fa-f]{2}" + _TOKEN), compile_bytes(rb"%[0-9A-Fa-f]{2}"), 3, False, _percent
+        ),
+    )
+
+
+_NEEDED = (None, b"&", b"\\", b"%")
+"""What a text must contain for each codec to be tried; None: something that is not plain ASCII."""
+
+# One group of four base64 characters that decodes to three printable ASCII characters (or tab and line ends): of random
+# groups one in eleven does, of random texts almost none.
+_QUAD = rb"[CDI-Za-f][ACDEFGHQSTUVWXgijklmnwyz0123][ABEFIJMNQRUVYZcdghklopstwx014589][\w+/-]"
+_LINE_END = rb"(?:\r?\n|\\n|\\r\\n)?"
+_BLOCK = compile_bytes(
+    rb"(?:" + _QUAD + _LINE_END + rb"){4,}(?:[\w+/-]{2,3}={0,2})?|(?:(?:[2-7][0-9A-Fa-f]|0[9AaDd])){12,}"
+)
+_HEX = compile_bytes(rb"[0-9A-Fa-f]+")
+_LINE_ENDS = re.compile(rb"\\[rn]|[\r\n]")
+_STANDARD = bytes.maketrans(b"-_", b"+/")
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
+
+
+
+
+def find_regions(text: bytes, spend: Callable[[int], None]) -> Iterator[Region]:
+    """Yield the regions of `text` that hide other text, in order and without overlaps. `spend` is called for each.
+
+    Where regions of several codecs meet, the first codec decodes all of it and the others have their turn on what it
+    gives.
+    """
+    found: list[tuple[int, int, int]] = []
+    for order, (codec, needed) in enumerate(zip(_inline(), _NEEDED, strict=True)):
+        if (needed is None and text.isascii() and text == text.translate(None, _CONTROLS)) or (needed and needed not in text):
+            continue
+        for match in codec.regions.finditer(text):
+            spend(1)
+            start, end = match.span()
+            if codec.margin:
+                lowest = max(0, start - _BEFORE)
+                start = max(lowest, text.rfind(b"\x00", lowest, start) + 1)
+                highest = text.find(b"\x00", end, end + _AFTER)
+                end = highest if highest >= 0 else _run_end(text, min(len(text), end + _AFTER))
+            found.append((start, end, order))
+    for match in _BLOCK.finditer(text):
+        spend(1)
+        found.append((*match.span(), len(_NEEDED)))
+    found.sort()
+    merged: list[list[int]] = []
+    for start, end, order in found:
+        if merged and start < merged[-1][1]:
+            merged[-1][1] = max(merged[-1][1], end)
+            merged[-1][2] = min(merged[-1][2], order)
+        else:
+            merged.append([start, end, order])
+    for start, end, order in merged:
+        raw = text[start:end]
+        region = _block(start, end, raw) if order == len(_NEEDED) else _inlined(start, end, raw, _inline()[order])
+        if region is not None:
+            yield region
+
+
+def _run_end(text: bytes, at: int) -> int:
+    match = _RUN.match(text, at)
+    return match.end() if match else at
+
+
+def _inlined(start: int, end: int, raw: bytes, codec: Codec) -> Region | None:
+    decoded = codec.decode(raw)
+    if decoded == raw:
+        return None
+
+    def lift(spans: Iterable[Span]) -> Iterator[Span]:
+        places = Places(codec, raw)
+        for span in spans:
+            first, last = places.find(span.start, span.end)
+            yield Span(first, last, span.rule, span.replacement)
+
+    return Region(start, end, decoded, lift)
+
+
+class Places:
+    """Maps places in decoded text to places in the raw text that it came from. Ask in ascending order."""
+
+    def __init__(self, codec: Codec, raw: bytes) -> None:
+        self._codec = codec
+        self._raw = raw
+        self._base = 0
+        self._decoded = 0
+
+    def find(self, start: int, end: int) -> tuple[int, int]:
+        """Give the stretch of raw text that decodes to `start`..`end`."""
+        self._advance(start)
+        first = self._search(start, after=False)
+        base, decoded = self._base, self._decoded
+        self._advance(end)
+        last = self._search(end, after=True)
+        self._base, self._decoded = base, decoded
+        return first, max(first, last)
+
+    def _advance(self, place: int) -> None:
+        while (step := self._split(self._base + _STEP)) > self._base:
+            length = len(self._codec.decode(self._raw[self._base : step]))
+            if self._decoded + length >= place or step >= len(self._raw):
+                return
+            self._base = step
+            self._decoded += length
+
+    def _search(self, place: int, *, after: bool) -> int:
+        """Find by bisection the last place that decodes to no more than `place`, or the first to no less."""
+        low, high = self._base, min(len(self._raw), self._base + 2 * _STEP)
+        while low < high:
+            middle = (low + high + (not after)) // 2
+            length = self._decoded + len(self._codec.decode(self._raw[self._base : self._split(middle)]))
+            if after and length < place:
+                low = middle + 1
+            elif after:
+                high = middle
+            elif length <= place:
+                low = middle
+            else:
+                high = middle - 1
+        return self._split(low) if not after else self._split_up(low)
+
+    def _split(self, at: int) -> int:
+        """Give the last place at or before `at` that is not inside an encoded unit."""
+        if at >= len(self._raw):
+            return len(self._raw)
+        longest = self._codec.longest
+        for match in self._codec.unit.finditer(self._raw, max(0, at - longest), min(len(self._raw), at + longest)):
+            if match.start() < at < match.end():
+                return match.start()
+        return at
+
+    def _split_up(self, at: int) -> int:
+        longest = self._codec.longest
+        for match in self._codec.unit.finditer(self._raw, max(0, at - longest), min(len(self._raw), at + longest)):
+            if match.start() < at < match.end():
+                return match.end()
+        return min(at, len(self._raw))
+
+
+def _block(start: int, end: int, raw: bytes) -> Region:
+    """Decode a run of base64 or hexadecimal digits."""
+    compact = _LINE_ENDS.sub(b"", raw)
+    if _HEX.fullmatch(compact) is not None and len(compact) % 2 == 0:
+        return _block_region(start, end, raw, binascii.unhexlify(compact), _HEXADECIMAL)
+    digits = compact.rstrip(b"=")
+    digits = digits[: len(digits) - (len(digits) % 4 == 1)]
+    decoded = base64.b64decode(digits.translate(_STANDARD) + b"=" * (-len(digits) % 4))
+    return _block_region(start, end, raw, decoded, _BASE64_URL if b"-" in digits or b"_" in digits else _BASE64)
+
+
+class _BlockCode(NamedTuple):
+    """A code that turns each group of `inner` bytes into `outer` digits."""
+
+    inner: int
+    outer: int
+    encode: Callable[[bytes], bytes]
+
+
+def _encode_url_safe(text: bytes) -> bytes:
+    return base64.b64encode(text).translate(_URL_SAFE)
+
+
+_HEXADECIMAL = _BlockCode(1, 2, binascii.hexlify)
+_BASE64 = _BlockCode(3, 4, base64.b64encode)
+_BASE64_URL = _BlockCode(3, 4, _encode_url_safe)
+
+
+def _block_region(start: int, end: int, raw: bytes, decoded: bytes, code: _BlockCode) -> Region:
+    def lift(spans: Iterable[Span]) -> Iterator[Span]:
+        breaks = [match.span() for match in _LINE_ENDS.finditer(raw)]
+        for group in _groups(spans, code.inner):
+            first, last = group[0].start // code.inner, -(-group[-1].end // code.inner)
+            pieces, at = [], first * code.inner
+            for span in group:
+                pieces += [decoded[at : span.start], _PLACEHOLDER if span.replacement is None else span.replacement]
+                at = span.end
+            left, right = _digit_place(breaks, first * code.outer), _digit_place(breaks, last * code.outer)
+            rest = decoded[at : last * code.inner]
+            if right < len(raw):  # what follows keeps its place in the groups
+                pieces.append(b"*" * (-(sum(map(len, pieces)) + len(rest)) % code.inner))
+            fresh = code.encode(b"".join((*pieces, rest)))
+            yield Span(left, min(right, len(raw)), group[0].rule, fresh)
+
+    return Region(start, end, decoded, lift)
+
+
+def _groups(spans: Iterable[Span], inner: int) -> Iterator[list[Span]]:
+    """Put together the spans that share a group of bytes."""
+    group: list[Span] = []
+    for span in spans:
+        if group and span.start // inner >= -(-group[-1].end // inner):
+            yield group
+            group = []
+        group.append(span)
+    if group:
+        yield group
+
+
+def _digit_place(breaks: list[tuple[int, int]], digit: int) -> int:
+    """Give the place of a digit in a run that line ends interrupt."""
+    place = digit
+    for start, end in breaks:
+        if start > place:
+            break
+        place += end - start
+    return place

@@ -1,0 +1,75 @@
+"""Look-alike characters: full-width letters, invisible characters, typographic quotes, letters of other scripts.
+
+`fold` maps each to the ASCII character that it imitates, or to nothing where it is invisible. It never changes a length
+upwards and treats every character by itself, so that offsets can be mapped back.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from functools import lru_cache
+
+_INVISIBLE = (
+    *range(0x01, 0x09), 0x0B, 0x0C, *range(0x0E, 0x20), 0x7F, 0xAD, 0x034F, 0x061C, 0x115F, 0x1160, 0x17B4, 0x17B5,
+    *range(0x180B, 0x1810), *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2070), 0x3164,
+    *range(0xFE00, 0xFE10), 0xFEFF, 0xFFA0, *range(0xFFF9, 0xFFFC), *range(0xE0000, 0xE0080), *range(0xE0100, 0xE01F0),
+)  # fmt: skip
+_SPACES = (0xA0, 0x1680, *range(0x2000, 0x200B), 0x2028, 0x2029, 0x202F, 0x205F, 0x3000)
+_QUOTES = {0x2018: "'", 0x2019: "'", 0x201A: "'", 0x201B: "'", 0x201C: '"', 0x201D: '"', 0x201E: '"', 0x00AB: '"', 0x00BB: '"',
+           0x2032: "'", 0x2033: '"'}  # fmt: skip
+_DASHES = (0x2010, 0x2011, 0x2012, 0x2013, 0x2014, 0x2015, 0x2212, 0xFE58, 0xFE63)
+_LOOKALIKES = dict(
+    zip(
+        map(ord, "АВЕКМНОРСТУХаеорсухіјѕԁһΑΒΕΖΗΙΚΜΝΟΡΤΥΧαοντυρı"),
+        "ABEKMHOPCTYXaeopcyxijsdhABEZHIKMNOPTYXaovtupi",
+        strict=True,
+    )
+)
+_COMPATIBLE = (
+    *range(0x2070, 0x20A0), *range(0x2100, 0x2190), *range(0x2460, 0x2500), *range(0x3200, 0x3400), *range(0xFB00, 0xFB07),
+    *range(0xFE50, 0xFE70), *range(0xFF01, 0xFF5F), *range(0x1D400, 0x1D800), *range(0x1F100, 0x1F1AC), 0xB2, 0xB3, 0xB9,
+    0xAA, 0xBA,
+)  # fmt: skip
+
+
+@lru_cache(maxsize=1)
+def _table() -> dict[int, str]:
+    table: dict[int, str] = {}
+    for code in _COMPATIBLE:
+        plain = unicodedata.normalize("NFKC", chr(code))
+        if plain.isascii() and len(plain) <= len(chr(code).encode()) and plain != chr(code):
+            table[code] = plain
+    table.update(_LOOKALIKES)
+    table.update(_QUOTES)
+    table.update(dict.fromkeys(_DASHES, "-"))
+    table.update(dict.fromkeys(_SPACES, " "))
+    table.update(dict.fromkeys(_INVISIBLE, ""))
+    return table
+
+
+def fold(raw: bytes) -> bytes:
+    """Replace look-alikes in UTF-8 text. Linear time; never longer than `raw`."""
+    return raw.decode("utf-8", "surrogateescape").translate(_table()).encode("utf-8", "surrogateescape")
+
+
+@lru_cache(maxsize=1)
+def trigger() -> bytes:
+    """Give a byte pattern for what is worth folding: imitations of ASCII, invisible characters, mixed scripts."""
+    codes = {code for code in _table() if code not in _LOOKALIKES and code >= 0x80}  # noqa: PLR2004 - ASCII ends
+    units = [_ranges(codes), rb"[\x01-\x08\x0b\x0c\x0e-\x1f\x7f]"]
+    alike = _ranges(set(_LOOKALIKES))
+    units += [rb"[A-Za-z](?:" + alike + rb")", rb"(?:" + alike + rb")[A-Za-z]"]
+    return rb"(?:" + rb"|".join(units) + rb")"
+
+
+def _ranges(codes: set[int]) -> bytes:
+    """Spell a set of code points as alternatives of UTF-8 bytes, those with the same leading bytes together."""
+    by_lead: dict[bytes, list[int]] = {}
+    for code in sorted(codes):
+        encoded = chr(code).encode()
+        by_lead.setdefault(encoded[:-1], []).append(encoded[-1])
+    parts = []
+    for lead, lasts in by_lead.items():
+        spelled = b"".join(b"\\x%02x" % byte for byte in lead)
+        parts.append(spelled + b"[" + b"".join(b"\\x%02x" % byte for byte in lasts) + b"]")
+    return b"|".join(parts)

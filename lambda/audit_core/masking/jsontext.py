@@ -1,0 +1,90 @@
+"""Edits inside JSON text: which stretch of it a key or a value occupies, so that the rest stays byte for byte."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import cast
+
+import orjson
+
+from audit_core.masking.encoded import Codec, Places
+from audit_core.masking.patterns import Span, compile_bytes
+from audit_core.masking.result import PLACEHOLDER, JsonValue
+
+_TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[-0-9][-+.0-9eE]*+|true|false|null')
+_SHORTEST_DOCUMENT = 6
+_QUOTED_PLACEHOLDER = orjson.dumps(PLACEHOLDER)
+_BACKSLASHED = compile_bytes(rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|[^u])")
+
+
+def parse(text: bytes) -> JsonValue:
+    """Decode a JSON object, array or string, or raise ValueError; what has a duplicate key is refused like any bad JSON."""
+    if len(text) < _SHORTEST_DOCUMENT or text.lstrip()[:1] not in (b"{", b"[", b'"'):
+        raise ValueError
+    value = cast("JsonValue", orjson.loads(text))
+    if count_strings(value) != _count_literals(text):
+        raise DuplicateKeyError
+    return value
+
+
+class DuplicateKeyError(ValueError):
+    """An object has a key twice, so that its decoded form does not say all that its text says."""
+
+
+def count_strings(value: JsonValue) -> int:
+    """Count the keys and strings in a value."""
+    count = 0
+    stack: list[JsonValue] = [value]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, str):
+            count += 1
+        elif isinstance(item, dict):
+            count += len(item)
+            stack.extend(item.values())
+        elif isinstance(item, list):
+            stack.extend(item)
+    return count
+
+
+def _count_literals(text: bytes) -> int:
+    """Count the string literals in JSON text, at the speed of C."""
+    if b"\\" in text:
+        text = text.replace(b"\\\\", b"").replace(b'\\"', b"")
+    return text.count(b'"') // 2
+
+
+def _decode_literal(raw: bytes) -> bytes:
+    return cast("str", orjson.loads(b'"' + raw + b'"')).encode()
+
+
+_LITERAL = Codec(_BACKSLASHED, _BACKSLASHED, 12, False, _decode_literal)
+
+
+def edit(text: bytes, edits: Mapping[int, list[Span] | None]) -> Iterator[Span]:
+    """Turn edits of the keys and scalars of a document into edits of its text.
+
+    `edits` says by ordinal (keys and scalars counted from 0 in the order of the text) either the spans to replace in a
+    decoded string, or None for a whole value to be replaced by the placeholder.
+    """
+    last = max(edits, default=-1)
+    for ordinal, match in enumerate(_TOKEN.finditer(text)):
+        if ordinal > last:
+            return
+        if ordinal not in edits:
+            continue
+        spans = edits[ordinal]
+        start, end = match.span()
+        if spans is None:
+            yield Span(start, end, "", _QUOTED_PLACEHOLDER)
+            continue
+        yield from _lift(text[start + 1 : end - 1], start + 1, spans)
+
+
+def _lift(raw: bytes, offset: int, spans: Iterable[Span]) -> Iterator[Span]:
+    places = Places(_LITERAL, raw) if b"\\" in raw else None
+    for span in spans:
+        start, end = places.find(span.start, span.end) if places else (span.start, span.end)
+        replacement = None if span.replacement is None else orjson.dumps(span.replacement.decode())[1:-1]
+        yield Span(offset + start, offset + end, span.rule, replacement)
