@@ -47,9 +47,10 @@ class Line:
 
 def run_controls(deployment: Deployment, controls: Iterable[Control] = CONTROLS) -> Iterator[Line]:
     """Yield each control's line as soon as it is known. Raises nothing for what a stack does: that is a verdict."""
-    probe = Probe(Connection(deployment))
-    for control in sorted(controls, key=lambda control: list(_AREAS).index(control.area)):
-        yield Line(control=control, verdict=_verdict(probe, live_check(control)))
+    with Connection(deployment) as connection:
+        probe = Probe(connection)
+        for control in controls:
+            yield Line(control=control, verdict=_verdict(probe, live_check(control)))
 
 
 def live_check(control: Control) -> Callable[[Probe], Verdict]:

@@ -14,7 +14,7 @@ import urllib.parse
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
 
 from cli.exits import CouldNot
 from policies.iam import Bounds, Place, Principal
@@ -237,7 +237,7 @@ class Connection:
         self._sessions: dict[str | None, boto3.Session] = {}
         self._clients: dict[tuple[str, str | None], Client] = {}
 
-    def __enter__(self) -> "Connection":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

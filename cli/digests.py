@@ -72,12 +72,12 @@ def digest(
 
 def _record(record_id: str, *, outputs: Path | None, stack: str | None) -> StoredRecord:
     deployment = load_deployment(outputs=outputs, stack=stack)
-    s3 = Connection(deployment).client("s3", role_arn=deployment.auditor_role_arn)
-    reader = LogReader(s3, deployment.bucket)
-    stored = reader.holding(record_id)
-    for item in reader.read(stored) if stored is not None else ():
-        if isinstance(item, StoredRecord) and item.record.get("record_id") == record_id:
-            return item
+    with Connection(deployment) as connection:
+        reader = LogReader(connection.client("s3", role_arn=deployment.auditor_role_arn), deployment.bucket)
+        stored = reader.holding(record_id)
+        for item in reader.read(stored) if stored is not None else ():
+            if isinstance(item, StoredRecord) and item.record.get("record_id") == record_id:
+                return item
     raise CouldNot(f"--record {printable(record_id)}: no such record in the log")
 
 

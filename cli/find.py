@@ -94,18 +94,18 @@ def find(  # noqa: PLR0913 - one parameter an option
         statuses=tuple(_status(text) for text in statuses),
     )
     deployment = load_deployment(outputs=outputs, stack=stack)
-    s3 = Connection(deployment).client("s3", role_arn=deployment.auditor_role_arn)
     shown = _Shown(limit=limit)
     show = _Printer(as_json=as_json, shown=shown)
-    reader = LogReader(s3, deployment.bucket)
-    try:
-        if tail:
-            show.all(_followed(reader, wanted, interval=interval, seconds=seconds), wanted)
-        else:
-            show.all(_stored(reader, wanted), wanted)
-    except KeyboardInterrupt:
-        if not tail:
-            raise
+    with Connection(deployment) as connection:
+        reader = LogReader(connection.client("s3", role_arn=deployment.auditor_role_arn), deployment.bucket)
+        try:
+            if tail:
+                show.all(_followed(reader, wanted, interval=interval, seconds=seconds), wanted)
+            else:
+                show.all(_stored(reader, wanted), wanted)
+        except KeyboardInterrupt:
+            if not tail:
+                raise
     if not shown.records and not tail:
         click.echo("no record matches", err=True)
     ctx.exit(FOUND if shown.findings else DONE)

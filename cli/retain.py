@@ -57,21 +57,21 @@ def retain(
     if hold and release:
         raise click.UsageError("--hold and --release: give one of them")
     deployment = load_deployment(outputs=outputs, stack=stack)
-    connection = Connection(deployment)
-    admin = _version(connection, deployment, record, role_arn=deployment.retention_admin_role_arn)
-    if until is not None:
-        _extend(admin, deployment, _end(until))
-    if hold:
-        admin.call("placing a hold", "put_object_legal_hold", LegalHold={"Status": "ON"})
-    if release:
-        releaser = _Version(
-            s3=connection.client("s3", role_arn=deployment.hold_releaser_role_arn),
-            bucket=admin.bucket,
-            key=admin.key,
-            version_id=admin.version_id,
-        )
-        releaser.call("releasing the hold", "put_object_legal_hold", LegalHold={"Status": "OFF"})
-    _tell(admin, as_json=as_json)
+    with Connection(deployment) as connection:
+        admin = _version(connection, deployment, record, role_arn=deployment.retention_admin_role_arn)
+        if until is not None:
+            _extend(admin, deployment, _end(until))
+        if hold:
+            admin.call("placing a hold", "put_object_legal_hold", LegalHold={"Status": "ON"})
+        if release:
+            releaser = _Version(
+                s3=connection.client("s3", role_arn=deployment.hold_releaser_role_arn),
+                bucket=admin.bucket,
+                key=admin.key,
+                version_id=admin.version_id,
+            )
+            releaser.call("releasing the hold", "put_object_legal_hold", LegalHold={"Status": "OFF"})
+        _tell(admin, as_json=as_json)
 
 
 def _version(connection: Connection, deployment: Deployment, record: str, *, role_arn: str) -> _Version:

@@ -154,14 +154,6 @@ CONTROLS: Final = (
         check="intake.no_secret",
     ),
     Control(
-        id="no-secret-logged",
-        statement="no planted secret or content is in the writer's own operational log",
-        guide="Capture: never write raw API keys, passwords, or PII to logs",
-        nist=PRIVATE,
-        owasp=DISCLOSURE,
-        check="function.log",
-    ),
-    Control(
         id="content-not-stored",
         statement="prompts and bodies are digested, their text is not stored",
         guide="Events: payload hash, never raw PII or secrets",
@@ -376,6 +368,14 @@ CONTROLS: Final = (
         nist=ROLES_CLEAR,
         owasp=PRIVILEGE,
         check="access.hold_releaser",
+    ),
+    Control(
+        id="no-secret-logged",
+        statement="no planted secret or content is in the writer's own operational log",
+        guide="Capture: never write raw API keys, passwords, or PII to logs",
+        nist=PRIVATE,
+        owasp=DISCLOSURE,
+        check="function.log",
     ),
     Control(
         id="package-as-built",

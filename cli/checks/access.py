@@ -15,6 +15,7 @@ from cli.checks.probe import Attempt, Outcome, Principal, Probe, Verdict, could_
 from cli.connection import Client, role_name
 from cli.exits import CouldNot
 from policies import bucket_policy, iam
+from policies.retention import Mode
 
 _EXISTS_ALREADY: Final = "PreconditionFailed"
 """What a create-only put of an existing key answers to someone who may write: nothing is written either way."""
@@ -59,7 +60,7 @@ def writer(probe: Probe) -> Verdict:
         wrong.append("writer cannot put a record")
     if simulated("s3:PutObject", f"{place.bucket_arn()}/audit-log-check"):
         wrong.append(f"writer could put objects outside {iam.RECORDS}")
-    record = f"{place.bucket_arn()}/{probe.victim.key}"
+    record = f"{place.bucket_arn()}/{probe.victim().key}"
     wrong += [
         f"writer could use {action}"
         for action in _WRITER_NEVER
@@ -111,25 +112,25 @@ def retention_maximum(probe: Probe) -> Verdict:
     role = _role(probe, "retention-admin")
     s3, where, mode = probe.s3(role), _where(probe), probe.deployment.retention_mode
     maximum = probe.deployment.bounds.max_days
-    beyond = {"Mode": mode, "RetainUntilDate": probe.started_at + timedelta(days=maximum + 2)}
-    other = {
-        "Mode": "GOVERNANCE" if mode == "COMPLIANCE" else "COMPLIANCE",
-        "RetainUntilDate": _end(probe) + timedelta(seconds=1),
-    }
+
+    def lock_past_maximum() -> None:
+        beyond = {"Mode": mode, "RetainUntilDate": probe.started_at + timedelta(days=maximum + 2)}
+        s3.put_object_retention(**where, Retention=beyond)
+
+    def change_mode() -> None:
+        other = Mode.GOVERNANCE if mode is Mode.COMPLIANCE else Mode.COMPLIANCE
+        later = {"Mode": other, "RetainUntilDate": _end(probe) + timedelta(seconds=1)}
+        s3.put_object_retention(**where, Retention=later)
+
     return probe.try_all(
         [
             Attempt(
                 who=role.name,
                 what=f"lock a record for more than {maximum} days",
-                call=lambda: s3.put_object_retention(**where, Retention=beyond),
+                call=lock_past_maximum,
                 gap="extend-past-maximum",
             ),
-            Attempt(
-                who=role.name,
-                what="lock a record in another mode",
-                call=lambda: s3.put_object_retention(**where, Retention=other),
-                gap="change-mode",
-            ),
+            Attempt(who=role.name, what="lock a record in another mode", call=change_mode, gap="change-mode"),
         ]
     )
 
@@ -194,7 +195,7 @@ def _role(probe: Probe, name: str) -> Principal:
 
 
 def _where(probe: Probe) -> dict[str, str]:
-    return {"Bucket": probe.deployment.bucket, "Key": probe.victim.key, "VersionId": probe.victim_version}
+    return probe.victim().version
 
 
 def _end(probe: Probe) -> datetime:
@@ -263,7 +264,7 @@ def _write(probe: Probe, role: Principal) -> Attempt:
         from botocore.exceptions import ClientError  # noqa: PLC0415
 
         try:
-            s3.put_object(Bucket=probe.deployment.bucket, Key=probe.victim.key, Body=b"", IfNoneMatch="*")
+            s3.put_object(Bucket=probe.deployment.bucket, Key=probe.victim().key, Body=b"", IfNoneMatch="*")
         except ClientError as error:
             if error.response.get("Error", {}).get("Code") != _EXISTS_ALREADY:
                 raise

@@ -20,7 +20,7 @@ def locked(probe: Probe) -> Verdict:
     stack = probe.deployment
     problems: list[str] = []
     ends: list[datetime] = []
-    for key in (probe.known_call.key, probe.victim.key):
+    for key in (probe.known_call.key, probe.victim().key):
         stored = probe.reader.object(key)
         for version_id in stored.version_ids if stored is not None else ():
             held = probe.auditor_s3.head_object(Bucket=stack.bucket, Key=key, VersionId=version_id)
@@ -40,7 +40,8 @@ def locked(probe: Probe) -> Verdict:
 
 def delete(probe: Probe) -> Verdict:
     """A plain delete, which would hide the record behind a marker, is refused to everyone."""
-    where = {"Bucket": probe.deployment.bucket, "Key": probe.victim.key}
+    victim = probe.victim()
+    where = {"Bucket": victim.bucket, "Key": victim.key}
     return probe.try_all(
         _each(probe, "hide the record behind a delete marker", lambda s3: lambda: s3.delete_object(**where))
     )
@@ -48,19 +49,19 @@ def delete(probe: Probe) -> Verdict:
 
 def delete_version(probe: Probe) -> Verdict:
     """Deleting the record's version is refused to everyone, one by one and in a batch."""
-    bucket, key, version = probe.deployment.bucket, probe.victim.key, probe.victim_version
-    batch = {"Objects": [{"Key": key, "VersionId": version}]}
+    victim = probe.victim()
+    batch = {"Objects": [{"Key": victim.key, "VersionId": victim.version_id}]}
     return probe.try_all(
         [
             *_each(
                 probe,
                 "delete the record's version",
-                lambda s3: lambda: s3.delete_object(Bucket=bucket, Key=key, VersionId=version),
+                lambda s3: lambda: s3.delete_object(**victim.version),
             ),
             *_each(
                 probe,
                 "delete the record's version in a batch",
-                lambda s3: lambda: _raise_batch_error(s3.delete_objects(Bucket=bucket, Delete=batch)),
+                lambda s3: lambda: _raise_batch_error(s3.delete_objects(Bucket=victim.bucket, Delete=batch)),
             ),
         ]
     )
@@ -68,7 +69,7 @@ def delete_version(probe: Probe) -> Verdict:
 
 def bypass_delete(probe: Probe) -> Verdict:
     """Deleting the record's version with governance bypassed is refused to everyone."""
-    where = {"Bucket": probe.deployment.bucket, "Key": probe.victim.key, "VersionId": probe.victim_version}
+    where = probe.victim().version
     return probe.try_all(
         _each(
             probe,
@@ -80,9 +81,10 @@ def bypass_delete(probe: Probe) -> Verdict:
 
 def overwrite(probe: Probe) -> Verdict:
     """Putting another object over the record's key is refused, and no version beside the first has appeared."""
-    bucket, key = probe.deployment.bucket, probe.victim.key
+    victim = probe.victim()
+    bucket, key = victim.bucket, victim.key
     # The record's own bytes: were they taken, a reader would see the same record twice, and no other.
-    same = probe.reader.raw(key, probe.victim_version)
+    same = probe.reader.raw(key, victim.version_id)
     verdict = probe.try_all(
         _each(
             probe,
@@ -100,7 +102,7 @@ def overwrite(probe: Probe) -> Verdict:
 
 def shorten(probe: Probe) -> Verdict:
     """An earlier end of retention is refused to everyone, with and without bypassing governance."""
-    mode = probe.deployment.retention_mode
+    mode = _lock(probe)["Mode"]
     soon = datetime.now(UTC) + timedelta(minutes=5)
     return probe.try_all(
         [
@@ -144,8 +146,7 @@ def _attempt(probe: Probe, principal: Principal, what: str, bind: Callable[[Clie
 
 def _lock(probe: Probe) -> Mapping[str, object]:
     """Return the probe record's lock, as the auditor reads it."""
-    where = {"Bucket": probe.deployment.bucket, "Key": probe.victim.key, "VersionId": probe.victim_version}
-    found: Mapping[str, object] = probe.auditor_s3.get_object_retention(**where)["Retention"]
+    found: Mapping[str, object] = probe.auditor_s3.get_object_retention(**probe.victim().version)["Retention"]
     return found
 
 
@@ -157,12 +158,7 @@ def _retention(
     bypass: bool = False,
     refusals: frozenset[str] = DENIED,
 ) -> list[Attempt]:
-    request: dict[str, object] = {
-        "Bucket": probe.deployment.bucket,
-        "Key": probe.victim.key,
-        "VersionId": probe.victim_version,
-        "Retention": retention,
-    }
+    request: dict[str, object] = {**probe.victim().version, "Retention": retention}
     if bypass:
         request["BypassGovernanceRetention"] = True
     return [

@@ -17,7 +17,7 @@ from typing import Any, Final
 from cli.checks.emulator import GAPS
 from cli.connection import Client, Connection, Deployment, aws_reason
 from cli.exits import CouldNot
-from cli.reader import LogReader, StoredObject, StoredRecord, Undecodable
+from cli.reader import LogReader, StoredRecord, Undecodable
 
 PROBE_NAME: Final = "audit-log-check"
 PROBE_HOST: Final = "check.agent-audit-log.invalid"
@@ -109,6 +109,20 @@ class PlantedCall:
         return str(self.reply["stored"][0]["object"])
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Victim:
+    """A version that the checklist itself put into the log, to try on it what must fail."""
+
+    bucket: str
+    key: str
+    version_id: str
+
+    @property
+    def version(self) -> dict[str, str]:
+        """The version, as S3's operations take it."""
+        return {"Bucket": self.bucket, "Key": self.key, "VersionId": self.version_id}
+
+
 class NotStored(CouldNot):
     """The endpoint took no record of a sound call: for the first control a failure, for the rest a missing probe."""
 
@@ -121,6 +135,8 @@ class Probe:
         self.started_at = datetime.now(UTC)
         self.run_id = secrets.token_hex(8)
         self.posts = 0
+        self._victim: Victim | None = None
+        self._victims = 0
 
     @property
     def deployment(self) -> Deployment:
@@ -171,18 +187,21 @@ class Probe:
         """A second call, for everything that must be refused, so that the known call is never at risk."""
         return self._posted("victim")
 
-    @functools.cached_property
-    def victim(self) -> StoredObject:
-        """The object that the second call was stored in."""
-        stored = self.reader.object(self.victim_call.key)
-        if stored is None or not stored.version_ids:
-            raise NotStored("the probe record that the endpoint acknowledged is not in the bucket")
-        return stored
+    def victim(self) -> Victim:
+        """Return the record for everything that must be refused: whole, or a new one if an attempt got through."""
+        if self._victim is None or not self._is_whole(self._victim):
+            number = self._victims
+            self._victims += 1
+            call = self.victim_call if number == 0 else self._posted(f"victim-{number}")
+            stored = self.reader.object(call.key)
+            if stored is None or not stored.version_ids:
+                raise NotStored("the probe record that the endpoint acknowledged is not in the bucket")
+            self._victim = Victim(bucket=self.deployment.bucket, key=stored.key, version_id=stored.version_ids[0])
+        return self._victim
 
-    @functools.cached_property
-    def victim_version(self) -> str:
-        """The version of the victim's record: the oldest."""
-        return self.victim.version_ids[0]
+    def _is_whole(self, victim: Victim) -> bool:
+        stored = self.reader.object(victim.key)
+        return stored is not None and stored.version_ids == (victim.version_id,) and not stored.marker_ids
 
     def post(self, body: bytes, *, token: str | None, headers: Mapping[str, str] | None = None) -> tuple[int, bytes]:
         """Post `body` to the endpoint and return status and body; raise CouldNot when there is none or a 5xx."""
@@ -211,7 +230,9 @@ class Probe:
         """Yield every byte stored for `key`, named: its key; of each version the body, the lines, the metadata."""
         yield "the object's key", key.encode()
         stored = self.reader.object(key)
-        for version_id in stored.version_ids if stored is not None else ():
+        if stored is None or not stored.version_ids:
+            raise NotStored("the probe record that the endpoint acknowledged is not in the bucket")
+        for version_id in stored.version_ids:
             raw = self.reader.raw(key, version_id)
             yield "the stored bytes", raw
             try:

@@ -1,0 +1,53 @@
+"""A deployed stack, and what tests do to it: as an agent, and as the account's root."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import boto3
+import httpx
+from botocore.config import Config
+
+from cli.connection import Deployment
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cloud:
+    """A deployed stack, and clients of its account's root, whom no bucket policy stops."""
+
+    outputs: Mapping[str, Any] = field(repr=False)
+    _clients: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def deployment(self) -> Deployment:
+        """The stack as the command line sees it."""
+        return Deployment.from_outputs(self.outputs)
+
+    def root(self, service: str) -> Any:  # noqa: ANN401 - a boto3 client is made at run time
+        """Return a client of the account's root."""
+        if service in self._clients:
+            return self._clients[service]
+        session: Any = boto3.Session(
+            aws_access_key_id="test", aws_secret_access_key="test", region_name=self.deployment.region
+        )
+        config = Config(proxies={}, s3={"addressing_style": "path"}, retries={"total_max_attempts": 2})
+        client = session.client(service, endpoint_url=self.deployment.emulator_url, config=config)
+        self._clients[service] = client
+        return client
+
+    def close(self) -> None:
+        """Close every client."""
+        for client in self._clients.values():
+            client.close()
+
+    def post(self, event: object, *, token: str | None = None) -> httpx.Response:
+        """Post an event as the first agent, or with another token."""
+        sent = self.deployment.tokens[self.deployment.first_agent] if token is None else token
+        return httpx.post(
+            f"{self.deployment.endpoint}/v1/events",
+            content=json.dumps(event),
+            headers={"authorization": f"Bearer {sent}", "content-type": "application/json"},
+            timeout=60,
+            trust_env=False,
+        )

@@ -1,0 +1,369 @@
+"""The checklist on a real stack: all ticks as deployed, and the right line red for each thing that is broken.
+
+Each sabotage is done by the account's root behind the deployment's back, and undone afterwards.
+"""
+
+import base64
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+from click.testing import CliRunner
+
+from cli.check import live_check, run_controls
+from cli.checks.emulator import GAPS
+from cli.checks.probe import PROBE_NAME, Attempt, Outcome, Probe, Verdict, passed, refusal
+from cli.connection import Connection, Deployment
+from cli.main import main
+from cli.reader import LogReader, StoredRecord
+from policies.controls import CONTROLS
+from policies.iam import Principal
+from tests.local.check.cloud import Cloud
+
+HIDDEN_HERE = {"versioning-suspension-refused", "retention-bounded", "holds-separated"}
+"""The controls that the emulator leaves open."""
+Sabotage = Callable[[Cloud], AbstractContextManager[None]]
+
+
+def _outcomes(deployment: Deployment) -> dict[str, tuple[Outcome, str]]:
+    return {line.control.id: (line.verdict.outcome, line.verdict.detail) for line in run_controls(deployment)}
+
+
+def _failed(deployment: Deployment) -> dict[str, str]:
+    found = _outcomes(deployment).items()
+    return {name: detail for name, (outcome, detail) in found if outcome is Outcome.FAILED}
+
+
+def test_a_sound_stack_is_all_ticks(cloud: Cloud) -> None:
+    """Every control passes but the ones that the emulator is known not to enforce."""
+    found = _outcomes(cloud.deployment)
+    assert {name for name, (outcome, _) in found.items() if outcome is Outcome.NOT_ENFORCED_HERE} == HIDDEN_HERE
+    rest = {name: shown for name, shown in found.items() if name not in HIDDEN_HERE}
+    assert {name: shown for name, shown in rest.items() if shown[0] is not Outcome.PASSED} == {}
+
+
+def test_the_checklist_leaves_two_records_that_say_what_they_are(cloud: Cloud) -> None:
+    """As little as possible stays in a log that nothing can be taken out of."""
+    reader = LogReader(cloud.root("s3"), cloud.deployment.bucket)
+    before = {stored.key: stored for stored in reader.objects("")}
+    _outcomes(cloud.deployment)
+    after = {stored.key: stored for stored in reader.objects("")}
+    assert {key: after[key] for key in before} == before
+    added = [stored for key, stored in after.items() if key not in before]
+    records = [item for stored in added for item in reader.read(stored)]
+    assert [type(item) for item in records] == [StoredRecord, StoredRecord]
+    assert {item.record["agent_name"] for item in records if isinstance(item, StoredRecord)} == {PROBE_NAME}
+
+
+def test_the_command_says_the_same_to_people_and_programs(cloud: Cloud, tmp_path: Path) -> None:
+    """A line a control, plain when piped; JSON holds the same; both exit with 0."""
+    path = tmp_path / "outputs.json"
+    path.write_text(json.dumps(cloud.outputs), encoding="utf-8")
+    shown = CliRunner().invoke(main, ["check", "--outputs", str(path)])
+    assert shown.exit_code == 0, shown.output
+    assert "\x1b" not in shown.stdout
+    told = CliRunner().invoke(main, ["check", "--json", "--outputs", str(path)])
+    assert told.exit_code == 0
+    document = json.loads(told.stdout)
+    assert [row["id"] for row in document["controls"]] == [control.id for control in CONTROLS]
+    for row in document["controls"]:
+        assert row["statement"] in shown.stdout
+    for token in cloud.deployment.tokens.values():
+        assert token not in shown.output + told.output
+
+
+@contextmanager
+def _no_default_rule(cloud: Cloud) -> Iterator[None]:
+    s3, bucket = cloud.root("s3"), cloud.deployment.bucket
+    before = s3.get_object_lock_configuration(Bucket=bucket)["ObjectLockConfiguration"]
+    s3.put_object_lock_configuration(Bucket=bucket, ObjectLockConfiguration={"ObjectLockEnabled": "Enabled"})
+    yield
+    s3.put_object_lock_configuration(Bucket=bucket, ObjectLockConfiguration=before)
+
+
+@contextmanager
+def _other_mode(cloud: Cloud) -> Iterator[None]:
+    s3, bucket = cloud.root("s3"), cloud.deployment.bucket
+    before = s3.get_object_lock_configuration(Bucket=bucket)["ObjectLockConfiguration"]
+    other = {"ObjectLockEnabled": "Enabled", "Rule": {"DefaultRetention": {"Mode": "COMPLIANCE", "Days": 1}}}
+    s3.put_object_lock_configuration(Bucket=bucket, ObjectLockConfiguration=other)
+    yield
+    s3.put_object_lock_configuration(Bucket=bucket, ObjectLockConfiguration=before)
+
+
+@contextmanager
+def _versioning_suspended(cloud: Cloud) -> Iterator[None]:
+    s3, bucket = cloud.root("s3"), cloud.deployment.bucket
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Suspended"})
+    yield
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+
+
+@contextmanager
+def _no_policy(cloud: Cloud) -> Iterator[None]:
+    s3, bucket = cloud.root("s3"), cloud.deployment.bucket
+    before = s3.get_bucket_policy(Bucket=bucket)["Policy"]
+    s3.delete_bucket_policy(Bucket=bucket)
+    yield
+    s3.put_bucket_policy(Bucket=bucket, Policy=before)
+
+
+def _without_statement(sid: str) -> Sabotage:
+    @contextmanager
+    def sabotage(cloud: Cloud) -> Iterator[None]:
+        s3, bucket = cloud.root("s3"), cloud.deployment.bucket
+        before = s3.get_bucket_policy(Bucket=bucket)["Policy"]
+        document = json.loads(before)
+        document["Statement"] = [row for row in document["Statement"] if row["Sid"] != sid]
+        s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(document))
+        yield
+        s3.put_bucket_policy(Bucket=bucket, Policy=before)
+
+    return sabotage
+
+
+def _widened(role: str, action: str) -> Sabotage:
+    @contextmanager
+    def sabotage(cloud: Cloud) -> Iterator[None]:
+        iam, name = cloud.root("iam"), _role(cloud, role)
+        statement = {"Effect": "Allow", "Action": action, "Resource": "*"}
+        document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        iam.put_role_policy(RoleName=name, PolicyName="more", PolicyDocument=document)
+        yield
+        iam.delete_role_policy(RoleName=name, PolicyName="more")
+
+    return sabotage
+
+
+@contextmanager
+def _administrator_may_be_the_writer(cloud: Cloud) -> Iterator[None]:
+    iam, name = cloud.root("iam"), _role(cloud, "writer")
+    before = iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"]
+    trust = json.loads(json.dumps(before))
+    who = {"AWS": cloud.deployment.administrators[0]}
+    trust["Statement"].append({"Effect": "Allow", "Principal": who, "Action": "sts:AssumeRole"})
+    iam.update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(trust))
+    yield
+    iam.update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(before))
+
+
+@contextmanager
+def _records_expire(cloud: Cloud) -> Iterator[None]:
+    s3, bucket = cloud.root("s3"), cloud.deployment.bucket
+    before = s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
+    rule = {"ID": "tidy", "Status": "Enabled", "Filter": {"Prefix": ""}, "Expiration": {"Days": 400}}
+    s3.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": [*before, rule]})
+    yield
+    s3.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": before})
+
+
+@contextmanager
+def _open_to_the_public(cloud: Cloud) -> Iterator[None]:
+    s3, bucket = cloud.root("s3"), cloud.deployment.bucket
+    before = s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"]
+    opened = {**before, "BlockPublicPolicy": False}
+    s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=opened)
+    yield
+    s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=before)
+
+
+@contextmanager
+def _alarm_gone(cloud: Cloud) -> Iterator[None]:
+    client = cloud.root("cloudwatch")
+    (alarm,) = [row for row in client.describe_alarms()["MetricAlarms"] if row.get("MetricName") == "Throttles"]
+    kept = {
+        name: alarm[name]
+        for name in (
+            "AlarmName", "MetricName", "Namespace", "Statistic", "Dimensions", "Period", "EvaluationPeriods",
+            "Threshold", "ComparisonOperator", "AlarmActions", "TreatMissingData",
+        )
+        if name in alarm
+    }  # fmt: skip
+    client.delete_alarms(AlarmNames=[alarm["AlarmName"]])
+    yield
+    client.put_metric_alarm(**kept)
+
+
+def _appended(path: str, code: str) -> Sabotage:
+    """Return a sabotage that runs the package with `code` at the end of one of its files."""
+
+    @contextmanager
+    def sabotage(cloud: Cloud) -> Iterator[None]:
+        function, name = cloud.root("lambda"), cloud.deployment.function_name
+        location = function.get_function(FunctionName=name)["Code"]["Location"]
+        before = httpx.get(location, trust_env=False, timeout=30).content
+        assert base64.b64encode(hashlib.sha256(before).digest()).decode() == cloud.deployment.package_sha256
+        function.update_function_code(FunctionName=name, ZipFile=_with_code(before, path, code))
+        yield
+        function.update_function_code(FunctionName=name, ZipFile=before)
+
+    return sabotage
+
+
+def _with_code(package: bytes, path: str, code: str) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(package)) as old, zipfile.ZipFile(out, "w") as new:
+        for entry in old.infolist():
+            new.writestr(entry, old.read(entry) + (code.encode() if entry.filename == path else b""))
+        assert path in old.namelist()
+    return out.getvalue()
+
+
+def _role(cloud: Cloud, name: str) -> str:
+    return cloud.deployment.place.roles[Principal(name)]
+
+
+UNMASKED = """
+Masker.mask_text = lambda self, text, *, path="": (text, ())
+Masker.mask_value = lambda self, value, *, path="": (value, ())
+"""
+WHOLE_URL = """
+def clean_endpoint(text, *, domain_only=False):
+    return text.replace("***", "")
+"""
+ANY_TOKEN = """
+def authenticate(header, agents, *, now):
+    return next(iter(agents))
+"""
+NEVER_STORED = """
+S3Store.put = lambda self, key, body, *, headers, deadline: Put(existed=False, maybe_ours=False, attempts=1)
+"""
+CONTENT_KEPT = """
+_make = RecordMaker.make
+def _leaky(self, event):
+    record = _make(self, event)
+    return {**record, "attributes": {"body": repr(event.response)[:300]}}
+RecordMaker.make = _leaky
+"""
+FIELD_CHANGED = """
+_make = RecordMaker.make
+RecordMaker.make = lambda self, event: {**_make(self, event), "status": 201}
+"""
+WRONG_DIGEST = """
+_right = digest_bytes
+def digest_bytes(data, *, key=None):
+    return _right(b"x" + data, key=key)
+"""
+LOUD_LOG = """
+_handle = Writer.handle
+def _loud(self, request):
+    print(request.body.decode())
+    return _handle(self, request)
+Writer.handle = _loud
+"""
+ECHO = """
+_handle = Writer.handle
+def _echo(self, request):
+    import dataclasses
+    response = _handle(self, request)
+    return dataclasses.replace(response, body=response.body + request.body) if response.status == 422 else response
+Writer.handle = _echo
+"""
+NO_IDENTITY = """
+_make_batch = make_batch
+def make_batch(drafts, **rest):
+    return _make_batch(drafts, **{**rest, "identified": False, "idempotency_key": None})
+"""
+BUILT = "package-as-built"
+SABOTAGES: dict[str, tuple[Sabotage, set[str]]] = {
+    "masking is off": (_appended("audit_core/masking/masker.py", UNMASKED), {"no-secret-stored", BUILT}),
+    "the URL is kept whole": (
+        _appended("audit_core/endpoint.py", WHOLE_URL), {"known-call-recorded", BUILT},
+    ),
+    "any token will do": (_appended("log_writer/auth.py", ANY_TOKEN), {"token-required", BUILT}),
+    "nothing is stored": (
+        _appended("log_writer/store.py", NEVER_STORED),
+        {"known-call-recorded", "digests-recomputable", "retry-stored-once", BUILT},
+    ),
+    "content is kept": (
+        _appended("audit_core/record.py", CONTENT_KEPT), {"content-not-stored", "no-secret-stored", BUILT},
+    ),
+    "a field is changed": (_appended("audit_core/record.py", FIELD_CHANGED), {"known-call-recorded", BUILT}),
+    "digests are of something else": (
+        _appended("audit_core/digest.py", WRONG_DIGEST), {"digests-recomputable", BUILT},
+    ),
+    "the log holds bodies": (_appended("log_writer/service.py", LOUD_LOG), {"no-secret-logged", BUILT}),
+    "refusals echo": (_appended("log_writer/service.py", ECHO), {"refusal-tells-no-value", BUILT}),
+    "a retry is stored again": (_appended("log_writer/batch.py", NO_IDENTITY), {"retry-stored-once", BUILT}),
+    "the default lock is gone": (_no_default_rule, {"lock-configured", "versions-locked"}),
+    "another mode is locked in": (
+        _other_mode, {"lock-configured", "versions-locked", "retention-admin-extends-only"},
+    ),
+    "versioning is suspended": (_versioning_suspended, {"lock-configured"}),
+    "the bucket policy is gone": (
+        _no_policy,
+        {
+            "policy-in-force", "policy-change-refused", "delete-refused", "bypass-refused", "overwrite-refused",
+            "shortening-refused",
+        },
+    ),
+    "deletes are no longer denied": (
+        _without_statement("NobodyDeletes"), {"policy-in-force", "delete-refused"},
+    ),
+    "bypassing is no longer denied": (
+        _without_statement("NobodyBypasses"), {"policy-in-force", "shortening-refused"},
+    ),
+    "anyone may write records": (
+        _without_statement("OnlyTheWriterWritesRecords"), {"policy-in-force", "overwrite-refused"},
+    ),
+    "plain HTTP will do": (_without_statement("TlsOnly"), {"policy-in-force"}),
+    "overwriting is no longer denied": (_without_statement("CreateOnly"), {"policy-in-force"}),
+    "the auditor may delete": (_widened("auditor", "s3:DeleteObject"), {"auditor-reads-only"}),
+    "the auditor may extend": (_widened("auditor", "s3:PutObjectRetention"), {"auditor-reads-only"}),
+    "the writer may read": (_widened("writer", "s3:GetObject"), {"writer-adds-only"}),
+    "the writer may do what nobody listed": (_widened("writer", "dynamodb:PutItem"), {"writer-adds-only"}),
+    "the retention admin may read": (
+        _widened("retention-admin", "s3:GetObjectVersion"), {"retention-admin-extends-only"},
+    ),
+    "the hold releaser may extend": (
+        _widened("hold-releaser", "s3:PutObjectRetention"), {"hold-releaser-releases-only"},
+    ),
+    "an administrator may be the writer": (_administrator_may_be_the_writer, {"writer-not-assumable"}),
+    "records expire": (_records_expire, {"nothing-expires"}),
+    "the public may be let in": (_open_to_the_public, {"not-public"}),
+    "an alarm is gone": (_alarm_gone, {"alarms-connected"}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("sabotage", SABOTAGES)
+def test_what_is_broken_is_the_line_that_is_red(cloud: Cloud, sabotage: str) -> None:
+    """Each sabotage fails its controls, and no other."""
+    breaks, expected = SABOTAGES[sabotage]
+    with breaks(cloud):
+        failed = _failed(cloud.deployment)
+    assert set(failed) == expected, failed
+
+
+def test_every_control_can_turn_red() -> None:
+    """A control that no sabotage fails would be a tick that means nothing."""
+    refused_by_iam_alone = {
+        # As the roles hold no such permission, only widening one could fail these, and that fails the role's own line.
+        "lock-change-refused", "versioning-change-refused", "lifecycle-change-refused",
+        "version-delete-refused", "downgrade-refused",
+    }  # fmt: skip
+    red = set().union(*(expected for _, expected in SABOTAGES.values()))
+    assert {control.id for control in CONTROLS} == red | refused_by_iam_alone | HIDDEN_HERE
+
+
+def test_every_gap_is_one(cloud: Cloud) -> None:
+    """What the emulator is excused from, it really does not enforce: else it leaves the list."""
+    seen: dict[str, str | None] = {}
+
+    def record(attempts: Iterable[Attempt]) -> Verdict:
+        seen.update({attempt.gap: refusal(attempt.call) for attempt in attempts if attempt.gap is not None})
+        return passed("")
+
+    with Connection(cloud.deployment) as connection, pytest.MonkeyPatch.context() as patch:
+        probe = Probe(connection)
+        patch.setattr(probe, "try_all", record)
+        for control in CONTROLS:
+            if control.id in HIDDEN_HERE:
+                live_check(control)(probe)
+    assert set(seen) == set(GAPS)
+    assert {gap: code for gap, code in seen.items() if code is not None} == {}
