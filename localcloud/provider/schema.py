@@ -151,7 +151,8 @@ def _check_fields(schema: Schema, news: Mapping[str, Any], path: str) -> tuple[P
         if given is None:
             given = prop.default
         if given is None:
-            if prop.required:
+            # Where naming is automatic, a name was made up before this.
+            if prop.required or prop.autoname:
                 failures.append(Failure(path=path + name, reason="is required"))
             continue
         out[name], found = _check_value(prop, given, path + name)

@@ -285,7 +285,7 @@ def test_what_was_made_in_part_is_reported_with_its_id(aws: Driver) -> None:
     provider, _ = assumed(aws, "tags-nothing", "s3:CreateBucket", "s3:GetBucket*", "s3:ListBucket")
     with driven(provider, {"region": "eu-central-1"}) as other, pytest.raises(grpc.RpcError) as error:
         other.create(BUCKET, "partly", {"bucket": "half-a-bucket", "tags": {"a": "1"}})
-    details = dict(error.value.trailing_metadata())["grpc-status-details-bin"]
+    details = {entry.key: entry.value for entry in error.value.trailing_metadata()}["grpc-status-details-bin"]
     status = status_pb2.Status.FromString(details)
     failed = provider_pb2.ErrorResourceInitFailed()
     assert status.details[0].Unpack(failed)
