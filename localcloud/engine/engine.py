@@ -81,7 +81,7 @@ class Engine:
             self._follow_program(deployment)
             deployment.finish()
             outputs = plain(deployment.outputs, hide_secrets=True)
-            return Plan(steps=tuple(deployment.steps), outputs=outputs)
+            return Plan(steps=tuple(deployment.steps.done), outputs=outputs)
 
     def up(self) -> Result:
         """Make the cloud what the program says.
@@ -175,7 +175,7 @@ class Engine:
 
 def _result(deployment: Deployment, outputs: Properties) -> Result:
     return Result(
-        steps=tuple(deployment.steps),
+        steps=tuple(deployment.steps.done),
         outputs=plain(outputs),
         secret_outputs=frozenset(key for key, value in outputs.items() if isinstance(value, Secret)),
     )

@@ -27,7 +27,7 @@ from localcloud.engine.assets import recall_places, resolve
 from localcloud.engine.deployment import Deployment
 from localcloud.engine.errors import EngineError, ProviderError, UnsupportedError
 from localcloud.engine.goals import Goal
-from localcloud.engine.providers import CHANNEL_OPTIONS
+from localcloud.engine.providers import CHANNEL_OPTIONS, STOP_SECONDS
 from localcloud.engine.report import Listener, Message
 from localcloud.engine.urns import AliasSpec, make
 from localcloud.engine.values import Value, from_proto, from_struct, to_struct
@@ -63,7 +63,7 @@ def serve(deployment: Deployment, *, base: Path, listener: Listener) -> Iterator
     try:
         yield f"127.0.0.1:{port}"
     finally:
-        server.stop(grace=None).wait()
+        server.stop(grace=STOP_SECONDS).wait()
 
 
 @contextmanager
@@ -92,8 +92,8 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
         return resource_pb2.DeploymentInfo(
             project=run.project,
             stack=run.stack,
-            config=run.config,
-            configSecretKeys=sorted(run.secret_keys),
+            config=run.fleet.config,
+            configSecretKeys=sorted(run.fleet.secret_keys),
             dryRun=run.preview,
             supportedFeatures=FEATURES.values(),
         )

@@ -32,6 +32,8 @@ CHANNEL_OPTIONS = (
     ("grpc.max_send_message_length", -1),
     ("grpc.enable_http_proxy", 0),
 )
+STOP_SECONDS = 1.0
+"""How long a server waits for calls in flight; stopping at once would cut them off with a line on stderr."""
 _SHORT = 120.0
 _LONG = 600.0
 _NOT_SUPPORTED = (grpc.StatusCode.UNIMPLEMENTED, grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND)

@@ -24,10 +24,10 @@ def refresh(deployment: Deployment, listener: Listener) -> None:
     """
     with deployment.turn():
         recover(deployment)
-        for entry in creation_order(deployment.snapshot.entries):
+        for entry in creation_order(deployment.journal.snapshot.entries):
             if entry.managed:
                 _look(deployment, entry, listener)
-        deployment.save()
+        deployment.journal.save()
 
 
 def recover(deployment: Deployment) -> None:
@@ -37,7 +37,7 @@ def recover(deployment: Deployment) -> None:
     over. A change or a deletion may have happened in part: the resource is read as all the others are, and updated
     even if it looks as wanted.
     """
-    snapshot = deployment.snapshot
+    snapshot = deployment.journal.snapshot
     for operation in snapshot.pending:
         entry = operation.entry
         current = snapshot.current(entry.urn)
@@ -45,7 +45,7 @@ def recover(deployment: Deployment) -> None:
             if current is not None and current.id == entry.id:
                 snapshot.swap(current, replace(current, dirty=True))
             continue
-        found = deployment.reach(entry).find(entry)
+        found = deployment.fleet.reach(entry).find(entry)
         taken = {other.id for other in snapshot.entries if other.urn == entry.urn}
         if found.id and found.id not in taken:
             if current is not None:
@@ -60,12 +60,14 @@ def recover(deployment: Deployment) -> None:
 
 
 def _look(deployment: Deployment, entry: Entry, listener: Listener) -> None:
-    found = deployment.reach(entry).read(entry)
+    found = deployment.fleet.reach(entry).read(entry)
     if not found.id:
-        deployment.snapshot.remove(entry)
+        deployment.journal.snapshot.remove(entry)
         if not entry.doomed:
             text = "is gone, though nobody here deleted it; it is made again if it is still wanted"
             listener(Message(severity="warning", text=text, urn=entry.urn))
         return
     outputs = mark_secrets(mark_secrets(found.outputs, entry.outputs), entry.inputs, entry.secret_outputs)
-    deployment.snapshot.swap(entry, replace(entry, inputs=forget_places(found.inputs), outputs=forget_places(outputs)))
+    deployment.journal.snapshot.swap(
+        entry, replace(entry, inputs=forget_places(found.inputs), outputs=forget_places(outputs))
+    )

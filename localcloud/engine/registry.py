@@ -10,7 +10,7 @@ import grpc
 from pulumi.runtime.proto import provider_pb2_grpc
 
 from localcloud.engine.errors import UnsupportedError
-from localcloud.engine.providers import CHANNEL_OPTIONS, Provider
+from localcloud.engine.providers import CHANNEL_OPTIONS, STOP_SECONDS, Provider
 from localcloud.engine.state import Entry
 from localcloud.engine.urns import PROVIDER_PREFIX
 from localcloud.engine.values import Properties, same
@@ -40,7 +40,7 @@ class Registry:
         for provider in self._shared.values():
             provider.close()
         for server in self._servers:
-            server.stop(grace=None).wait()
+            server.stop(grace=STOP_SECONDS).wait()
 
     def connect(self, package: str) -> Provider:
         """Give a provider that may be asked to check a configuration.

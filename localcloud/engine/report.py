@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
-from localcloud.engine.steps import Action
+from localcloud.engine.steps import Action, Decision
+from localcloud.engine.urns import parse
+from localcloud.engine.values import Value, plain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,3 +83,36 @@ class Result(Plan):
     """What `up` or `destroy` did. Here `outputs` holds secrets bare: never print or log it as a whole."""
 
     secret_outputs: frozenset[str] = frozenset()
+
+
+class Steps:
+    """The steps of a run, told to a listener as they go."""
+
+    def __init__(self, listener: Listener) -> None:
+        """Begin with none."""
+        self.done: list[Step] = []
+        self._listener = listener
+
+    @contextlib.contextmanager
+    def step(
+        self, action: Action, urn: str, inputs: Mapping[str, Value], decision: Decision | None = None
+    ) -> Iterator[None]:
+        """Tell of one step around the work of it; only what ended well is kept."""
+        step = Step(
+            action=action,
+            urn=urn,
+            type=parse(urn).type,
+            name=parse(urn).name,
+            paths=decision.paths if decision else (),
+            replaces=decision.replaces if decision else (),
+            inputs={key: plain(value, hide_secrets=True) for key, value in inputs.items()},
+        )
+        began = time.monotonic()
+        self._listener(Progress(status="begin", step=step))
+        try:
+            yield
+        except BaseException:
+            self._listener(Progress(status="failed", step=step, seconds=time.monotonic() - began))
+            raise
+        self.done.append(step)
+        self._listener(Progress(status="done", step=step, seconds=time.monotonic() - began))

@@ -229,16 +229,20 @@ class StateFile:
                 file.write(raw)
                 file.flush()
                 os.fsync(handle)
-            temporary.replace(self._path)
-            folder = os.open(self._path.parent, os.O_RDONLY | os.O_CLOEXEC)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+            self._commit(temporary)
         except OSError as error:
             reason = f"the state {self._path} cannot be written: {error.strerror}"
             raise StateError(reason) from error
         self._written = raw
+
+    def _commit(self, temporary: Path) -> None:
+        """Let the written file take the state's place, durably."""
+        temporary.replace(self._path)
+        folder = os.open(self._path.parent, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
 
 def _document(entry: Entry) -> dict[str, Any]:
