@@ -13,6 +13,7 @@ import subprocess
 import urllib.parse
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
 
@@ -21,7 +22,6 @@ from policies.iam import Bounds, Place, Principal
 from policies.retention import PROFILES, Mode, Retention
 
 if TYPE_CHECKING:
-    import boto3
     import httpx
     from botocore.config import Config
 
@@ -31,6 +31,7 @@ Client: TypeAlias = Any
 LOCAL_OUTPUTS: Final = Path(".local") / "outputs.json"
 _EMULATOR_KEY: Final = "test"  # the emulator's root, the same on every machine: no secret
 _SESSION_NAME: Final = "audit-log"
+_RENEWAL: Final = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -234,7 +235,7 @@ class Connection:
 
     def __init__(self, deployment: Deployment) -> None:
         self.deployment = deployment
-        self._sessions: dict[str | None, boto3.Session] = {}
+        self._taken: dict[str, Mapping[str, Any]] = {}
         self._clients: dict[tuple[str, str | None], Client] = {}
 
     def __enter__(self) -> Self:
@@ -253,12 +254,25 @@ class Connection:
 
     def client(self, service: str, *, role_arn: str | None = None) -> Client:
         """Return a boto3 client of `service` as `role_arn`, or as the caller; raise CouldNot if the role is refused."""
+        self._forget_expired(role_arn)
         known = self._clients.get((service, role_arn))
         if known is None:
-            session: Any = self._session(role_arn)  # its stub knows services by literal name only
-            known = session.client(service, endpoint_url=self.deployment.emulator_url, config=self._config)
+            known = self._session.client(
+                service,
+                endpoint_url=self.deployment.emulator_url,
+                config=self._config,
+                **self._credentials(role_arn),
+            )
             self._clients[service, role_arn] = known
         return known
+
+    def _forget_expired(self, role_arn: str | None) -> None:
+        """Drop a role's clients shortly before its credentials end, which are good for an hour."""
+        ends = self._taken.get(role_arn, {}).get("Expiration") if role_arn is not None else None
+        if isinstance(ends, datetime) and ends - datetime.now(UTC) < _RENEWAL:
+            for key in [key for key in self._clients if key[1] == role_arn]:
+                self._clients.pop(key).close()
+            del self._taken[str(role_arn)]
 
     @functools.cached_property
     def http(self) -> "httpx.Client":
@@ -299,35 +313,28 @@ class Connection:
             return plain
         return plain.merge(Config(proxies={}, s3={"addressing_style": "path"}))
 
-    def _session(self, role_arn: str | None) -> "boto3.Session":
-        known = self._sessions.get(role_arn)
-        if known is not None:
-            return known
+    @functools.cached_property
+    def _session(self) -> Any:  # noqa: ANN401 - its stub knows services by literal name only
+        """One session for everybody: it reads botocore's models once, which takes longer than most calls."""
         import boto3  # noqa: PLC0415 - 190 ms that `digest` and `redact` do without
 
-        region = self.deployment.region
-        taken: Mapping[str, str] = {} if role_arn is None else self._assume(role_arn)
+        return boto3.Session(region_name=self.deployment.region)
+
+    def _credentials(self, role_arn: str | None) -> Mapping[str, str]:
+        """Return who a client acts as; nothing for the caller on a real cloud, whom the session finds by itself."""
+        if role_arn is not None:
+            taken = self._taken.get(role_arn) or self._assume(role_arn)
+            self._taken[role_arn] = taken
+            return {
+                "aws_access_key_id": taken["AccessKeyId"],
+                "aws_secret_access_key": taken["SecretAccessKey"],
+                "aws_session_token": taken["SessionToken"],
+            }
         if self.deployment.is_local:
-            # Whatever profile or file the caller has for a real cloud has no say here.
-            from localcloud.provider.cloud import isolated_session  # noqa: PLC0415
+            return {"aws_access_key_id": _EMULATOR_KEY, "aws_secret_access_key": _EMULATOR_KEY}
+        return {}
 
-            session = isolated_session(
-                region=region,
-                access_key=taken.get("AccessKeyId", _EMULATOR_KEY),
-                secret_key=taken.get("SecretAccessKey", _EMULATOR_KEY),
-                session_token=taken.get("SessionToken"),
-            )
-        else:
-            session = boto3.Session(
-                aws_access_key_id=taken.get("AccessKeyId"),
-                aws_secret_access_key=taken.get("SecretAccessKey"),
-                aws_session_token=taken.get("SessionToken"),
-                region_name=region,
-            )
-        self._sessions[role_arn] = session
-        return session
-
-    def _assume(self, role_arn: str) -> Mapping[str, str]:
+    def _assume(self, role_arn: str) -> Mapping[str, Any]:
         from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
         try:

@@ -97,12 +97,15 @@ def find(  # noqa: PLR0913 - one parameter an option
     shown = _Shown(limit=limit)
     show = _Printer(as_json=as_json, shown=shown)
     with Connection(deployment) as connection:
-        reader = LogReader(connection.client("s3", role_arn=deployment.auditor_role_arn), deployment.bucket)
+
+        def reader() -> LogReader:
+            return LogReader(connection.client("s3", role_arn=deployment.auditor_role_arn), deployment.bucket)
+
         try:
             if tail:
                 show.all(_followed(reader, wanted, interval=interval, seconds=seconds), wanted)
             else:
-                show.all(_stored(reader, wanted), wanted)
+                show.all(_stored(reader(), wanted), wanted)
         except KeyboardInterrupt:
             if not tail:
                 raise
@@ -177,12 +180,13 @@ def _read_all(reader: LogReader, objects: list[StoredObject]) -> Iterator[Stored
 
 
 def _followed(
-    reader: LogReader, wanted: Query, *, interval: float, seconds: float | None
+    reader: Callable[[], LogReader], wanted: Query, *, interval: float, seconds: float | None
 ) -> Iterator[StoredRecord | Finding]:
     """Yield what arrives from now on (from `since` on, where it is given), until the time is up.
 
     A look lists the days from yesterday on, where nearly everything arrives; once a minute it lists the whole log,
-    because an event of any age may come. What is read is only what was not seen.
+    because an event of any age may come. What is read is only what was not seen. `reader` is asked anew for each look,
+    because the auditor's credentials end.
     """
     started = time.monotonic()
     begin = datetime.now(UTC) if wanted.since is None else min(wanted.since, datetime.now(UTC))
@@ -193,10 +197,10 @@ def _followed(
         is_full = last_full is None or now - last_full >= _FULL_LISTING_SECONDS
         if is_full:
             last_full = now
-        yield from _new(reader, seen, begin, after="" if is_full else _yesterday())
+        yield from _new(reader(), seen, begin, after="" if is_full else _yesterday())
         if seconds is not None and time.monotonic() - started + interval > seconds:
             time.sleep(max(0.0, seconds - (time.monotonic() - started)))
-            yield from _new(reader, seen, begin, after=_yesterday())
+            yield from _new(reader(), seen, begin, after=_yesterday())
             return
         time.sleep(interval)
 
