@@ -51,6 +51,7 @@ _LICENCE: Final = re.compile(r"(?:^|/)(?:licen[cs]es?|copying|notice|authors)", 
 _UNNEEDED: Final = ("botocore/data/", "botocore/docs/")
 """What signing a request does without: 90 MB of service models, and the generator of their documentation."""
 _PIP_TIMEOUT_S: Final = 600
+_KEPT_PACKAGES: Final = 10
 
 
 class PackageError(RuntimeError):
@@ -97,6 +98,7 @@ def build_package(*, target: Target, config: bytes, out_dir: Path, wheels_dir: P
     path = out_dir / f"log_writer-{target}-{digest.hexdigest()[:16]}.zip"
     if not path.is_file() or path.stat().st_size != len(data):
         _write(path, data)
+        _forget_oldest(out_dir, target)
     return Package(
         path=path,
         sha256_hex=digest.hexdigest(),
@@ -263,6 +265,13 @@ def _zip(files: Mapping[str, bytes]) -> bytes:
             info.external_attr = _FILE_MODE << 16
             archive.writestr(info, files[name])
     return buffer.getvalue()
+
+
+def _forget_oldest(out_dir: Path, target: Target) -> None:
+    """Leave the newest few packages of a stack, so that a year of runs does not fill the disk."""
+    packages = sorted(out_dir.glob(f"log_writer-{target}-*.zip"), key=lambda path: path.stat().st_mtime, reverse=True)
+    for path in packages[_KEPT_PACKAGES:]:
+        path.unlink(missing_ok=True)
 
 
 def _write(path: Path, data: bytes) -> None:
