@@ -45,10 +45,9 @@ class NotDurableError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Put:
-    """How a put ended. `existed`: an object was there; `maybe_ours`: an attempt before may have put it there."""
+    """How a put ended. `existed`: an object was there, of an earlier request or of an attempt whose reply was lost."""
 
     existed: bool
-    maybe_ours: bool
     attempts: int
 
 
@@ -93,7 +92,6 @@ class S3Store:
             "x-amz-checksum-sha256": base64.b64encode(hashlib.sha256(body).digest()).decode(),
         }
         attempts = 0
-        maybe_ours = False
         pause = _FIRST_PAUSE
         cause = "no time left"
         while (left := deadline - time.monotonic()) > _LEAST_SECONDS:
@@ -102,23 +100,25 @@ class S3Store:
                 response = self._send(key, body, sent, left)
             except (urllib3.exceptions.HTTPError, HTTPException, OSError) as error:
                 cause = type(error).__name__
-                maybe_ours = True
             else:
                 cause = str(response.status)
-                if response.status == _OK and response.headers.get("etag"):
-                    return Put(existed=False, maybe_ours=True, attempts=attempts)
+                if _is_stored(response):
+                    return Put(existed=False, attempts=attempts)
                 if response.status == _EXISTS:
-                    return Put(existed=True, maybe_ours=maybe_ours, attempts=attempts)
+                    return Put(existed=True, attempts=attempts)
                 if not _is_transient(response):
                     break
-                maybe_ours = maybe_ours or response.status != _CONFLICT
             time.sleep(max(0.0, min(pause * random.uniform(0.5, 1.0), deadline - time.monotonic())))  # noqa: S311
             pause = min(pause * 2, _LONGEST_PAUSE)
         raise NotDurableError(cause, attempts)
 
+    def url_of(self, key: str) -> str:
+        """Where the object of `key` is put."""
+        return self._base + quote(key, safe="/~")
+
     def _send(self, key: str, body: bytes, headers: Mapping[str, str], left: float) -> urllib3.BaseHTTPResponse:
         # Signed anew for each attempt: a signature is good for minutes, credentials may have been replaced.
-        url = self._base + quote(key, safe="/~")
+        url = self.url_of(key)
         request = AWSRequest(method="PUT", url=url, data=body, headers={"Host": self._host, **headers})
         S3SigV4Auth(self._credentials(), "s3", self._region).add_auth(request)
         return self._pool.request(
@@ -130,6 +130,13 @@ class S3Store:
             retries=False,
             redirect=False,
         )
+
+
+def _is_stored(response: urllib3.BaseHTTPResponse) -> bool:
+    # A reply that was cut off inside its headers still parses, and a proxy's login page is a 200 too. S3's own names
+    # the object's ETag and ends with a length of zero.
+    etag = response.headers.get("etag", "")
+    return response.status == _OK and etag[:1] == etag[-1:] == '"' and response.headers.get("content-length") == "0"
 
 
 def _is_transient(response: urllib3.BaseHTTPResponse) -> bool:

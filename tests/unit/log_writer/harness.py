@@ -65,7 +65,7 @@ class MemoryStore:
         self.headers.setdefault(key, headers)
         if self.losing_replies:
             raise NotDurableError("ReadTimeoutError", 1)
-        return Put(existed=existed, maybe_ours=not existed, attempts=1)
+        return Put(existed=existed, attempts=1)
 
     @property
     def lines(self) -> list[bytes]:

@@ -11,7 +11,7 @@ from audit_core.merkle import leaf_digest
 from log_writer.batch import Draft, make_batch
 from log_writer.config import Config
 from log_writer.service import Request, Writer
-from tests.unit.log_writer.harness import EVENT, GUIDE, TOKEN, MemoryStore, Post
+from tests.unit.log_writer.harness import EVENT, GUIDE, NOW, TOKEN, MemoryStore, Post
 
 
 def test_the_reply_names_what_is_stored(post: Post, store: MemoryStore) -> None:
@@ -155,3 +155,14 @@ def test_a_failing_store_hides_no_refusal(post: Post, store: MemoryStore) -> Non
     store.failing = True
     assert post({"status": "x"}).status == 422
     assert store.puts == 0
+
+
+def test_an_undated_retry_after_midnight(config: Config, masker: Masker, store: MemoryStore, post: Post) -> None:
+    """It goes under another date, as the writer cannot look; its record id still says that it is the same."""
+    first = post({"id": "e1"}).body["stored"][0]
+    tomorrow = Writer(config, masker=masker, store=store, now=lambda: NOW + timedelta(days=1))
+    headers = {"authorization": f"Bearer {TOKEN}"}
+    body = json.dumps({"id": "e1"}).encode()
+    tomorrow.handle(Request(method="POST", path="/", headers=headers, body=body, deadline=float("inf")))
+    assert len(store.objects) == 2
+    assert {record["record_id"] for record in store.records} == {first["record_id"]}
