@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 
 from audit_core.masking.keys import secret_kind, words_of
 from audit_core.masking.patterns import Span, compile_bytes
-from audit_core.masking.plausible import is_identifier, is_placeholder, is_random, is_structured, wordiness
+from audit_core.masking.plausible import STAND_INS, is_identifier, is_placeholder, is_random, is_structured, wordiness
 from audit_core.masking.result import PLACEHOLDER
 
 _TELLING = (
@@ -56,14 +56,9 @@ _OTHER_THINGS = frozenset(
 )
 """A name whose last words are among these is about a secret, or about something else, but holds none."""
 
-_NOT_VALUES = frozenset(
-    "string str text password passwd secret token bearer basic digest none null nil true false undefined required optional "
-    "default value int integer number bool boolean object array any bytes byte char file apikey api_key oauth oauth2 "
-    "header query http https disabled enabled hidden encrypted unknown empty missing invalid valid yes no on off self this "
-    "password123 varchar uuid float double const static public private final void async await return function lambda "
-    "undefined readonly nullable unset new old".split()
-)
-"""Words that stand where a value could, in schemas, types and settings."""
+_OPEN_WORDS = frozenset("public foreign primary sort cache partition".split())
+_PUBLIC_WORDS = frozenset("public publishable csrf xsrf authenticity".split())
+"""Words of names whose values are meant to be seen, or (anti-forgery tokens) open nothing by themselves."""
 
 
 def find_assigned(text: bytes, spend: Callable[[int], None]) -> Iterator[Span]:
@@ -87,12 +82,20 @@ def find_assigned(text: bytes, spend: Callable[[int], None]) -> Iterator[Span]:
             value_end = _trim(text, start, value_end, form)
         value = text[start:value_end].decode("utf-8", "replace")
         kind = secret_kind(name)
+        if _crosses_line(text, match.end(2), start, link, quote):
+            continue
         judged = value.replace(PLACEHOLDER, "")
         if kind == "authorization":
             start, judged = _after_scheme(text, start, value_end, judged)
         if judged and start < value_end and _is_secret(kind, name, judged, form):
             yield Span(start, value_end, f"assigned/{kind or 'entropy'}")
             position = max(position, value_end)
+
+
+def _crosses_line(text: bytes, link_end: int, start: int, link: bytes, quote: bytes) -> bool:
+    """Whether an empty setting ends its line, so that what comes next is another thing."""
+    gap = text[link_end:start]
+    return b"\n" in gap and not quote and link.strip()[-1:] in (b"=", b":") and gap.lstrip()[:1] not in (b"|", b">")
 
 
 def _backwards(text: bytes, start: int) -> int:
@@ -159,9 +162,11 @@ def _after_scheme(text: bytes, start: int, end: int, judged: str) -> tuple[int, 
 
 def _is_secret(kind: str | None, name: str, value: str, form: str) -> bool:  # noqa: PLR0911 - one reason a line
     lowered = value.lower().strip(".-_ ")
-    if lowered in _NOT_VALUES or is_placeholder(value) or _same_words(name, lowered):
+    if lowered in STAND_INS or is_placeholder(value) or _same_words(name, lowered):
         return False
     if form != "setting" and form != "data" and any(mark in value for mark in "()[]{}$") and form in ("bare", "tight", "line", "prose"):
+        return False
+    if _PUBLIC_WORDS.intersection(words_of(name)):
         return False
     if kind is None:
         return _is_telling(name) and form != "prose" and is_random(value, shortest=20) and not is_identifier(value)
@@ -184,20 +189,22 @@ def _is_secret(kind: str | None, name: str, value: str, form: str) -> bool:  # n
         return is_random(value, shortest=16)
     if form in ("data", "setting") and len(value) >= 8 and not is_structured(value):
         return digits > 0 or is_random(value, shortest=10) or _has_symbol(value)
-    if len(value) < 8 or _is_code(value, form) or is_structured(value):
+    if is_random(value, shortest=16):
+        return True
+    if len(value) < 10 or _is_code(value, form) or is_structured(value):
         return False
-    return is_random(value, shortest=8) or (digits > 1 and len(value) >= 12 and wordiness(value) < 1.5)
+    return is_random(value, shortest=10) or (digits > 1 and len(value) >= 12 and wordiness(value) < 1.5)
 
 
 def _is_telling(name: str) -> bool:
     words = words_of(name)
-    return bool(words) and words[-1] not in _OTHER_THINGS and not {"public", "foreign", "primary", "sort", "cache"} & set(words)
+    return bool(words) and words[-1] not in _OTHER_THINGS and not _OPEN_WORDS.intersection(words)
 
 
 def _same_words(name: str, value: str) -> bool:
     squeezed = "".join(filter(str.isalnum, value))
     own = "".join(filter(str.isalnum, name.lower()))
-    return bool(squeezed) and squeezed.isalpha() and (squeezed in own or own in squeezed)
+    return bool(squeezed) and bool(own) and (squeezed in own or own in squeezed)
 
 
 def _has_symbol(value: str) -> bool:

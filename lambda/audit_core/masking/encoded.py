@@ -52,9 +52,14 @@ class Region(NamedTuple):
     lift: Callable[[Iterable[Span]], Iterator[Span]]
 
 
+_FORM_SPACE = re.compile(rb"""\+(?=[\s"'=:<>{(\[-])|(?<=[\s"'=:<>})\],;])\+""")
+"""A plus sign that stands for a space in a form; between letters and digits it may belong to base64."""
+
+
 def _percent(raw: bytes) -> bytes:
     """Decode percent-encoding, by way of the quoted-printable decoder, which is the same but for the sign."""
-    return binascii.a2b_qp(raw.replace(b"=", b"=3D").replace(b"%%", b"%25%").replace(b"%", b"="))
+    decoded = binascii.a2b_qp(raw.replace(b"=", b"=3D").replace(b"%%", b"%25%").replace(b"%", b"="))
+    return _FORM_SPACE.sub(b" ", decoded) if b"+" in decoded else decoded
 
 
 _ESCAPE = re.compile(rb"\\{1,8}(?:u\{([0-9A-Fa-f]{2,6})\}|u([0-9A-Fa-f]{4})|x([0-9A-Fa-f]{2})|U([0-9A-Fa-f]{8}))")

@@ -35,7 +35,7 @@ HEADS: dict[str, str] = _heads(
     "jwt sastoken personalaccesstoken pat accesstokens refreshtokens authtokens apitokens oauthtoken authenticitytoken sid phpsessid "
     "jsessionid sessionkey sessionsecret sessioncookie",
     # keys that open or sign something; a bare `key` does neither
-    api_key="apikey apikeys accesskey accesskeyid accountkey authkey privatekey secretkeys signingkey encryptionkey masterkey hmackey "
+    api_key="apikey apikeys accesskey accesskeyid accessid accountkey authkey privatekey secretkeys signingkey encryptionkey masterkey hmackey "
     "licensekey licencekey subscriptionkey functionkey functionskey servicekey serviceaccountkey storagekey deploykey sshkey rsakey "
     "pemkey integrationkey ingestionkey writekey serverkey appkey applicationkey consumerkey recoverykey rootkey adminkey "
     "sharedaccesskey gpgkey pgpkey decryptionkey",

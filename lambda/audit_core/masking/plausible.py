@@ -42,6 +42,7 @@ _PAIRS = (
 )
 """How common each pair of letters is in words and identifiers, `aa` to `zz`: log2 of the ratio to chance, plus 6, in 0 to 9."""
 _CHANCE = 6
+_FEWEST_PAIRS = 4
 _PLACEHOLDER_WORDS = re.compile(
     r"example|placeholder|redacted|changeme|change[-_ ]me|replace[-_ ]?(?:me|with|this)|insert[-_ ]|"
     r"your[-_ ]|[-_ ]your|my[-_](?:secret|token|key|api|pass)|x{4}|\*{3}|\.{3}|_{5}|#{4}|todo|lorem|undefined|dummy[-_ ]|"
@@ -49,10 +50,18 @@ _PLACEHOLDER_WORDS = re.compile(
     re.IGNORECASE,
 )
 _REFERENCE = re.compile(r"[$%#@]?[{(<\[]|\$[A-Za-z_]|%[A-Za-z_]+%|&[a-z]+;|@[A-Za-z]+\.|(?i:process\.env|os\.environ|env[.:(]|vault:|ref\+|secretref|arn:|keyvault)")
+STAND_INS = frozenset(
+    "string str text password passwd secret token bearer basic digest none null nil true false undefined required optional "
+    "default value int integer number bool boolean object array any bytes byte char file apikey api_key oauth oauth2 "
+    "header query http https disabled enabled hidden encrypted unknown empty missing invalid valid yes no on off self this "
+    "password123 varchar uuid float double const static public private final void async await return function lambda "
+    "readonly nullable unset new old user username login admin root pw pwd passphrase api-key my-password mypassword".split()
+)
+"""Words that stand where a value could, in schemas, types and settings."""
 _UUID = re.compile(r"(?i)[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z")
 _HEX = re.compile(r"(?i)(?:0x)?[0-9a-f]+\Z")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d|\Z)|\d\d:\d\d:\d\d|\d\d[/.]\d\d[/.]\d{4}\Z")
-_VERSION = re.compile(r"[~^<>=v]*\d+(?:\.\d+|\.\*)+(?:[-+.][0-9A-Za-z.]+)?\Z")
+_VERSION = re.compile(r"[~^<>=v]*\d+(?:\.\d+|\.\*)+(?:[-+.][0-9A-Za-z.]+)?\Z|[A-Za-z][A-Za-z.:_-]{2,30}[-:@=v]\d+\.\d+(?:\.\d+)?[\w.-]{0,16}\Z")
 _NUMBER = re.compile(r"[-+]?[\d.,_]+(?:e[-+]?\d+)?[a-zA-Z%]{0,3}\Z")
 _LETTERS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 _ADDRESS = re.compile(r"(?i)[a-z][a-z0-9+.-]{1,15}://|/|\./|~/|[a-z]:\\|www\.")
@@ -72,7 +81,7 @@ def _is_sequence(value: str) -> bool:
         return False
     codes = value.encode()
     steps = sum(1 for a, b in zip(codes, codes[1:], strict=False) if b - a in (0, 1))
-    return steps * 10 >= 7 * (len(codes) - 1)
+    return steps * 20 >= 17 * (len(codes) - 1)
 
 
 def entropy(value: str) -> float:
@@ -84,15 +93,15 @@ def entropy(value: str) -> float:
 def wordiness(value: str) -> float:
     """How much more the letters of the value look like words than like chance, in bits a pair.
 
-    Random letters score about -2, almost never above 0; words score 0.5 to 3. A value without two letters in a row
-    scores 0.
+    Random letters score about -2, almost never above 0; words score 0.5 to 3. A value with too few letters side by
+    side to tell scores 0.
     """
     pairs = score = 0
     for run in _LETTERS.findall(value):
         lower = run.lower().encode()
         pairs += len(lower) - 1
         score += sum(ord(_PAIRS[26 * a + b - 2619]) for a, b in zip(lower, lower[1:], strict=False))
-    return score / pairs - _CHANCE - 48 if pairs else 0.0
+    return score / pairs - _CHANCE - 48 if pairs >= _FEWEST_PAIRS else 0.0
 
 
 def is_structured(value: str) -> bool:

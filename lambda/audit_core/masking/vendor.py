@@ -8,7 +8,7 @@ from functools import lru_cache
 import ahocorasick_rs
 
 from audit_core.masking.patterns import Pattern, Span, compile_bytes
-from audit_core.masking.plausible import is_placeholder, wordiness
+from audit_core.masking.plausible import STAND_INS, is_placeholder, wordiness
 from audit_core.masking.rules import RULES, Rule
 
 _WINDOW = 4096
@@ -72,18 +72,28 @@ def _at_mark(text: bytes, rule: Rule, start: int, end: int) -> Span | None:
         if before is None:
             return None
         start -= len(before.group())
+        if not _at_boundary(text, start):
+            return None
     if rule.hidden:
-        start = end
-    if not rule.certain and not _machine_made(text[end:stop].decode("utf-8", "replace")):
+        start, stop = match.span(1) if _tail(rule).groups else (end, stop)
+    tail = text[max(start, end) : stop].decode("utf-8", "replace")
+    if rule.certain:
+        return None if tail.rpartition(":")[2].lower() in STAND_INS else Span(start, stop, rule.id)
+    if _blanked(text[stop : stop + 4]) or not _machine_made(tail, unmistakable=end - start >= _UNMISTAKABLE_MARK):
         return None
     return Span(start, stop, rule.id)
 
 
+def _blanked(following: bytes) -> bool:
+    """Whether the token goes on as somebody left it out: `xoxb-1234-####`."""
+    return len(following) == 4 and len(set(following)) == 1 and following[:1] in b"#*.xX"  # noqa: PLR2004
+
+
 def _at_boundary(text: bytes, start: int) -> bool:
     r"""Whether no letter or digit stands before `start`, or one that ends an escape such as `\n` or `%3D`."""
-    if start == 0 or text[start - 1] not in _WORD:
-        return True
     before = text[max(0, start - 6) : start]
+    if not before or before[-1] not in _WORD:
+        return before[-1:] not in (b"+", b".") or len(before) < 2 or before[-2] not in _WORD  # noqa: PLR2004
     return (
         before[-2:] in (b"\\n", b"\\r", b"\\t")
         or (before[-3:-2] == b"%" and all(digit in b"0123456789abcdefABCDEF" for digit in before[-2:]))
@@ -91,8 +101,8 @@ def _at_boundary(text: bytes, start: int) -> bool:
     )
 
 
-def _machine_made(tail: str) -> bool:
+def _machine_made(tail: str, *, unmistakable: bool) -> bool:
     if is_placeholder(tail):
         return False
     digits = sum(map(str.isdigit, tail))
-    return wordiness(tail) < (0.6 if digits < 2 else 1.5)  # noqa: PLR2004
+    return wordiness(tail) < (0.6 if digits < 2 else 3 if unmistakable or tail.isupper() or digits * 8 > len(tail) else 1.5)  # noqa: PLR2004

@@ -5,8 +5,9 @@ from __future__ import annotations
 from audit_core.masking.rules.rule import ALNUM, HEX, UUID, WORD, Rule
 
 RULES: tuple[Rule, ...] = (
-    Rule("slack/token", ("xoxb-", "xoxp-", "xoxa-", "xoxo-", "xoxr-", "xoxs-", "xoxc-", "xoxd-", "XOXB-", "XOXP-"), r"[A-Za-z0-9%+/=-]{10,}", "Slack: token types"),
-    Rule("slack/config-token", ("xoxe.xoxp-", "xoxe.xoxb-", "xoxe-", "XOXE.XOXP-", "xoxe.XOXP-"), r"\d-[A-Za-z0-9-]{100,}", "Slack: app configuration tokens"),
+    Rule("slack/token", ("xoxb-", "xoxp-", "xoxa-", "xoxo-", "xoxr-", "xoxs-", "xoxc-", "xoxe-", "xoxe.xoxp-", "xoxe.xoxb-"), r"[A-Za-z0-9-]{10,}",
+         "Slack: token types"),
+    Rule("slack/cookie", ("xoxd-",), r"[A-Za-z0-9%+/=-]{40,}", "Slack: token types"),
     Rule("slack/app-token", ("xapp-",), r"\d-[A-Z0-9]+-\d+-[a-z0-9]+", "Slack: app-level tokens"),
     Rule("slack/workflow-token", ("xwfp-",), r"[A-Za-z0-9-]{20,}", "Slack: workflow tokens"),
     Rule("slack/webhook", ("hooks.slack.com/", "hooks.slack-gov.com/"), r"(?:services|workflows|triggers)/[A-Za-z0-9+/_-]{20,}", "Slack: incoming webhooks",

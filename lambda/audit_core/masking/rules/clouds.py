@@ -35,7 +35,7 @@ RULES: tuple[Rule, ...] = (
     Rule("volcengine/access-key-id", ("AKLT",), rf"{ALNUM}{{40,}}", "Volcengine: access keys"),
     Rule("digitalocean/token", ("dop_v1_", "doo_v1_", "dor_v1_"), rf"{HEX}{{64}}", "DigitalOcean: API tokens"),
     Rule("heroku/key", ("HRKU-",), rf"{UUID}|AA{WORD}{{58}}", "Heroku: platform API, authentication"),
-    Rule("cloudflare/origin-ca-key", ("v1.0-",), rf"{HEX}{{24}}-{HEX}{{100,}}", "Cloudflare: Origin CA keys"),
+    Rule("cloudflare/origin-ca-key", ("v1.0-",), rf"{HEX}{{24}}-{HEX}{{146}}", "Cloudflare: Origin CA keys"),
     Rule("cloudflare/token", ("cfut_", "cfat_", "cfk_"), rf"{ALNUM}{{32,}}", "Cloudflare: API token formats"),
     Rule("flyio/macaroon", ("fm1r_", "fm1a_", "fm2_", "fo1_"), r"[A-Za-z0-9+/_=-]{32,}(?:,fm[12][ar]?_[A-Za-z0-9+/_=-]+)*",
          "Fly.io: access tokens"),
