@@ -17,6 +17,11 @@ REGION: Final = "us-east-1"
 _DAYS: Final = 30
 _KB: Final = 1_000
 _GB: Final = 1_000_000_000
+_DELIVERIES_PER_DAY: Final = 24 * 60 // 5
+"""CloudTrail delivers about every five minutes, and what it puts is paid for by the bucket's owner.
+
+https://docs.aws.amazon.com/awscloudtrail/latest/userguide/how-cloudtrail-works.html
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,9 +36,7 @@ class Price:
 
 PUT: Final = Price(usd=0.005, per=1_000, unit="S3 PUT", source="https://aws.amazon.com/s3/pricing/")
 STORAGE: Final = Price(usd=0.023, per=_GB, unit="byte-month in S3", source="https://aws.amazon.com/s3/pricing/")
-REQUEST: Final = Price(
-    usd=0.20, per=1_000_000, unit="Lambda request", source="https://aws.amazon.com/lambda/pricing/"
-)
+REQUEST: Final = Price(usd=0.20, per=1_000_000, unit="Lambda request", source="https://aws.amazon.com/lambda/pricing/")
 COMPUTE: Final = Price(
     usd=0.0000133334, per=1, unit="GB-second of Lambda on arm64", source="https://aws.amazon.com/lambda/pricing/"
 )
@@ -88,11 +91,18 @@ class Estimate:
 
 
 def monthly(
-    calls_per_day: int, *, retention_days: int, alarms: int = 5, metrics: int = 2, assumed: Assumptions | None = None
+    calls_per_day: int,
+    *,
+    retention_days: int,
+    alarms: int = 5,
+    metrics: int = 2,
+    own_trail: bool = True,
+    assumed: Assumptions | None = None,
 ) -> Estimate:
     """What a month costs with `calls_per_day` recorded calls (0: idle), kept for `retention_days`.
 
-    `alarms` and `metrics` are how many of each the stack registers. Raises ValueError for a negative number of calls.
+    `alarms` and `metrics` are how many of each the stack registers. `own_trail`: the stack has a trail, the account's
+    only one (a second copy of its events costs $2.00 per 100,000). Raises ValueError for a negative number of calls.
     """
     if calls_per_day < 0:
         msg = f"calls_per_day: must not be negative, got {calls_per_day}"
@@ -101,6 +111,8 @@ def monthly(
     posts_per_day = calls_per_day / each.records_per_post
     posts = posts_per_day * _DAYS
     lines = [Line(what=f"{alarms} alarms", quantity=alarms, price=ALARM)]
+    if own_trail:
+        lines.append(Line(what="CloudTrail's deliveries", quantity=_DELIVERIES_PER_DAY * _DAYS, price=PUT))
     if calls_per_day:
         seconds = posts * each.milliseconds_per_post / 1_000
         lines += [

@@ -10,7 +10,7 @@ from typing import Any
 
 import grpc
 import pytest
-from google.protobuf import json_format
+from google.protobuf import empty_pb2, json_format
 from pulumi.runtime.proto import analyzer_pb2, analyzer_pb2_grpc
 
 from localcloud.engine import ProgramError
@@ -133,7 +133,7 @@ def _urn(type_: str, name: str) -> str:
 
 def test_the_pack_has_the_same_rules_and_enforces_them(pack: analyzer_pb2_grpc.AnalyzerStub) -> None:
     """Each guardrail once, mandatory, with its own sentence."""
-    info = pack.GetAnalyzerInfo(analyzer_pb2.google_dot_protobuf_dot_empty__pb2.Empty())
+    info = pack.GetAnalyzerInfo(empty_pb2.Empty())
     assert {policy.name for policy in info.policies} == {*RESOURCE_RULES, *STACK_RULES}
     assert all(policy.enforcementLevel == analyzer_pb2.MANDATORY and policy.description for policy in info.policies)
 

@@ -210,7 +210,7 @@ def test_settings_for_others_reach_the_policies(run_program: Up) -> None:
     auditor = "arn:aws:iam::123456789012:user/auditor"
     run = run_program({"auditors": json.dumps([auditor])})
     trusted = {
-        name: json.loads(run.entries[f"roles-{name}"].inputs["assumeRolePolicy"])["Statement"][0]["Principal"]
+        name: json.loads(str(run.entries[f"roles-{name}"].inputs["assumeRolePolicy"]))["Statement"][0]["Principal"]
         for name in ("auditor", "retention-admin", "hold-releaser")
     }
     assert trusted == {

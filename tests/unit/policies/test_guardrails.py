@@ -212,7 +212,7 @@ def test_what_is_set_on_an_unknown_bucket_is_refused() -> None:
 @pytest.mark.parametrize("days", [None, 0, UNKNOWN, True])
 def test_a_log_group_that_never_ends_is_refused(days: object) -> None:
     """CloudWatch keeps for ever what has no retention."""
-    props = {} if days is None else {"retentionInDays": days}
+    props: dict[str, object] = {} if days is None else {"retentionInDays": days}
     assert _says(_one("aws:cloudwatch/logGroup:LogGroup", **props))
     assert not _says(_one("aws:cloudwatch/logGroup:LogGroup", retentionInDays=90))
 
@@ -311,7 +311,7 @@ def test_a_conditional_refusal_of_deletion_is_none() -> None:
 
 
 def _short_lived(kind: str, days: int | None, algorithm: str) -> list[Registered]:
-    rules = [] if days is None else [{"status": "Enabled", "expiration": {"days": days}}]
+    rules: list[object] = [] if days is None else [{"status": "Enabled", "expiration": {"days": days}}]
     encryption = [{"applyServerSideEncryptionByDefault": {"sseAlgorithm": algorithm}}]
     name = "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration"
     return [

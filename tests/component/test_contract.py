@@ -1,0 +1,130 @@
+"""What every component has in common, read from its source: one test over all of them."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from components.package import ROOT
+
+RESOURCE = re.compile(r"(?:aws(?:\.\w+)+|random)\.[A-Z]\w*(?<!Args)")
+FILES = sorted(path for path in (ROOT / "components" / "aws").glob("*.py") if path.name != "__init__.py")
+
+
+def _name(node: ast.expr) -> str:
+    """`pulumi.ComponentResource` as text."""
+    return ast.unparse(node)
+
+
+def _components() -> list[tuple[Path, ast.ClassDef]]:
+    return [
+        (path, node)
+        for path in FILES
+        for node in ast.parse(path.read_text("utf-8")).body
+        if isinstance(node, ast.ClassDef) and any(_name(base) == "pulumi.ComponentResource" for base in node.bases)
+    ]
+
+
+COMPONENTS = _components()
+each = pytest.mark.parametrize(
+    ("path", "component"), COMPONENTS, ids=[f"{path.stem}.{component.name}" for path, component in COMPONENTS]
+)
+
+
+def _init(component: ast.ClassDef) -> ast.FunctionDef:
+    (init,) = [node for node in component.body if isinstance(node, ast.FunctionDef) and node.name == "__init__"]
+    return init
+
+
+def _calls(node: ast.AST) -> list[ast.Call]:
+    return [child for child in ast.walk(node) if isinstance(child, ast.Call)]
+
+
+def test_there_is_one_component_a_file() -> None:
+    """Named as the file is."""
+    assert [path for path, _ in COMPONENTS] == FILES
+    for path, component in COMPONENTS:
+        assert component.name.lower() == path.stem.replace("_", "")
+
+
+@each
+def test_it_takes_name_args_and_options(path: Path, component: ast.ClassDef) -> None:
+    """`Name(name, args: NameArgs, opts=None)`, and nothing passed through."""
+    del path
+    arguments = _init(component).args
+    assert [argument.arg for argument in arguments.args] == ["self", "name", "args", "opts"]
+    assert arguments.args[2].annotation is not None
+    assert ast.unparse(arguments.args[2].annotation) == f"{component.name}Args"
+    assert [ast.unparse(default) for default in arguments.defaults] == ["None"]
+    assert (arguments.vararg, arguments.kwarg, arguments.kwonlyargs) == (None, None, [])
+
+
+@each
+def test_its_args_are_frozen_keyword_only_and_checked(path: Path, component: ast.ClassDef) -> None:
+    """A dataclass in the same file, that refuses what makes no sense when it is made."""
+    (args,) = [
+        node
+        for node in ast.parse(path.read_text("utf-8")).body
+        if isinstance(node, ast.ClassDef) and node.name == f"{component.name}Args"
+    ]
+    (decorator,) = args.decorator_list
+    assert ast.unparse(decorator) == "dataclass(frozen=True, slots=True, kw_only=True)"
+    assert "__post_init__" in {node.name for node in args.body if isinstance(node, ast.FunctionDef)}
+
+
+@each
+def test_it_registers_its_outputs_once_and_last(path: Path, component: ast.ClassDef) -> None:
+    """Two to four of them are its own; a component that registers too early would lose its children's."""
+    del path
+    registering = [call for call in _calls(component) if _name(call.func) == "self.register_outputs"]
+    assert len(registering) == 1
+    last = _init(component).body[-1]
+    assert isinstance(last, ast.Expr)
+    assert last.value is registering[0]
+    outputs = registering[0].args[0]
+    assert isinstance(outputs, ast.Dict)
+    assert 1 <= len(outputs.keys) <= 4
+
+
+@each
+def test_it_names_its_type_after_itself(path: Path, component: ast.ClassDef) -> None:
+    """The first thing that it does."""
+    del path
+    first = next(statement for statement in _init(component).body if _calls(statement))
+    expected = f"super().__init__('agent-audit-log:aws:{component.name}', name, None, opts)"
+    assert ast.unparse(first) == expected
+
+
+@each
+def test_its_children_are_its_own(path: Path, component: ast.ClassDef) -> None:
+    """Each has `parent=self` and takes nothing from the caller's options, and its name starts with the component's."""
+    del path
+    children = [call for call in _calls(component) if RESOURCE.fullmatch(_name(call.func))]
+    assert children
+    for child in children:
+        (options,) = [keyword.value for keyword in child.keywords if keyword.arg == "opts"]
+        assert isinstance(options, ast.Call)
+        assert _name(options.func) == "pulumi.ResourceOptions"
+        given = {keyword.arg: ast.unparse(keyword.value) for keyword in options.keywords}
+        assert given["parent"] == "self"
+        assert set(given) <= {"parent", "protect", "depends_on"}
+        assert ast.unparse(child.args[0]).startswith("f'{name}-")
+    options_made = [call for call in _calls(component) if _name(call.func) == "pulumi.ResourceOptions"]
+    assert len(options_made) == len(children)
+
+
+@each
+def test_everything_public_says_what_it_guarantees(path: Path, component: ast.ClassDef) -> None:
+    """The file begins with it; the class lists its outputs."""
+    module = ast.get_docstring(ast.parse(path.read_text("utf-8"))) or ""
+    assert "Guarantee: " in module
+    assert "Output" in (ast.get_docstring(component) or "")
+
+
+@each
+def test_it_switches_no_protection_off(path: Path, component: ast.ClassDef) -> None:
+    """No such property is given at all, true or false."""
+    del path
+    given = {keyword.arg for call in _calls(component) for keyword in call.keywords}
+    assert not given & {"force_destroy", "retain_on_delete", "skip_destroy", "ignore_changes", "delete_before_replace"}

@@ -1,0 +1,51 @@
+"""What a month costs: prices with a source, quantities that add up."""
+
+import pytest
+
+from policies import costs
+from policies.costs import Assumptions, Price, monthly
+
+
+def test_every_price_has_a_source_and_a_date() -> None:
+    """A figure that cannot be looked up is a guess."""
+    prices = [value for value in vars(costs).values() if isinstance(value, Price)]
+    assert len(prices) == 8
+    assert all(price.source.startswith("https://aws.amazon.com/") for price in prices)
+    assert costs.PRICES_READ.isoformat() == "2026-11-23"
+
+
+def test_idle_costs_the_alarms_and_the_trails_deliveries() -> None:
+    """Five alarms at ten cents, and 8,640 puts."""
+    estimate = monthly(0, retention_days=180)
+    assert estimate.usd == pytest.approx(0.50 + 8_640 * 0.005 / 1_000)
+    assert monthly(0, retention_days=180, own_trail=False).usd == pytest.approx(0.50)
+
+
+def test_ten_thousand_calls_a_day_add_up() -> None:
+    """By hand: 300,000 posts a month, each its own request, PUT and 100 ms."""
+    estimate = monthly(10_000, retention_days=180)
+    assert estimate.usd == pytest.approx(
+        0.50 + 0.0432 + 0.60 + 1.50 + 0.06 + 30_000 * 0.0000133334 + 1.8 * 0.023 + 0.3 * 0.50 + 0.9 * 0.03
+    )
+    assert estimate.usd == pytest.approx(sum(line.usd for line in estimate.lines))
+
+
+def test_a_longer_retention_costs_storage_alone() -> None:
+    """Ten times the days, ten times the bytes, and nothing else."""
+    half_a_year, five_years = monthly(10_000, retention_days=180), monthly(10_000, retention_days=1_800)
+    assert five_years.usd - half_a_year.usd == pytest.approx(9 * 1.8 * 0.023)
+
+
+def test_batches_divide_what_a_post_costs() -> None:
+    """A hundred records a post cost a hundredth of the posts."""
+    single = monthly(1_000_000, retention_days=1, alarms=0, metrics=0, own_trail=False)
+    batches = monthly(
+        1_000_000, retention_days=1, alarms=0, metrics=0, own_trail=False, assumed=Assumptions(records_per_post=100)
+    )
+    assert batches.usd == pytest.approx(single.usd / 100)
+
+
+def test_fewer_than_no_calls_are_refused() -> None:
+    """With what was given."""
+    with pytest.raises(ValueError, match="calls_per_day: must not be negative, got -1"):
+        monthly(-1, retention_days=1)

@@ -1,0 +1,151 @@
+"""The house rules, over the whole repository: imports point one way, nothing is shadowed, no file is too long."""
+
+import ast
+import sys
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+from localcloud.place import ROOT
+
+# What each top-level package may import of the others.
+MAY_IMPORT = {
+    "audit_core": set(),
+    "log_writer": {"audit_core"},
+    "policies": set(),
+    "components": {"policies"},
+    "stacks": {"components", "policies"},
+    "cli": {"audit_core", "components", "localcloud", "log_writer", "policies", "stacks"},
+    "localcloud": {"audit_core", "cli", "components", "log_writer", "policies", "stacks"},
+    "benchmarks": {"audit_core", "cli", "components", "localcloud", "log_writer", "policies", "stacks"},
+    "tests": {"audit_core", "benchmarks", "cli", "components", "localcloud", "log_writer", "policies", "stacks"},
+}
+IN_THE_FUNCTION = {"audit_core", "log_writer"}
+# What runs in the function: the standard library, and what lambda/requirements.in declares, under its import names.
+RUNTIME = {"ahocorasick_rs", "botocore", "isal", "orjson", "re2", "rfc8785", "urllib3"}
+# What else each package may import. Whoever is not named here may import anything that is installed.
+THIRD_PARTY = {
+    **dict.fromkeys(IN_THE_FUNCTION, RUNTIME),
+    "policies": {"pulumi_policy"},
+    "components": {"pulumi", "pulumi_aws", "pulumi_random"},
+    "stacks": {"pulumi", "pulumi_aws"},
+}
+# The one file of `policies` with an SDK in sight.
+ADAPTER = Path("policies/__main__.py")
+MAX_LINES = 420
+# Longer files, and why they are one.
+LONG_FILES: dict[str, str] = {
+    "tests/local/provider/cases.py": "one table: for each resource type how it is made, changed and replaced",
+}
+
+
+def _package(path: Path) -> str:
+    """The package that a file belongs to: under `lambda/`, its folder there."""
+    parts = path.relative_to(ROOT).parts
+    return parts[1] if parts[0] == "lambda" else parts[0]
+
+
+def _files() -> Iterator[Path]:
+    for folder in ("benchmarks", "cli", "components", "lambda", "localcloud", "policies", "stacks", "tests"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            if not {"__pycache__", "node_modules"} & set(path.parts):
+                yield path
+
+
+FILES = list(_files())
+
+
+def _imports(path: Path) -> set[str]:
+    """The top-level names that a file imports, wherever in it."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"), path.name)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found.add(node.module.split(".")[0])
+    return found
+
+
+def test_every_package_has_its_rule() -> None:
+    """A new top-level package needs a line in the table."""
+    assert {_package(path) for path in FILES} <= set(MAY_IMPORT)
+
+
+@pytest.mark.parametrize("package", MAY_IMPORT)
+def test_imports_point_one_way(package: str) -> None:
+    """Stacks → components → policies; log_* → audit_core, never each other; nobody imports the tests."""
+    own = set(MAY_IMPORT)
+    wrong = {
+        (str(path.relative_to(ROOT)), name)
+        for path in FILES
+        if _package(path) == package
+        for name in (_imports(path) & own) - MAY_IMPORT[package] - {package}
+    }
+    assert not wrong
+
+
+@pytest.mark.parametrize("package", THIRD_PARTY)
+def test_what_is_imported_from_elsewhere_is_declared(package: str) -> None:
+    """The function imports its few runtime packages, the policies none."""
+    allowed = THIRD_PARTY[package] | set(MAY_IMPORT) | sys.stdlib_module_names
+    wrong = {
+        (str(path.relative_to(ROOT)), name)
+        for path in FILES
+        if _package(path) == package
+        for name in _imports(path) - allowed
+    }
+    assert not wrong
+
+
+def test_policies_are_free_of_any_sdk() -> None:
+    """But for the adapter, they are plain data and pure functions."""
+    allowed = {"policies"} | sys.stdlib_module_names
+    for path in FILES:
+        if _package(path) == "policies" and path.relative_to(ROOT) != ADAPTER:
+            assert _imports(path) <= allowed, path
+
+
+def test_the_functions_packages_are_the_declared_ones() -> None:
+    """The table above and lambda/requirements.in name the same distributions."""
+    declared = (ROOT / "lambda" / "requirements.in").read_text("utf-8")
+    names = {line.split("#")[0].strip().lower().replace("-", "_") for line in declared.splitlines()} - {""}
+    assert {"re2" if name == "google_re2" else name for name in names} == RUNTIME
+
+
+def test_no_top_level_name_shadows_another() -> None:
+    """No folder here is named as a module of Python or of an installed package."""
+    own = {"audit-log", "agent-audit-log", "agent_audit_log"}
+    installed = {
+        name for name, distributions in metadata.packages_distributions().items() if not set(distributions) <= own
+    }
+    top = {_package(path) for path in FILES} - {"tests", "benchmarks"}
+    assert not top & (installed | sys.stdlib_module_names)
+
+
+def test_no_program_file_shadows_a_module() -> None:
+    """Running a folder puts it on the path: none of its files may be named as a module of Python."""
+    for folder in ("stacks", "policies"):
+        names = {path.stem for path in (ROOT / folder).glob("*.py")} - {"__init__", "__main__"}
+        installed = set(metadata.packages_distributions()) | sys.stdlib_module_names
+        assert not names & installed, folder
+
+
+def test_lambda_is_never_a_package() -> None:
+    """It is a keyword; what is under it is imported by its own name."""
+    assert not (ROOT / "lambda" / "__init__.py").exists()
+
+
+def test_every_package_is_one() -> None:
+    """A folder of modules without __init__.py would be left out of the installation without a word."""
+    for path in FILES:
+        if _package(path) not in ("tests", "benchmarks"):
+            assert (path.parent / "__init__.py").is_file(), path.parent
+
+
+def test_no_file_is_long_without_a_reason() -> None:
+    """What has grown past one screenful of screenfuls is two things."""
+    long = {str(path.relative_to(ROOT)) for path in FILES if len(path.read_text("utf-8").splitlines()) > MAX_LINES}
+    assert long <= set(LONG_FILES)
+    assert all(LONG_FILES[name] for name in long)
