@@ -17,6 +17,7 @@ class Cloud:
     """A deployed stack, and clients of its account's root, whom no bucket policy stops."""
 
     outputs: Mapping[str, Any] = field(repr=False)
+    _session: boto3.Session = field(default_factory=lambda: boto3.Session(region_name="us-east-1"), repr=False)
     _clients: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @property
@@ -26,15 +27,18 @@ class Cloud:
 
     def root(self, service: str) -> Any:  # noqa: ANN401 - a boto3 client is made at run time
         """Return a client of the account's root."""
-        if service in self._clients:
-            return self._clients[service]
-        session: Any = boto3.Session(
-            aws_access_key_id="test", aws_secret_access_key="test", region_name=self.deployment.region
-        )
-        config = Config(proxies={}, s3={"addressing_style": "path"}, retries={"total_max_attempts": 2})
-        client = session.client(service, endpoint_url=self.deployment.emulator_url, config=config)
-        self._clients[service] = client
-        return client
+        return self.client(service, aws_access_key_id="test", aws_secret_access_key="test")
+
+    def client(self, service: str, **credentials: str) -> Any:  # noqa: ANN401
+        """Return a client of whoever the credentials belong to; each is made once and closed at the end."""
+        name = f"{service} {credentials['aws_access_key_id']}"
+        if name not in self._clients:
+            config = Config(proxies={}, s3={"addressing_style": "path"}, retries={"total_max_attempts": 2})
+            session: Any = self._session
+            self._clients[name] = session.client(
+                service, endpoint_url=self.deployment.emulator_url, config=config, **credentials
+            )
+        return self._clients[name]
 
     def close(self) -> None:
         """Close every client."""
