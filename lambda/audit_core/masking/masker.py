@@ -15,6 +15,7 @@ from audit_core.masking.document import Walk
 from audit_core.masking.jsontext import DuplicateKeyError, edit, parse
 from audit_core.masking.keys import KeyInfo, classify
 from audit_core.masking.patterns import Pattern, Span, compile_bytes
+from audit_core.masking.personal import PersonalData
 from audit_core.masking.result import JsonValue, Masked, Redaction, Unscannable
 from audit_core.masking.rules import RULES
 from audit_core.masking.scanner import Detector, replace, scan
@@ -55,6 +56,8 @@ class Masker:
         self._allow = [compile_bytes(pattern.encode(), characters=True) for pattern in rules.allow]
         self._custom_keys = frozenset(map(_compact, rules.key_names))
         self._detectors: list[Detector] = [VendorRules().find, find_assigned]
+        if personal != "off":
+            self._detectors.append(PersonalData(self._pseudonym if personal == "hmac" else None))
         if rules.patterns:
             self._detectors.append(_custom_detector(rules))
         settings = repr((personal, rules.key_names, rules.patterns, rules.allow)).encode()

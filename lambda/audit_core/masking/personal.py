@@ -1,0 +1,185 @@
+"""Personal data in text: e-mail addresses, telephone numbers, payment cards, bank accounts, network addresses.
+
+A number is only taken for one of these where its check digits say so (cards by Luhn, IBAN by modulo 97), where it is
+written the way people write telephone numbers, or where it is an address that the standards give to a host. Versions,
+dates, sizes and identifiers are none.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from ipaddress import IPv4Address, IPv6Address, ip_address
+
+from audit_core.masking.patterns import Span, compile_bytes
+
+_EMAIL = compile_bytes(
+    rb"[A-Za-z0-9!#$&'*+/=?^_{|}~.\x80-\xff-]*[A-Za-z0-9_+~\x80-\xff-]@"
+    rb"(?:[A-Za-z0-9\x80-\xff-]+\.)+[A-Za-z\x80-\xff]{2,24}"
+)
+_NUMBER = compile_bytes(
+    # 1: IPv4
+    rb"(\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3})"
+    # 2: payment card, as the networks group its digits
+    rb"|([2-6]\d{3}[ -]?\d{4}[ -]?\d{4}[ -]?\d{1,4}(?:[ -]?\d{3})?"
+    rb"|3[47]\d\d[ -]?\d{6}[ -]?\d{5}|3[068]\d\d[ -]?\d{6}[ -]?\d{4})"
+    # 3: telephone, international or North American
+    rb"|(\+\d{1,3}[ .\-/(]{0,2}\d[\d .\-/()]{4,18}\d|\(\d{3}\) ?\d{3}[-. ]\d{4}|\d{3}[-.]\d{3}[-.]\d{4}|\d{3} \d{3}[ -]\d{4})"
+    # 4: telephone after a word that says so
+    rb"|(?i:tel|phone|mobile?|cell|fax|whatsapp|sms|handy|telefon|telephone)(?:[ :.=#\"']|\xc2\xa0){1,4}([+(]?\d[\d .()/-]{5,18}\d)"
+    # 5: IBAN
+    rb"|([A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?)"
+    # 6: IPv6
+    rb"|([0-9A-Fa-f]{0,4}:[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:]*(?:\d{1,3}(?:\.\d{1,3}){3})?)"
+    # 7: US social security number
+    rb"|(\d{3}-\d{2}-\d{4})"
+)
+_CARD, _INTERNATIONAL, _AFTER_WORD, _IBAN, _IPV6, _SSN = range(2, 8)
+_SEPARATORS = re.compile(rb"[ .\-/()]")
+_WORD_BYTES = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_")
+_FILE_ENDINGS = frozenset(
+    "png jpg jpeg gif svg webp ico bmp css scss less js mjs ts tsx jsx json html htm md py rb go rs java kt php xml yml yaml "
+    "toml txt pdf zip gz tar woff ttf mp3 mp4 service socket timer target mount slice lock sh exe dll so whl jar map".split()
+)
+_IBAN_LENGTHS = {
+    country: length
+    for length, countries in {
+        15: "NO", 16: "BE BI", 18: "DK FI FO GL NL SD", 19: "MK SI", 20: "AT BA EE KZ LT LU XK", 21: "CH HR LI LV",
+        22: "BG BH CR DE GB GE IE ME RS VA", 23: "AE GI IL IQ OM SO TL", 24: "AD CZ ES MD PK RO SA SE SK TN VG",
+        25: "LY PT ST", 26: "IS TR", 27: "BI DJ FR GR IT MC MR SM", 28: "AL AZ BY CY DO GT HU LB NI PL SV",
+        29: "BR EG PS QA UA", 30: "JO KW MU YE", 31: "MT SC", 32: "LC", 33: "RU",
+    }.items()
+    for country in countries.split()
+}  # fmt: skip
+"""Characters of an IBAN by country, from the SWIFT IBAN registry."""
+
+
+class PersonalData:
+    """The detector. `pseudonym`: what to put in place of a finding; None: the placeholder."""
+
+    def __init__(self, pseudonym: Callable[[bytes], bytes] | None = None) -> None:
+        self._pseudonym = pseudonym
+
+    def __call__(self, text: bytes, spend: Callable[[int], None], /) -> Iterator[Span]:
+        """Yield the personal data in `text`. `spend` is called for each candidate."""
+        for start, end, rule in self._find(text, spend):
+            yield Span(start, end, rule, self._pseudonym(text[start:end]) if self._pseudonym else None)
+
+    def _find(self, text: bytes, spend: Callable[[int], None]) -> Iterator[tuple[int, int, str]]:
+        if b"@" in text:
+            for match in _EMAIL.finditer(text):
+                spend(1)
+                start, end = match.span()
+                start += _before_address(text[start:end])
+                if _is_email(text, start, end):
+                    yield start, end, "personal/email"
+        position = 0
+        while (match := _NUMBER.search(text, position)) is not None:
+            spend(1)
+            group = next(group for group in range(1, 8) if match.start(group) >= 0)
+            start, end = match.span(group)
+            rule = _number_rule(text, start, end, group)
+            if rule is None:
+                position = _past_digits(text, match.start() + 1)
+            else:
+                position = end
+                yield start, end, rule
+
+
+def _past_digits(text: bytes, at: int) -> int:
+    """Skip the rest of a run of digits: no number begins inside another."""
+    while at < len(text) and 0x30 <= text[at] <= 0x39:  # noqa: PLR2004 - the digits of ASCII
+        at += 1
+    return at
+
+
+def _number_rule(text: bytes, start: int, end: int, group: int) -> str | None:
+    before, after = text[max(0, start - 2) : start], text[end : end + 2]
+    if before[-1:] and before[-1] in _WORD_BYTES or after[:1] and after[0] in _WORD_BYTES:
+        return None
+    found = text[start:end]
+    if group == 1:
+        return "personal/ip" if _is_host4(text, start, end) else None
+    if group == _IPV6:
+        return "personal/ip" if _is_host6(found) else None
+    if group == _IBAN:
+        return "personal/iban" if _is_iban(found) else None
+    if before[-1:] in b".-" and before[-1:] or after[:1] in (b"-", b".") and after[1:2].isalnum():
+        return None
+    digits = _SEPARATORS.sub(b"", found).lstrip(b"+")
+    if group == _CARD:
+        return "personal/card" if len(digits) >= 13 and _luhn(digits) else None  # noqa: PLR2004 - the shortest card
+    if group == _SSN:
+        return "personal/id" if found[:3] not in (b"000", b"666") and found[:1] != b"9" and found[4:6] != b"00" else None
+    return "personal/phone" if 7 <= len(digits) <= 15 and len(set(digits)) > 2 else None  # noqa: PLR2004 - ITU-T E.164
+
+
+def _before_address(found: bytes) -> int:
+    """Where the address begins: what stands before the last `=`, `/`, quote or dot in front of it is not part of it."""
+    local = found.partition(b"@")[0]
+    at = max(local.rfind(mark) for mark in (b"=", b"/", b"'", b"|", b"{", b"}", b"&", b"?", b"!", b"#", b"$", b"*", b"^"))
+    begin = at + 1
+    while local[begin : begin + 1] == b".":
+        begin += 1
+    return begin
+
+
+def _is_email(text: bytes, start: int, end: int) -> bool:
+    local, _, domain = text[start:end].partition(b"@")
+    ending = domain.rpartition(b".")[2].decode("utf-8", "replace").lower()
+    following = text[end : end + 1]
+    if not local or local in (b"git", b"hg", b"svn") or ending in _FILE_ENDINGS or following in (b"(", b"_", b"["):
+        return False
+    return not (following == b"." and text[end + 1 : end + 2].isalnum() and text[end + 1 : end + 2].isdigit())
+
+
+def _is_host4(text: bytes, start: int, end: int) -> bool:
+    before, after = text[max(0, start - 24) : start], text[end : end + 2]
+    if after[:1] in (b".", b"-", b"+") and after[1:2].isalnum():
+        return False
+    if before[-1:] in (b".", b"-", b"^", b"~", b"<", b">", b"v") or before[-2:] == b"==":
+        return False
+    if before[-1:] == b"/" and before[-2:] != b"//":
+        return False
+    if any(word in before.lower() for word in (b"version", b"release", b"build", b"ver.", b"section", b"chapter")):
+        return False
+    parts = text[start:end].split(b".")
+    numbers = [int(part) for part in parts]
+    if any(number > 255 for number in numbers) or any(len(part) > 1 and part[:1] == b"0" for part in parts):  # noqa: PLR2004
+        return False
+    if max(numbers) < 10 or numbers[0] == 255 or numbers[1:] == [0, 0, 0]:  # noqa: PLR2004 - numbering, a mask, a network
+        return False
+    return _is_somebodys(ip_address(text[start:end].decode()))
+
+
+def _is_host6(found: bytes) -> bool:
+    groups = [group for group in found.split(b":") if group]
+    if len(groups) < 3 or not any(map(str.isdigit, found.decode())):  # noqa: PLR2004 - fewer is C++ more often
+        return False
+    try:
+        return _is_somebodys(ip_address(found.rstrip(b":").decode() if not found.endswith(b"::") else found.decode()))
+    except ValueError:
+        return False
+
+
+def _is_somebodys(address: IPv4Address | IPv6Address) -> bool:
+    return not (address.is_loopback or address.is_unspecified or address.is_multicast or address.is_link_local)
+
+
+def _luhn(digits: bytes) -> bool:
+    if len(set(digits)) < 3:  # noqa: PLR2004 - 4444 4444 4444 4444
+        return False
+    total = 0
+    for index, digit in enumerate(reversed(digits)):
+        value = digit - 0x30
+        if index % 2:
+            value = value * 2 - 9 * (value > 4)  # noqa: PLR2004 - the cross sum
+        total += value
+    return total % 10 == 0
+
+
+def _is_iban(found: bytes) -> bool:
+    compact = found.replace(b" ", b"").decode()
+    if _IBAN_LENGTHS.get(compact[:2]) != len(compact):
+        return False
+    return int("".join(str(int(character, 36)) for character in compact[4:] + compact[:4])) % 97 == 1
