@@ -316,9 +316,15 @@ class Connection:
     @functools.cached_property
     def _session(self) -> Any:  # noqa: ANN401 - its stub knows services by literal name only
         """One session for everybody: it reads botocore's models once, which takes longer than most calls."""
+        region = self.deployment.region
+        if self.deployment.is_local:
+            # Whatever profile or file the caller has for a real cloud has no say here, and may not even be readable.
+            from localcloud.provider.cloud import isolated_session  # noqa: PLC0415
+
+            return isolated_session(region=region, access_key=_EMULATOR_KEY, secret_key=_EMULATOR_KEY)
         import boto3  # noqa: PLC0415 - 190 ms that `digest` and `redact` do without
 
-        return boto3.Session(region_name=self.deployment.region)
+        return boto3.Session(region_name=region)
 
     def _credentials(self, role_arn: str | None) -> Mapping[str, str]:
         """Return who a client acts as; nothing for the caller on a real cloud, whom the session finds by itself."""
