@@ -50,6 +50,11 @@ class Lock:
         return len(re.findall(r"^[A-Za-z0-9][\w.-]*==", self.path.read_text(encoding="utf-8"), re.MULTILINE))
 
     @property
+    def announcement(self) -> str:
+        """What is said before it is installed."""
+        return f"installing {self.packages} packages ({self.purpose}) into .venv; about {self.megabytes} MB to download"
+
+    @property
     def digest(self) -> str:
         """What changes when the list changes."""
         return hashlib.sha256(self.path.read_bytes()).hexdigest()
@@ -176,7 +181,7 @@ class Environment:
             raise SetUpError(_without_ensurepip()) from error
 
     def _install(self, lock: Lock) -> None:
-        say(f"installing {lock.packages} packages ({lock.purpose}) into .venv; about {lock.megabytes} MB to download")
+        say(lock.announcement)
         listed = ["--no-deps", "--require-hashes", "--only-binary", ":all:", "-r", str(lock.path)]
         self._pip([*listed], progress=Progress(total=lock.packages, out=sys.stdout))
 

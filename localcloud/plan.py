@@ -41,8 +41,13 @@ def main() -> int:
     except (StackConfigError, ValueError, EngineError, PackageError) as error:
         sys.stderr.write(f"agent-audit-log: {str(error).strip().splitlines()[-1]}\n")
         return 1
-    print("\n".join(describe(plan, stack=stack, settings=settings, today=datetime.now(UTC))))
+    print("\n".join(describe(plan, stack=stack, settings=settings, today=now())))
     return 0
+
+
+def now() -> datetime:
+    """Return the moment from which the plan counts its days."""
+    return datetime.now(UTC)
 
 
 def preview(*, stack: str, config: Mapping[str, str]) -> Plan:

@@ -124,11 +124,12 @@ def _check(outputs: Mapping[str, Any], emulator: Emulator, *, changed: bool) -> 
 
 def _introduce(outputs: Mapping[str, Any]) -> None:
     retention = outputs["retention"]
+    days = "day" if retention["days"] == 1 else "days"
     say(f"""
 Endpoint   {outputs["endpoint"]}
 Agent      {outputs["agent"]}
 Token      {outputs["token"]}
-Bucket     {outputs["bucket"]} ({retention["mode"].lower()}, {retention["days"]} days)
+Bucket     {outputs["bucket"]} ({retention["mode"].lower()}, {retention["days"]} {days})
 All of it  {place.OUTPUTS.relative_to(place.ROOT)} (only you can read it)
 
 Watch      .venv/bin/audit-log find --tail

@@ -1,0 +1,138 @@
+"""The README is true: its outputs are the program's, its commands run as they stand, its links lead somewhere."""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from cli.main import main
+from localcloud import emulator as emulators
+from localcloud import place as places
+from localcloud import plan as planning
+from localcloud.dependencies import ROOT, Environment
+from policies.retention import PROFILES
+from stacks.settings import DEFAULTS, parse
+from tests.local.shell.person import Place
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+DOCS = [README, *(path.read_text(encoding="utf-8") for path in sorted((ROOT / "docs").glob("*.md")))]
+
+
+def blocks(language: str) -> list[str]:
+    """Return the README's code blocks of a language, in order."""
+    found: list[str] = re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+    return found
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory, fresh_checkout: Callable[[Path], Path]) -> Iterator[Place]:
+    """Yield a checkout in which `make up` has been run, with the commands of `.venv` at their place."""
+    found = Place(checkout=fresh_checkout(tmp_path_factory.mktemp("readme")))
+    (found.checkout / ".venv").symlink_to(sys.prefix)
+    found.first = found.up()
+    yield found
+    emulators.stop(state_dir=found.checkout / places.EMULATOR.relative_to(places.ROOT))
+
+
+def without_chance(text: str) -> str:
+    """Replace what differs from run to run: ports, addresses, tokens."""
+    text = re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:PORT", text)
+    text = re.sub(r"/lambda-url/\w+", "/lambda-url/ID", text)
+    return re.sub(r"aal_[\w-]{43}", "TOKEN", text)
+
+
+def assert_quotes(quoted: str, output: str) -> None:
+    """Assert that `quoted` is `output`, but for what `…` leaves out."""
+    pattern = ".*".join(re.escape(part) for part in without_chance(quoted).split("…\n"))
+    assert re.search(pattern, without_chance(output), re.DOTALL), output
+
+
+def test_quoted_up_is_what_it_says(place: Place) -> None:
+    """The first screen is what `make up` prints on a fresh checkout."""
+    quoted = next(block for block in blocks("console") if block.startswith("$ make up\n"))
+    first_install = Environment().locks["run"].announcement
+    assert_quotes(quoted.removeprefix("$ make up\n"), f"{first_install}\n{place.first}")
+
+
+def test_quoted_costs_are_what_plan_says() -> None:
+    """The costs are those of `make plan`."""
+    quoted = next(block for block in blocks("console") if block.startswith("$ make plan\n"))
+    config = {"aws:region": planning.REGION}
+    plan = planning.preview(stack=planning.STACK, config=config)
+    lines = planning.describe(plan, stack=planning.STACK, settings=parse(config), today=planning.now())
+    assert_quotes(quoted.removeprefix("$ make plan\n"), "\n".join(lines) + "\n")
+
+
+def test_agents_commands_run_as_they_stand(place: Place) -> None:
+    """What an agent's owner pastes works: the call is acknowledged, then found, without the secret that was in it."""
+    values = {"ENDPOINT": place.outputs["endpoint"], "TOKEN": place.outputs["token"]}
+    environment = place.environment(http_proxy="", HTTP_PROXY="", **values)
+    post, look = (block for block in blocks("sh") if "pulumi" not in block)
+    (python,) = blocks("python")
+    python = f"import os\nENDPOINT, TOKEN = os.environ['ENDPOINT'], os.environ['TOKEN']\n{python}"
+    said = ""
+    for interpreter, text in (["bash", "-e"], post), ([sys.executable, "-"], python), (["bash", "-e"], look):
+        answer = subprocess.run(
+            interpreter, input=text, cwd=place.checkout, env=environment, capture_output=True, text=True, check=False,
+            timeout=100,
+        )  # fmt: skip
+        assert answer.returncode == 0, answer.stdout + answer.stderr
+        said = answer.stdout
+    assert "api.stripe.com/v1/charges" in said
+    assert "sk_live_51H" not in said
+    assert b"sk_live_51H" not in place.stored()
+
+
+def test_settings_for_aws_are_settings() -> None:
+    """Every `pulumi config set` of the README is a setting that the program takes, together with the others."""
+    sequence = next(block for block in blocks("sh") if "pulumi stack init" in block)
+    config: dict[str, str] = {}
+    for path, key, value in re.findall(r"^pulumi config set (--path )?(\S+) (\S+)$", sequence, re.MULTILINE):
+        name = key.strip("'")
+        full = name if ":" in name else f"agent-audit-log:{name}"
+        config[full.removesuffix("[0]")] = json.dumps([value]) if path else value
+    settings = parse(config)
+    assert (settings.profile.name, settings.agents[0].name) == ("trial", "my-agent")
+    (stack,) = re.findall(r"pulumi stack init (\S+)", sequence)
+    assert re.findall(r"--stack (\S+)", sequence) == [stack, stack]
+    assert f"audit-log token show {settings.agents[0].name} " in sequence
+
+
+def test_profiles_are_described_as_they_are() -> None:
+    """What the README says of profiles and defaults is what the policies say."""
+    days = {name: profile.minimum.days for name, profile in PROFILES.items()}
+    assert days == {"trial": 1, "standard": 180, "regulated": 180}
+    assert DEFAULTS["profile"] == "standard"
+    assert f"acknowledgeCompliance compliance-{days['regulated']}" in README.replace("\n", " ")
+    assert [profile.protect for profile in PROFILES.values()] == [False, True, True]
+
+
+def test_every_make_target_exists() -> None:
+    """Every `make …` that any page names is a target, and the README's table names all that are for users."""
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    assert {name for page in DOCS for name in re.findall(r"`make ([a-z]+)[^`]*`", page)} <= targets
+    assert set(re.findall(r"^\| `make ([a-z]+)`", README, re.MULTILINE)) == targets - {"lint"}
+
+
+def test_every_command_exists() -> None:
+    """The README's table names exactly the commands that `audit-log` has."""
+    row = next(line for line in README.splitlines() if "audit-log --help" in line)
+    assert set(re.findall(r"`([a-z]+)`", row.partition("| ")[2].partition("| ")[2])) == set(
+        main.list_commands(click.Context(main))
+    )
+
+
+@pytest.mark.parametrize("page", ["README.md", *(str(path.relative_to(ROOT)) for path in (ROOT / "docs").glob("*.md"))])
+def test_links_lead_somewhere(page: str) -> None:
+    """Every relative link, and every file that is named in backticks with a folder, is there."""
+    path = ROOT / page
+    text = path.read_text(encoding="utf-8")
+    for target in re.findall(r"\]\((?!https?://)([^)#]+)", text):
+        assert (path.parent / target).exists(), target
+    for named in re.findall(r"`((?:tests|cli|policies|stacks|components|localcloud|lambda)/[\w./-]+)`", text):
+        assert (ROOT / named).exists() or "Pulumi." in named, named
