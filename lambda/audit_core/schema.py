@@ -13,7 +13,8 @@ import types
 import typing
 from typing import Any, get_args, get_origin, get_type_hints, is_typeddict
 
-from audit_core.record import MAX_RECORD_BYTES, Record
+from audit_core.record import MAX_RECORD_BYTES
+from audit_core.record_type import Record
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _DIGEST = r"^(sha256|hmac-sha256:[A-Za-z0-9._-]{1,64}):([0-9a-f]{64}|[0-9a-f]{4,63}\.\.\.)$"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import functools
 import json
+import logging
 import os
 import sys
 import time
@@ -15,14 +16,12 @@ import traceback
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
-from botocore.credentials import Credentials
-
 from audit_core.masking import CustomRules, Masker
 from log_writer import reply
 from log_writer.config import Config, load_config
 from log_writer.reply import Response
 from log_writer.service import EVENTS_PATHS, HEALTH_PATH, STORE_SECONDS, Request, Writer
-from log_writer.store import S3Store
+from log_writer.store import Credentials, S3Store
 
 FunctionUrlEvent: TypeAlias = "dict[str, object]"
 
@@ -108,7 +107,9 @@ def _writer() -> Writer:
 
 def _credentials() -> Credentials:
     return Credentials(
-        os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"], os.environ.get("AWS_SESSION_TOKEN")
+        access_key=os.environ["AWS_ACCESS_KEY_ID"],
+        secret_key=os.environ["AWS_SECRET_ACCESS_KEY"],
+        token=os.environ.get("AWS_SESSION_TOKEN"),
     )
 
 
@@ -133,6 +134,10 @@ def _log(request: Request | None, response: Response, started: float, request_id
     sys.stdout.write(json.dumps(entry, ensure_ascii=True) + "\n")
     sys.stdout.flush()
 
+
+# Libraries must not write of a request past the one line: urllib3 warns with URLs and pieces of replies.
+logging.getLogger("urllib3").setLevel(logging.CRITICAL)
+logging.getLogger("botocore").setLevel(logging.CRITICAL)
 
 if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
     _writer()  # in the init phase, before the first request waits for it

@@ -11,7 +11,7 @@ import hashlib
 import random
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.client import HTTPException
 from typing import Protocol
 from urllib.parse import quote, urlsplit
@@ -19,7 +19,6 @@ from urllib.parse import quote, urlsplit
 import urllib3
 from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
 
 _OK = 200
 _EXISTS = 412
@@ -41,6 +40,15 @@ class NotDurableError(Exception):
         super().__init__(cause)
         self.cause = cause
         self.attempts = attempts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credentials:
+    """What a request is signed with. botocore's own class would bring a third of botocore into every cold start."""
+
+    access_key: str
+    secret_key: str = field(repr=False)
+    token: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

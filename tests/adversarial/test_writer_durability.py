@@ -23,14 +23,13 @@ from urllib.parse import urlsplit
 import boto3
 import pytest
 from botocore.config import Config as ClientConfig
-from botocore.credentials import Credentials
 
 from audit_core.masking import Masker
 from audit_core.merkle import leaf_digest
 from localcloud.emulator import Emulator
 from log_writer.config import Agent, Config, Token
 from log_writer.service import Request, Writer
-from log_writer.store import S3Store
+from log_writer.store import Credentials, S3Store
 
 POINTS = 1_200
 SEED = 20_260_630
@@ -223,7 +222,7 @@ def store_of(bucket: Bucket, url: str) -> S3Store:
     return S3Store(
         bucket=bucket.name,
         region=REGION,
-        credentials=lambda: Credentials("test", "test"),
+        credentials=lambda: Credentials(access_key="test", secret_key="test"),
         endpoint_url=url,
         connections=WORKERS,
     )

@@ -7,7 +7,8 @@ import jsonschema
 import pytest
 
 from audit_core import schema
-from audit_core.record import FIELDS, Record
+from audit_core.record import FIELDS
+from audit_core.record_type import Record
 
 
 def test_the_published_schema_is_the_types() -> None:

@@ -6,87 +6,17 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 
 import pytest
 from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
 
-from log_writer.store import NotDurableError, S3Store
+from log_writer.store import Credentials, NotDurableError, S3Store
+from tests.unit.log_writer.scripted import OK, Server, answer, serving
 
-CREDENTIALS = Credentials("test", "secret", "session")
-OK = b'HTTP/1.1 200 OK\r\nETag: "0"\r\nContent-Length: 0\r\n\r\n'
+CREDENTIALS = Credentials(access_key="test", secret_key="secret", token="session")
 KEY = "records/dt=2026-06-30/abc.jsonl.gz"
 BODY = b"the body" * 100
-
-
-def answer(status: int, body: bytes = b"", *headers: str) -> bytes:
-    """A whole HTTP response."""
-    lines = [f"HTTP/1.1 {status} X", *headers, f"Content-Length: {len(body)}", "", ""]
-    return "\r\n".join(lines).encode() + body
-
-
-@dataclass
-class Server:
-    """A server of scripted bytes: one script entry a request; empty bytes hang up, null stays silent."""
-
-    listener: socket.socket
-    script: list[bytes | None] = field(default_factory=list)
-    requests: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
-    connections: list[socket.socket] = field(default_factory=list)
-    done: threading.Event = field(default_factory=threading.Event)
-
-    @property
-    def url(self) -> str:
-        """Where it listens."""
-        return f"http://127.0.0.1:{self.listener.getsockname()[1]}"
-
-    def run(self) -> None:
-        """Answer until the listener is closed."""
-        while True:
-            try:
-                connection, _ = self.listener.accept()
-            except OSError:
-                return
-            self.connections.append(connection)
-            threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
-
-    def serve(self, connection: socket.socket) -> None:
-        """Answer the requests of one connection."""
-        with connection, connection.makefile("rb") as stream:
-            while line := stream.readline():
-                headers: dict[str, str] = {}
-                while (header := stream.readline().decode().strip()) != "":
-                    name, _, value = header.partition(":")
-                    headers[name.lower()] = value.strip()
-                body = stream.read(int(headers.get("content-length", "0")))
-                self.requests.append((line.decode().split()[1], headers, body))
-                reply = self.script.pop(0) if self.script else OK
-                if reply is None:
-                    self.done.wait(10)
-                if not reply:
-                    return
-                connection.sendall(reply)
-                if reply.endswith(b"cut"):
-                    return
-
-
-@contextmanager
-def serving() -> Iterator[Server]:
-    """Run a server while the block runs."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = Server(listener)
-        thread = threading.Thread(target=server.run, daemon=True)
-        thread.start()
-        yield server
-        server.done.set()
-        listener.shutdown(socket.SHUT_RDWR)
-    for connection in server.connections:
-        with suppress(OSError):
-            connection.shutdown(socket.SHUT_RDWR)
-    thread.join(5)
 
 
 @pytest.fixture
@@ -225,7 +155,7 @@ def test_credentials_are_asked_for_each_time(server: Server) -> None:
     names = iter(["first", "second"])
 
     def credentials() -> Credentials:
-        return Credentials(next(names), "secret")
+        return Credentials(access_key=next(names), secret_key="secret")
 
     server.script = [answer(500), OK]
     store = S3Store(bucket="log", region="r", credentials=credentials, endpoint_url=server.url)
