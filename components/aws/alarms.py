@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 PERIOD_S: Final = 300
 METRIC_NAMESPACE: Final = "AgentAuditLog"
-REFUSED_PATTERN: Final = '{ ($.event = "request") && ($.refused > 0) }'
+REFUSED_PATTERN: Final = (
+    '{ ($.event = "request") && (($.refused > 0) || ($.status = 400) || ($.status = 413) || ($.status = 415)) }'
+)
 UNAUTHORIZED_PATTERN: Final = '{ ($.event = "request") && ($.status = 401) }'
 """Read from the writer's operational log: one JSON line for each request, with its status and how many were refused."""
 UNKNOWN_TOKENS_LIMIT: Final = 20
@@ -89,9 +91,9 @@ class Alarms(pulumi.ComponentResource):
                 endpoint=args.email,
                 opts=pulumi.ResourceOptions(parent=self),
             )
-        for metric, pattern, value in (
-            ("RefusedRecords", REFUSED_PATTERN, "$.refused"),
-            ("UnknownTokens", UNAUTHORIZED_PATTERN, "1"),
+        for metric, pattern in (
+            ("Refusals", REFUSED_PATTERN),
+            ("UnknownTokens", UNAUTHORIZED_PATTERN),
         ):
             aws.cloudwatch.LogMetricFilter(
                 f"{name}-{metric}",
@@ -99,7 +101,7 @@ class Alarms(pulumi.ComponentResource):
                 log_group_name=args.log_group,
                 pattern=pattern,
                 metric_transformation=aws.cloudwatch.LogMetricFilterMetricTransformationArgs(
-                    name=metric, namespace=f"{METRIC_NAMESPACE}/{args.prefix}", value=value
+                    name=metric, namespace=f"{METRIC_NAMESPACE}/{args.prefix}", value="1"
                 ),
                 opts=pulumi.ResourceOptions(parent=self),
             )
@@ -155,10 +157,10 @@ def _alarms(args: AlarmsArgs) -> tuple[_Alarm, ...]:
             dimensions=function,
         ),
         _Alarm(
-            key="refused-records",
-            says="Records were refused for what is in them, and will not come again; the writer's log says which rule.",
+            key="refusals",
+            says="Posts, or records in them, were refused for what they are, and will not come again; the log says why.",
             namespace=own,
-            metric="RefusedRecords",
+            metric="Refusals",
             threshold=1,
             dimensions={},
         ),
@@ -174,16 +176,28 @@ def _alarms(args: AlarmsArgs) -> tuple[_Alarm, ...]:
 
 
 def _topic_policy(args: AlarmsArgs) -> str:
-    """Alarms and events of this account may publish; nobody else may."""
+    """Alarms of this account may publish, and EventBridge; nobody else may.
+
+    EventBridge without a condition: it does not send `aws:SourceAccount` with what it delivers, and an alarm that never
+    comes is worse than one that somebody else could send.
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-troubleshooting.html
+    """
     return document(
         [
             {
-                "Sid": "AlarmsAndEventsPublish",
+                "Sid": "AlarmsPublish",
                 "Effect": "Allow",
-                "Principal": {"Service": ["cloudwatch.amazonaws.com", "events.amazonaws.com"]},
+                "Principal": {"Service": "cloudwatch.amazonaws.com"},
                 "Action": "sns:Publish",
                 "Resource": args.topic_arn,
                 "Condition": {"StringEquals": {"aws:SourceAccount": args.account}},
-            }
+            },
+            {
+                "Sid": "EventsPublish",
+                "Effect": "Allow",
+                "Principal": {"Service": "events.amazonaws.com"},
+                "Action": "sns:Publish",
+                "Resource": args.topic_arn,
+            },
         ]
     )

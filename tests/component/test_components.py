@@ -224,23 +224,27 @@ def test_every_alarm_publishes_to_the_topic(standard: Run) -> None:
     alarms = {entry.inputs["name"]: entry for entry in standard.of("MetricAlarm")}
     assert set(alarms) == {
         f"agent-audit-log-test-{key}"
-        for key in ("writer-errors", "writer-throttles", "writer-not-durable", "refused-records", "unknown-tokens")
+        for key in ("writer-errors", "writer-throttles", "writer-not-durable", "refusals", "unknown-tokens")
     }
     topic = standard.plan.outputs["alarm_topic_arn"]
     assert all(entry.inputs["alarmActions"] == [topic] for entry in alarms.values())
     filters = {entry.inputs["metricTransformation"]["name"]: entry.inputs for entry in standard.of("LogMetricFilter")}  # type: ignore[index]
-    assert filters["RefusedRecords"]["pattern"] == '{ ($.event = "request") && ($.refused > 0) }'
-    for name, alarm in (("RefusedRecords", "refused-records"), ("UnknownTokens", "unknown-tokens")):
+    for said in ("($.refused > 0)", "($.status = 400)", "($.status = 413)", "($.status = 415)"):
+        assert said in str(filters["Refusals"]["pattern"])
+    for name, alarm in (("Refusals", "refusals"), ("UnknownTokens", "unknown-tokens")):
         made: Mapping[str, Any] = filters[name]["metricTransformation"]  # type: ignore[assignment]
         watched = alarms[f"agent-audit-log-test-{alarm}"].inputs
         assert (made["name"], made["namespace"]) == (watched["metricName"], watched["namespace"])
 
 
-def test_only_alarms_and_events_of_this_account_publish(standard: Run) -> None:
-    """The topic's policy names two services, for one account."""
-    (statement,) = json.loads(_inputs(standard, "alarms-topic-policy")["policy"])["Statement"]
-    assert statement["Principal"] == {"Service": ["cloudwatch.amazonaws.com", "events.amazonaws.com"]}
-    assert statement["Condition"] == {"StringEquals": {"aws:SourceAccount": ACCOUNT}}
+def test_only_alarms_of_this_account_and_eventbridge_publish(standard: Run) -> None:
+    """The topic's policy names two services, and for EventBridge no condition, which it would not meet."""
+    alarms, events = json.loads(_inputs(standard, "alarms-topic-policy")["policy"])["Statement"]
+    assert alarms["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+    assert alarms["Condition"] == {"StringEquals": {"aws:SourceAccount": ACCOUNT}}
+    assert events["Principal"] == {"Service": "events.amazonaws.com"}
+    assert "Condition" not in events
+    assert alarms["Resource"] == events["Resource"] == standard.plan.outputs["alarm_topic_arn"]
 
 
 def test_an_address_gets_the_alarms(run_program: Up, standard: Run) -> None:
