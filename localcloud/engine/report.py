@@ -65,7 +65,7 @@ class Plan:
     """
 
     steps: tuple[Step, ...]
-    outputs: Mapping[str, Any]
+    outputs: Mapping[str, Any] = field(repr=False)
 
     @property
     def changes(self) -> Counter[str]:
@@ -80,7 +80,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result(Plan):
-    """What `up` or `destroy` did. Here `outputs` holds secrets bare: never print or log it as a whole."""
+    """What `up` or `destroy` did. Here `outputs` holds secrets bare."""
 
     secret_outputs: frozenset[str] = frozenset()
 

@@ -259,7 +259,8 @@ def same(old: Mapping[str, Value], new: Mapping[str, Value]) -> bool:
 
 
 def _without_nulls(properties: Mapping[str, Value]) -> Properties:
-    return {key: unwrap(item) for key, item in properties.items() if item is not None}
+    bare = {key: unwrap(item) for key, item in properties.items()}
+    return {key: item for key, item in bare.items() if item is not None}
 
 
 def mark_secrets(values: Mapping[str, Value], like: Mapping[str, Value], names: Iterable[str] = ()) -> Properties:

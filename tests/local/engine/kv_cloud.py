@@ -14,13 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import grpc
-from google.protobuf import empty_pb2
+from google.protobuf import empty_pb2, struct_pb2
 from pulumi.runtime.proto import provider_pb2 as pb
 from pulumi.runtime.proto import provider_pb2_grpc, status_pb2
 
 from localcloud.engine.values import Properties, from_struct, plain, to_struct, unwrap
 
-UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 FORCES_REPLACE = ("name", "kind")
 
 
@@ -131,34 +130,44 @@ class KvProvider(provider_pb2_grpc.ResourceProviderServicer):
         self.reads_inputs = reads_inputs
         self.region = "here"
 
-    def CheckConfig(self, request: pb.CheckRequest, context: grpc.ServicerContext) -> pb.CheckResponse:
+    def CheckConfig(self, request: pb.CheckRequest, context: grpc.ServicerContext) -> pb.CheckResponse:  # noqa: N802
+        """Accept any region but `nowhere`."""
+        del context
         config = from_struct(request.news)
         if config.get("region") == "nowhere":
             return pb.CheckResponse(failures=[pb.CheckFailure(property="region", reason="there is no such region")])
         return pb.CheckResponse(inputs=request.news)
 
-    def DiffConfig(self, request: pb.DiffRequest, context: grpc.ServicerContext) -> pb.DiffResponse:
+    def DiffConfig(self, request: pb.DiffRequest, context: grpc.ServicerContext) -> pb.DiffResponse:  # noqa: N802
+        """Say that another region is another cloud."""
+        del context
         moved = plain(from_struct(request.old_inputs)).get("region") != plain(from_struct(request.news)).get("region")
         return pb.DiffResponse(
             changes=pb.DiffResponse.DIFF_SOME if moved else pb.DiffResponse.DIFF_NONE,
             replaces=["region"] if moved else [],
         )
 
-    def Configure(self, request: pb.ConfigureRequest, context: grpc.ServicerContext) -> pb.ConfigureResponse:
+    def Configure(self, request: pb.ConfigureRequest, context: grpc.ServicerContext) -> pb.ConfigureResponse:  # noqa: N802
+        """Take the region."""
+        del context
         self.region = request.variables.get("kv:config:region", "here")
         self.cloud.note(f"configure {json.dumps(dict(request.variables), sort_keys=True)}")
         return pb.ConfigureResponse(acceptSecrets=self.secrets, acceptResources=False, supportsPreview=self.preview)
 
-    def Invoke(self, request: pb.InvokeRequest, context: grpc.ServicerContext) -> pb.InvokeResponse:
+    def Invoke(self, request: pb.InvokeRequest, context: grpc.ServicerContext) -> pb.InvokeResponse:  # noqa: N802
+        """Look an item up by its name, or fail."""
         arguments = plain(from_struct(request.args))
         if request.tok == "kv:index:fail":
             return pb.InvokeResponse(failures=[pb.CheckFailure(property="why", reason="as asked")])
         if request.tok != "kv:index:lookUp":
             context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"no function {request.tok}")
         answer: dict[str, Any] = {"region": self.region, "found": self.cloud.id_of(arguments["name"]) or ""}
-        return pb.InvokeResponse(**{"return": to_struct(answer)})
+        response = pb.InvokeResponse()
+        getattr(response, "return").CopyFrom(to_struct(answer))
+        return response
 
-    def Check(self, request: pb.CheckRequest, context: grpc.ServicerContext) -> pb.CheckResponse:
+    def Check(self, request: pb.CheckRequest, context: grpc.ServicerContext) -> pb.CheckResponse:  # noqa: N802
+        """Refuse a value, choose a name."""
         if request.type != "kv:index:Item":
             context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"no resource type {request.type}")
         new = from_struct(request.news)
@@ -170,7 +179,9 @@ class KvProvider(provider_pb2_grpc.ResourceProviderServicer):
             new["named_by_us"] = True
         return pb.CheckResponse(inputs=to_struct(new))
 
-    def Diff(self, request: pb.DiffRequest, context: grpc.ServicerContext) -> pb.DiffResponse:
+    def Diff(self, request: pb.DiffRequest, context: grpc.ServicerContext) -> pb.DiffResponse:  # noqa: N802
+        """Compare the inputs."""
+        del context
         old: Properties = {key: unwrap(item) for key, item in from_struct(request.old_inputs).items()}
         new: Properties = {key: unwrap(item) for key, item in from_struct(request.news).items()}
         ignored = set(request.ignoreChanges)
@@ -184,7 +195,8 @@ class KvProvider(provider_pb2_grpc.ResourceProviderServicer):
             deleteBeforeReplace=bool(replaces) and "name" not in changed,
         )
 
-    def Create(self, request: pb.CreateRequest, context: grpc.ServicerContext) -> pb.CreateResponse:
+    def Create(self, request: pb.CreateRequest, context: grpc.ServicerContext) -> pb.CreateResponse:  # noqa: N802
+        """Make an item, unless its name is taken."""
         inputs = from_struct(request.properties)
         if request.preview:
             return pb.CreateResponse(properties=to_struct(inputs | {"region": self.region}))
@@ -205,24 +217,24 @@ class KvProvider(provider_pb2_grpc.ResourceProviderServicer):
         self.killer.chance()
         return pb.CreateResponse(id=id_, properties=self._outputs(id_, item))
 
-    def Read(self, request: pb.ReadRequest, context: grpc.ServicerContext) -> pb.ReadResponse:
+    def Read(self, request: pb.ReadRequest, context: grpc.ServicerContext) -> pb.ReadResponse:  # noqa: N802
+        """Look at an item, by its id or its name."""
         known = plain(from_struct(request.inputs)) | plain(from_struct(request.properties))
         self.cloud.note(f"read {known.get('name', '?')}")
-        id_: str | None = request.id
-        if not id_:
-            if not self.finds:
-                context.abort(grpc.StatusCode.UNIMPLEMENTED, "cannot search")
-            id_ = self.cloud.id_of(str(known.get("name")))
-        item = self.cloud.items().get(id_ or "")
+        if not request.id and not self.finds:
+            context.abort(grpc.StatusCode.UNIMPLEMENTED, "cannot search")
+        id_: str = request.id or self.cloud.id_of(str(known.get("name"))) or ""
+        item = self.cloud.items().get(id_)
         if item is None:
             return pb.ReadResponse()
         # What a cloud gives back of a file is its hash; where it is the one that is known, the file is the known one.
         before = from_struct(request.inputs)
         found = {key: before[key] if plain(before.get(key)) == value else value for key, value in item.items()}
         inputs = to_struct(found) if self.reads_inputs else None
-        return pb.ReadResponse(id=id_, inputs=inputs, properties=self._outputs(id_ or "", item))
+        return pb.ReadResponse(id=id_, inputs=inputs, properties=self._outputs(id_, item))
 
-    def Update(self, request: pb.UpdateRequest, context: grpc.ServicerContext) -> pb.UpdateResponse:
+    def Update(self, request: pb.UpdateRequest, context: grpc.ServicerContext) -> pb.UpdateResponse:  # noqa: N802
+        """Overwrite an item."""
         inputs = from_struct(request.news)
         if request.preview:
             return pb.UpdateResponse(properties=to_struct(inputs | {"region": self.region}))
@@ -233,7 +245,8 @@ class KvProvider(provider_pb2_grpc.ResourceProviderServicer):
         self.killer.chance()
         return pb.UpdateResponse(properties=self._outputs(request.id, item))
 
-    def Delete(self, request: pb.DeleteRequest, context: grpc.ServicerContext) -> empty_pb2.Empty:
+    def Delete(self, request: pb.DeleteRequest, context: grpc.ServicerContext) -> empty_pb2.Empty:  # noqa: N802
+        """Remove an item that nothing holds in place."""
         name = self._begin("delete", from_struct(request.properties), context)
         if self._in_use(request.id):
             context.abort(grpc.StatusCode.FAILED_PRECONDITION, f"{name} is in use")
@@ -255,5 +268,5 @@ class KvProvider(provider_pb2_grpc.ResourceProviderServicer):
             context.abort(grpc.StatusCode.FAILED_PRECONDITION, reason)
         return name
 
-    def _outputs(self, id_: str, item: dict[str, Any]) -> Any:
+    def _outputs(self, id_: str, item: dict[str, Any]) -> struct_pb2.Struct:
         return to_struct(item | {"address": f"kv://{self.region}/{id_}", "region": self.region})

@@ -1,4 +1,4 @@
-"""A run that cannot go on ends with one error that names the resource, and with a state that the next run goes on from."""
+"""A run that cannot go on ends with one error that names the resource, and the next run goes on from where it was."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
+import grpc
 import pytest
+from pulumi.runtime.proto import provider_pb2 as pb
 
 from localcloud.engine import (
     CancelledError,
@@ -91,7 +94,7 @@ def test_inputs_that_a_provider_refuses_fail_before_anything_is_made(stack: Stac
 
 
 def test_a_program_that_raises_deletes_nothing(stack: Stack) -> None:
-    """Its traceback begins in the program, what came before it is made, and what is missing is not taken for removed."""
+    """Its traceback begins in the program, what came before is made, and what is missing is not taken for removed."""
     stack.up('Item("a", name="a"); Item("z", name="z")')
     with pytest.raises(ProgramError, match="ValueError: no such luck") as caught:
         stack.up("""
@@ -168,7 +171,7 @@ def test_custom_timeouts_bound_the_provider(stack: Stack) -> None:
     """A provider that does not answer within a resource's own timeout is an error; the operation stays open."""
 
     class Slow(KvProvider):
-        def Create(self, request, context):  # noqa: ANN001, ANN202, N802 - the provider's own signature
+        def Create(self, request: pb.CreateRequest, context: grpc.ServicerContext) -> pb.CreateResponse:  # noqa: N802
             """Answer late."""
             response = super().Create(request, context)
             time.sleep(1.5)
@@ -199,7 +202,7 @@ def test_a_second_run_at_the_same_time_is_refused(stack: Stack) -> None:
 def test_a_damaged_state_is_not_taken_for_an_empty_one(stack: Stack, content: str) -> None:
     """The run stops before it would create everything a second time."""
     stack.state_path.write_text(content)
-    with pytest.raises(StateError, match="is damaged|has format 99"):
+    with pytest.raises(StateError, match=r"is damaged|has format 99"):
         stack.up(CHAIN)
     assert stack.cloud.calls() == []
 
@@ -228,7 +231,7 @@ def test_an_interrupt_lets_the_operation_under_way_end(stack: Stack) -> None:
     reached = threading.Event()
 
     class Slow(KvProvider):
-        def Create(self, request, context):  # noqa: ANN001, ANN202, N802 - the provider's own signature
+        def Create(self, request: pb.CreateRequest, context: grpc.ServicerContext) -> pb.CreateResponse:  # noqa: N802
             """Tell that it began, and take its time."""
             reached.set()
             time.sleep(0.5)
@@ -262,7 +265,8 @@ def test_an_engine_that_dies_takes_its_program_along(stack: Stack, tmp_path: Pat
         time.sleep(60)
     """)
     code = (
-        "import sys; from pathlib import Path; from localcloud.engine import Engine; a = [Path(p) for p in sys.argv[1:]]\n"
+        "import sys; from pathlib import Path; from localcloud.engine import Engine\n"
+        "a = [Path(p) for p in sys.argv[1:]]\n"
         "Engine(project='p', stack='s', program=a[0], state_file=a[1], providers={}).up()"
     )
     with subprocess.Popen([sys.executable, "-c", code, str(stack.program_folder), str(stack.state_path)]) as engine:
@@ -272,9 +276,9 @@ def test_an_engine_that_dies_takes_its_program_along(stack: Stack, tmp_path: Pat
     _wait_for(lambda: not _runs(program))
 
 
-def _wait_for(condition: object) -> None:
+def _wait_for(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 20
-    while not condition():  # type: ignore[operator]
+    while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.05)
 

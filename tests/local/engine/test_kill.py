@@ -17,7 +17,7 @@ from tests.local.engine.kv_cloud import Cloud
 from tests.local.engine.scenarios import SCENARIOS
 
 ROOT = Path(__file__).resolve().parents[3]
-POINTS = 24
+POINTS = 16
 """How many points of each scenario a test run tries, always the same ones."""
 
 

@@ -315,7 +315,7 @@ def test_a_resource_that_somebody_else_manages_is_only_read(stack: Stack) -> Non
 
 
 def test_config_reaches_the_program(stack: Stack) -> None:
-    """Plain, structured and secret values are read, a missing required one is a clear error, and secrets stay secret."""
+    """Plain, structured and secret values are read, a missing required one is an error, and secrets stay secret."""
     stack.config = {"proj:size": "3", "proj:list": '["x"]', "proj:token": "hush"}
     stack.secret_keys = frozenset({"proj:token"})
     program = """
