@@ -158,7 +158,7 @@ def _alarms(args: AlarmsArgs) -> tuple[_Alarm, ...]:
         ),
         _Alarm(
             key="refusals",
-            says="Posts, or records in them, were refused for what they are, and will not come again; the log says why.",
+            says="Posts, or records in them, were refused for what they are and will not come again; the log says why.",
             namespace=own,
             metric="Refusals",
             threshold=1,
