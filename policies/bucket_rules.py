@@ -19,7 +19,6 @@ from policies.registered import (
     LOCK,
     OWNERSHIP,
     PUBLIC_ACCESS,
-    UNKNOWN,
     VERSIONING,
     Registered,
     shown,
@@ -118,7 +117,7 @@ def _buckets(resources: Sequence[Registered]) -> Iterator[tuple[Registered, obje
             yield (
                 resource,
                 kind,
-                [item for item in resources if item.type != BUCKET and item.props.get("bucket") == name != UNKNOWN],
+                [item for item in resources if item.type != BUCKET and item.props.get("bucket") == name],
             )
 
 
