@@ -13,7 +13,7 @@ from typing import Any, Final
 from cli.check import print_checklist
 from cli.connection import Deployment
 from cli.console import stdout_console
-from components.package import PackageError, ensure_wheels
+from components.package import WHEELS, PackageError, ensure_wheels
 from localcloud import emulator as emulators
 from localcloud import place, stack_config
 from localcloud.deploy import deploy
@@ -56,6 +56,8 @@ def up(*, port: int | None, retention_days: str) -> int:
     if retention_days and stack_config.set_retention_days(place.STACK_FILE, retention_days):
         say(f"{place.STACK_FILE.relative_to(place.ROOT)}: retentionDays is now {retention_days}")
     config = stack_config.read(place.STACK_FILE)
+    if not WHEELS.exists():
+        say("Fetching what goes into the log writer's package")
     ensure_wheels("local")
     before = emulators.running(state_dir=place.EMULATOR)
     emulator = emulators.start(state_dir=place.EMULATOR, port=port)
