@@ -28,7 +28,7 @@ _SIGNS: Final = {
     Outcome.NOT_ENFORCED_HERE: ("\N{EN DASH}", "-", "yellow"),
     Outcome.COULD_NOT_CHECK: ("?", "?", "bold yellow"),
 }
-_AREAS: Final = {
+AREAS: Final = {
     "intake": "What goes in",
     "immutability": "What is stored stays",
     "bucket": "The bucket",
@@ -76,7 +76,7 @@ def print_checklist(deployment: Deployment, console: Console) -> int:
         lines.append(line)
         if line.control.area != area:
             area = line.control.area
-            console.print(styled(_AREAS[area], "bold"))
+            console.print(styled(AREAS[area], "bold"))
         _print_line(console, line)
     counts = Counter(line.verdict.outcome for line in lines)
     told = ", ".join(f"{counts[outcome]} {outcome}" for outcome in Outcome if counts[outcome])

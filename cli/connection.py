@@ -298,11 +298,10 @@ class Connection:
         None is the caller, when it is one of the administrators; otherwise the first administrator role. On the
         emulator that is always the role: its account root passes every bucket policy, as on no real cloud.
         """
-        roles = [arn for arn in self.deployment.administrators if ":role/" in arn]
-        caller_role = role_of_session(self.caller_arn)
-        if not self.deployment.is_local and (caller_role in roles or self.caller_arn in self.deployment.administrators):
+        stack = self.deployment
+        if not stack.is_local and any(is_same_principal(self.caller_arn, arn) for arn in stack.administrators):
             return None
-        return roles[0] if roles else None
+        return next((arn for arn in stack.administrators if ":role/" in arn), None)
 
     @functools.cached_property
     def _config(self) -> "Config":
@@ -351,15 +350,15 @@ class Connection:
         return reply["Credentials"]
 
 
-def role_of_session(arn: str) -> str:
-    """Return the role's ARN of an assumed-role session's ARN; any other ARN unchanged.
+def is_same_principal(caller_arn: str, arn: str) -> bool:
+    """Whether who calls (as STS tells it) is the principal `arn`: itself, or a session of that role.
 
-    A session's ARN drops the role's path, so a role that has one is not recognised: it is then taken on anew.
+    A session's ARN drops the role's path, but an account has no two roles of one name.
     """
-    prefix, separator, rest = arn.partition(":assumed-role/")
+    prefix, separator, session = caller_arn.partition(":assumed-role/")
     if not separator:
-        return arn
-    return f"{prefix.replace(':sts:', ':iam:')}:role/{rest.split('/')[0]}"
+        return caller_arn == arn
+    return arn.startswith(f"{prefix.replace(':sts:', ':iam:')}:role/") and role_name(arn) == session.split("/")[0]
 
 
 def role_name(arn: str) -> str:

@@ -6,7 +6,7 @@ from typing import Final
 
 import click
 
-_COMMANDS: Final[Mapping[str, tuple[str, str, str]]] = {
+COMMANDS: Final[Mapping[str, tuple[str, str, str]]] = {
     "check": ("cli.check", "check", "Try every promise against a deployed stack."),
     "find": ("cli.find", "find", "Show records, or follow them as they arrive."),
     "digest": ("cli.digests", "digest", "Compute a payload's digest, or say whether it was logged."),
@@ -20,11 +20,11 @@ _COMMANDS: Final[Mapping[str, tuple[str, str, str]]] = {
 class _LazyGroup(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         del ctx
-        return list(_COMMANDS)
+        return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         del ctx
-        known = _COMMANDS.get(cmd_name)
+        known = COMMANDS.get(cmd_name)
         if known is None:
             return None
         module, attribute, _ = known
@@ -36,7 +36,7 @@ class _LazyGroup(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         del ctx
         with formatter.section("Commands"):
-            formatter.write_dl([(name, line) for name, (_, _, line) in _COMMANDS.items()])
+            formatter.write_dl([(name, line) for name, (_, _, line) in COMMANDS.items()])
 
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

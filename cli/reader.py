@@ -15,6 +15,7 @@ from typing import Final
 from cli.connection import Client
 
 RECORDS_PREFIX: Final = "records/"
+PAGE_SIZE: Final = 1000
 MAX_STORED_BYTES: Final = 32 << 20
 MAX_DECODED_BYTES: Final = 256 << 20
 _GZIP_WINDOW: Final = 31  # zlib's sign for "a gzip header, the largest window"
@@ -79,7 +80,9 @@ class LogReader:
         pending_key = ""
         versions: list[Mapping[str, object]] = []
         markers: list[Mapping[str, object]] = []
-        where = {"Bucket": self._bucket, "Prefix": prefix} | ({"KeyMarker": after} if after else {})
+        where = {"Bucket": self._bucket, "Prefix": prefix, "PaginationConfig": {"PageSize": PAGE_SIZE}}
+        if after:
+            where["KeyMarker"] = after
         for page in self._s3.get_paginator("list_object_versions").paginate(**where):
             rows = [(str(row["Key"]), row, versions) for row in page.get("Versions", ())]
             rows += [(str(row["Key"]), row, markers) for row in page.get("DeleteMarkers", ())]

@@ -103,7 +103,6 @@ AGENCY: Final = Reference(
     publication=LLM_TOP_10, item="LLM03:2026", title="Excessive Agency (log and monitor what tools do)"
 )
 SUPPLY_CHAIN: Final = Reference(publication=LLM_TOP_10, item="LLM04:2026", title="Supply Chain")
-CONSUMPTION: Final = Reference(publication=LLM_TOP_10, item="LLM06:2026", title="Unbounded Consumption")
 PRIVILEGE: Final = Reference(publication=AGENTIC_TOP_10, item="ASI03", title="Identity and Privilege Abuse")
 REPUDIATION: Final = Reference(publication=AGENTIC_THREATS, item="T8", title="Repudiation and Untraceability")
 LOGGING_FAILURES: Final = Reference(
@@ -350,7 +349,7 @@ CONTROLS: Final = (
         statement="the retention admin cannot lock past the stated maximum, nor in another mode",
         guide="Storage: set retention based on regulatory needs",
         nist=ROLES_CLEAR,
-        owasp=CONSUMPTION,
+        owasp=PRIVILEGE,
         check="access.retention_maximum",
     ),
     Control(

@@ -4,6 +4,7 @@ Each attempt at a change asks for the very state that the bucket is in, so that 
 """
 
 import json
+import urllib.parse
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ from policies import bucket_policy
 
 _REFUSED_BY_S3: Final = DENIED | {"InvalidBucketState"}
 _PUBLIC_ACCESS_BLOCKS: Final = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
+_FORBIDDEN: Final = 403
 _REMOVALS: Final = (
     "Expiration",
     "NoncurrentVersionExpiration",
@@ -173,7 +175,21 @@ def private(probe: Probe) -> Verdict:
     encryption = _setting(probe, "get_bucket_encryption", absent="ServerSideEncryptionConfigurationNotFoundError")
     if not encryption.get("ServerSideEncryptionConfiguration", {}).get("Rules"):
         problems.append("default encryption is off")
-    return judged(problems, "public access blocked in all four ways, owner enforced, encrypted")
+    if (status := _read_by_nobody(probe)) != _FORBIDDEN:
+        problems.append(f"a request without credentials for the record was answered {status}")
+    return judged(problems, "public access blocked in all four ways, owner enforced, encrypted; anonymous read refused")
+
+
+def _read_by_nobody(probe: Probe) -> int:
+    """Ask for the probe record without credentials; return the status."""
+    import httpx  # noqa: PLC0415 - see Connection.http
+
+    victim = probe.victim()
+    base = str(probe.auditor_s3.meta.endpoint_url).rstrip("/")
+    try:
+        return probe.connection.http.get(f"{base}/{victim.bucket}/{urllib.parse.quote(victim.key)}").status_code
+    except httpx.HTTPError as error:
+        raise CouldNot(f"S3 without credentials: {type(error).__name__}") from None
 
 
 def canonical_statement(statement: Mapping[str, Any]) -> str:

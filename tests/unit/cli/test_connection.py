@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.connection import Deployment, load_deployment, role_of_session
+from cli.connection import Deployment, is_same_principal, load_deployment
 from cli.exits import CouldNot
 
 OUTPUTS: dict[str, object] = {
@@ -129,8 +129,22 @@ def test_a_machine_without_pulumi_is_told_what_to_do(monkeypatch: pytest.MonkeyP
         load_deployment(outputs=None, stack="prod")
 
 
-def test_a_session_is_known_by_its_role() -> None:
-    """Who has taken on an administrator's role is an administrator."""
-    session = "arn:aws:sts::123456789012:assumed-role/deployer/me"
-    assert role_of_session(session) == "arn:aws:iam::123456789012:role/deployer"
-    assert role_of_session("arn:aws:iam::123456789012:user/me") == "arn:aws:iam::123456789012:user/me"
+@pytest.mark.parametrize(
+    ("caller", "arn", "is_same"),
+    [
+        ("arn:aws:sts::1:assumed-role/deployer/me", "arn:aws:iam::1:role/deployer", True),
+        (
+            "arn:aws:sts::1:assumed-role/AWSReservedSSO_A/me",
+            "arn:aws:iam::1:role/aws-reserved/sso/AWSReservedSSO_A",
+            True,
+        ),
+        ("arn:aws:iam::1:user/me", "arn:aws:iam::1:user/me", True),
+        ("arn:aws:sts::1:assumed-role/deployer/me", "arn:aws:iam::2:role/deployer", False),
+        ("arn:aws:sts::1:assumed-role/deployer/me", "arn:aws:iam::1:role/deployer2", False),
+        ("arn:aws:sts::1:assumed-role/me/deployer", "arn:aws:iam::1:role/deployer", False),
+        ("arn:aws:iam::1:user/deployer", "arn:aws:iam::1:role/deployer", False),
+    ],
+)
+def test_a_session_is_known_by_its_role(caller: str, arn: str, *, is_same: bool) -> None:
+    """Who has taken on an administrator's role, whatever its path, is that administrator, and nobody else is."""
+    assert is_same_principal(caller, arn) is is_same

@@ -35,7 +35,11 @@ def project(tmp_path: Path) -> Path:
 def run(project: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Return a function that runs `audit-log token …` in the project."""
     monkeypatch.chdir(project)
-    return lambda *arguments: CliRunner().invoke(main, ["token", *arguments])
+
+    def run(*arguments: str) -> Result:
+        return CliRunner().invoke(main, ["token", *arguments])
+
+    return run
 
 
 def _rotations(project: Path) -> list[Rotation]:

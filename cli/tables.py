@@ -1,0 +1,104 @@
+"""The tables of docs/controls.md and docs/cli.md, made from what they describe.
+
+`python -m cli.tables` writes them anew, between the markers that stand in the pages; a test fails when one is behind.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Final
+
+import click
+
+from cli.check import AREAS
+from cli.checks.emulator import GAPS
+from cli.connection import project_root
+from cli.main import COMMANDS, main
+from policies.controls import CONTROLS, MISNOMERS, Publication
+
+_END: Final = "<!-- end -->"
+
+
+def controls() -> str:
+    """Return every control: promise, where the guide asks for it, and the nearest items of both frameworks."""
+    rows = [
+        (f"`{control.id}`", control.statement, control.guide, str(control.nist), str(control.owasp))
+        for control in CONTROLS
+    ]
+    parts = []
+    for area, title in AREAS.items():
+        own = [row for row, control in zip(rows, CONTROLS, strict=True) if control.area == area]
+        parts.append(f"### {title}\n\n" + _table(("control", "promise", "guide", "NIST", "OWASP"), own))
+    return "\n\n".join(parts)
+
+
+def publications() -> str:
+    """Return every publication that a control refers to, with the edition that was read."""
+    cited: dict[Publication, None] = {}
+    for control in CONTROLS:
+        cited |= {control.nist.publication: None, control.owasp.publication: None}
+    return _table(("publication", "edition read"), [(item.name, item.edition) for item in cited])
+
+
+def misnomers() -> str:
+    """Return what the guide names that does not exist, and the nearest items that do."""
+    rows = [
+        (row.guide, row.actual, "; ".join(f"{item} ({item.publication.name})" for item in row.nearest))
+        for row in MISNOMERS
+    ]
+    return _table(("the guide says", "what there is", "nearest items"), rows)
+
+
+def gaps() -> str:
+    """Return what the emulator does not enforce."""
+    return _table(("attempt", "why it is not made there"), [(f"`{name}`", reason) for name, reason in GAPS.items()])
+
+
+def commands() -> str:
+    """Return every command's own help, as the program prints it."""
+    context = click.Context(main, info_name="audit-log", terminal_width=100, max_content_width=100)
+    return "\n\n".join(_help(command, f"audit-log {name}", context) for name, command in _all(main, context))
+
+
+TABLES: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
+    "docs/controls.md": {"controls": controls, "publications": publications, "misnomers": misnomers, "gaps": gaps},
+    "docs/cli.md": {"commands": commands},
+}
+"""By page, then by the name in the page's markers."""
+
+
+def filled(page: str, text: str) -> str:
+    """Return a page's text with all of its tables as they should be; raise ValueError when a marker is missing."""
+    for name, make in TABLES[page].items():
+        begin = f"<!-- table: {name} -->\n"
+        before, found, rest = text.partition(begin)
+        _, ended, after = rest.partition(_END)
+        if not found or not ended or begin in after:
+            raise ValueError(f"{page}: must hold {begin.strip()} and {_END} once")
+        text = f"{before}{begin}{make()}\n{_END}{after}"
+    return text
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
+    lines += ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
+    return "\n".join(lines)
+
+
+def _all(group: click.Group, context: click.Context) -> Iterable[tuple[str, click.Command]]:
+    for name in COMMANDS if group is main else group.commands:
+        command = group.get_command(context, name)
+        if isinstance(command, click.Group):
+            yield from ((f"{name} {inner}", found) for inner, found in _all(command, context))
+        elif command is not None:
+            yield name, command
+
+
+def _help(command: click.Command, name: str, context: click.Context) -> str:
+    text = click.Context(command, info_name=name, terminal_width=context.terminal_width).get_help()
+    return f"### `{name}`\n\n```\n{text}\n```"
+
+
+if __name__ == "__main__":
+    for page_name in TABLES:
+        path = project_root() / Path(page_name)
+        path.write_text(filled(page_name, path.read_text(encoding="utf-8")), encoding="utf-8")
