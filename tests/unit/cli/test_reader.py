@@ -13,7 +13,7 @@ from cli.reader import Undecodable, decode, decode_line
 def test_lines_come_back_byte_for_byte() -> None:
     """A leaf is over the exact bytes of a line."""
     lines = [b'{"a":1}', b'{"b": 2.0}', '{"c":"\u2011"}'.encode()]
-    assert decode(gzip.compress(b"\n".join(lines) + b"\n")) == lines
+    assert decode(gzip.compress(b"\n".join(lines) + b"\n", mtime=0)) == lines
 
 
 @pytest.mark.parametrize(
@@ -21,12 +21,12 @@ def test_lines_come_back_byte_for_byte() -> None:
     [
         b"",
         b"not gzip",
-        gzip.compress(b"{}\n")[:-1],
-        gzip.compress(b"{}\n") + b"more",
-        gzip.compress(b"{}\n") + gzip.compress(b"{}\n"),
-        gzip.compress(b"{}"),
-        gzip.compress(b""),
-        gzip.compress(b"{}\n")[:-6] + b"\0\0\0\0\0\0",
+        gzip.compress(b"{}\n", mtime=0)[:-1],
+        gzip.compress(b"{}\n", mtime=0) + b"more",
+        gzip.compress(b"{}\n", mtime=0) + gzip.compress(b"{}\n", mtime=0),
+        gzip.compress(b"{}", mtime=0),
+        gzip.compress(b"", mtime=0),
+        gzip.compress(b"{}\n", mtime=0)[:-6] + b"\0\0\0\0\0\0",
     ],
 )
 def test_what_the_writer_does_not_store_is_not_read(data: bytes) -> None:
@@ -39,7 +39,7 @@ def test_a_bomb_is_refused_before_it_is_unpacked(monkeypatch: pytest.MonkeyPatch
     """Decompression stops at the cap."""
     monkeypatch.setattr(reader, "MAX_DECODED_BYTES", 1000)
     with pytest.raises(Undecodable, match="more than 1000"):
-        decode(gzip.compress(b"0" * 10_000_000))
+        decode(gzip.compress(b"0" * 10_000_000, mtime=0))
 
 
 @pytest.mark.parametrize("line", [b"", b"[]", b"null", b"{", b'{"a":1}x', b"\xff", b"[" * 100_000])
