@@ -96,7 +96,9 @@ def build_package(*, target: Target, config: bytes, out_dir: Path, wheels_dir: P
         raise PackageError(msg)
     digest = hashlib.sha256(data)
     path = out_dir / f"log_writer-{target}-{digest.hexdigest()[:16]}.zip"
-    if not path.is_file() or path.stat().st_size != len(data):
+    if path.is_file() and path.stat().st_size == len(data):
+        path.touch()  # it is in use again, so not among the oldest
+    else:
         _write(path, data)
         _forget_oldest(out_dir, target)
     return Package(
@@ -268,7 +270,7 @@ def _zip(files: Mapping[str, bytes]) -> bytes:
 
 
 def _forget_oldest(out_dir: Path, target: Target) -> None:
-    """Leave the newest few packages of a stack, so that a year of runs does not fill the disk."""
+    """Leave the few packages that were used last, so that a year of runs does not fill the disk."""
     packages = sorted(out_dir.glob(f"log_writer-{target}-*.zip"), key=lambda path: path.stat().st_mtime, reverse=True)
     for path in packages[_KEPT_PACKAGES:]:
         path.unlink(missing_ok=True)

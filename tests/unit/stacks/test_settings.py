@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from localcloud.place import ROOT
-from policies.retention import Mode, RetentionError
+from policies.retention import PROFILES, Mode, RetentionError
 from stacks.names import PROJECT
 from stacks.settings import DEFAULTS, Agent, Rotation, SettingError, Settings, parse
 
@@ -189,3 +189,17 @@ def test_any_text_for_a_setting_is_taken_or_refused(text: str) -> None:
     for key in DEFAULTS:
         with contextlib.suppress(SettingError, RetentionError):
             _parse(**{key: text})
+
+
+def test_the_page_on_settings_has_every_setting_and_profile() -> None:
+    """With the kind, default and sentence that Pulumi.yaml declares, and the profiles as they are."""
+    page = (ROOT / "docs" / "settings.md").read_text("utf-8").splitlines()
+    for key, item in _declared()["config"].items():
+        value = item["default"]
+        text = ", ".join(value) if isinstance(value, list) else str(value)
+        kind = "list" if item["type"] == "array" else item["type"]
+        assert f"| `{key}` | {kind} | {f'`{text}`' if text else '(none)'} | {item['description']} |" in page
+    for profile in PROFILES.values():
+        days = f"{profile.minimum.days} day{'s' if profile.minimum.days > 1 else ''}"
+        row = f"| `{profile.name}` | {profile.minimum.mode.lower()} | {days} | {profile.extension_limit_days} days |"
+        assert f"{row} {'yes' if profile.protect else 'no'} |" in page

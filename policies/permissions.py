@@ -1,0 +1,121 @@
+"""The page on permissions, written by the same functions that write the policies: `python -m policies.permissions`.
+
+Guarantee: it is a pure function of the tables, so that `docs/permissions.md` (a test compares the two) is never older
+than the code.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Final
+
+from policies import bucket_policy
+from policies.iam import GRANTS, POLICY_VERSION, WILDCARDS, Bounds, Place, Principal, refusals
+from policies.retention import PROFILES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from policies.iam import Condition
+
+_PLACE: Final = Place(
+    partition="aws",
+    region="eu-central-1",
+    account="123456789012",
+    bucket="agent-audit-log-prod-123456789012-eu-central-1",
+    function="agent-audit-log-prod-writer",
+    log_group="/aws/lambda/agent-audit-log-prod-writer",
+    roles={principal: f"agent-audit-log-prod-eu-central-1-{principal.value}" for principal in Principal},
+)
+_ADMINISTRATOR: Final = "arn:aws:iam::123456789012:role/you"
+_PROFILE: Final = PROFILES["standard"]
+_ONLY_WHY: Final = "Every permission of every role is a row here; what is not, is refused."
+
+
+def page() -> str:
+    """The whole page, as Markdown."""
+    return "\n".join(
+        [
+            "# Who may do what",
+            "",
+            "Written by `python -m policies.permissions`, from the tables that the policies themselves are made of.",
+            "Shown for a stack `prod` in eu-central-1 with the profile `standard`, deployed by the role `you`.",
+            "",
+            "## The four roles",
+            "",
+            _ONLY_WHY,
+            "",
+            *_grants(),
+            "",
+            "A role may be allowed something and yet be refused it under a condition:",
+            "",
+            *_refusals(),
+            "",
+            "Only the function can take the writer's role. Who may take the others is said by the settings",
+            "`auditors`, `retentionAdmins` and `holdReleasers`; where they say nothing, the administrators may. The hold",
+            "releaser can be taken only through STS in the stack's own region, where the alarm on its use listens.",
+            "",
+            "## The bucket's own policy",
+            "",
+            "It binds everybody in the account, whatever their role allows; the account's root user can replace it.",
+            "",
+            "```json",
+            _policy(),
+            "```",
+            "",
+            "## Wildcards",
+            "",
+            "A `*` stands nowhere but where an ARN looks like one of these; never in an action that is allowed, nor in a",
+            "principal that is allowed something.",
+            "",
+            *(f"- `{item.arn.pattern}`: {item.reason} [Source]({item.source})" for item in WILDCARDS),
+            "",
+        ]
+    )
+
+
+def _grants() -> Iterator[str]:
+    """A row for each grant."""
+    yield "| role | may | on | why |"
+    yield "| --- | --- | --- | --- |"
+    for grant in GRANTS:
+        where = f"objects under `{grant.prefix}`" if grant.prefix else f"the {grant.scope.value}"
+        if grant.scope.value == "objects" and not grant.prefix:
+            where = "all objects of the log"
+        yield f"| {grant.principal.value} | {_code(grant.actions)} | {where} | {grant.why} |"
+
+
+def _refusals() -> Iterator[str]:
+    """A row for each refusal."""
+    yield "| role | may not | where | why |"
+    yield "| --- | --- | --- | --- |"
+    for refusal in refusals(Bounds.of(_PROFILE, _PROFILE.minimum)):
+        condition = _condition(refusal.condition)
+        yield f"| {refusal.principal.value} | {_code(refusal.actions)} | {condition} | {refusal.why} |"
+
+
+def _condition(condition: Condition) -> str:
+    """A condition in a line."""
+    return ", ".join(
+        f"`{key}` {operator} `{value if isinstance(value, str) else ', '.join(value)}`"
+        for operator, operands in condition.items()
+        for key, value in operands.items()
+    )
+
+
+def _code(actions: tuple[str, ...]) -> str:
+    """Actions as code."""
+    return ", ".join(f"`{action}`" for action in actions)
+
+
+def _policy() -> str:
+    """The bucket's policy, indented."""
+    statements = bucket_policy.statements(
+        _PLACE, administrators=[_ADMINISTRATOR], trail="agent-audit-log-prod-trail", loopback=False
+    )
+    return json.dumps({"Version": POLICY_VERSION, "Statement": statements}, indent=2)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page())
