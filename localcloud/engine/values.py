@@ -277,7 +277,7 @@ def mark_secrets(values: Mapping[str, Value], like: Mapping[str, Value], names: 
 
 def _mark(value: Value, like: Value) -> Value:
     if isinstance(like, Secret):
-        return secret(value)
+        return secret(_mark(value, like.value))
     if isinstance(value, dict) and isinstance(like, dict):
         return {key: _mark(item, like.get(key)) for key, item in value.items()}
     if isinstance(value, list) and isinstance(like, list) and len(value) == len(like):

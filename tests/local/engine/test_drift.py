@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from localcloud.engine import EngineError, Message
+from localcloud.engine.state import Operation, OperationKind, StateFile
 from tests.local.engine.harness import Stack, actions
 from tests.local.engine.kv_cloud import KvProvider
 
@@ -75,3 +78,56 @@ def test_a_provider_that_cannot_read_stops_the_run(stack: Stack) -> None:
     with pytest.raises(EngineError, match="cannot be reached"):
         stack.up()
     assert stack.cloud.mutations() == []
+
+
+def _leave_pending(stack: Stack, kind: OperationKind) -> None:
+    """Make the state say that an operation on the item `a` began and was never heard of again."""
+    file = StateFile(stack.state_path)
+    snapshot = file.load()
+    (entry,) = [entry for entry in snapshot.entries if entry.urn.endswith("::a")]
+    snapshot.pending.append(Operation(kind=kind, entry=replace(entry, id="") if kind == "create" else entry))
+    file.save(snapshot)
+
+
+@pytest.mark.parametrize("kind", ["update", "delete"])
+def test_a_change_that_was_cut_off_is_made_again(stack: Stack, kind: OperationKind) -> None:
+    """Even where everything looks as wanted: a provider may not see how far it came."""
+    stack.providers["kv"] = lambda: KvProvider(stack.cloud, reads_inputs=False)
+    stack.up('Item("a", name="a", value=1)')
+    _leave_pending(stack, kind)
+    stack.cloud.put("id-1", {"name": "a", "value": "half done"})
+    assert actions(stack.up()) == {"a": "update"}
+    assert stack.cloud.by_name() == {"a": 1}
+    assert stack.state()["pending"] == []
+
+
+def test_what_is_known_is_not_taken_over_as_something_new(stack: Stack) -> None:
+    """A successor that was perhaps not made is not confused with its predecessor of the same name."""
+    stack.up('Item("a", name="a", value=1)')
+    _leave_pending(stack, "create")
+    assert not stack.up().changed
+    assert len(stack.state()["entries"]) == 3
+
+
+def test_a_provider_that_cannot_search_is_enough(stack: Stack) -> None:
+    """Then a creation that was cut off counts as not having happened."""
+    stack.up('Item("a", name="a", value=1)')
+    _leave_pending(stack, "create")
+    stack.providers["kv"] = lambda: KvProvider(stack.cloud, finds=False)
+    assert not stack.up().changed
+    assert stack.state()["pending"] == []
+
+
+def test_a_preview_knows_what_was_cut_off(stack: Stack) -> None:
+    """It looks for what an earlier run may have made, and leaves finding it to the next run."""
+    stack.up('Item("a", name="a", value=1)')
+    file = StateFile(stack.state_path)
+    snapshot = file.load()
+    (entry,) = [entry for entry in snapshot.entries if entry.urn.endswith("::a")]
+    snapshot.remove(entry)
+    snapshot.pending.append(Operation(kind="create", entry=replace(entry, id="")))
+    file.save(snapshot)
+    assert actions(stack.preview()) == {"a": "update"}
+    assert len(stack.state()["pending"]) == 1
+    assert actions(stack.up()) == {"a": "update"}
+    assert len(stack.cloud.items()) == 1

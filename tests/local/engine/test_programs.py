@@ -106,6 +106,14 @@ def test_deleting_first_takes_along_what_cannot_stay(stack: Stack) -> None:
     assert actions(result) == {"a": "replace", "b": "replace", "c": "update"}
 
 
+def test_what_goes_along_and_leaves_the_program_is_told_as_deleted(stack: Stack) -> None:
+    """A dependent that is in the way and no longer wanted is deleted early, and counted."""
+    stack.up('a = Item("a", name="a", kind="x"); Item("b", name="b", kind=a.address)')
+    result = stack.up('Item("a", name="a", kind="y")')
+    assert stack.cloud.mutations() == ["delete b", "delete a", "create a"]
+    assert actions(result) == {"a": "replace", "b": "delete"}
+
+
 def test_what_leaves_the_program_is_deleted_dependents_first(stack: Stack) -> None:
     """Deletion runs against the dependencies, explicit and by property."""
     stack.up("""
@@ -366,6 +374,15 @@ def test_what_the_program_says_is_passed_on(stack: Stack) -> None:
     """)
     messages = {(event.severity, event.text) for event in stack.events if isinstance(event, Message)}
     assert {("output", "to stdout"), ("output", "to stderr"), ("warning", "a warning")} <= messages
+
+
+def test_the_environment_does_not_configure_the_program(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the SDK would read from the environment is not there: the configuration is the stack's alone."""
+    monkeypatch.setenv("PULUMI_CONFIG", '{"proj:leaked": "x"}')
+    monkeypatch.setenv("PULUMI_CONFIG_PROJ_LEAKED", "x")
+    assert stack.up('pulumi.export("leaked", pulumi.Config().get("leaked") or "nothing")').outputs == {
+        "leaked": "nothing"
+    }
 
 
 def test_stack_transformations_work(stack: Stack) -> None:
