@@ -72,6 +72,7 @@ class Tokens(pulumi.ComponentResource):
             if holder.previous_until is not None and holder.generation > 1:
                 previous = self._token(name, holder.agent, holder.generation - 1)
                 accepted[holder.agent].append(_accept(previous, holder.previous_until))
+        # Secret whatever the provider says of its outputs.
         self.tokens = pulumi.Output.secret(pulumi.Output.all(**current))
         self.accepted = pulumi.Output.all(**{agent: pulumi.Output.all(*known) for agent, known in accepted.items()})
         self.register_outputs({"tokens": self.tokens})

@@ -62,14 +62,13 @@ def test_it_takes_name_args_and_options(path: Path, component: ast.ClassDef) -> 
 
 @each
 def test_its_args_are_frozen_keyword_only_and_checked(path: Path, component: ast.ClassDef) -> None:
-    """A dataclass in the same file, that refuses what makes no sense when it is made."""
-    (args,) = [
-        node
-        for node in ast.parse(path.read_text("utf-8")).body
-        if isinstance(node, ast.ClassDef) and node.name == f"{component.name}Args"
-    ]
-    (decorator,) = args.decorator_list
-    assert ast.unparse(decorator) == "dataclass(frozen=True, slots=True, kw_only=True)"
+    """Dataclasses in the same file, of which the component's own refuses what makes no sense when it is made."""
+    classes = {node.name: node for node in ast.parse(path.read_text("utf-8")).body if isinstance(node, ast.ClassDef)}
+    args = classes[f"{component.name}Args"]
+    for name, node in classes.items():
+        if name != component.name:
+            (decorator,) = node.decorator_list
+            assert ast.unparse(decorator) == "dataclass(frozen=True, slots=True, kw_only=True)"
     assert "__post_init__" in {node.name for node in args.body if isinstance(node, ast.FunctionDef)}
 
 
