@@ -6,7 +6,10 @@ variable or a name server says makes it lead elsewhere.
 
 import ipaddress
 import socket
+from typing import Final
 from urllib.parse import urlsplit
+
+_LOOPBACK: Final = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
 
 
 class NotLoopbackError(ValueError):
@@ -48,4 +51,4 @@ def _is_loopback(address: str) -> bool:
     except ValueError:
         return False
     # An IPv4 address in IPv6's clothes (::ffff:127.0.0.1) would lead here too; what is not plain to see is refused.
-    return parsed.is_loopback and not getattr(parsed, "ipv4_mapped", None)
+    return any(parsed in network for network in _LOOPBACK)

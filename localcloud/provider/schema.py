@@ -8,7 +8,7 @@ A type is a mapping of property name (camelCase, as on the wire) to `Property`; 
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final, TypeAlias
 
@@ -285,21 +285,23 @@ def _differences(
 
 
 def _change(prop: Property, old: Any, new: Any, path: str, *, top: str) -> Iterator[Change]:  # noqa: ANN401
-    deeper = isinstance(old, dict) and isinstance(new, dict)
-    if prop.kind is Kind.BLOCK and deeper:
-        fields = {n: replace(p, force_new=True) for n, p in prop.fields.items()} if prop.force_new else prop.fields
-        yield from _differences(fields, old, new, f"{path}.", top=top)
-    elif prop.kind is Kind.MAP and deeper:
+    whole = prop.force_new  # what cannot be changed cannot be changed in part
+    if prop.kind is Kind.MAP and isinstance(old, dict) and isinstance(new, dict):
         entry = text(force_new=prop.force_new)
         yield from _differences(dict.fromkeys(sorted({*old, *new}), entry), old, new, f"{path}.", top=top)
-    elif prop.kind is Kind.LIST and isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+    elif prop.kind is Kind.BLOCK and not whole and isinstance(old, dict) and isinstance(new, dict):
+        yield from _differences(prop.fields, old, new, f"{path}.", top=top)
+    elif prop.kind is Kind.LIST and not whole and _same_length(old, new):
         for index, (before, after) in enumerate(zip(old, new, strict=True)):
             if not same(_item(prop), before, after):
-                item = replace(_item(prop), force_new=True) if prop.force_new else _item(prop)
-                yield from _change(item, before, after, f"{path}[{index}]", top=top)
+                yield from _change(_item(prop), before, after, f"{path}[{index}]", top=top)
     else:
         kind = "add" if _is_empty(old) else "delete" if _is_empty(new) else "update"
         yield Change(path=path, top=top, kind=kind, replace=prop.force_new)
+
+
+def _same_length(old: object, new: object) -> bool:
+    return isinstance(old, list) and isinstance(new, list) and len(old) == len(new)
 
 
 def settle(schema: Schema, wanted: Mapping[str, Any], actual: Mapping[str, Any]) -> Props:

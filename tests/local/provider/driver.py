@@ -168,7 +168,7 @@ def driven(provider: Provider, config: Mapping[str, Any], *, endpoint: str = "")
     """Yield a driver of `provider`, served and configured."""
     server, port = serve(provider)
     try:
-        with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        with grpc.insecure_channel(f"127.0.0.1:{port}", options=(("grpc.enable_http_proxy", 0),)) as channel:
             stub = provider_pb2_grpc.ResourceProviderStub(channel)
             stub.Configure(provider_pb2.ConfigureRequest(args=encode(config), acceptSecrets=True))
             yield Driver(stub, endpoint)

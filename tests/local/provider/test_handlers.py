@@ -199,6 +199,7 @@ def test_a_function_answers_at_its_url_and_has_the_code_that_was_sent(aws: Drive
     digest = hashlib.sha256(package.read_bytes())
     inputs = _function(aws, "answering", code=Archive(path=str(package)))
     _, state = aws.create(FUNCTION, "answering", inputs)
+    assert aws.client("lambda").get_function_configuration(FunctionName="answering")["State"] == "Active"
     assert state["codeSha256"] == state["sourceCodeHash"] == base64.b64encode(digest.digest()).decode()
     assert state["code"] == Archive(path=str(package), hash=digest.hexdigest())
     _, url = aws.create(URL, "answering", {"functionName": "answering", "authorizationType": "NONE"})

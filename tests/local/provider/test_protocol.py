@@ -8,9 +8,10 @@ from typing import Any
 import grpc
 import pytest
 from google.protobuf import empty_pb2, struct_pb2
-from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
+from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
 from localcloud.provider import AwsProvider, RandomProvider, serve
+from localcloud.provider.cloud import isolated_session
 from localcloud.provider.values import UNKNOWN, decode, encode
 from tests.local.provider.driver import Driver, Refused, driven
 
@@ -103,8 +104,12 @@ def test_the_users_own_environment_has_no_part_in_it(aws: Driver, monkeypatch: p
     monkeypatch.setenv("AWS_CA_BUNDLE", "/no/such/file")
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
     with driven(AwsProvider(endpoint_url=aws.endpoint), {"region": "eu-central-1"}) as other:
         assert other.invoke("aws:index/getCallerIdentity:getCallerIdentity", {})["accountId"] == "000000000000"
+    session = isolated_session(region="eu-central-1", access_key="test", secret_key="test")
+    assert session._session.get_config_variable("ca_bundle") is None
 
 
 def test_check_and_diff_of_the_configuration(aws: Driver) -> None:
@@ -136,6 +141,7 @@ def test_what_it_says_of_itself(aws: Driver) -> None:
     assert handshake.accept_secrets
     assert aws.raw.GetPluginInfo(empty_pb2.Empty()).version == "7.51.1"
     assert aws.raw.Cancel(empty_pb2.Empty()) == empty_pb2.Empty()
+    assert aws.raw.Attach(plugin_pb2.PluginAttach(address="127.0.0.1:1")) == empty_pb2.Empty()
 
 
 def test_a_type_that_is_not_there_is_refused_by_name(aws: Driver) -> None:
@@ -209,6 +215,13 @@ def test_unknown_values_pass_a_preview(aws: Driver) -> None:
     answer = aws.diff(policy, "later", "x", {"arn": "arn:aws:sns:x", "policy": '{"Statement":[]}'}, unknown)
     assert list(answer.replaces) == ["arn"]
     assert not answer.deleteBeforeReplace
+
+
+def test_what_only_the_cloud_can_find_is_not_looked_for_while_unknown(aws: Driver) -> None:
+    """Comparing a subscription to a topic that is to be replaced asks the cloud nothing that it cannot answer."""
+    inputs = {"topic": "arn:aws:sns:eu-central-1:000000000000:t", "protocol": "email", "endpoint": "a@example.com"}
+    answer = aws.diff("aws:sns/topicSubscription:TopicSubscription", "s", "x", inputs, {**inputs, "topic": UNKNOWN})
+    assert list(answer.replaces) == ["topic"]
 
 
 def test_ignored_changes_are_no_difference(aws: Driver) -> None:

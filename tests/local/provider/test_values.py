@@ -101,6 +101,7 @@ SCHEMA = {
     "actions": unordered(text()),
     "chosen": text(computed=True),
     "kept": text(echoed=True),
+    "spot": block({"place": text()}, force_new=True),
     "tags": mapping(force_new=True),
 }
 
@@ -168,6 +169,7 @@ def test_differences(state: dict[str, Any], news: dict[str, Any], expected: dict
 def test_a_difference_inside_what_is_fixed_replaces() -> None:
     """What cannot be changed cannot be changed in part."""
     assert _paths({"tags": {"a": "1"}}, {"tags": {"a": "2"}}) == {"tags.a": ("update", True)}
+    assert _paths({"spot": {"place": "1"}}, {"spot": {"place": "2"}}) == {"spot": ("update", True)}
 
 
 def test_settle_keeps_the_spelling_that_was_asked_for() -> None:
@@ -219,6 +221,7 @@ def test_an_archive_is_its_content(tmp_path: Path) -> None:
     members = Archive(assets={"pkg": Archive(path=str(nested)), "app.py": Asset(path=str(folder / "app.py"))})
     assert zip_bytes(Archive(path=str(folder))) == zip_bytes(members)
     with zipfile.ZipFile(io.BytesIO(zip_bytes(members))) as found:
+        assert {entry.date_time for entry in found.infolist()} == {(1980, 1, 1, 0, 0, 0)}
         assert {name: found.read(name) for name in found.namelist()} == {
             "app.py": b"a = 1\n", "pkg/data.txt": b"data",
         }  # fmt: skip
