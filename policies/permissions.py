@@ -54,7 +54,7 @@ def page() -> str:
             "",
             "Only the function can take the writer's role. Who may take the others is said by the settings",
             "`auditors`, `retentionAdmins` and `holdReleasers`; where they say nothing, the administrators may. The",
-            "hold releaser can be taken only through STS in the stack's own region, where the alarm on its use listens.",
+            "hold releaser is taken through STS in the stack's own region only, where the alarm on its use listens.",
             "",
             "## The bucket's own policy",
             "",

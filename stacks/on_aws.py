@@ -51,7 +51,13 @@ def deploy(settings: Settings) -> None:
     administrators = settings.administrators or (deployer,)
     _check_administrators(administrators, deployer)
     _check_target(settings, names)
-    refuse_weakening(settings.retention, _deployed_retention(names.bucket))
+    deployed = _deployed_retention(names.bucket)
+    refuse_weakening(settings.retention, deployed)
+    if deployed is not None and not settings.retention.covers(deployed):
+        pulumi.warn(
+            f"retentionDays: from {deployed.days} to {settings.retention.days}, for what arrives from now on; "
+            "what is locked stays locked until its own day"
+        )
     _check_concurrency(settings.reserved_concurrency)
     ensure_wheels(settings.function_target)
 

@@ -139,10 +139,14 @@ def test_compliance_is_extended_against_what_is_deployed(run_program: Up) -> Non
 
 
 def test_governance_may_be_shortened(run_program: Up) -> None:
-    """What is locked stays locked; only what comes next is locked for less."""
+    """What is locked stays locked; only what comes next is locked for less, and the program says so."""
     provider = MemoryProvider()
     provider.answers[LOCK] = _rule("GOVERNANCE", 365)
-    assert run_program(provider=provider).plan.outputs["retention"]["days"] == 180
+    run = run_program(provider=provider)
+    assert run.plan.outputs["retention"]["days"] == 180
+    warnings = [message.text for message in run.messages if message.severity == "warning"]
+    assert len(warnings) == 1
+    assert "retentionDays: from 365 to 180, for what arrives from now on" in warnings[0]
 
 
 @pytest.mark.parametrize(

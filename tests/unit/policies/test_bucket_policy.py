@@ -5,17 +5,9 @@ import json
 import pytest
 
 from policies import bucket_policy, iam
-from policies.iam import Place, Principal
 
-PLACE = Place(
-    partition="aws",
-    region="eu-central-1",
-    account="123456789012",
-    bucket="the-log",
-    function="the-writer",
-    log_group="/aws/lambda/the-writer",
-    roles={principal: f"the-{principal.value}" for principal in Principal},
-)
+from .places import PLACE
+
 BOSS = "arn:aws:iam::123456789012:role/boss"
 
 

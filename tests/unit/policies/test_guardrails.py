@@ -13,18 +13,10 @@ from policies.guardrails import (
     check,
     check_stack,
 )
-from policies.iam import Place, Principal
+from policies.iam import Principal
 from policies.registered import UNKNOWN, Registered
 
-PLACE = Place(
-    partition="aws",
-    region="eu-central-1",
-    account="123456789012",
-    bucket="the-log",
-    function="the-writer",
-    log_group="/aws/lambda/the-writer",
-    roles={principal: f"the-{principal.value}" for principal in Principal},
-)
+from .places import PLACE
 
 
 def _one(type_: str, **props: object) -> Registered:
@@ -47,6 +39,7 @@ GOOD_TAGS = {"audit-log:kind": "log", "audit-log:profile": "standard"}
 LOG_POLICY = iam.document(
     bucket_policy.statements(PLACE, administrators=["arn:aws:iam::123456789012:role/boss"], trail="t")
 )
+
 LIFECYCLE_RULE = {"id": "x", "status": "Enabled", "filter": {}, "abortIncompleteMultipartUpload": {}}
 
 

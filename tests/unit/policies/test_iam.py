@@ -5,18 +5,11 @@ import json
 import pytest
 
 from policies import bucket_policy, iam
-from policies.iam import Bounds, Place, Principal, Scope
+from policies.iam import Bounds, Principal, Scope
 from policies.retention import PROFILES, Mode, Retention
 
-PLACE = Place(
-    partition="aws",
-    region="eu-central-1",
-    account="123456789012",
-    bucket="the-log",
-    function="the-writer",
-    log_group="/aws/lambda/the-writer",
-    roles={principal: f"the-{principal.value}" for principal in Principal},
-)
+from .places import PLACE
+
 BOUNDS = Bounds(mode=Mode.GOVERNANCE, max_days=3653)
 
 # The whole table again, by hand: what a role may do changes here too, or a test is red.

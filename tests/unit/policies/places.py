@@ -1,0 +1,13 @@
+"""A stack's names, for tests."""
+
+from policies.iam import Place, Principal
+
+PLACE = Place(
+    partition="aws",
+    region="eu-central-1",
+    account="123456789012",
+    bucket="the-log",
+    function="the-writer",
+    log_group="/aws/lambda/the-writer",
+    roles={principal: f"the-{principal.value}" for principal in Principal},
+)
