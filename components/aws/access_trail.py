@@ -9,6 +9,9 @@ trail, a second copy is $2.00 per 100,000 events (`accessTrail: existing` then g
 on the trail itself and on calls about objects). The data events are just the few calls that could weaken a lock, not
 the writes: cents at most. https://aws.amazon.com/cloudtrail/pricing/
 
+What it keeps: the account's management events, with who called and from where; they are locked like the records, and
+read by whoever may take the auditor's role.
+
 What it does not see: changes to IAM, which are recorded in us-east-1 only. They are in the delivered files wherever the
 stack is, and alarm in a stack of that region.
 """
