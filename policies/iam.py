@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -124,7 +124,7 @@ class Refusal:
 
     principal: Principal
     actions: tuple[str, ...]
-    condition: Condition = field(default_factory=dict)
+    condition: Condition
     why: str
 
 

@@ -1,0 +1,168 @@
+"""The policies put to an evaluator of IAM, with the condition keys that S3 sends and the emulator's own S3 does not."""
+
+import json
+from collections.abc import Mapping
+
+import pytest
+from ministack.core.iam_evaluator import EvalContext, evaluate, evaluate_resource_policy, parse_policy_document
+
+from policies import bucket_policy, iam
+from policies.iam import Bounds, Principal
+from policies.retention import Mode
+
+from .places import PLACE
+
+BOSS = "arn:aws:iam::123456789012:role/boss"
+RECORD = "arn:aws:s3:::the-log/records/dt=2026-06-30/x.jsonl.gz"
+ELSEWHERE = "arn:aws:s3:::the-log/elsewhere/x"
+BUCKET = "arn:aws:s3:::the-log"
+DELIVERED = "arn:aws:s3:::the-log/trail/AWSLogs/123456789012/CloudTrail/eu-central-1/x.json.gz"
+BOUNDS = Bounds(mode=Mode.GOVERNANCE, max_days=100)
+EVERYTHING = json.dumps({"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]})
+
+CREATED = {"s3:if-none-match": "*", "s3:objectcreationoperation": "true"}
+OVERWRITTEN = {"s3:objectcreationoperation": "true"}
+PART = {"s3:objectcreationoperation": "false"}
+
+
+def _policy(*, loopback: bool = False) -> str:
+    statements = bucket_policy.statements(PLACE, administrators=[BOSS], trail="the-trail", loopback=loopback)
+    return iam.document(statements)
+
+
+def _arns(role: str) -> list[str]:
+    """A role's session as AWS names it in a condition, and as the emulator does."""
+    return [f"arn:aws:iam::123456789012:role/{role}", f"arn:aws:sts::123456789012:assumed-role/{role}/session"]
+
+
+def _context(
+    arn: str, action: str, resource: str, keys: Mapping[str, str], *, tls: bool = True, address: str = "198.51.100.7"
+) -> EvalContext:
+    return EvalContext(
+        principal_arn=arn,
+        principal_type="AssumedRole",
+        principal_account="123456789012",
+        action=action,
+        resource_arn=resource,
+        region="eu-central-1",
+        source_ip=address,
+        secure_transport=tls,
+        service_context=dict(keys),
+    )
+
+
+def _allowed(identity: str, context: EvalContext, bucket: str | None = None) -> bool:
+    """Whether the role's policy allows it and the bucket's does not refuse it."""
+    own = evaluate(context, [parse_policy_document(identity)]).decision
+    return own == "Allow" and evaluate_resource_policy(bucket or _policy(), context).decision != "Deny"
+
+
+def _role(principal: Principal) -> str:
+    return iam.document(iam.role_statements(principal, PLACE, BOUNDS))
+
+
+WRITER, ADMIN, RELEASER = Principal.WRITER, Principal.RETENTION_ADMIN, Principal.HOLD_RELEASER
+PUT, EXTEND, HOLD = "s3:PutObject", "s3:PutObjectRetention", "s3:PutObjectLegalHold"
+MODE, DAYS, STATE = "s3:object-lock-mode", "s3:object-lock-remaining-retention-days", "s3:object-lock-legal-hold"
+
+
+@pytest.mark.parametrize(
+    ("principal", "action", "resource", "keys", "expected"),
+    [
+        (WRITER, PUT, RECORD, CREATED, True),
+        (WRITER, PUT, RECORD, OVERWRITTEN, False),
+        (WRITER, PUT, RECORD, PART, True),
+        (WRITER, PUT, ELSEWHERE, CREATED, False),
+        (WRITER, PUT, DELIVERED, CREATED, False),
+        (WRITER, "s3:GetObject", RECORD, {}, False),
+        (WRITER, "s3:DeleteObject", RECORD, {}, False),
+        (ADMIN, EXTEND, RECORD, {MODE: "GOVERNANCE", DAYS: "100"}, True),
+        (ADMIN, EXTEND, RECORD, {MODE: "GOVERNANCE", DAYS: "101"}, False),
+        (ADMIN, EXTEND, RECORD, {MODE: "COMPLIANCE", DAYS: "1"}, False),
+        (ADMIN, HOLD, RECORD, {STATE: "ON"}, True),
+        (ADMIN, HOLD, RECORD, {STATE: "OFF"}, False),
+        (ADMIN, "s3:BypassGovernanceRetention", RECORD, {}, False),
+        (ADMIN, PUT, RECORD, CREATED, False),
+        (RELEASER, HOLD, RECORD, {STATE: "OFF"}, True),
+        (RELEASER, HOLD, RECORD, {STATE: "ON"}, False),
+        (RELEASER, EXTEND, RECORD, {MODE: "GOVERNANCE", DAYS: "1"}, False),
+        (Principal.AUDITOR, "s3:GetObjectVersion", RECORD, {}, True),
+        (Principal.AUDITOR, "s3:GetObjectVersion", DELIVERED, {}, True),
+        (Principal.AUDITOR, PUT, RECORD, CREATED, False),
+    ],
+)
+def test_a_role_does_its_job_and_is_refused_the_rest(
+    principal: Principal, action: str, resource: str, keys: dict[str, str], *, expected: bool
+) -> None:
+    """With the very keys that S3 sends, under both names that a session may have."""
+    for arn in _arns(PLACE.roles[principal]):
+        assert _allowed(_role(principal), _context(arn, action, resource, keys)) is expected
+
+
+@pytest.mark.parametrize(
+    ("action", "resource", "keys"),
+    [
+        ("s3:DeleteObject", RECORD, {}),
+        ("s3:DeleteObjectVersion", RECORD, {}),
+        ("s3:DeleteObject", DELIVERED, {}),
+        ("s3:BypassGovernanceRetention", RECORD, {}),
+        (PUT, RECORD, CREATED),
+        (PUT, ELSEWHERE, CREATED),
+        (PUT, DELIVERED, CREATED),
+        (HOLD, RECORD, {STATE: "OFF"}),
+    ],
+)
+def test_not_even_an_administrator_may(action: str, resource: str, keys: dict[str, str]) -> None:
+    """Whoever may do everything in the account must change the policy first, which alarms."""
+    for arn in _arns("boss"):
+        assert not _allowed(EVERYTHING, _context(arn, action, resource, keys))
+
+
+@pytest.mark.parametrize("action", bucket_policy.PROTECTIONS)
+def test_protections_are_the_administrators_to_change(action: str) -> None:
+    """They are not locked out, and nobody else gets in, whatever their own role allows."""
+    for boss, other in zip(_arns("boss"), _arns("another"), strict=True):
+        assert _allowed(EVERYTHING, _context(boss, action, BUCKET, {}))
+        assert not _allowed(EVERYTHING, _context(other, action, BUCKET, {}))
+    assert not _allowed(EVERYTHING, _context("arn:aws:iam::123456789012:user/boss", action, BUCKET, {}))
+
+
+@pytest.mark.parametrize(
+    ("loopback", "tls", "address", "expected"),
+    [
+        (False, True, "198.51.100.7", True),
+        (False, False, "198.51.100.7", False),
+        (False, False, "127.0.0.1", False),
+        (True, False, "127.0.0.1", True),
+        (True, False, "198.51.100.7", False),
+    ],
+)
+def test_nothing_goes_without_tls_but_on_this_machine(
+    *, loopback: bool, tls: bool, address: str, expected: bool
+) -> None:
+    """And that only where the local cloud is."""
+    (arn, _) = _arns(PLACE.roles[Principal.AUDITOR])
+    context = _context(arn, "s3:GetObject", RECORD, {}, tls=tls, address=address)
+    assert _allowed(_role(Principal.AUDITOR), context, _policy(loopback=loopback)) is expected
+
+
+@pytest.mark.parametrize(
+    ("resource", "trail", "expected"),
+    [
+        (DELIVERED, "the-trail", True),
+        (DELIVERED, "another-trail", False),
+        (DELIVERED.replace("123456789012/CloudTrail", "999999999999/CloudTrail"), "the-trail", False),
+        (RECORD, "the-trail", False),
+    ],
+)
+def test_cloudtrail_delivers_this_trail_to_its_place(resource: str, trail: str, *, expected: bool) -> None:
+    """Without If-None-Match, which it does not send; another account's or trail's files do not come in."""
+    keys = {
+        "aws:sourcearn": f"arn:aws:cloudtrail:eu-central-1:123456789012:trail/{trail}",
+        "s3:x-amz-acl": "bucket-owner-full-control",
+        "s3:objectcreationoperation": "true",
+        "aws:principalisawsservice": "true",
+    }
+    context = _context("", PUT, resource, keys)
+    decision = evaluate_resource_policy(_policy(), context, service="cloudtrail.amazonaws.com").decision
+    assert (decision == "Allow") is expected
