@@ -8,8 +8,8 @@ digest, which could be guessed.
 from __future__ import annotations
 
 import re
-
-import orjson
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 from audit_core.canonical import JsonValue
 from audit_core.digest import HmacKey, PayloadDigest, digest_bytes, digest_json, digest_payload
@@ -22,6 +22,7 @@ MAX_ATTRIBUTES = 128
 MAX_TEXT = 256
 MAX_ITEMS = 32
 _GUESSABLE = 1024
+_HARMLESS = "x"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/-]{0,63}")
 
 ALLOWED: frozenset[str] = frozenset({
@@ -48,27 +49,73 @@ ALLOWED: frozenset[str] = frozenset({
 """Names whose values are metadata in every intake format. Growing it changes what new records hold, never old ones."""
 
 
-def read_attributes(
-    given: dict[str, JsonValue], *, masker: Masker, key: HmacKey | None
-) -> tuple[dict[str, JsonValue], list[Redaction]]:
-    """What a record keeps of `given`, and what was masked in it. Raises `FieldError` when there are too many."""
-    if len(given) > MAX_ATTRIBUTES:
-        raise FieldError("attributes", f"must be at most {MAX_ATTRIBUTES}")
-    kept: dict[str, JsonValue] = {}
-    redactions: list[Redaction] = []
-    for name, value in given.items():
-        if value is None:
-            continue
-        if name in ALLOWED and _is_metadata(value):
-            masked, found = masker.mask_value(value, path=f"/attributes/{name}")
-            kept[name] = masked
-            redactions += found
+@dataclass(slots=True, kw_only=True)
+class AttributeReader:
+    """Reads the attributes of the events of one request; what it learns of a name holds for all of them."""
+
+    masker: Masker
+    key: HmacKey | None
+    _names: dict[str, tuple[str, tuple[str, ...], str | None]] = field(default_factory=dict)
+
+    def read(self, given: dict[str, JsonValue]) -> tuple[dict[str, JsonValue], list[Redaction]]:
+        """What a record keeps of `given`, and what was masked in it. Raises `FieldError` when there are too many."""
+        if len(given) > MAX_ATTRIBUTES:
+            raise FieldError("attributes", f"must be at most {MAX_ATTRIBUTES}")
+        kept: dict[str, JsonValue] = {}
+        redactions: list[Redaction] = []
+        for name, value in given.items():
+            if value is None:
+                continue
+            if name in ALLOWED and _is_metadata(value):
+                kept[name], found = self.masker.mask_value(value, path=f"/attributes/{name}")
+                redactions += found
+                continue
+            shown, name_rules, secret_rule = self._names.get(name) or self._learn(name)
+            while shown in kept:
+                shown += "_"
+            if secret_rule is None:
+                kept[shown], rules = self._described(value)
+            else:
+                kept[shown], rules = PLACEHOLDER, [secret_rule]
+            if name_rules or rules:
+                path = "/attributes/" + shown.replace("~", "~0").replace("/", "~1")
+                redactions += [Redaction(path=path, rule=rule) for rule in (*name_rules, *rules)]
+        return kept, redactions
+
+    def _learn(self, name: str) -> tuple[str, tuple[str, ...], str | None]:
+        """How to show `name`: masked, or its digest where it is no plain name; by which rule its value is secret."""
+        rules: tuple[str, ...] = ()
+        shown = name
+        if _NAME.fullmatch(name):
+            shown, found = self.masker.mask_text(name)
+            rules = tuple(redaction.rule for redaction in found)
         else:
-            shown, found = _name(name, masker, kept)
-            redactions += found
-            kept[shown], found = _described(name, shown, value, masker, key)
-            redactions += found
-    return kept, redactions
+            shown = "name:" + digest_bytes(name.encode())[:23]
+        secret = "key/fields-1" if is_secret_field(name) else None
+        if secret is None and len(name) <= _GUESSABLE:
+            masked, found = self.masker.mask_value({name: _HARMLESS})
+            if isinstance(masked, dict) and PLACEHOLDER in masked.values():
+                secret = found[-1].rule
+        learned = self._names[name] = (shown, rules, secret)
+        return learned
+
+    def _described(self, value: JsonValue) -> tuple[JsonValue, Iterable[str]]:
+        """Type, size and digest of a value, and the rules by which it has no digest."""
+        described: dict[str, JsonValue] = {"type": _type(value)}
+        digest = self._digest(value)
+        if digest.size <= _GUESSABLE:
+            try:
+                _, found = self.masker.mask_value(value)
+            except Unscannable:
+                return {**described, "digest": None}, ["unscannable"]
+            if found:
+                return {**described, "digest": None}, dict.fromkeys(redaction.rule for redaction in found)
+        return {**described, "bytes": digest.size, "digest": digest.digest}, ()
+
+    def _digest(self, value: JsonValue) -> PayloadDigest:
+        if isinstance(value, str):
+            return digest_payload(value.encode(), key=self.key, text=True)
+        return digest_json(value, key=self.key)
 
 
 def _is_metadata(value: JsonValue) -> bool:
@@ -81,50 +128,6 @@ def _is_metadata(value: JsonValue) -> bool:
     return not isinstance(value, dict)
 
 
-def _name(name: str, masker: Masker, taken: dict[str, JsonValue]) -> tuple[str, tuple[Redaction, ...]]:
-    """The name to store for an attribute called `name`: masked, and its digest where it is no plain name."""
-    found: tuple[Redaction, ...] = ()
-    shown = name
-    if not _NAME.fullmatch(name):
-        shown = "name:" + digest_bytes(name.encode())[:23]
-    else:
-        shown, found = masker.mask_text(name)
-        found = tuple(Redaction(path="/attributes/" + _pointer(shown), rule=redaction.rule) for redaction in found)
-    while shown in taken:
-        shown += "_"
-    return shown, found
-
-
-def _described(
-    name: str, shown: str, value: JsonValue, masker: Masker, key: HmacKey | None
-) -> tuple[JsonValue, list[Redaction]]:
-    path = "/attributes/" + _pointer(shown)
-    description: dict[str, JsonValue] = {"type": _type(value)}
-    if is_secret_field(name):
-        return PLACEHOLDER, [Redaction(path=path, rule="key/fields-1")]
-    size = len(orjson.dumps(value))
-    if size <= _GUESSABLE:
-        try:
-            masked, found = masker.mask_value({name: value})
-        except Unscannable:
-            masked, found = None, (Redaction(path=path, rule="unscannable"),)
-        if found:
-            rules = dict.fromkeys(redaction.rule for redaction in found)
-            description["digest"] = None
-            whole = isinstance(masked, dict) and PLACEHOLDER in masked.values()
-            return PLACEHOLDER if whole else description, [Redaction(path=path, rule=rule) for rule in rules]
-    digest = _digest(value, key)
-    description["bytes"] = digest.size
-    description["digest"] = digest.digest
-    return description, []
-
-
-def _digest(value: JsonValue, key: HmacKey | None) -> PayloadDigest:
-    if isinstance(value, str):
-        return digest_payload(value.encode(), key=key, text=True)
-    return digest_json(value, key=key)
-
-
 def _type(value: JsonValue) -> str:
     if isinstance(value, bool):
         return "boolean"
@@ -133,7 +136,3 @@ def _type(value: JsonValue) -> str:
     if isinstance(value, list):
         return "array"
     return "string" if isinstance(value, str) else "number"
-
-
-def _pointer(name: str) -> str:
-    return name.replace("~", "~0").replace("/", "~1")

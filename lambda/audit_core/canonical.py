@@ -10,6 +10,7 @@ every ECMAScript engine would.
 from __future__ import annotations
 
 import json
+import math
 from typing import TYPE_CHECKING, TypeAlias
 
 import orjson
@@ -34,6 +35,9 @@ _SAFE_INTEGER = 2**53 - 1
 # Between these, and with a fraction, orjson and ECMAScript both write the shortest digits in plain decimal notation.
 _SMALLEST_PLAIN_FLOAT = 1e-4
 _LARGEST_PLAIN_FLOAT = 1e15
+# Where ECMAScript changes to an exponent: above 21 digits, below six zeros after the point.
+_LONGEST_PLAIN = 21
+_MOST_ZEROS = -6
 _KEY_MEMORY = 4096
 _FIRST_SURROGATE = "\ud800"
 
@@ -108,19 +112,17 @@ def _holds(value: object) -> bool:
 def canonical(value: JsonValue) -> bytes:
     """The RFC 8785 form of `value`, a decoded JSON tree.
 
-    orjson writes it where that is provably the same, the `rfc8785` package elsewhere. Raises `DecodeError` on what has
-    no such form (a lone surrogate, an infinity) and on more than `MAX_DEPTH` arrays and objects inside one another.
+    orjson writes it where that is provably the same; where only numbers stand against that, they are written here; the
+    `rfc8785` package does the rest. Raises `DecodeError` on what has no such form (a lone surrogate, an infinity) and
+    on more than `MAX_DEPTH` arrays and objects inside one another.
     """
-    if not is_plain(value, _plain_keys, _key_is_plain):
-        if nests_deeper(value):
-            raise DecodeError(TOO_DEEP)
-        value = _with_plain_numbers(value)
-        if not is_plain(value, _plain_keys, _key_is_plain):
-            return _by_rfc8785(value)
-    try:
-        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
-    except orjson.JSONEncodeError:  # a lone surrogate
-        raise DecodeError(UNREPRESENTABLE) from None
+    if is_plain(value, _plain_keys, _key_is_plain):
+        return _by_orjson(value)
+    if nests_deeper(value):
+        raise DecodeError(TOO_DEEP)
+    if _all_keys(value, _key_is_plain):
+        return _by_orjson(_with_written_numbers(value))
+    return _by_rfc8785(value)
 
 
 def is_plain(value: JsonValue, known: set[str], admit: Callable[[str], bool]) -> bool:
@@ -171,20 +173,54 @@ def _key_is_plain(key: str) -> bool:
 _plain_keys: set[str] = set()
 
 
-def _with_plain_numbers(value: JsonValue) -> JsonValue:
-    """The same tree with each number as RFC 8785 reads it: whole doubles as integers, large integers as doubles."""
+def _all_keys(value: JsonValue, admit: Callable[[str], bool]) -> bool:
     if isinstance(value, dict):
-        return {key: _with_plain_numbers(item) for key, item in value.items()}
+        return all(map(admit, value)) and all(_all_keys(item, admit) for item in value.values())
+    return not isinstance(value, list) or all(_all_keys(item, admit) for item in value)
+
+
+def _by_orjson(value: object) -> bytes:
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    except orjson.JSONEncodeError:  # a lone surrogate
+        raise DecodeError(UNREPRESENTABLE) from None
+
+
+def _with_written_numbers(value: JsonValue) -> object:
+    """The same tree, in which the numbers that orjson would write otherwise are written already."""
+    if isinstance(value, dict):
+        return {key: _with_written_numbers(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_with_plain_numbers(item) for item in value]
-    if isinstance(value, int):
-        return value if _is_plain_number(value) else _as_double(value)
-    if isinstance(value, float) and abs(value) <= _SAFE_INTEGER and value == (whole := int(value)):
-        return whole
+        return [_with_written_numbers(item) for item in value]
+    if isinstance(value, (int, float)) and not _is_plain_number(value):
+        return orjson.Fragment(_written(_as_double(value)))
     return value
 
 
-def _as_double(number: int) -> float:
+def _written(number: float) -> str:
+    """`number` as ECMAScript's Number::toString writes it (ECMA-262, section 6.1.6.1.20)."""
+    if not math.isfinite(number):
+        raise DecodeError(UNREPRESENTABLE)
+    if number == 0:
+        return "0"
+    sign = "-" if number < 0 else ""
+    mantissa, _, exponent = repr(abs(number)).partition("e")
+    whole, _, fraction = mantissa.partition(".")
+    digits = (whole + fraction).lstrip("0")
+    point = len(whole) + int(exponent or 0) - (len(whole + fraction) - len(digits))
+    digits = digits.rstrip("0")
+    count = len(digits)
+    if count <= point <= _LONGEST_PLAIN:
+        return sign + digits + "0" * (point - count)
+    if 0 < point <= _LONGEST_PLAIN:
+        return f"{sign}{digits[:point]}.{digits[point:]}"
+    if _MOST_ZEROS < point <= 0:
+        return f"{sign}0.{'0' * -point}{digits}"
+    tail = f".{digits[1:]}" if count > 1 else ""
+    return f"{sign}{digits[0]}{tail}e{point - 1:+d}"
+
+
+def _as_double(number: float) -> float:
     try:
         return float(number)
     except OverflowError:
@@ -195,6 +231,16 @@ def _by_rfc8785(value: JsonValue) -> bytes:
     import rfc8785  # noqa: PLC0415 - rarely needed, so no part of a cold start
 
     try:
-        return rfc8785.dumps(value)
+        return rfc8785.dumps(_with_doubles(value))
     except (rfc8785.CanonicalizationError, UnicodeEncodeError):
         raise DecodeError(UNREPRESENTABLE) from None
+
+
+def _with_doubles(value: JsonValue) -> JsonValue:
+    if isinstance(value, dict):
+        return {key: _with_doubles(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_with_doubles(item) for item in value]
+    if isinstance(value, int) and not _is_plain_number(value):
+        return _as_double(value)
+    return value

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 import orjson
 
-from audit_core.canonical import TOO_DEEP, JsonValue, canonical, decode_json, is_plain, nests_deeper
+from audit_core.canonical import NOT_JSON, TOO_DEEP, JsonValue, canonical, decode_json, is_plain, nests_deeper
 from audit_core.errors import AuditError, DecodeError
 from audit_core.fields_1 import is_secret_field
 
@@ -24,6 +24,8 @@ JSON_MIME = "application/json"
 TEXT_MIME = "text/plain"
 BINARY_MIME = "application/octet-stream"
 
+_JSON_SPACE = b" \t\r\n"
+_JSON_STARTS = frozenset(bytes([byte]) for byte in b'{["-0123456789tfn')
 _KEY_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _DIGEST = re.compile(
     r"(?:(?P<algorithm>sha256):|(?P<keyed>hmac-sha256:[A-Za-z0-9._-]{1,64}):)?"
@@ -92,6 +94,8 @@ def digest_payload(data: bytes, *, key: HmacKey | None = None, text: bool = Fals
     JSON.
     """
     try:
+        if data.lstrip(_JSON_SPACE)[:1] not in _JSON_STARTS:
+            raise DecodeError(NOT_JSON)
         form = digest_form(decode_json(data))
     except DecodeError as error:
         if _is_loose_json(data):
@@ -134,7 +138,7 @@ def _without_secret_fields(value: JsonValue) -> JsonValue:
 
 def _is_loose_json(data: bytes) -> bool:
     """Whether a decoder less strict than ours would find an object or an array in `data`."""
-    if data.lstrip(b" \t\r\n\xef\xbb\xbf")[:1] not in {b"{", b"["}:
+    if data.lstrip(_JSON_SPACE + b"\xef\xbb\xbf")[:1] not in {b"{", b"["}:
         return False
     try:
         json.loads(data, parse_int=float)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from audit_core import values
-from audit_core.attributes import read_attributes
+from audit_core.attributes import AttributeReader
 from audit_core.canonical import JsonValue
 from audit_core.digest import HmacKey, PayloadDigest, digest_json, digest_payload
 from audit_core.endpoint import clean_endpoint
@@ -96,6 +96,10 @@ class RecordMaker:
     received: str
     correlation: Correlation = field(default_factory=Correlation)
     _clean: set[tuple[str, str]] = field(default_factory=set)
+    _attributes: AttributeReader = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._attributes = AttributeReader(masker=self.masker, key=self.sender.key)
 
     def make(self, event: Event) -> dict[str, JsonValue]:
         """The `Record` of `event` (see `audit_core.record_type`) but for its `record_id`, which the batch gives it.
@@ -115,7 +119,7 @@ class RecordMaker:
         self._derive(record, inferred)
         self._mask(record, redactions)
         if attributes:
-            kept, found = read_attributes(attributes, masker=self.masker, key=self.sender.key)
+            kept, found = self._attributes.read(attributes)
             if kept:
                 record["attributes"] = kept
             redactions += found

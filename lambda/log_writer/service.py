@@ -140,19 +140,21 @@ class Writer:
             correlation=correlation_of(request.headers),
         )
         drafts: list[Draft] = []
+        refused: list[Refusal] = []
         identified = True
-        refused = list(decoded.refused)
-        for event in decoded.events:
+        for item in decoded.items:
+            if isinstance(item, Refusal):
+                refused.append(item)
+                continue
             try:
-                drafts.append(draft(event.index, maker.make(event)))
-                identified = identified and event.has_identity
+                drafts.append(draft(item.index, maker.make(item)))
+                identified = identified and item.has_identity
             except FieldError as error:
                 refused.append(
-                    Refusal(index=event.index, field=error.field, reason=error.reason, forbidden=error.forbidden)
+                    Refusal(index=item.index, field=error.field, reason=error.reason, forbidden=error.forbidden)
                 )
-        refused.sort(key=lambda refusal: refusal.index)
         summary |= {
-            "events": len(decoded.events) + len(decoded.refused),
+            "events": len(drafts) + len(refused),
             "refused": len(refused),
             "reasons": dict(Counter(f"{refusal.field}: {refusal.reason}" for refusal in refused).most_common(10)),
         }

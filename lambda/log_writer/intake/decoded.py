@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from audit_core.event import Event
@@ -19,11 +20,11 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decoded:
-    """The events of one request and those that were no events.
+    """What one request holds: each element, in order, as an event or as a refusal.
 
-    `content`: SHA-256 over the canonical content of the whole request; the same for a retry that was encoded anew.
+    `items` can be read once: what was decoded is let go as it is read. `content`: SHA-256 over the canonical content of
+    the whole request; the same for a retry that was encoded anew.
     """
 
-    events: list[Event]
-    refused: list[Refusal]
+    items: Iterator[Event | Refusal]
     content: bytes

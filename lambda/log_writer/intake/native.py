@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import binascii
 import hashlib
+from collections.abc import Iterator
 
 import orjson
 
@@ -64,7 +65,7 @@ def decode_native(body: bytes, *, max_events: int) -> Decoded:
         duplicates = duplicates_by_element(body) if has_duplicate_key(body, encoded) else []
         content = hashlib.sha256(memoryview(encoded)[1:-1]).digest()
     bad |= {index: DUPLICATE_KEY for index, twice in enumerate(duplicates) if twice}
-    return _decode(elements, bad, content)
+    return Decoded(items=_items(elements, bad), content=content)
 
 
 def _decode_lines(body: bytes, max_events: int, position: int) -> Decoded:
@@ -90,21 +91,19 @@ def _decode_lines(body: bytes, max_events: int, position: int) -> Decoded:
         elements.append(element)
     if len(bad) == len(lines):
         raise DecodeError(NOT_JSON, position=position)
-    return _decode(elements, bad, content.digest())
+    return Decoded(items=_items(elements, bad), content=content.digest())
 
 
-def _decode(elements: list[JsonValue], bad: dict[int, str], content: bytes) -> Decoded:
-    events: list[Event] = []
-    refused: list[Refusal] = []
-    for index, element in enumerate(elements):
+def _items(elements: list[JsonValue], bad: dict[int, str]) -> Iterator[Event | Refusal]:
+    for index in range(len(elements)):
+        element, elements[index] = elements[index], None
         if index in bad:
-            refused.append(Refusal(index=index, field="", reason=bad[index]))
+            yield Refusal(index=index, field="", reason=bad[index])
             continue
         try:
-            events.append(_event(index, element))
+            yield _event(index, element)
         except FieldError as error:
-            refused.append(Refusal(index=index, field=error.field, reason=error.reason))
-    return Decoded(events=events, refused=refused, content=content)
+            yield Refusal(index=index, field=error.field, reason=error.reason)
 
 
 def _event(index: int, element: JsonValue) -> Event:
