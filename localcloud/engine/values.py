@@ -15,13 +15,19 @@ from typing import Any, TypeAlias
 
 from google.protobuf import struct_pb2
 
-SIGNATURE = "4dabf18193072939515e22adb298388d"
-UNKNOWN_TEXT = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
-ASSET_SIGNATURE = "c44067f5952c0a294b673a41bacd8c17"
-ARCHIVE_SIGNATURE = "0def7320c3a5731c473e5ecbe6d01bc7"
-SECRET_SIGNATURE = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - the protocol's mark of a secret, not one
-REFERENCE_SIGNATURE = "5cf8f73096256a8f31e491e813e4eb8e"
-OUTPUT_SIGNATURE = "d0e6a833031e9bbcd3f4e8bde6ca49a4"
+from localcloud.properties import (
+    ARCHIVE_SIGNATURE,
+    ASSET_SIGNATURE,
+    OUTPUT_SIGNATURE,
+    REFERENCE_SIGNATURE,
+    SECRET_SIGNATURE,
+    SIGNATURE,
+    UNKNOWN_TEXT,
+    Json,
+    json_from_proto,
+    special,
+    struct_from_json,
+)
 
 _EXACT_INTEGERS = 2**53
 HIDDEN = "[secret]"
@@ -85,7 +91,6 @@ Value: TypeAlias = (
     | None
 )
 Properties: TypeAlias = dict[str, Value]
-Json: TypeAlias = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
 
 
 def decode(wire: Json) -> Value:
@@ -145,70 +150,34 @@ def encode(value: Value, *, secrets: bool = True, references: bool = True) -> Js
         inner = encode(value.value, secrets=secrets, references=references)
         return {SIGNATURE: SECRET_SIGNATURE, "value": inner} if secrets else inner
     if isinstance(value, Asset):
-        return _special(ASSET_SIGNATURE, hash=value.hash or None, path=value.path, text=value.text, uri=value.uri)
+        return special(ASSET_SIGNATURE, hash=value.hash or None, path=value.path, text=value.text, uri=value.uri)
     if isinstance(value, Archive):
         members: Json = None
         if value.assets is not None:
             members = {key: encode(item, secrets=secrets) for key, item in value.assets.items()}
-        return _special(ARCHIVE_SIGNATURE, hash=value.hash or None, path=value.path, uri=value.uri, assets=members)
+        return special(ARCHIVE_SIGNATURE, hash=value.hash or None, path=value.path, uri=value.uri, assets=members)
     if isinstance(value, Reference):
         if references:
-            return _special(REFERENCE_SIGNATURE, urn=value.urn, id=encode(value.id))
+            return special(REFERENCE_SIGNATURE, urn=value.urn, id=encode(value.id))
         return value.urn if value.id is None else encode(value.id)
     return value
 
 
-def _special(signature: str, **fields: Json) -> dict[str, Json]:
-    given: dict[str, Json] = {key: item for key, item in fields.items() if item is not None}
-    return {SIGNATURE: signature, **given}
-
-
 def from_struct(struct: struct_pb2.Struct) -> Properties:
     """Read the properties of a gRPC message."""
-    return {key: decode(_from_proto(item)) for key, item in struct.fields.items()}
+    return {key: decode(json_from_proto(item)) for key, item in struct.fields.items()}
 
 
 def from_proto(value: struct_pb2.Value) -> Value:
     """Read a single property of a gRPC message."""
-    return decode(_from_proto(value))
-
-
-def _from_proto(value: struct_pb2.Value) -> Json:
-    match value.WhichOneof("kind"):
-        case "struct_value":
-            return {key: _from_proto(item) for key, item in value.struct_value.fields.items()}
-        case "list_value":
-            return [_from_proto(item) for item in value.list_value.values]
-        case "string_value":
-            return value.string_value
-        case "number_value":
-            return value.number_value
-        case "bool_value":
-            return value.bool_value
-        case _:
-            return None
+    return decode(json_from_proto(value))
 
 
 def to_struct(properties: Mapping[str, Value], *, secrets: bool = True, references: bool = True) -> struct_pb2.Struct:
     """Write properties for a gRPC message; see `encode`."""
-    struct = struct_pb2.Struct()
-    for key, item in properties.items():
-        struct.fields[key].CopyFrom(_to_proto(encode(item, secrets=secrets, references=references)))
-    return struct
-
-
-def _to_proto(wire: Json) -> struct_pb2.Value:
-    if wire is None:
-        return struct_pb2.Value(null_value=struct_pb2.NULL_VALUE)
-    if isinstance(wire, bool):
-        return struct_pb2.Value(bool_value=wire)
-    if isinstance(wire, (int, float)):
-        return struct_pb2.Value(number_value=wire)
-    if isinstance(wire, str):
-        return struct_pb2.Value(string_value=wire)
-    if isinstance(wire, list):
-        return struct_pb2.Value(list_value=struct_pb2.ListValue(values=[_to_proto(item) for item in wire]))
-    return struct_pb2.Value(struct_value=struct_pb2.Struct(fields={key: _to_proto(item) for key, item in wire.items()}))
+    return struct_from_json(
+        {key: encode(item, secrets=secrets, references=references) for key, item in properties.items()}
+    )
 
 
 def secret(value: Value) -> Value:

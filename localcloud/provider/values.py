@@ -12,24 +12,19 @@ from typing import Any, Final, TypeAlias
 
 from google.protobuf import struct_pb2
 
-# The signatures are part of Pulumi's protocol: a map with this key is not a map, but a special value.
-_SIGNATURE: Final = "4dabf18193072939515e22adb298388d"
-_SECRET: Final = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - the marker, not a secret
-_ASSET: Final = "c44067f5952c0a294b673a41bacd8c17"
-_ARCHIVE: Final = "0def7320c3a5731c473e5ecbe6d01bc7"
-_OUTPUT: Final = "d0e6a833031e9bbcd3f4e8bde6ca49a4"
-_UNKNOWNS: Final = frozenset(
-    {
-        "04da6b54-80e4-46f7-96ec-b56ff0331ba9",  # string, and what everything unknown is written as
-        "1c4a061d-8072-4f0a-a4cb-0ff528b18fe7",  # boolean
-        "3eeb2bf0-c639-47a8-9e75-3b44932eb421",  # number
-        "6a19a0b0-7e62-4c92-b797-7f8e31da9cc2",  # array
-        "030794c1-ac77-496b-92df-f27374a8bd58",  # asset
-        "e48ece36-62e2-4504-bad9-02848725956a",  # archive
-        "dd056dcd-154b-4c76-9bd3-c8f88648b5ff",  # object
-    }
+from localcloud.properties import (
+    ARCHIVE_SIGNATURE,
+    ASSET_SIGNATURE,
+    OUTPUT_SIGNATURE,
+    SECRET_SIGNATURE,
+    SIGNATURE,
+    UNKNOWN_TEXT,
+    UNKNOWN_TEXTS,
+    Json,
+    json_from_struct,
+    special,
+    struct_from_json,
 )
-_UNKNOWN: Final = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 
 Props: TypeAlias = dict[str, Any]
 
@@ -77,9 +72,8 @@ def decode(struct: struct_pb2.Struct) -> Decoded:
     """Return the properties in `struct`. Raises ValueFormatError."""
     values: Props = {}
     secrets: set[str] = set()
-    for key, value in struct.fields.items():
-        plain, secret = _decode(value)
-        values[key] = plain
+    for key, wire in json_from_struct(struct).items():
+        values[key], secret = _decode(wire)
         if secret:
             secrets.add(key)
     return Decoded(values=values, secrets=frozenset(secrets))
@@ -87,14 +81,9 @@ def decode(struct: struct_pb2.Struct) -> Decoded:
 
 def encode(values: Mapping[str, Any], *, secrets: frozenset[str] = frozenset()) -> struct_pb2.Struct:
     """Return `values` on the wire, the properties in `secrets` wrapped. Absent (None) properties are left out."""
-    struct = struct_pb2.Struct()
-    for key in sorted(values):
-        value = values[key]
-        if value is None:
-            continue
-        plain = _encode(value)
-        struct.fields[key].CopyFrom(_special(_SECRET, value=plain) if key in secrets else plain)
-    return struct
+    wire = {key: _encode(value) for key, value in sorted(values.items()) if value is not None}
+    marked = {key: special(SECRET_SIGNATURE, value=wire[key]) for key in secrets & wire.keys()}
+    return struct_from_json({**wire, **marked})
 
 
 def has_unknown(value: object) -> bool:
@@ -108,131 +97,76 @@ def has_unknown(value: object) -> bool:
     return False
 
 
-def _decode(value: struct_pb2.Value) -> tuple[Any, bool]:
-    kind = value.WhichOneof("kind")
-    if kind == "struct_value":
-        return _decode_map(value.struct_value)
-    if kind == "list_value":
-        pairs = [_decode(item) for item in value.list_value.values]
+def _decode(wire: Json) -> tuple[Any, bool]:
+    """Return the value, and whether there is a secret in it."""
+    if isinstance(wire, dict):
+        return _decode_map(wire)
+    if isinstance(wire, list):
+        pairs = [_decode(item) for item in wire]
         return [plain for plain, _ in pairs], any(secret for _, secret in pairs)
-    if kind == "string_value":
-        return (UNKNOWN if value.string_value in _UNKNOWNS else value.string_value), False
-    if kind == "number_value":
-        number = value.number_value
-        return (int(number) if number.is_integer() else number), False
-    if kind == "bool_value":
-        return value.bool_value, False
-    return None, False
+    if isinstance(wire, str) and wire in UNKNOWN_TEXTS:
+        return UNKNOWN, False
+    return (int(wire) if isinstance(wire, float) and float(wire).is_integer() else wire), False
 
 
-def _decode_map(struct: struct_pb2.Struct) -> tuple[Any, bool]:
-    if _SIGNATURE not in struct.fields:
-        pairs = {key: _decode(item) for key, item in struct.fields.items()}
+def _decode_map(wire: Mapping[str, Json]) -> tuple[Any, bool]:
+    signature = wire.get(SIGNATURE)
+    if signature is None:
+        pairs = {key: _decode(item) for key, item in wire.items()}
         return {key: plain for key, (plain, _) in pairs.items()}, any(secret for _, secret in pairs.values())
-    signature = struct.fields[_SIGNATURE].string_value
-    if signature == _SECRET:
-        return _decode(struct.fields["value"])[0], True
-    if signature == _OUTPUT:
-        plain, secret = _decode(struct.fields["value"]) if "value" in struct.fields else (UNKNOWN, False)
-        return plain, secret or struct.fields["secret"].bool_value
-    if signature == _ASSET:
-        return _decode_asset(struct), False
-    if signature == _ARCHIVE:
-        return _decode_archive(struct), False
-    msg = "a reference to a resource is no value that these resources take"
-    raise ValueFormatError(msg)
-
-
-def _text(struct: struct_pb2.Struct, key: str) -> str | None:
-    # Indexing a protobuf map adds what is not there, and its `get` is not in the type.
-    if key not in struct.fields or struct.fields[key].WhichOneof("kind") != "string_value":
-        return None
-    return struct.fields[key].string_value
-
-
-def _refuse_remote(struct: struct_pb2.Struct) -> None:
-    if _text(struct, "uri"):
+    if signature == SECRET_SIGNATURE:
+        return _decode(wire.get("value"))[0], True
+    if signature == OUTPUT_SIGNATURE:
+        plain, secret = _decode(wire["value"]) if "value" in wire else (UNKNOWN, False)
+        return plain, secret or bool(wire.get("secret"))
+    if signature not in (ASSET_SIGNATURE, ARCHIVE_SIGNATURE):
+        msg = "a reference to a resource is no value that these resources take"
+        raise ValueFormatError(msg)
+    if wire.get("uri"):
         msg = "a file from a remote address is not fetched; give a path on this machine"
         raise ValueFormatError(msg)
+    return (_decode_asset(wire) if signature == ASSET_SIGNATURE else _decode_archive(wire)), False
 
 
-def _decode_asset(struct: struct_pb2.Struct) -> Asset:
-    _refuse_remote(struct)
-    # An empty text is a valid asset, and the wire cannot tell it from an absent one when there is a path.
-    path = _text(struct, "path") or None
-    text = _text(struct, "text")
-    return Asset(text=None if path else text or "", path=path, hash=_text(struct, "hash") or "")
+def _text(wire: Mapping[str, Json], key: str) -> str:
+    found = wire.get(key)
+    return found if isinstance(found, str) else ""
 
 
-def _decode_archive(struct: struct_pb2.Struct) -> Archive:
-    _refuse_remote(struct)
-    path = _text(struct, "path") or None
+def _decode_asset(wire: Mapping[str, Json]) -> Asset:
+    # An empty text is a valid asset, and some engines send one beside a path.
+    path = _text(wire, "path") or None
+    return Asset(text=None if path else _text(wire, "text"), path=path, hash=_text(wire, "hash"))
+
+
+def _decode_archive(wire: Mapping[str, Json]) -> Archive:
+    path, found = _text(wire, "path") or None, wire.get("assets")
     if path:
-        return Archive(path=path, hash=_text(struct, "hash") or "")
+        return Archive(path=path, hash=_text(wire, "hash"))
     members: dict[str, Asset | Archive] = {}
-    if "assets" in struct.fields:
-        for name, item in struct.fields["assets"].struct_value.fields.items():
-            member, _ = _decode(item)
-            if not isinstance(member, Asset | Archive):
-                msg = f"the archive's member {name!r} is neither an asset nor an archive"
-                raise ValueFormatError(msg)
-            members[name] = member
-    return Archive(assets=members, hash=_text(struct, "hash") or "")
+    for name, item in (found if isinstance(found, dict) else {}).items():
+        member, _ = _decode(item)
+        if not isinstance(member, Asset | Archive):
+            msg = f"the archive's member {name!r} is neither an asset nor an archive"
+            raise ValueFormatError(msg)
+        members[name] = member
+    return Archive(assets=members, hash=_text(wire, "hash"))
 
 
-def _special(signature: str, **fields: struct_pb2.Value) -> struct_pb2.Value:
-    out = struct_pb2.Value()
-    out.struct_value.fields[_SIGNATURE].string_value = signature
-    for key, value in fields.items():
-        out.struct_value.fields[key].CopyFrom(value)
-    return out
-
-
-def _string(text: str) -> struct_pb2.Value:
-    return struct_pb2.Value(string_value=text)
-
-
-def _encode_file(value: Asset | Archive) -> struct_pb2.Value:
-    fields: dict[str, struct_pb2.Value] = {}
-    if value.hash:
-        fields["hash"] = _string(value.hash)
-    if value.path is not None:
-        fields["path"] = _string(value.path)
-    elif isinstance(value, Asset):
-        fields["text"] = _string(value.text or "")
-    else:
-        fields["assets"] = _encode(dict(value.assets or {}))
-    return _special(_ASSET if isinstance(value, Asset) else _ARCHIVE, **fields)
-
-
-def _encode_scalar(value: object) -> struct_pb2.Value | None:
+def _encode(value: object) -> Json:
     if value is UNKNOWN:
-        return _string(_UNKNOWN)
-    if value is None:
-        return struct_pb2.Value(null_value=struct_pb2.NULL_VALUE)
-    if isinstance(value, bool):
-        return struct_pb2.Value(bool_value=value)
-    if isinstance(value, int | float):
-        return struct_pb2.Value(number_value=value)
-    return _string(value) if isinstance(value, str) else None
-
-
-def _encode(value: object) -> struct_pb2.Value:
-    if isinstance(value, Asset | Archive):
-        return _encode_file(value)
-    scalar = _encode_scalar(value)
-    if scalar is not None:
-        return scalar
-    out = struct_pb2.Value()
+        return UNKNOWN_TEXT
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, Asset):
+        text = None if value.path is not None else value.text or ""
+        return special(ASSET_SIGNATURE, hash=value.hash or None, path=value.path, text=text)
+    if isinstance(value, Archive):
+        assets = None if value.path is not None else _encode(dict(value.assets or {}))
+        return special(ARCHIVE_SIGNATURE, hash=value.hash or None, path=value.path, assets=assets)
     if isinstance(value, Mapping):
-        out.struct_value.SetInParent()
-        for key, item in value.items():
-            if item is not None:
-                out.struct_value.fields[str(key)].CopyFrom(_encode(item))
-    elif isinstance(value, Sequence):
-        out.list_value.SetInParent()
-        out.list_value.values.extend(_encode(item) for item in value)
-    else:
-        msg = f"{type(value).__name__} is no property value"
-        raise ValueFormatError(msg)
-    return out
+        return {str(key): _encode(item) for key, item in value.items() if item is not None}
+    if isinstance(value, Sequence):
+        return [_encode(item) for item in value]
+    msg = f"{type(value).__name__} is no property value"
+    raise ValueFormatError(msg)
