@@ -428,3 +428,15 @@ def test_files_count_by_content(stack: Stack) -> None:
         stack.up('Item("a", name="a", source=pulumi.FileAsset("absent"))')
     with pytest.raises(EngineError, match="would have to be fetched"):
         stack.up('Item("a", name="a", source=pulumi.RemoteAsset("https://example.com/"))')
+
+
+def test_a_resource_that_is_handed_over_is_kept(stack: Stack) -> None:
+    """Reading what was managed before ends the management and keeps the resource; reading another one deletes it."""
+    stack.up('Item("a", name="a")')
+    stack.up('Item.get("a", "id-1")')
+    assert stack.cloud.mutations() == []
+    stack.up('Item("a", name="b")')
+    assert sorted(stack.cloud.by_name()) == ["a", "b"]
+    stack.up('Item.get("a", "id-1")')
+    assert sorted(stack.cloud.by_name()) == ["a"]
+    assert stack.cloud.mutations() == ["delete b"]
