@@ -49,6 +49,7 @@ def _event(run: str, number: int) -> dict[str, object]:
     }
 
 
+@pytest.mark.timeout(400)
 def test_each_of_many_posts_at_once_is_found_once(cloud: Cloud) -> None:
     """Every acknowledged record is stored under the id and in the object that the answer names, and no other is."""
     run = uuid.uuid4().hex

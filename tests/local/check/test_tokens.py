@@ -61,6 +61,7 @@ def _status(cloud: Cloud, token: str) -> int:
     return cloud.post({"agent_name": "token-test"}, token=token).status_code
 
 
+@pytest.mark.timeout(400)
 def test_tokens_are_rotated_and_revoked(project: Project) -> None:
     """Old and new overlap as long as was said; a generation that is over, and an agent that is gone, write no more."""
     with contextlib.ExitStack() as opened:
