@@ -22,7 +22,7 @@ MAY_IMPORT = {
     "benchmarks": {"audit_core", "cli", "components", "localcloud", "log_writer", "policies", "stacks"},
     "tests": {"audit_core", "benchmarks", "cli", "components", "localcloud", "log_writer", "policies", "stacks"},
 }
-IN_THE_FUNCTION = {"audit_core", "log_writer"}
+IN_THE_FUNCTION = ("audit_core", "log_writer")
 # What runs in the function: the standard library, and what lambda/requirements.in declares, under its import names.
 RUNTIME = {"ahocorasick_rs", "botocore", "isal", "orjson", "re2", "rfc8785", "urllib3"}
 # What else each package may import. Whoever is not named here may import anything that is installed.
