@@ -277,7 +277,7 @@ def test_an_engine_that_dies_takes_its_program_along(stack: Stack, tmp_path: Pat
 
 
 def _wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.05)
