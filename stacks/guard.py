@@ -44,6 +44,9 @@ def guarded() -> Iterator[None]:
 
     def look(args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult:
         """Note a resource, and have its registration wait."""
+        if gate.done():
+            msg = f"{args.name}: must be registered before the guardrails have looked, not after them or in an apply"
+            raise pulumi.RunError(msg)
         resource = Registered(type=args.type_, name=args.name, props=_plain_properties(args.props))
         seen.append(resource)
         breaches.extend(check(resource))

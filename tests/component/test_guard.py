@@ -107,6 +107,21 @@ with guarded():
     assert "something else" in _refused(run_program, program)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "aws.cloudwatch.LogGroup('late')",
+        "pulumi.Output.from_input(1).apply(lambda _: aws.cloudwatch.LogGroup('late'))",
+    ],
+)
+def test_what_comes_after_the_guardrails_have_looked_is_refused(
+    run_program: Up, program_file: Callable[[str], Path], text: str
+) -> None:
+    """Behind the block, or in an apply, nobody would check it."""
+    said = _refused(run_program, program_file(f"{PREAMBLE}\nwith guarded():\n    pass\n{text}\n"))
+    assert "late: must be registered before the guardrails have looked" in said
+
+
 @pytest.fixture(scope="module")
 def pack() -> Iterator[analyzer_pb2_grpc.AnalyzerStub]:
     """Yield the CrossGuard pack, started as Pulumi's language host starts it."""
