@@ -116,7 +116,8 @@ def check(ctx: click.Context, outputs: Path | None, stack: str | None, *, as_jso
     """Try every promise of the kit against a deployed stack, a tick or a cross a line.
 
     Posts two records (agent_name audit-log-check), reads them back as the auditor, and then tries what must fail on
-    them. Exits with 0 when every control holds, 1 when one failed, 2 when one could not be checked.
+    them. Its wrong tokens, refused calls and use of the hold releaser raise the alarms that they should. Exits with 0
+    when every control holds, 1 when one failed, 2 when one could not be checked.
     """
     deployment = load_deployment(outputs=outputs, stack=stack)
     if as_json:

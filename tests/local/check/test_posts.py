@@ -1,6 +1,9 @@
 """What is acknowledged is found, once, whatever comes at the same time."""
 
 import json
+import signal
+import subprocess
+import sys
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -154,6 +157,24 @@ def test_records_are_shown_as_they_arrive(cloud: Cloud, find: list[str]) -> None
     assert done.exit_code == 0, done.output
     shown = [json.loads(line)["correlation_id"] for line in done.stdout.splitlines()]
     assert sorted(shown) == [f"{run}-1", f"{run}-2"]
+
+
+def test_following_ends_cleanly_when_interrupted(cloud: Cloud, find: list[str]) -> None:
+    """Ctrl-C is how one stops: what came is shown, nothing is complained about, the exit code is 0."""
+    run = uuid.uuid4().hex
+    command = [sys.executable, "-u", "-m", "cli.main", *find, run, "--tail", "--interval", "0.5", "--since", "1h"]
+    event = {**_event(run, 1), "timestamp": datetime.now(UTC).isoformat()}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as tail:
+        try:
+            assert tail.stdout is not None
+            cloud.post(event)
+            line = tail.stdout.readline()
+            tail.send_signal(signal.SIGINT)
+            rest, errors = tail.communicate(timeout=30)
+        finally:
+            tail.kill()
+    assert json.loads(line)["correlation_id"] == f"{run}-1"
+    assert (tail.returncode, rest, errors) == (0, "", "")
 
 
 def test_the_digest_command_knows_what_was_logged(cloud: Cloud, find: list[str], tmp_path: Path) -> None:
