@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from audit_core.canonical import JsonValue
 from audit_core.digest import HmacKey, PayloadDigest, digest_bytes, digest_json, digest_payload
@@ -23,6 +24,9 @@ MAX_TEXT = 256
 MAX_ITEMS = 32
 _GUESSABLE = 1024
 _HARMLESS = "x"
+_MEMORY = 4096  # entries; their texts are short but for descriptions, which a request's size bounds
+_Key = TypeVar("_Key")
+_Known = TypeVar("_Known")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/-]{0,63}")
 
 ALLOWED: frozenset[str] = frozenset({
@@ -56,6 +60,8 @@ class AttributeReader:
     masker: Masker
     key: HmacKey | None
     _names: dict[str, tuple[str, tuple[str, ...], str | None]] = field(default_factory=dict)
+    _texts: dict[tuple[str, str], tuple[JsonValue, tuple[Redaction, ...]]] = field(default_factory=dict)
+    _descriptions: dict[str, tuple[JsonValue, Iterable[str]]] = field(default_factory=dict)
 
     def read(self, given: dict[str, JsonValue]) -> tuple[dict[str, JsonValue], list[Redaction]]:
         """What a record keeps of `given`, and what was masked in it. Raises `FieldError` when there are too many."""
@@ -67,7 +73,7 @@ class AttributeReader:
             if value is None:
                 continue
             if name in ALLOWED and _is_metadata(value):
-                kept[name], found = self.masker.mask_value(value, path=f"/attributes/{name}")
+                kept[name], found = self._masked(name, value)
                 redactions += found
                 continue
             shown, name_rules, secret_rule = self._names.get(name) or self._learn(name)
@@ -81,6 +87,15 @@ class AttributeReader:
                 path = "/attributes/" + shown.replace("~", "~0").replace("/", "~1")
                 redactions += [Redaction(path=path, rule=rule) for rule in (*name_rules, *rules)]
         return kept, redactions
+
+    def _masked(self, name: str, value: JsonValue) -> tuple[JsonValue, tuple[Redaction, ...]]:
+        if not isinstance(value, str):
+            return self.masker.mask_value(value, path=f"/attributes/{name}")
+        known = self._texts.get((name, value))
+        if known is None:
+            known = self.masker.mask_value(value, path=f"/attributes/{name}")
+            _remember(self._texts, (name, value), known)
+        return known
 
     def _learn(self, name: str) -> tuple[str, tuple[str, ...], str | None]:
         """How to show `name`: masked, or its digest where it is no plain name; by which rule its value is secret."""
@@ -96,10 +111,20 @@ class AttributeReader:
             masked, found = self.masker.mask_value({name: _HARMLESS})
             if isinstance(masked, dict) and PLACEHOLDER in masked.values():
                 secret = found[-1].rule
-        learned = self._names[name] = (shown, rules, secret)
+        learned = (shown, rules, secret)
+        _remember(self._names, name, learned)
         return learned
 
     def _described(self, value: JsonValue) -> tuple[JsonValue, Iterable[str]]:
+        if not isinstance(value, str):
+            return self._describe(value)
+        known = self._descriptions.get(value)
+        if known is None:
+            known = self._describe(value)
+            _remember(self._descriptions, value, known)
+        return known
+
+    def _describe(self, value: JsonValue) -> tuple[JsonValue, Iterable[str]]:
         """Type, size and digest of a value, and the rules by which it has no digest."""
         described: dict[str, JsonValue] = {"type": _type(value)}
         digest = self._digest(value)
@@ -116,6 +141,13 @@ class AttributeReader:
         if isinstance(value, str):
             return digest_payload(value.encode(), key=self.key, text=True)
         return digest_json(value, key=self.key)
+
+
+def _remember(memory: dict[_Key, _Known], key: _Key, known: _Known) -> None:
+    """Keep what was learned: the events of a request are much alike, and masking is what costs most."""
+    if len(memory) >= _MEMORY:
+        memory.clear()
+    memory[key] = known
 
 
 def _is_metadata(value: JsonValue) -> bool:

@@ -54,6 +54,8 @@ FIELDS: frozenset[str] = frozenset({"timestamp", "agent_id", *(name for name, _ 
 _ALWAYS = ("user_id", "endpoint", "method", "status", "request_hash", "response_hash", "outcome", "correlation_id")
 # A key id is the sender's own words; a plain digest has no room for any.
 _KEYED = "hmac-"
+# The events of a request are much alike, and masking is what costs most: so many results are kept for the next one.
+_MEMORY = 4096
 _FREE_TEXT = (
     "user_id", "endpoint", "method", "request_hash", "response_hash", "correlation_id", "session_id", "agent_name",
     "agent_version", "deployment_id", "trace_id", "span_id", "provider_request_id", "request_mime", "response_mime",
@@ -95,7 +97,7 @@ class RecordMaker:
     masker: Masker
     received: str
     correlation: Correlation = field(default_factory=Correlation)
-    _clean: set[tuple[str, str]] = field(default_factory=set)
+    _masks: dict[tuple[str, str], tuple[str, tuple[Redaction, ...]]] = field(default_factory=dict)
     _attributes: AttributeReader = field(init=False)
 
     def __post_init__(self) -> None:
@@ -221,14 +223,15 @@ class RecordMaker:
                 }
 
     def _masked(self, name: str, value: str, redactions: list[Redaction]) -> str:
-        if (name, value) in self._clean:
-            return value
-        try:
-            masked, found = self.masker.mask_text(value, path=f"/{name}")
-        except Unscannable:
-            masked, found = PLACEHOLDER, (Redaction(path=f"/{name}", rule="unscannable"),)
-        if found:
-            redactions += found
-        else:
-            self._clean.add((name, value))
+        known = self._masks.get((name, value))
+        if known is None:
+            try:
+                known = self.masker.mask_text(value, path=f"/{name}")
+            except Unscannable:
+                known = PLACEHOLDER, (Redaction(path=f"/{name}", rule="unscannable"),)
+            if len(self._masks) >= _MEMORY:
+                self._masks.clear()
+            self._masks[name, value] = known
+        masked, found = known
+        redactions += found
         return masked

@@ -35,7 +35,10 @@ _OWN_PACKAGES = ("log_writer", "audit_core")
 class Context(Protocol):
     """What the writer uses of Lambda's context."""
 
-    aws_request_id: str
+    @property
+    def aws_request_id(self) -> str:
+        """The invocation's id."""
+        ...
 
     def get_remaining_time_in_millis(self) -> int:
         """Milliseconds until the platform ends the invocation."""

@@ -128,7 +128,8 @@ class S3Store:
         # Signed anew for each attempt: a signature is good for minutes, credentials may have been replaced.
         url = self.url_of(key)
         request = AWSRequest(method="PUT", url=url, data=body, headers={"Host": self._host, **headers})
-        S3SigV4Auth(self._credentials(), "s3", self._region).add_auth(request)
+        signer = S3SigV4Auth(self._credentials(), "s3", self._region)  # pyrefly: ignore[bad-argument-type] - it reads
+        signer.add_auth(request)
         return self._pool.request(
             "PUT",
             url,

@@ -17,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -300,7 +301,7 @@ def test_parallel_retries_are_stored_once(bucket: Bucket, emulator: Emulator) ->
     batches = [events_of(point) for point in (1, 2, 4, 5)] * 16
 
     with ThreadPoolExecutor(WORKERS) as pool:
-        replies = list(pool.map(lambda events: post(writer, events, seconds=10), batches))
+        replies = list(pool.map(partial(post, writer, seconds=10), batches))
     assert {status for status, _ in replies} == {200}
     lines = bucket.lines()
     assert len(lines) == sum(len(events_of(point)) for point in (1, 2, 4, 5))

@@ -113,7 +113,8 @@ def test_any_spelling_of_the_same_payload(tree: JsonValue) -> None:
 
 def test_the_content_matters() -> None:
     """A changed value, key or order of a list is another digest."""
-    forms = [digest_form(value) for value in ({"a": 1}, {"a": 2}, {"b": 1}, [1, 2], [2, 1], "1", 1)]
+    values: list[JsonValue] = [{"a": 1}, {"a": 2}, {"b": 1}, [1, 2], [2, 1], "1", 1]
+    forms = [digest_form(value) for value in values]
     assert len(set(forms)) == len(forms)
 
 

@@ -24,7 +24,7 @@ def test_every_field_that_is_read_is_in_the_schema() -> None:
     assert set(schema.record_schema()["properties"]) == set(Record.__annotations__)
 
 
-RECORD = {
+RECORD: dict[str, object] = {
     "timestamp": "2026-06-30T12:34:56Z",
     "agent_id": "a",
     **dict.fromkeys(["user_id", "endpoint", "method", "status", "request_hash", "response_hash", "outcome"]),

@@ -116,7 +116,7 @@ def test_headers_are_part_of_the_identity(post: Post, store: MemoryStore) -> Non
 def test_agents_never_share_a_key() -> None:
     """The agent is part of the identity."""
     draft = Draft(
-        index=0, line=b'{"timestamp":"2026-06-30T12:34:56Z"}', timestamp="2026-06-30T12:34:56Z", inferred_time=False
+        index=0, line=b'{"timestamp":"2026-06-30T12:34:56Z"', timestamp="2026-06-30T12:34:56Z", inferred_time=False
     )
     keys = {
         make_batch([draft], agent_id=name, content=b"", idempotency_key=key, identified=True, random_bytes=bytes).key

@@ -7,6 +7,7 @@ import json
 import orjson
 import pytest
 
+from audit_core.canonical import JsonValue
 from audit_core.digest import digest_json, digest_payload
 from audit_core.event import Event
 from audit_core.masking import Masker
@@ -133,13 +134,13 @@ def test_correlation_from_headers(
 def test_domain_mode(masker: Masker) -> None:
     """An agent whose endpoints are private leaves the host alone."""
     maker = RecordMaker(sender=Sender(agent_id="support", domain_only=True), masker=masker, received="")
-    event = Event(index=0, source="native", fields=EVENT | {"endpoint": "https://u:p@x.example:8443/a?b"})
+    event = Event(index=0, source="native", fields={**EVENT, "endpoint": "https://u:p@x.example:8443/a?b"})
     assert maker.make(event)["endpoint"] == "x.example"
 
 
 def test_payloads_are_digested_and_dropped(post: Post, store: MemoryStore) -> None:
     """JSON, text and bytes leave a digest, a size and a type; none of their content."""
-    request = {"prompt": f"the words {SECRET_TEXT}", "api_key": PLANTED}
+    request: dict[str, JsonValue] = {"prompt": f"the words {SECRET_TEXT}", "api_key": PLANTED}
     post(
         [
             EVENT | {"request": request, "response": f"plain {SECRET_TEXT}"},

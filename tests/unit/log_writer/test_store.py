@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials as BotocoreCredentials
 
 from log_writer.store import Credentials, NotDurableError, S3Store
 from tests.unit.log_writer.scripted import OK, Server, answer, serving
@@ -61,7 +62,7 @@ def test_the_signature_is_right(server: Server) -> None:
     kept = {name: headers[name] for name in signed}
     request = AWSRequest(method="PUT", url=server.url + path, data=body, headers=kept)
     request.context["timestamp"] = kept["x-amz-date"]
-    signer = S3SigV4Auth(CREDENTIALS, "s3", "eu-central-1")
+    signer = S3SigV4Auth(BotocoreCredentials("test", "secret", "session"), "s3", "eu-central-1")
     signature = signer.signature(signer.string_to_sign(request, signer.canonical_request(request)), request)
     assert authorization.endswith(signature)
 
