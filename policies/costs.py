@@ -1,8 +1,8 @@
 """What a stack costs a month on AWS, in US dollars.
 
-Guarantee: every figure is a quantity times a list price of us-east-1, each with its source, read on `PRICES_READ`. Free
-tiers are not deducted, so a small account pays less; taxes and what the account runs besides are not in it. Where a
-quantity is an assumption, its line says which.
+Guarantee: every figure is a quantity times a list price of us-east-1 as it stood on `PRICES_READ`, each with the page
+that says what it is today. Free tiers are not deducted, so a small account pays less; taxes and what the account runs
+besides are not in it. Where a quantity is an assumption, its line says which.
 """
 
 from __future__ import annotations
