@@ -3,7 +3,8 @@
 import time
 from typing import Any, Final
 
-from cli.checks.probe import PlantedCall, Probe, Verdict, could_not_check, found_in, judged, refusal
+from cli.checks.planted import PlantedCall, found_in
+from cli.checks.probe import Probe, Verdict, could_not_check, judged, refusal
 from cli.exits import CouldNot
 
 _LOG_WAIT_SECONDS: Final = 20.0

@@ -5,18 +5,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from cli.checks.probe import (
-    PROBE_HOST,
-    PROBE_NAME,
-    NotStored,
-    PlantedCall,
-    Probe,
-    Verdict,
-    could_not_check,
-    failed,
-    found_in,
-    judged,
-)
+from cli.checks.planted import PROBE_HOST, PROBE_NAME, PlantedCall, found_in
+from cli.checks.probe import NotStored, Probe, Verdict, could_not_check, failed, judged
 from cli.reader import StoredRecord
 
 _PLACEHOLDER: Final = "***REDACTED***"

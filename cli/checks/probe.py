@@ -1,28 +1,22 @@
 """What every live check works with: the probe records, the principals, and attempts at what must fail."""
 
-import base64
-import binascii
 import contextlib
 import functools
 import json
 import secrets
-import string
-import urllib.parse
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, Final
+from typing import Final
 
 from cli.checks.emulator import GAPS
+from cli.checks.planted import PlantedCall, planted_call, refused_calls
 from cli.connection import Client, Connection, Deployment, aws_reason
 from cli.exits import CouldNot
 from cli.reader import LogReader, StoredRecord, Undecodable
 
-PROBE_NAME: Final = "audit-log-check"
-PROBE_HOST: Final = "check.agent-audit-log.invalid"
 DENIED: Final = frozenset({"AccessDenied", "AccessDeniedException", "403", "Forbidden"})
-_FRAGMENT_LENGTH: Final = 12
 
 
 class Outcome(StrEnum):
@@ -87,29 +81,6 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PlantedCall:
-    """A call that the checklist posted: what was sent, the planted values, and the endpoint's answer."""
-
-    event: Mapping[str, Any]
-    headers: Mapping[str, str] = field(default_factory=dict)
-    planted: Mapping[str, str] = field(repr=False)
-    content: str = ""
-    status: int = 0
-    reply: Mapping[str, Any] = field(default_factory=dict)
-    reply_bytes: bytes = b""
-
-    @property
-    def everything(self) -> Mapping[str, str]:
-        """The planted secrets and the content: what must be nowhere, by the place it was planted in."""
-        return {**self.planted, "content": self.content} if self.content else self.planted
-
-    @property
-    def key(self) -> str:
-        """The object that the endpoint says it stored the record in."""
-        return str(self.reply["stored"][0]["object"])
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Victim:
     """A version that the checklist itself put into the log, to try on it what must fail."""
 
@@ -135,6 +106,7 @@ class Probe:
         self.started_at = datetime.now(UTC)
         self.run_id = secrets.token_hex(8)
         self.posts = 0
+        self._silence: CouldNot | None = None
         self._victim: Victim | None = None
         self._victims = 0
 
@@ -161,11 +133,6 @@ class Probe:
     def s3(self, principal: Principal) -> Client:
         """Return an S3 client as `principal`."""
         return self.connection.client("s3", role_arn=principal.role_arn)
-
-    @functools.cached_property
-    def administrator_s3(self) -> Client:
-        """An S3 client as the administrator, for reading the bucket's settings."""
-        return self.connection.client("s3", role_arn=self.connection.administrator_arn)
 
     @functools.cached_property
     def auditor_s3(self) -> Client:
@@ -207,13 +174,17 @@ class Probe:
         """Post `body` to the endpoint and return status and body; raise CouldNot when there is none or a 5xx."""
         import httpx  # noqa: PLC0415 - see Connection.http
 
+        if self._silence is not None:
+            raise self._silence
         sent = {"content-type": "application/json", **(headers or {})}
         if token is not None:
             sent["authorization"] = f"Bearer {token}"
         try:
             reply = self.connection.http.post(f"{self.deployment.endpoint}/v1/events", content=body, headers=sent)
         except httpx.HTTPError as error:
-            raise CouldNot(f"endpoint: {type(error).__name__}") from None
+            # Said once: a checklist that waits for the same silence thirty times is of no use.
+            self._silence = CouldNot(f"endpoint: {type(error).__name__}")
+            raise self._silence from None
         self.posts += 1
         if reply.is_server_error:
             raise CouldNot(f"the endpoint answered {reply.status_code}")
@@ -299,106 +270,8 @@ def refusal(call: Callable[[], object]) -> str | None:
     return None
 
 
-def planted_call(*, run_id: str, part: str, at: datetime) -> PlantedCall:
-    """Return a call to post, with a new secret in each place where agents leave them; no answer in it yet.
-
-    The secrets are random and belong to nobody; their shapes are real, so that what masks them is what would mask a
-    real one. The payloads hold `content`, a text that must be nowhere afterwards.
-    """
-    alphabet = string.ascii_letters + string.digits
-    planted = {
-        "payload field": _random(alphabet, 32),
-        "payload text": "ghp_" + _random(alphabet, 36),
-        "URL userinfo": _random(alphabet, 24),
-        "URL query": "sk_live_" + _random(alphabet, 32),
-        "URL fragment": _random(alphabet, 40),
-        "header": "xoxb-" + _random(string.digits, 12) + "-" + _random(string.digits, 13) + "-" + _random(alphabet, 24),
-        "request header": _random(alphabet, 40),
-        "attribute": "AKIA" + _random(string.ascii_uppercase + "234567", 16),
-        "attribute under a secret's name": _random(alphabet, 32),
-    }
-    content = f"words of the probe {_random(alphabet, 24)}"
-    event = {
-        "timestamp": at.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "user_id": PROBE_NAME,
-        "session_id": f"{PROBE_NAME}-{run_id}",
-        "agent_name": PROBE_NAME,
-        "endpoint": (
-            f"https://user:{planted['URL userinfo']}@{PROBE_HOST}/v1/{part}"
-            f"?api_key={planted['URL query']}#access_token={planted['URL fragment']}"
-        ),
-        "method": "POST",
-        "status": 200,
-        "outcome": "success",
-        "correlation_id": f"{PROBE_NAME}-{part}-{run_id}",
-        "request": {
-            "amount": 1250,
-            "api_key": planted["payload field"],
-            "headers": {"authorization": f"Bearer {planted['request header']}"},
-            "prompt": content,
-        },
-        "response": f"{content} {planted['payload text']}",
-        "attributes": {
-            "workflow_name": PROBE_NAME,
-            "decision": f"taken with {planted['attribute']} at hand",
-            "password": planted["attribute under a secret's name"],
-        },
-    }
-    return PlantedCall(event=event, headers={"x-api-key": planted["header"]}, planted=planted, content=content)
-
-
-def refused_calls(*, at: datetime) -> tuple[PlantedCall, ...]:
-    """Return calls that must be refused for a field that holds a secret: an unknown outcome, an impossible time."""
-    calls = []
-    for field_name in ("outcome", "timestamp"):
-        secret = "ghp_" + _random(string.ascii_letters + string.digits, 36)
-        event = {"timestamp": at.strftime("%Y-%m-%dT%H:%M:%SZ"), "agent_name": PROBE_NAME, field_name: secret}
-        calls.append(PlantedCall(event=event, planted={f"refused {field_name}": secret}))
-    return tuple(calls)
-
-
-def found_in(secret: str, data: bytes) -> str | None:
-    """Return in which form `secret`, or any stretch of 12 of its characters, stands in `data`; None when in none."""
-    for form, patterns in _forms(secret):
-        if any(pattern in data for pattern in patterns):
-            return form
-    return None
-
-
-def _forms(secret: str) -> Iterable[tuple[str, frozenset[bytes]]]:
-    raw = secret.encode()
-    starts = range(max(1, len(raw) - _FRAGMENT_LENGTH + 1))
-    yield "as it is", frozenset(raw[start : start + _FRAGMENT_LENGTH] for start in starts)
-    yield "reversed", frozenset({raw[::-1]})
-    yield (
-        "URL-encoded",
-        frozenset(
-            {
-                urllib.parse.quote(secret, safe="").encode(),
-                urllib.parse.quote(urllib.parse.quote(secret, safe="")).encode(),
-            }
-        ),
-    )
-    yield "hex", frozenset({binascii.hexlify(raw), binascii.hexlify(raw).upper()})
-    yield "base64", frozenset(_base64_forms(raw, base64.b64encode))
-    yield "base64url", frozenset(_base64_forms(raw, base64.urlsafe_b64encode))
-
-
-def _base64_forms(raw: bytes, encode: Callable[[bytes], bytes]) -> Iterable[bytes]:
-    """Yield what base64 makes of `raw` wherever it stands: the three alignments, less the letters neighbours change."""
-    for offset in range(3):
-        encoded = encode(b"\0" * offset + raw)
-        first = (offset * 8 + 5) // 6
-        last = (offset + len(raw)) * 8 // 6
-        yield encoded[first:last]
-
-
 def gunzip(data: bytes) -> bytes:
     """Return a stored object's decompressed bytes; raise Undecodable."""
     from cli.reader import decode  # noqa: PLC0415
 
     return b"\n".join(decode(data))
-
-
-def _random(alphabet: str, length: int) -> str:
-    return "".join(secrets.choice(alphabet) for _ in range(length))

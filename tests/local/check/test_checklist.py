@@ -18,7 +18,8 @@ from click.testing import CliRunner
 
 from cli.check import live_check, run_controls
 from cli.checks.emulator import GAPS
-from cli.checks.probe import PROBE_NAME, Attempt, Outcome, Probe, Verdict, passed, refusal
+from cli.checks.planted import PROBE_NAME
+from cli.checks.probe import Attempt, Outcome, Probe, Verdict, passed, refusal
 from cli.connection import Connection, Deployment
 from cli.main import main
 from cli.reader import LogReader, StoredRecord

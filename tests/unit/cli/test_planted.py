@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from cli.checks.intake import digest_forms
-from cli.checks.probe import found_in, planted_call, refused_calls
+from cli.checks.planted import found_in, planted_call, refused_calls
 
 AT = datetime(2026, 6, 30, 12, 34, 56, tzinfo=UTC)
 SECRET = "sk_live_" + string.ascii_letters[:32]
