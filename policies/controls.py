@@ -117,7 +117,7 @@ MISNOMERS: Final = (
     ),
     Misnomer(
         guide='"Logging & Monitoring" as an item of OWASP\'s Top 10 for LLM Applications',
-        actual="No edition of that list has such an item; logging is a measure inside others, and an item elsewhere.",
+        actual="None of its editions (2023, 2025, 2026) has such an item; logging is a measure inside others of them.",
         nearest=(AGENCY, LOGGING_FAILURES, REPUDIATION),
     ),
     Misnomer(

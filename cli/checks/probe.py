@@ -14,7 +14,7 @@ from cli.checks.emulator import GAPS
 from cli.checks.planted import PlantedCall, planted_call, refused_calls
 from cli.connection import Client, Connection, Deployment, aws_reason
 from cli.exits import CouldNot
-from cli.reader import LogReader, StoredRecord, Undecodable
+from cli.reader import LogReader, StoredRecord, Undecodable, decode
 
 DENIED: Final = frozenset({"AccessDenied", "AccessDeniedException", "403", "Forbidden"})
 
@@ -207,7 +207,7 @@ class Probe:
             raw = self.reader.raw(key, version_id)
             yield "the stored bytes", raw
             try:
-                yield "the stored lines", gunzip(raw)
+                yield "the stored lines", b"\n".join(decode(raw))
             except Undecodable as error:
                 raise CouldNot(f"the probe's object: {error}") from None
             head = self.auditor_s3.head_object(Bucket=self.deployment.bucket, Key=key, VersionId=version_id)
@@ -268,10 +268,3 @@ def refusal(call: Callable[[], object]) -> str | None:
     except (BotoCoreError, ClientError) as error:
         return aws_reason(error)
     return None
-
-
-def gunzip(data: bytes) -> bytes:
-    """Return a stored object's decompressed bytes; raise Undecodable."""
-    from cli.reader import decode  # noqa: PLC0415
-
-    return b"\n".join(decode(data))

@@ -10,11 +10,14 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from cli.check import run_controls
+from cli.checks.probe import Outcome
 from cli.main import main
 from localcloud import emulator as emulators
 from localcloud import place, stack_config
 from localcloud.deploy import deploy
 from localcloud.emulator import Emulator
+from policies.controls import CONTROLS
 from tests.local.check.cloud import Cloud
 
 AGENT = "sales\u2011assistant-v1"
@@ -91,7 +94,14 @@ def test_tokens_are_rotated_and_revoked(project: Project) -> None:
         assert [_status(cloud, token) for token in (third, fourth)] == [401, 200]
 
         text = project.stack_file.read_text(encoding="utf-8")
-        project.stack_file.write_text(text.replace(f"    - {AGENT}\n", "    - billing\n", 1), encoding="utf-8")
+        both, billing = f"    - {AGENT}\n    - billing\n", "    - billing\n"
+        project.stack_file.write_text(text.replace(f"    - {AGENT}\n", both, 1), encoding="utf-8")
+        cloud = deployed()
+        (line,) = run_controls(cloud.deployment, [row for row in CONTROLS if row.id == "token-required"])
+        assert line.verdict.outcome is Outcome.PASSED, line.verdict.detail
+        assert "another agent's name" in line.verdict.detail
+
+        project.stack_file.write_text(text.replace(f"    - {AGENT}\n", billing, 1), encoding="utf-8")
         cloud = deployed()
         assert list(cloud.deployment.tokens) == ["billing"]
         assert [_status(cloud, token) for token in (fourth, cloud.deployment.tokens["billing"])] == [401, 200]
