@@ -13,6 +13,7 @@ from typing import Any, Final
 from cli.check import print_checklist
 from cli.connection import Deployment
 from cli.console import stdout_console
+from cli.exits import CouldNot
 from components.package import WHEELS, PackageError, ensure_wheels
 from localcloud import emulator as emulators
 from localcloud import place, stack_config
@@ -45,7 +46,7 @@ def main() -> int:
     except OSError as error:
         reason = f"cannot write to {error.filename} ({error.strerror})" if error.filename else str(error)
     except (
-        UsageError, StackConfigError, place.BusyError, EmulatorError, DeployerError, EngineError, PackageError,
+        UsageError, StackConfigError, place.BusyError, EmulatorError, DeployerError, EngineError, PackageError, CouldNot,
     ) as error:  # fmt: skip
         reason = str(error)
     return fail(reason)

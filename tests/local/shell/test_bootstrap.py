@@ -110,23 +110,30 @@ def only_line(answer: subprocess.CompletedProcess[str]) -> str:
     return lines[0]
 
 
-def test_first_run_installs_and_second_is_silent(kit: Path) -> None:
-    """The first run says what it installs; the second says and does nothing but what it was asked for."""
-    first = bootstrap(kit)
+def test_life_of_an_environment(kit: Path) -> None:
+    """It is installed once, follows its lock, and is made anew when its interpreter went or the checkout was moved."""
+    # What a person has set for pip elsewhere does not send the packages elsewhere.
+    first = bootstrap(kit, env=environment(kit, PIP_USER="1", PIP_TARGET=str(kit / "x")))
     assert first.returncode == 0, first
     assert "installing 1 packages" in first.stdout
     assert first.stdout.endswith("tiny 1.0\n")
+    assert not (kit / "x").exists()
+
     notes = (kit / ".venv/agent-audit-log.json").stat().st_mtime_ns
     second = bootstrap(kit)
     assert (second.stdout, second.stderr) == ("tiny 1.0\n", "")
     assert (kit / ".venv/agent-audit-log.json").stat().st_mtime_ns == notes
 
-
-def test_changed_lock_is_installed(kit: Path) -> None:
-    """A lock that changed is installed by the next run."""
-    bootstrap(kit)
     (kit / "requirements.lock").write_text(make_wheel(kit.parent / "wheels", "2.0"))
     assert bootstrap(kit).stdout.endswith("tiny 2.0\n")
+
+    (kit / ".venv/bin/python").unlink()
+    (kit / ".venv/bin/python").symlink_to(kit / "gone")
+    assert bootstrap(kit).stdout.endswith("tiny 2.0\n")
+
+    moved = kit.rename(kit.with_name("moved"))
+    assert bootstrap(moved).stdout.endswith("tiny 2.0\n")
+    assert str(moved) in (moved / ".venv/bin/pip").read_text()
 
 
 def test_other_bytes_than_the_locks_are_refused(kit: Path) -> None:
@@ -205,22 +212,6 @@ def test_killed_in_the_middle(kit: Path) -> None:
     assert not (kit / ".venv" / "left-over").exists()
 
 
-def test_moved_checkout(kit: Path) -> None:
-    """A checkout that was moved gets a new environment, as the old one's commands point to the old place."""
-    bootstrap(kit)
-    moved = kit.rename(kit.with_name("moved"))
-    assert bootstrap(moved).stdout.endswith("tiny 1.0\n")
-    assert str(moved) in (moved / ".venv/pyvenv.cfg").read_text() + (moved / ".venv/bin/pip").read_text()
-
-
-def test_interpreter_gone(kit: Path) -> None:
-    """An environment whose interpreter was removed is made anew."""
-    bootstrap(kit)
-    (kit / ".venv/bin/python").unlink()
-    (kit / ".venv/bin/python").symlink_to(kit / "gone")
-    assert bootstrap(kit).stdout.endswith("tiny 1.0\n")
-
-
 def test_made_by_hand_is_completed(kit: Path) -> None:
     """An environment that somebody made by hand is completed and keeps what is in it."""
     subprocess.run([sys.executable, "-m", "venv", str(kit / ".venv")], check=True, timeout=100)
@@ -238,12 +229,6 @@ def test_two_at_once(kit: Path) -> None:
     said = [run.communicate(timeout=100)[0] for run in runs]
     assert [run.returncode for run in runs] == [0, 0]
     assert sum("installing" in text for text in said) == 1
-
-
-def test_settings_of_pip_that_misdirect_are_left_out(kit: Path) -> None:
-    """A person's PIP_USER or PIP_TARGET does not send the packages elsewhere."""
-    assert bootstrap(kit, env=environment(kit, PIP_USER="1", PIP_TARGET=str(kit / "x"))).stdout.endswith("tiny 1.0\n")
-    assert not (kit / "x").exists()
 
 
 def test_locks_are_hashed_and_hold_no_addresses() -> None:

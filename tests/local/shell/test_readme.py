@@ -127,7 +127,9 @@ def test_every_command_exists() -> None:
     )
 
 
-@pytest.mark.parametrize("page", ["README.md", *(str(path.relative_to(ROOT)) for path in (ROOT / "docs").glob("*.md"))])
+@pytest.mark.parametrize(
+    "page", ["README.md", *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").glob("*.md"))]
+)
 def test_links_lead_somewhere(page: str) -> None:
     """Every relative link, and every file that is named in backticks with a folder, is there."""
     path = ROOT / page
