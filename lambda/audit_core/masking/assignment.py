@@ -22,18 +22,26 @@ _TELLING = (
 )
 _NAME = _TELLING + rb"[\w.\-\x80-\xff]*"
 _CLOSE = rb"[\\\"'`\])]{0,6}"
-_TYPE = rb"(?:\s*:?\s*[&*]?[A-Za-z_][\w.<>\[\]]{0,30})?"
+_TYPE = rb"(?:[ \t]*:?[ \t]*[&*]?[A-Za-z_][\w.<>\[\]]{0,30})?"
 _OPERATOR = rb"(?:[:?.+|&!~]{0,3}=[=>~]{0,2}|:{1,2}|<-|,)"
 _ELEMENT = rb"(?:[\"'][^<>\x00\n]{0,80})?>\s*(?:<[A-Za-z][\w:.-]{0,40}(?:\s[^<>\x00\n]{0,80})?>\s*)?"
 _PAIR = rb"[\\\"']*,?\s+[\\\"']*(?:value|val|content|default|string_?value)[\\\"']*\s*(?:=>?|:)"
-_LINK = rb"(" + _CLOSE + _TYPE + rb"\s*" + _OPERATOR + rb"|" + _PAIR + rb"|" + _ELEMENT + rb"|[\"'`]?\s+(?:is|was)\s)"
-_OPEN = rb"\s*(?:[A-Za-z]{0,2}(\\*(?:\"\"\"|'''|[\"'`])))?(?:[|>][-+]?\s+)?\s*"
+_LINK = _CLOSE + _TYPE + rb"[ \t]*" + _OPERATOR + rb"|" + _PAIR + rb"|" + _ELEMENT + rb"|[\"'`]?\s+(?:is|was)\s"
+_QUOTE = rb"\\*(?:\"\"\"|'''|[\"'`])"
+_BLOCK = rb"(?:[|>][-+]?\s+)?\s*"
 _START = rb"[^\s\"'`<>\x00]{4}"
 _CANDIDATE = compile_bytes(
-    rb"(?i)(?:(" + _NAME + rb")" + _LINK + _OPEN + _START
+    rb"(?i)" + _NAME + rb"(?:" + _LINK + rb")\s*(?:[A-Za-z]{0,2}" + _QUOTE + rb")?" + _BLOCK + _START
+    + rb"|(?i)-[\w-]*" + _NAME + rb"[\"']?\s+[\"']?" + _START
+    + rb"|(?i)" + _NAME + rb"\s[A-Za-z0-9_./+=~-]{20}"
+)
+"""Finds where a value begins; without groups, so that the engine only has to find the end."""
+_PARTS = compile_bytes(
+    rb"(?i)(?:(" + _NAME + rb")(" + _LINK + rb")\s*(?:[A-Za-z]{0,2}(" + _QUOTE + rb"))?" + _BLOCK + _START
     + rb"|-([\w-]*" + _NAME + rb")[\"']?\s+[\"']?" + _START
     + rb"|(" + _NAME + rb")\s[A-Za-z0-9_./+=~-]{20})"
 )
+"""The same with groups: name, link, quote; the name of a command-line option; a name before a long value."""
 _START_BYTES = 4
 _SPACED_START_BYTES = 20
 _NAME_BYTES = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-$"
@@ -65,8 +73,12 @@ def find_assigned(text: bytes, spend: Callable[[int], None]) -> Iterator[Span]:
     """Yield the values in `text` that a telling name introduces. `spend` is called with the work of each candidate."""
     position = 0
     end = len(text)
-    while (match := _CANDIDATE.search(text, position)) is not None:
+    while (found := _CANDIDATE.search(text, position)) is not None:
         spend(1)
+        match = _PARTS.match(text, found.start(), found.end())
+        if match is None:
+            position = found.start() + 1
+            continue
         spaced = match.start(5) >= 0
         group = 5 if spaced else 4 if match.start(4) >= 0 else 1
         start = match.end() - (_SPACED_START_BYTES if spaced else _START_BYTES)
@@ -134,7 +146,7 @@ def _form(text: bytes, name_start: int, name: str, link: bytes, quote: bytes, fo
     if len(operator) > 4 and operator[:1] in b"\\\"'," or operator[:1] in b"\"'\\" and operator[-1:] == b":" and quote:  # noqa: PLR2004
         return "data"
     if operator == b"=" and link == operator and (not quote or name.isupper()):
-        return "setting" if before in b"?&;" or name.isupper() or following in b"&" else "tight"
+        return "setting" if before in b"?&;" or name.isupper() or following in (b"", b"&", b"\x00") else "tight"
     if operator == b":" and not quote:
         return "line"
     if quote:

@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from audit_core.masking import jsontext
 from audit_core.masking.keys import KeyInfo, classify, holds_secret
-from audit_core.masking.patterns import Span, compile_bytes
+from audit_core.masking.patterns import Span
 from audit_core.masking.plausible import is_identifier, is_placeholder, is_random
 from audit_core.masking.result import PLACEHOLDER, JsonValue, Redaction, Unscannable
 from audit_core.masking.scanner import replace
@@ -22,8 +22,7 @@ _SHORTEST = 4
 _SHORTEST_KEY = 16
 _RANDOM_UNDER_TELLING_KEY = 20
 _DIGITS_OF_PHONE = 7
-_LEAST_PIN = 1000
-_LINES = compile_bytes(rb"(?:^|\n)[ \t]*(?:data:[ \t]*)?([{\[][^\n\x00]+)")
+_LEAST_PIN = 100
 _NAMES = ("name", "key", "Name", "Key", "field", "header", "param", "variable", "var", "k", "n", "id")
 _VALUES = frozenset(("value", "val", "v", "Value", "stringValue", "string_value"))
 _SCHEMA_TYPES = frozenset(("string", "number", "integer", "boolean", "object", "array", "null"))
@@ -100,7 +99,7 @@ class Walk:
         if info is not None and (info.telling or info.personal) and self._suspect(text, info, leaf):
             return
         if not key:
-            leaf.documents = _documents(text)
+            leaf.documents = jsontext.find_documents(text)
         at = 0
         for start, end, document in leaf.documents:
             self._add_text(leaf, at, start)
@@ -273,22 +272,3 @@ def _is_schema(member: dict[str, JsonValue]) -> bool:
     if isinstance(declared, list):
         return bool(declared) and all(isinstance(item, str) and item in _SCHEMA_TYPES for item in declared)
     return (isinstance(declared, str) and declared in _SCHEMA_TYPES) or "$ref" in member or "anyOf" in member
-
-
-def _documents(text: bytes) -> list[tuple[int, int, JsonValue]]:
-    """Find the JSON documents in a text: all of it, or whole lines of it (NDJSON, server-sent events)."""
-    if text[:1] in b'{["' or text[:1].isspace():
-        try:
-            return [(0, len(text), jsontext.parse(text))]
-        except ValueError:
-            pass
-    if b"\n{" not in text and b"\n[" not in text and b"data:" not in text:
-        return []
-    documents: list[tuple[int, int, JsonValue]] = []
-    for match in _LINES.finditer(text):
-        start, end = match.span(1)
-        try:
-            documents.append((start, end, jsontext.parse(text[start:end])))
-        except ValueError:
-            continue
-    return documents

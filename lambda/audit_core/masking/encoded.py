@@ -101,8 +101,8 @@ def _inline() -> tuple[Codec, ...]:
     )
 
 
-_NEEDED = (None, b"&", b"\\", b"%")
-"""What a text must contain for each codec to be tried; None: something that is not plain ASCII."""
+_NEEDED: tuple[tuple[bytes, ...], ...] = ((), (b"&#", b"&quot", b"&apos", b"&amp", b"&lt", b"&gt", b"&equals"), (b"\\u", b"\\x", b"\\U"), (b"%",))
+"""What a text must contain for each codec to be tried; the first needs something that is not plain ASCII."""
 
 # One group of four base64 characters that decodes to three printable ASCII characters (or tab and line ends): of random
 # groups one in eleven does, of random texts almost none.
@@ -127,7 +127,7 @@ def find_regions(text: bytes, spend: Callable[[int], None]) -> Iterator[Region]:
     """
     found: list[tuple[int, int, int]] = []
     for order, (codec, needed) in enumerate(zip(_inline(), _NEEDED, strict=True)):
-        if (needed is None and text.isascii() and text == text.translate(None, _CONTROLS)) or (needed and needed not in text):
+        if not any(mark in text for mark in needed) if needed else text.isascii() and len(text) == len(text.translate(None, _CONTROLS)):
             continue
         for match in codec.regions.finditer(text):
             spend(1)

@@ -54,8 +54,12 @@ def fold(raw: bytes) -> bytes:
 
 @lru_cache(maxsize=1)
 def trigger() -> bytes:
-    """Give a byte pattern for what is worth folding: imitations of ASCII, invisible characters, mixed scripts."""
-    codes = {code for code in _table() if code not in _LOOKALIKES and code >= 0x80}  # noqa: PLR2004 - ASCII ends
+    """Give a byte pattern for what is worth folding: imitations of ASCII, invisible characters, mixed scripts.
+
+    Typographic quotes, dashes and spaces are everywhere and hide nothing by themselves.
+    """
+    everyday = {*_LOOKALIKES, *_QUOTES, *_DASHES, 0xA0}
+    codes = {code for code in _table() if code not in everyday and code >= 0x80}  # noqa: PLR2004 - ASCII ends
     units = [_ranges(codes), rb"[\x01-\x08\x0b\x0c\x0e-\x1f\x7f]"]
     alike = _ranges(set(_LOOKALIKES))
     units += [rb"[A-Za-z](?:" + alike + rb")", rb"(?:" + alike + rb")[A-Za-z]"]

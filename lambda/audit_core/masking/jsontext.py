@@ -18,6 +18,10 @@ _QUOTED_PLACEHOLDER = orjson.dumps(PLACEHOLDER)
 _BACKSLASHED = compile_bytes(rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|[^u])")
 
 
+_LINES = compile_bytes(rb"(?:^|\n)[ \t]*(?:data:[ \t]*)?([{\[][^\n\x00]+)")
+_DOCUMENT_STARTS = frozenset(b'{["\r\n\t ')
+
+
 def parse(text: bytes) -> JsonValue:
     """Decode a JSON object, array or string, or raise ValueError; what has a duplicate key is refused like any bad JSON."""
     if len(text) < _SHORTEST_DOCUMENT or text.lstrip()[:1] not in (b"{", b"[", b'"'):
@@ -88,3 +92,22 @@ def _lift(raw: bytes, offset: int, spans: Iterable[Span]) -> Iterator[Span]:
         start, end = places.find(span.start, span.end) if places else (span.start, span.end)
         replacement = None if span.replacement is None else orjson.dumps(span.replacement.decode())[1:-1]
         yield Span(offset + start, offset + end, span.rule, replacement)
+
+
+def find_documents(text: bytes) -> list[tuple[int, int, JsonValue]]:
+    """Find the JSON documents in a text: all of it, or whole lines of it (NDJSON, server-sent events)."""
+    if text and text[0] in _DOCUMENT_STARTS:
+        try:
+            return [(0, len(text), parse(text))]
+        except ValueError:
+            pass
+    if b"\n" not in text or (b"\n{" not in text and b"\n[" not in text and b"data:" not in text):
+        return []
+    documents: list[tuple[int, int, JsonValue]] = []
+    for match in _LINES.finditer(text):
+        start, end = match.span(1)
+        try:
+            documents.append((start, end, parse(text[start:end])))
+        except ValueError:
+            continue
+    return documents

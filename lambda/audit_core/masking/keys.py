@@ -113,6 +113,8 @@ def words_of(name: str) -> list[str]:
 def secret_kind(name: str) -> str | None:
     """Say what kind of secret a key of this name holds, or None: `password`, `token`, `api-key` and so on."""
     words = words_of(name)
+    if "/" in name:  # a path or a package is no name of a setting
+        return None
     while len(words) > 1 and (words[-1] in _VARIANTS or words[-1].isdigit()):
         words.pop()
     for count in range(min(_LONGEST_HEAD_WORDS, len(words)), 0, -1):
@@ -138,7 +140,7 @@ def classify(name: str) -> KeyInfo:
         personal=next((kind for head, kind in _PERSONAL.items() if squeezed == head or squeezed.endswith(head) and last != "id"), None),
         identifier=last in IDENTIFIERS or last.isdigit(),
         user=squeezed in _USERS,
-        telling=last in ("key", "auth") and not {"public", "foreign", "primary", "sort", "cache", "partition"} & set(words),
+        telling=last in ("key", "auth") and len(words) > 1 and "/" not in name and not {"public", "foreign", "primary", "sort", "cache", "partition", "idempotency", "object", "row"} & set(words),
         benign="_".join(words) in _BENIGN or squeezed in _BENIGN,
     )
 

@@ -16,6 +16,7 @@ from audit_core.masking.jsontext import DuplicateKeyError, edit, parse
 from audit_core.masking.keys import KeyInfo, classify
 from audit_core.masking.patterns import Pattern, Span, compile_bytes
 from audit_core.masking.personal import PersonalData
+from audit_core.masking.quick import Quick
 from audit_core.masking.result import JsonValue, Masked, Redaction, Unscannable
 from audit_core.masking.rules import RULES
 from audit_core.masking.scanner import Detector, replace, scan
@@ -60,6 +61,7 @@ class Masker:
             self._detectors.append(PersonalData(self._pseudonym if personal == "hmac" else None))
         if rules.patterns:
             self._detectors.append(_custom_detector(rules))
+        self._quick = Quick(self._classify, self._detectors, self._allow)
         settings = repr((personal, rules.key_names, rules.patterns, rules.allow)).encode()
         self.fingerprint = f"{RULES_VERSION}+{hashlib.sha256(settings).hexdigest()[:12]}"
 
@@ -73,12 +75,17 @@ class Masker:
         key = path.rpartition("/")[2].replace("~1", "/").replace("~0", "~")
         info = self._classify(key) if key else None
         redactions: dict[Redaction, None] = {}
+        if info is None or not (info.secret or info.personal or info.telling):
+            if self._quick.is_clean(value):
+                return value, ()
         for _ in range(_PASSES):
             walk = self._walk(value, info)
             if not walk.found:
                 return value, tuple(redactions)
             value = walk.rebuild(value, path, info, info.secret if info else None)
             redactions.update(walk.redactions)
+            if self._quick.is_clean(value):
+                return value, tuple(redactions)
         raise Unscannable("does not come to rest")
 
     def mask_bytes(self, data: bytes, *, mime: str | None = None) -> Masked:
@@ -101,8 +108,8 @@ class Masker:
             except ValueError:
                 masked, found = self.mask_value(text)
                 return Masked(data=str(masked).encode() if found else data, redactions=found)
-            walk = self._walk(document, None)
-            if not walk.found:
+            walk = None if self._quick.is_clean(document) else self._walk(document, None)
+            if walk is None or not walk.found:
                 return Masked(data=data, redactions=tuple(redactions))
             data = replace(data, list(edit(data, walk.edits_of(document, "", None))))
             redactions.update(walk.redactions)

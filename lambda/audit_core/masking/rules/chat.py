@@ -48,7 +48,6 @@ RULES: tuple[Rule, ...] = (
     Rule("linear/key", ("lin_api_", "lin_oauth_", "lin_wh_"), rf"{ALNUM}{{32,64}}", "Linear: API keys, OAuth"),
     Rule("asana/token", ("1/", "2/"), rf"\d{{12,20}}(?:/\d{{12,20}})?:{HEX}{{32}}", "Asana: personal access tokens"),
     Rule("airtable/token", ("pat",), rf"{ALNUM}{{14}}\.{HEX}{{64}}", "Airtable: personal access tokens"),
-    Rule("airtable/legacy-key", ("key",), rf"[A-Za-z0-9]{{14}}\b", "Airtable: API keys (deprecated)"),
     Rule("clickup/token", ("pk_",), r"\d{4,12}_[A-Z0-9]{32}", "ClickUp: authentication"),
     Rule("figma/token", ("figd_", "figu_", "figo_", "figur_"), rf"{WORD}{{40,}}", "Figma: access tokens"),
     Rule("contentful/token", ("CFPAT-",), rf"{WORD}{{43}}", "Contentful: personal access tokens"),
