@@ -30,6 +30,38 @@ def _silent(_: Event) -> None:
     pass
 
 
+def engine(
+    emulator: Emulator,
+    *,
+    config: Mapping[str, str],
+    folder: Path,
+    stack: str = place.STACK,
+    listener: Callable[[Event], None] = _silent,
+) -> Engine:
+    """Return the engine of a stack in the emulator, which acts as the deployer. Raises DeployerError."""
+    region = config.get("aws:region", "")
+    session = deployer.session(emulator, region=region or "us-east-1")
+    return Engine(
+        project=PROJECT,
+        stack=stack,
+        program=place.ROOT / "stacks",
+        state_file=folder / place.STATE.name,
+        config=config,
+        providers={
+            # Made for each configuration: after a change of region, what is in the old one still has to be reached.
+            "aws": lambda: AwsProvider(
+                endpoint_url=emulator.url,
+                region=region,
+                access_key=session.access_key,
+                secret_key=session.secret_key,
+                session_token=session.session_token,
+            ),
+            "random": RandomProvider(),
+        },
+        listener=listener,
+    )
+
+
 def deploy(
     emulator: Emulator,
     *,
@@ -42,27 +74,7 @@ def deploy(
 
     Raises EngineError, DeployerError, OSError.
     """
-    region = config.get("aws:region", "")
-    session = deployer.session(emulator, region=region or "us-east-1")
-    engine = Engine(
-        project=PROJECT,
-        stack=stack,
-        program=place.ROOT / "stacks",
-        state_file=folder / place.STATE.name,
-        config=config,
-        providers={
-            "aws": AwsProvider(
-                endpoint_url=emulator.url,
-                region=region,
-                access_key=session.access_key,
-                secret_key=session.secret_key,
-                session_token=session.session_token,
-            ),
-            "random": RandomProvider(),
-        },
-        listener=listener,
-    )
-    result = engine.up()
+    result = engine(emulator, config=config, folder=folder, stack=stack, listener=listener).up()
     complete = outputs.complete(result.outputs, emulator_url=emulator.url)
     outputs.write(folder / place.OUTPUTS.name, complete)
     return Deployed(emulator=emulator, outputs=complete, result=result)

@@ -35,6 +35,19 @@ class UsageError(Exception):
     """What was given on the command line cannot be."""
 
 
+_ONE_LINE: Final = (
+    UsageError,
+    StackConfigError,
+    place.BusyError,
+    EmulatorError,
+    DeployerError,
+    EngineError,
+    PackageError,
+    CouldNot,
+)
+"""What says in its message, for a person, why it could not go on."""
+
+
 def main() -> int:
     """Run; return the exit code."""
     try:
@@ -45,9 +58,7 @@ def main() -> int:
         return INTERRUPTED
     except OSError as error:
         reason = f"cannot write to {error.filename} ({error.strerror})" if error.filename else str(error)
-    except (
-        UsageError, StackConfigError, place.BusyError, EmulatorError, DeployerError, EngineError, PackageError, CouldNot,
-    ) as error:  # fmt: skip
+    except _ONE_LINE as error:
         reason = str(error)
     return fail(reason)
 

@@ -132,6 +132,24 @@ def test_port_that_cannot_be(place: Place, port: str) -> None:
     assert f"PORT={port}: must be a number from 1024 to 65535" in place.fails(PORT=port)
 
 
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("agent-audit-log:retentionDay: 3", "retentionDay: is not a setting"),
+        ("agent-audit-log:acknowledgeCompliance: compliance-30", "acknowledgeCompliance: "),
+    ],
+)
+def test_setting_that_cannot_be(place: Place, line: str, says: str) -> None:
+    """A setting that the program refuses is named with its rule, in one line."""
+    file = place.checkout / "stacks/Pulumi.local.yaml"
+    before = file.read_text(encoding="utf-8")
+    file.write_text(f"{before}  {line}\n", encoding="utf-8")
+    try:
+        assert says in place.fails()
+    finally:
+        file.write_text(before, encoding="utf-8")
+
+
 def test_port_in_use(place: Place) -> None:
     """A port that another program has is named, another is offered, and the next run goes on."""
     with socket.socket() as other:

@@ -1,0 +1,66 @@
+"""How a trial is taken down: everything but the locked bucket today, the bucket once its locks have ended."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from localcloud import deployer, place, stack_config
+from localcloud import emulator as emulators
+from localcloud.deploy import deploy, engine
+from localcloud.emulator import Emulator
+from localcloud.engine import EngineError
+from localcloud.provider.cloud import Cloud
+
+CONFIG = stack_config.read(place.STACK_FILE)
+
+
+@pytest.fixture
+def trial(tmp_path: Path) -> Iterator[tuple[Emulator, Path]]:
+    """Yield an emulator and the folder of the trial stack that is deployed into it, with one record."""
+    emulator = emulators.start(state_dir=tmp_path / "emulator")
+    try:
+        outputs = deploy(emulator, config=CONFIG, folder=tmp_path).outputs
+        httpx.post(
+            f"{outputs['endpoint']}/v1/events",
+            json={"endpoint": "example.com", "method": "GET", "status": 200},
+            headers={"Authorization": f"Bearer {outputs['token']}"},
+            timeout=60,
+            trust_env=False,
+        ).raise_for_status()
+        yield emulator, tmp_path
+    finally:
+        emulators.stop(state_dir=tmp_path / "emulator")
+
+
+def test_teardown_of_a_trial(trial: tuple[Emulator, Path]) -> None:
+    """The first destroy leaves the bucket with its record; once the bucket is empty, the second leaves nothing."""
+    emulator, folder = trial
+    session = deployer.session(emulator, region=CONFIG["aws:region"])
+    cloud = Cloud(
+        endpoint_url=emulator.url,
+        region=CONFIG["aws:region"],
+        access_key=session.access_key,
+        secret_key=session.secret_key,
+        session_token=session.session_token,
+    )
+    s3, iam = cloud.client("s3"), cloud.client("iam")
+    with pytest.raises(EngineError, match="BucketNotEmpty"):
+        engine(emulator, config=CONFIG, folder=folder).destroy()
+    (bucket,) = [item["Name"] for item in s3.list_buckets()["Buckets"]]
+    assert [role["RoleName"] for role in iam.list_roles()["Roles"]] == [deployer.ROLE]
+    assert cloud.client("lambda").list_functions()["Functions"] == []
+    (version,) = _versions(s3, bucket)
+    with pytest.raises(s3.exceptions.ClientError, match="AccessDenied"):
+        s3.delete_object(Bucket=bucket, **version)
+    # A day cannot pass in a test: ending the lock with the administrator's own right stands for it.
+    s3.delete_object(Bucket=bucket, **version, BypassGovernanceRetention=True)
+    engine(emulator, config=CONFIG, folder=folder).destroy()
+    assert s3.list_buckets()["Buckets"] == []
+
+
+def _versions(s3: Any, bucket: str) -> list[dict[str, str]]:  # noqa: ANN401 - boto3 makes its clients' classes at run time
+    found = s3.list_object_versions(Bucket=bucket).get("Versions", [])
+    return [{"Key": item["Key"], "VersionId": item["VersionId"]} for item in found]
