@@ -10,6 +10,7 @@ import httpx
 from botocore.config import Config
 
 from cli.connection import Deployment
+from cli.reader import LogReader
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +40,13 @@ class Cloud:
                 service, endpoint_url=self.deployment.emulator_url, config=config, **credentials
             )
         return self._clients[name]
+
+    def mend(self) -> None:
+        """Take away, as only the root can, what hides a record: delete markers and later versions."""
+        s3, bucket = self.root("s3"), self.deployment.bucket
+        for stored in LogReader(s3, bucket).objects(""):
+            for version_id in (*stored.marker_ids, *stored.version_ids[1:]):
+                s3.delete_object(Bucket=bucket, Key=stored.key, VersionId=version_id, BypassGovernanceRetention=True)
 
     def close(self) -> None:
         """Close every client."""

@@ -335,6 +335,7 @@ def test_what_is_broken_is_the_line_that_is_red(cloud: Cloud, sabotage: str) -> 
     areas = {control.area for control in CONTROLS if control.id in expected}
     with breaks(cloud):
         found = _outcomes(cloud.deployment, [control for control in CONTROLS if control.area in areas])
+    cloud.mend()
     failed = {name for name, (outcome, _) in found.items() if outcome is Outcome.FAILED}
     assert failed == expected, {name: shown for name, shown in found.items() if shown[0] is not Outcome.PASSED}
 

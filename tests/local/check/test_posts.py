@@ -121,12 +121,7 @@ def test_what_is_hidden_is_found_and_told(cloud: Cloud, find: list[str]) -> None
         assert f"tampering: delete-marker: {keys[0]}" in done.stderr
         assert f"tampering: second-version: {keys[1]}" in done.stderr
     finally:
-        for row in s3.list_object_versions(Bucket=bucket, Prefix="records/").get("DeleteMarkers", ()):
-            s3.delete_object(Bucket=bucket, Key=row["Key"], VersionId=row["VersionId"])
-        for row in s3.list_object_versions(Bucket=bucket, Prefix=keys[1])["Versions"]:
-            if row["IsLatest"]:
-                rest = {"Key": row["Key"], "VersionId": row["VersionId"]}
-                s3.delete_object(Bucket=bucket, BypassGovernanceRetention=True, **rest)
+        cloud.mend()
 
 
 def test_an_object_that_is_no_record_is_told(cloud: Cloud, find: list[str]) -> None:

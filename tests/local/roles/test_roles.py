@@ -5,6 +5,7 @@ in a component, or in the account) turns a test red.
 """
 
 import contextlib
+import gzip
 import json
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -47,6 +48,8 @@ NEVER_FOUND: Final = {
     "NoSuchObjectLockConfiguration", "ReplicationConfigurationNotFoundError", "NoSuchReplicationConfiguration",
 }  # fmt: skip
 """What S3 says to someone who may look, when there is nothing to see."""
+RECORD: Final = gzip.compress(b'{"agent_name":"roles-test"}\n')
+"""What other tests, which read the same log, take for a record."""
 REFUSED: Final = {"AccessDenied", "AccessDeniedException"}
 
 Call = Callable[["Actor"], object]
@@ -74,9 +77,7 @@ class Actor:
 
 def _put(actor: Actor, prefix: str) -> object:
     key = f"{prefix}dt=1970-01-01/roles-test-{uuid.uuid4().hex}.jsonl.gz"
-    return actor.s3.put_object(
-        Bucket=actor.bucket, Key=key, Body=b"roles test", IfNoneMatch="*", ChecksumAlgorithm="SHA256"
-    )
+    return actor.s3.put_object(Bucket=actor.bucket, Key=key, Body=RECORD, IfNoneMatch="*", ChecksumAlgorithm="SHA256")
 
 
 def _extend(actor: Actor, *, bypass: bool = False) -> object:
