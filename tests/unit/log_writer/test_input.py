@@ -154,6 +154,7 @@ BAD_FIELDS: dict[str, tuple[str, Any]] = {
     "attributes: a list": ("attributes", [SECRET_TEXT]),
     "attributes: too many": ("attributes", {f"k{number}": 1 for number in range(129)}),
     "request_base64: not base64": ("request_base64", SECRET_TEXT + "!"),
+    "request_base64: more behind its end": ("request_base64", "YQ==YQ=="),
     "request_base64: a number": ("request_base64", 5),
 }
 
