@@ -52,14 +52,17 @@ class Region(NamedTuple):
     lift: Callable[[Iterable[Span]], Iterator[Span]]
 
 
-_FORM_SPACE = re.compile(rb"""\+(?=[\s"'=:<>{(\[-])|(?<=[\s"'=:<>})\],;])\+""")
-"""A plus sign that stands for a space in a form; between letters and digits it may belong to base64."""
+_FORM_PLUS = re.compile(rb"\+%|%[0-9A-Fa-f]{2}\+")
 
 
 def _percent(raw: bytes) -> bytes:
-    """Decode percent-encoding, by way of the quoted-printable decoder, which is the same but for the sign."""
-    decoded = binascii.a2b_qp(raw.replace(b"=", b"=3D").replace(b"%%", b"%25%").replace(b"%", b"="))
-    return _FORM_SPACE.sub(b" ", decoded) if b"+" in decoded else decoded
+    """Decode percent-encoding, by way of the quoted-printable decoder, which is the same but for the sign.
+
+    A plus sign beside an encoded character stands for a space, as forms have it; one in base64 would be encoded too.
+    """
+    if b"+" in raw and b"%20" not in raw and _FORM_PLUS.search(raw):
+        raw = raw.replace(b"+", b" ")
+    return binascii.a2b_qp(raw.replace(b"=", b"=3D").replace(b"%%", b"%25%").replace(b"%", b"="))
 
 
 _ESCAPE = re.compile(rb"\\{1,8}(?:u\{([0-9A-Fa-f]{2,6})\}|u([0-9A-Fa-f]{4})|x([0-9A-Fa-f]{2})|U([0-9A-Fa-f]{8}))")

@@ -50,7 +50,7 @@ HEADS: dict[str, str] = _heads(
 
 _LONGEST_HEAD_WORDS = 4
 _VARIANTS = frozenset(
-    "value text plain plaintext raw b64 base64 old new prod production dev staging test live current previous primary secondary "
+    "value text plain plaintext raw b64 base64 base old new prod production dev staging test live current previous primary secondary "
     "default main backup env var header string encoded".split()
 )
 """Words after a secret's name that tell which one, and do not make it something else."""

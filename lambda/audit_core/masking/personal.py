@@ -31,6 +31,7 @@ _FORMS = (
 )
 _NUMBER = compile_bytes(rb"|".join(form for _, form in _FORMS))
 _WHICH = tuple((name, re.compile(form)) for name, form in _FORMS)
+_BREAKS = re.compile(rb"[\s/?#@]")
 _SAID = re.compile(rb"[^\d+(]*")
 _SEPARATORS = re.compile(rb"[ .\-/()]")
 _WORD_BYTES = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_")
@@ -115,6 +116,9 @@ def _before_address(found: bytes) -> int:
 
 
 def _is_email(text: bytes, start: int, end: int) -> bool:
+    before = text[max(0, start - 256) : start]
+    if b":" in before.rpartition(b"://")[2] and before.rpartition(b"://")[1] and not _BREAKS.search(before.rpartition(b"://")[2]):
+        return False  # a password in an address, which is another rule's
     local, _, domain = text[start:end].partition(b"@")
     ending = domain.rpartition(b".")[2].decode("utf-8", "replace").lower()
     following = text[end : end + 1]

@@ -53,6 +53,7 @@ class Quick:
             return False
         if _VALUE.search(data) and any(map(self._is_telling, set(_NAMED.findall(data)))):
             return False
+        text = b"\x00" + b"\x00".join(text.split(b"\x00")[1::2]) + b"\x00"  # the strings, without what is between them
         at = 0
         for match in _DOCUMENT.finditer(text):
             for start, end, document in find_documents(match[0]):

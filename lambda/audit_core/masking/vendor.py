@@ -88,7 +88,7 @@ def _at_mark(text: bytes, rule: Rule, start: int, end: int) -> Span | None:
     if match is None:
         return None
     stop = match.end()
-    if end - start < _UNMISTAKABLE_MARK and stop < len(text) and text[stop] in _WORD:
+    if not rule.hidden and end - start < _UNMISTAKABLE_MARK and stop < len(text) and text[stop] in _WORD:
         return None
     if rule.before:
         before = _before(rule).search(text[max(0, start - _BEHIND) : start])
