@@ -108,7 +108,7 @@ KNOWN_TYPES: Final = frozenset(
         "aws:sns/topicSubscription:TopicSubscription",
         "aws:sqs/queue:Queue",
         "aws:sqs/queuePolicy:QueuePolicy",
-        "random:index/randomBytes:RandomBytes",
+        "random:index/randomPassword:RandomPassword",
     }
 )
 """Every type that may be registered: what the rules read, and what can neither give permissions nor weaken the log."""

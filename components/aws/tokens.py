@@ -1,7 +1,7 @@
 """One token for each agent: made once, kept as a secret in the stack's state, known to the writer by its digest alone.
 
-Guarantee: 256 random bits each; an agent's generation names its token, so rotating makes a new one and taking the agent
-out of the settings removes it; of a token, only the SHA-256 leaves this module unencrypted.
+Guarantee: at least 256 random bits each; an agent's generation names its token, so rotating makes a new one and taking
+the agent out of the settings removes it; of a token, only the SHA-256 leaves this module unencrypted.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ import pulumi_random as random
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-TOKEN_BYTES: Final = 32
+TOKEN_CHARACTERS: Final = 43
+"""Letters and digits after the prefix: 62 to the power of 43 is more than 2 to the power of 256."""
 TOKEN_PREFIX: Final = "aal_"  # noqa: S105 - what every token starts with, so that scanners can know one
 _SLUG_DIGITS: Final = 16
 
@@ -78,16 +79,18 @@ class Tokens(pulumi.ComponentResource):
         self.register_outputs({"tokens": self.tokens})
 
     def _token(self, name: str, agent: str, generation: int) -> pulumi.Output[str]:
-        """The token of an agent's generation."""
-        resource = random.RandomBytes(
-            f"{name}-{slug(agent)}-{generation}", length=TOKEN_BYTES, opts=pulumi.ResourceOptions(parent=self)
+        """The token of an agent's generation.
+
+        Not of RandomBytes: the id of one is its bytes, in base64, and ids lie in the state and the CLI's output in
+        clear. The id of a RandomPassword is `none`.
+        """
+        resource = random.RandomPassword(
+            f"{name}-{slug(agent)}-{generation}",
+            length=TOKEN_CHARACTERS,
+            special=False,
+            opts=pulumi.ResourceOptions(parent=self),
         )
-        return resource.base64.apply(spell)
-
-
-def spell(base64: str) -> str:
-    """A token as it is pasted: the prefix, then the bytes in base64url without padding."""
-    return TOKEN_PREFIX + base64.rstrip("=").replace("+", "-").replace("/", "_")
+        return resource.result.apply(lambda drawn: TOKEN_PREFIX + drawn)
 
 
 def slug(agent: str) -> str:

@@ -20,7 +20,7 @@ from localcloud.provider.aws import (
     sns,
 )
 from localcloud.provider.cloud import Cloud, ProviderError
-from localcloud.provider.random_ import RandomBytes
+from localcloud.provider.random_ import RandomPassword
 from localcloud.provider.schema import Schema, text
 from localcloud.provider.server import Function, Provider, Resources
 
@@ -114,7 +114,7 @@ class RandomProvider(Provider):
     def configure(self, config: Mapping[str, Any]) -> tuple[Resources, Mapping[str, Function]]:
         """Return the one type."""
         del config
-        return {RandomBytes.token: RandomBytes()}, {}
+        return {RandomPassword.token: RandomPassword()}, {}
 
 
 def _endpoint_urls(text_or_none: str | None) -> Iterator[str]:

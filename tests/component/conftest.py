@@ -19,6 +19,8 @@ from localcloud.offline import ACCOUNT, OfflineProvider
 from localcloud.place import ROOT
 
 REGION = "eu-central-1"
+DRAWN = "Aa0" + "Z" * 40
+"""What every random password here is."""
 LOCK = "aws:s3/getBucketObjectLockConfiguration:getBucketObjectLockConfiguration"
 QUOTA = "aws:servicequotas/getServiceQuota:getServiceQuota"
 CALLER = "aws:index/getCallerIdentity:getCallerIdentity"
@@ -45,10 +47,12 @@ class MemoryProvider(OfflineProvider):
         service = request.urn.rpartition("::")[0].rpartition("aws:")[2].partition("/")[0]
         computed = {
             "arn": given.get("arn", f"arn:aws:{service}:{REGION}:{ACCOUNT}:{given.get('name', name)}"),
-            "base64": "+/" + "A" * 40 + "A=",
             "functionUrl": "https://example.lambda-url.eu-central-1.on.aws/",
         }
         response.properties.update(computed)
+        if request.urn.partition("random:index/randomPassword:RandomPassword")[2]:
+            response.id = "none"
+            response.properties.update({"result": DRAWN})
         return response
 
     def Read(self, request: pb.ReadRequest, context: grpc.ServicerContext) -> pb.ReadResponse:

@@ -1,5 +1,6 @@
 """The protocol around the resources: configuration, secrets, names, unknown values, and serving on its own."""
 
+import string
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -7,7 +8,7 @@ from typing import Any
 
 import grpc
 import pytest
-from google.protobuf import empty_pb2, struct_pb2
+from google.protobuf import empty_pb2, json_format, struct_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
 from localcloud.provider import AwsProvider, RandomProvider, serve
@@ -17,7 +18,8 @@ from tests.local.provider.driver import Driver, Refused, driven
 
 SIGNATURE = "4dabf18193072939515e22adb298388d"
 SECRET = "1b47061264138c4ac30d75fd1eb44270"
-BYTES = "random:index/randomBytes:RandomBytes"
+PASSWORD = "random:index/randomPassword:RandomPassword"
+SETTLED = {"length": 43, "lower": True, "numeric": True, "special": False, "upper": True}
 TOPIC = "aws:sns/topic:Topic"
 ROLE = "aws:iam/role:Role"
 
@@ -129,7 +131,7 @@ def test_nothing_works_before_the_configuration() -> None:
         with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
             driver = Driver(provider_pb2_grpc.ResourceProviderStub(channel), "")
             with pytest.raises(grpc.RpcError) as error:
-                driver.check(BYTES, "early", {"length": 1})
+                driver.check(PASSWORD, "early", {"length": 1})
     finally:
         server.stop(grace=None).wait()
     assert "was not configured" in str(error.value.details())
@@ -195,14 +197,14 @@ def test_an_engine_without_secrets_gets_none() -> None:
         with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
             stub = provider_pb2_grpc.ResourceProviderStub(channel)
             stub.Configure(provider_pb2.ConfigureRequest(acceptSecrets=False))
-            _, state = Driver(stub, "").create(BYTES, "plain", {"length": 4})
+            _, state = Driver(stub, "").create(PASSWORD, "plain", SETTLED)
             made = stub.Create(
-                provider_pb2.CreateRequest(urn=Driver.urn(BYTES, "plain"), properties=encode({"length": 4}))
+                provider_pb2.CreateRequest(urn=Driver.urn(PASSWORD, "plain"), properties=encode(SETTLED))
             )
     finally:
         server.stop(grace=None).wait()
-    assert len(state["hex"]) == 8
-    assert made.properties.fields["hex"].WhichOneof("kind") == "string_value"
+    assert len(state["result"]) == 43
+    assert made.properties.fields["result"].WhichOneof("kind") == "string_value"
 
 
 def test_unknown_values_pass_a_preview(aws: Driver) -> None:
@@ -277,50 +279,75 @@ def test_a_child_of_a_component_has_its_own_type(aws: Driver) -> None:
 # --- random ----------------------------------------------------------------------------------------------------------
 
 
-def test_random_bytes_are_secret_and_drawn_once(randomness: Driver) -> None:
-    """Two draws differ; the state keeps what was drawn; the id tells nothing; both forms are marked secret."""
+def test_a_random_password_is_secret_and_drawn_once(randomness: Driver) -> None:
+    """Two draws differ; the state keeps what was drawn, marked secret; the id tells nothing, as the official one's."""
     request = provider_pb2.CreateRequest(
-        urn=randomness.urn(BYTES, "token"), properties=encode({"length": 32, "keepers": {"generation": "1"}})
+        urn=randomness.urn(PASSWORD, "token"), properties=encode({**SETTLED, "keepers": {"generation": "1"}})
     )
     made, other = randomness.raw.Create(request), randomness.raw.Create(request)
     state = decode(made.properties).values
-    assert state["base64"] != decode(other.properties).values["base64"]
-    assert len(bytes.fromhex(state["hex"])) == 32
-    assert _is_secret(made.properties, "base64")
-    assert _is_secret(made.properties, "hex")
-    assert state["hex"] not in made.id
-    assert state["base64"] not in made.id
-    found_id, found, _ = randomness.read(BYTES, "token", made.id, state, {"length": 32})
+    assert state["result"] != decode(other.properties).values["result"]
+    assert [name for name in made.properties.fields if _is_secret(made.properties, name)] == ["result"]
+    assert made.id == "none"
+    assert json_format.MessageToJson(made).count(state["result"]) == 1
+    found_id, found, _ = randomness.read(PASSWORD, "token", made.id, state, SETTLED)
     assert (found_id, found) == (made.id, state)
 
 
-def test_random_bytes_follow_their_keepers(randomness: Driver) -> None:
-    """A new generation or length draws anew; nothing else does."""
-    inputs = {"length": 32, "keepers": {"generation": "1"}}
-    resource_id, state = randomness.create(BYTES, "kept", inputs)
-    assert not randomness.diff(BYTES, "kept", resource_id, state, inputs).detailedDiff
-    answer = randomness.diff(BYTES, "kept", resource_id, state, {"length": 32, "keepers": {"generation": "2"}})
-    assert list(answer.replaces) == ["keepers"]
-    assert list(randomness.diff(BYTES, "kept", resource_id, state, {**inputs, "length": 16}).replaces) == ["length"]
+@pytest.mark.parametrize(
+    ("kinds", "alphabet"),
+    [
+        ({"special": False}, string.ascii_letters + string.digits),
+        ({"special": False, "upper": False, "lower": False}, string.digits),
+        ({"special": False, "numeric": False}, string.ascii_letters),
+        ({"upper": False, "lower": False, "numeric": False}, "!@#$%&*()-_=+[]{}<>:?"),
+        ({}, string.ascii_letters + string.digits + "!@#$%&*()-_=+[]{}<>:?"),
+    ],
+)
+def test_a_random_password_draws_from_its_alphabets(randomness: Driver, kinds: dict[str, bool], alphabet: str) -> None:
+    """As many characters as asked, each of those allowed and no other (4,096 draws miss one of 83 once in 10^19)."""
+    _, state = randomness.create(PASSWORD, f"drawn-{'-'.join(kinds)}", {"length": 4096, **kinds})
+    assert len(state["result"]) == 4096
+    assert set(state["result"]) == set(alphabet)
 
 
-def test_random_bytes_that_nobody_kept_are_gone(randomness: Driver) -> None:
+def test_a_random_password_follows_its_inputs(randomness: Driver) -> None:
+    """A new generation, length or alphabet draws anew; nothing else does."""
+    inputs = {"length": 43, "keepers": {"generation": "1"}}
+    resource_id, state = randomness.create(PASSWORD, "kept", inputs)
+    assert not randomness.diff(PASSWORD, "kept", resource_id, state, inputs).detailedDiff
+    for name, value in (("keepers", {"generation": "2"}), ("length", 16), ("special", False)):
+        answer = randomness.diff(PASSWORD, "kept", resource_id, state, {**inputs, name: value})
+        assert list(answer.replaces) == [name]
+
+
+def test_a_random_password_that_nobody_kept_is_gone(randomness: Driver) -> None:
     """Without a state there is nothing to read, and deleting does nothing."""
-    assert randomness.read(BYTES, "lost", "bytes-0", {}, {"length": 32})[0] == ""
-    assert randomness.read(BYTES, "lost", "", {}, {"length": 32})[0] == ""
-    randomness.delete(BYTES, "lost", "bytes-0", {})
+    assert randomness.read(PASSWORD, "lost", "none", {}, {"length": 43})[0] == ""
+    assert randomness.read(PASSWORD, "lost", "", {}, {"length": 43})[0] == ""
+    randomness.delete(PASSWORD, "lost", "none", {})
 
 
-def test_random_bytes_in_a_preview_are_unknown(randomness: Driver) -> None:
+def test_a_random_password_in_a_preview_is_unknown(randomness: Driver) -> None:
     """A preview draws nothing."""
-    assert randomness.create(BYTES, "planned", {"length": 32}, preview=True)[1]["base64"] is UNKNOWN
+    assert randomness.create(PASSWORD, "planned", {"length": 43}, preview=True)[1]["result"] is UNKNOWN
 
 
-@pytest.mark.parametrize("inputs", [{}, {"length": 0}, {"length": "32"}, {"length": 32, "seed": "a"}])
-def test_wrong_inputs_of_random_bytes_are_refused(randomness: Driver, inputs: dict[str, Any]) -> None:
-    """Length is needed, a whole number, and at least 1."""
+@pytest.mark.parametrize(
+    "inputs",
+    [
+        {},
+        {"length": 0},
+        {"length": 4097},
+        {"length": "43"},
+        {"length": 43, "seed": "a"},
+        {"length": 43, "lower": False, "upper": False, "numeric": False, "special": False},
+    ],
+)
+def test_wrong_inputs_of_a_random_password_are_refused(randomness: Driver, inputs: dict[str, Any]) -> None:
+    """Length is needed, a whole number from 1 to 4,096, and so is something to draw from."""
     with pytest.raises(Refused):
-        randomness.check(BYTES, "wrong", inputs)
+        randomness.check(PASSWORD, "wrong", inputs)
 
 
 # --- on its own ------------------------------------------------------------------------------------------------------
