@@ -34,9 +34,11 @@ def place(tmp_path_factory: pytest.TempPathFactory, fresh_checkout: Callable[[Pa
     """Yield a checkout in which `make up` has been run, with the commands of `.venv` at their place."""
     found = Place(checkout=fresh_checkout(tmp_path_factory.mktemp("readme")))
     (found.checkout / ".venv").symlink_to(sys.prefix)
-    found.first = found.up()
-    yield found
-    emulators.stop(state_dir=found.checkout / places.EMULATOR.relative_to(places.ROOT))
+    try:
+        found.first = found.up()
+        yield found
+    finally:
+        emulators.stop(state_dir=found.checkout / places.EMULATOR.relative_to(places.ROOT))
 
 
 def without_chance(text: str) -> str:

@@ -31,9 +31,11 @@ def place(tmp_path_factory: pytest.TempPathFactory, fresh_checkout: Callable[[Pa
     found = Place(checkout=fresh_checkout(tmp_path_factory.mktemp("up")))
     state_dir = found.checkout / ".local" / "emulator"
     emulators.start(state_dir=state_dir, settings={"CLOUDTRAIL_RECORDING": "1"})
-    found.first = found.up()
-    yield found
-    emulators.stop(state_dir=state_dir)
+    try:
+        found.first = found.up()
+        yield found
+    finally:
+        emulators.stop(state_dir=state_dir)
 
 
 def test_first_run_ticks_every_line(place: Place) -> None:
