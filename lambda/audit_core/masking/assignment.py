@@ -9,6 +9,7 @@ characters (`plausible`), more strictly where the syntax is that of a program th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 
 from audit_core.masking.keys import secret_kind, words_of
 from audit_core.masking.patterns import Span, compile_bytes
@@ -22,9 +23,9 @@ _TELLING = (
 )
 _NAME = _TELLING + rb"[\w.\-\x80-\xff]*"
 _CLOSE = rb"[\\\"'`\])]{0,6}"
-_TYPE = rb"(?:[ \t]*:?[ \t]*[&*]?[A-Za-z_][\w.<>\[\]]{0,30})?"
+_TYPE = rb"(?:[ \t]*:?[ \t]*[&*]?[A-Za-z_][\w.<>\[\]]*)?"
 _OPERATOR = rb"(?:[:?.+|&!~]{0,3}=[=>~]{0,2}|:{1,2}|<-|,)"
-_ELEMENT = rb"(?:[\"'][^<>\x00\n]{0,80})?>\s*(?:<[A-Za-z][\w:.-]{0,40}(?:\s[^<>\x00\n]{0,80})?>\s*)?"
+_ELEMENT = rb"[\"']?>\s*(?:<[\w:.-]+>\s*)?|</[\w:.-]+>\s*<[\w:.-]+>"
 _PAIR = rb"[\\\"']*,?\s+[\\\"']*(?:value|val|content|default|string_?value)[\\\"']*\s*(?:=>?|:)"
 _LINK = _CLOSE + _TYPE + rb"[ \t]*" + _OPERATOR + rb"|" + _PAIR + rb"|" + _ELEMENT + rb"|[\"'`]?\s+(?:is|was)\s"
 _QUOTE = rb"\\*(?:\"\"\"|'''|[\"'`])"
@@ -86,6 +87,9 @@ def find_assigned(text: bytes, spend: Callable[[int], None]) -> Iterator[Span]:
         name_start, name_end = match.span(group)
         name_start -= _backwards(text, name_start)
         name = text[name_start:name_end].strip(b".-").decode("utf-8", "replace")
+        kind, telling = _name_tells(name)
+        if kind is None and not telling:
+            continue
         link = text[match.start(2) : match.end(2)] if group == 1 else b" "
         quote = text[match.start(3) : match.end(3)] if group == 1 and match.start(3) >= 0 else b""
         value_end, closed = _value_end(text, start, end, quote)
@@ -93,7 +97,6 @@ def find_assigned(text: bytes, spend: Callable[[int], None]) -> Iterator[Span]:
         if not closed:
             value_end = _trim(text, start, value_end, form)
         value = text[start:value_end].decode("utf-8", "replace")
-        kind = secret_kind(name)
         if _crosses_line(text, match.end(2), start, link, quote):
             continue
         judged = value.replace(PLACEHOLDER, "")
@@ -178,10 +181,8 @@ def _is_secret(kind: str | None, name: str, value: str, form: str) -> bool:  # n
         return False
     if form != "setting" and form != "data" and any(mark in value for mark in "()[]{}$") and form in ("bare", "tight", "line", "prose"):
         return False
-    if _PUBLIC_WORDS.intersection(words_of(name)):
-        return False
     if kind is None:
-        return _is_telling(name) and form != "prose" and is_random(value, shortest=20) and not is_identifier(value)
+        return form != "prose" and is_random(value, shortest=20) and not is_identifier(value)
     if " " in value:
         return form == "data" and kind == "password" and value.count(" ") <= 5 and any(map(str.isdigit, value))
     digits = sum(map(str.isdigit, value))
@@ -208,9 +209,14 @@ def _is_secret(kind: str | None, name: str, value: str, form: str) -> bool:  # n
     return is_random(value, shortest=10) or (digits > 1 and len(value) >= 12 and wordiness(value) < 1.5)
 
 
-def _is_telling(name: str) -> bool:
+@lru_cache(maxsize=8192)
+def _name_tells(name: str) -> tuple[str | None, bool]:
+    """Say what kind of secret a name holds, and whether it may hold one where the value is random enough."""
     words = words_of(name)
-    return bool(words) and words[-1] not in _OTHER_THINGS and not _OPEN_WORDS.intersection(words)
+    if not words or _PUBLIC_WORDS.intersection(words):
+        return None, False
+    kind = secret_kind(name)
+    return kind, kind is not None or (words[-1] not in _OTHER_THINGS and not _OPEN_WORDS.intersection(words))
 
 
 def _same_words(name: str, value: str) -> bool:

@@ -84,7 +84,15 @@ _ENTITY = rb"&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|quot|apos|amp|lt|gt|equals|co
 _ESCAPED = rb"\\+(?:u\{[0-9A-Fa-f]{2,6}\}|u[0-9A-Fa-f]{4}|x[0-9A-Fa-f]{2}|U[0-9A-Fa-f]{8})"
 _TOKEN = rb"[^\s\"'<>\x00]*"
 _RUN = compile_bytes(_TOKEN)
+_PERCENTED = re.compile(rb"%[0-9A-Fa-f]{2}")
+_ASCII = bytes(range(128))
 _CONTROLS = bytes((*range(1, 9), 11, 12, *range(14, 32), 127))
+
+
+@lru_cache(maxsize=1)
+def _foldable() -> Pattern:
+    """Find what may be worth folding in a text's bytes beyond ASCII alone."""
+    return compile_bytes(fold.trigger(alone=True))
 
 
 @lru_cache(maxsize=1)
@@ -129,8 +137,13 @@ def find_regions(text: bytes, spend: Callable[[int], None]) -> Iterator[Region]:
     gives.
     """
     found: list[tuple[int, int, int]] = []
+    odd = b"" if text.isascii() else text.translate(None, _ASCII)
     for order, (codec, needed) in enumerate(zip(_inline(), _NEEDED, strict=True)):
-        if not any(mark in text for mark in needed) if needed else text.isascii() and len(text) == len(text.translate(None, _CONTROLS)):
+        if needed and not any(map(text.__contains__, needed)):
+            continue
+        if not needed and len(text) == len(text.translate(None, _CONTROLS)) and not _foldable().search(odd):
+            continue
+        if needed == (b"%",) and _PERCENTED.search(text) is None:
             continue
         for match in codec.regions.finditer(text):
             spend(1)

@@ -52,17 +52,18 @@ def fold(raw: bytes) -> bytes:
     return raw.decode("utf-8", "surrogateescape").translate(_table()).encode("utf-8", "surrogateescape")
 
 
-@lru_cache(maxsize=1)
-def trigger() -> bytes:
+@lru_cache(maxsize=2)
+def trigger(*, alone: bool = False) -> bytes:
     """Give a byte pattern for what is worth folding: imitations of ASCII, invisible characters, mixed scripts.
 
+    `alone`: for a text whose ASCII was taken out, so that nothing of it can stand beside letters of other scripts.
     Typographic quotes, dashes and spaces are everywhere and hide nothing by themselves.
     """
     everyday = {*_LOOKALIKES, *_QUOTES, *_DASHES, 0xA0}
     codes = {code for code in _table() if code not in everyday and code >= 0x80}  # noqa: PLR2004 - ASCII ends
     units = [_ranges(codes), rb"[\x01-\x08\x0b\x0c\x0e-\x1f\x7f]"]
     alike = _ranges(set(_LOOKALIKES))
-    units += [rb"[A-Za-z](?:" + alike + rb")", rb"(?:" + alike + rb")[A-Za-z]"]
+    units += [alike] if alone else [rb"[A-Za-z](?:" + alike + rb")", rb"(?:" + alike + rb")[A-Za-z]"]
     return rb"(?:" + rb"|".join(units) + rb")"
 
 

@@ -13,10 +13,9 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from audit_core.masking.patterns import Span, compile_bytes
 
-_EMAIL = compile_bytes(
-    rb"[A-Za-z0-9!#$&'*+/=?^_{|}~.\x80-\xff-]*[A-Za-z0-9_+~\x80-\xff-]@"
-    rb"(?:[A-Za-z0-9\x80-\xff-]+\.)+[A-Za-z\x80-\xff]{2,24}"
-)
+_DOMAIN = re.compile(rb"@(?:[A-Za-z0-9\x80-\xff-]{1,63}\.){1,10}[A-Za-z\x80-\xff]{2,24}")
+_LOCAL_BYTES = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+~.-" + bytes(range(128, 256))
+_LONGEST_LOCAL = 64
 _FORMS = (
     ("ip4", rb"\b\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}\b"),
     # as the card networks group their digits
@@ -65,10 +64,12 @@ class PersonalData:
 
     def _find(self, text: bytes, spend: Callable[[int], None]) -> Iterator[tuple[int, int, str]]:
         if b"@" in text:
-            for match in _EMAIL.finditer(text):
+            for match in _DOMAIN.finditer(text):
                 spend(1)
                 start, end = match.span()
-                start += _before_address(text[start:end])
+                window = text[max(0, start - _LONGEST_LOCAL) : start]
+                start -= len(window) - len(window.rstrip(_LOCAL_BYTES))
+                start += len(text[start:end]) - len(text[start:end].lstrip(b"."))
                 if _is_email(text, start, end):
                     yield start, end, "personal/email"
         for match in _NUMBER.finditer(text):
@@ -103,16 +104,6 @@ def _number_rule(text: bytes, start: int, end: int, form: str) -> str | None:
     if form == "ssn":
         return "personal/id" if found[:3] not in (b"000", b"666") and found[:1] != b"9" and found[4:6] != b"00" else None
     return "personal/phone" if 7 <= len(digits) <= 15 and len(set(digits)) > 2 else None  # noqa: PLR2004 - ITU-T E.164
-
-
-def _before_address(found: bytes) -> int:
-    """Where the address begins: what stands before the last `=`, `/`, quote or dot in front of it is not part of it."""
-    local = found.partition(b"@")[0]
-    at = max(local.rfind(mark) for mark in (b"=", b"/", b"'", b"|", b"{", b"}", b"&", b"?", b"!", b"#", b"$", b"*", b"^"))
-    begin = at + 1
-    while local[begin : begin + 1] == b".":
-        begin += 1
-    return begin
 
 
 def _is_email(text: bytes, start: int, end: int) -> bool:

@@ -22,7 +22,8 @@ MAX_DEPTH = 24
 _KEY = re.compile(rb"\x00([^\x00]*+)\x00:")
 _NAMED = re.compile(rb'"(?:name|key|Name|Key|field|header|param|variable|var|k|n|id)":"([^"\\]{1,128})"')
 _VALUE = re.compile(rb'"(?:value|val|v|Value|stringValue|string_value)":')
-_DOCUMENT = re.compile(rb"(?<=\x00)(?:\s*+[{\[\"]|[^\x00]*?(?:\n[ \t]*+|data:[ \t]*+)[{\[])[^\x00]*+(?=\x00)")
+_OPENERS = frozenset((b"{", b"[", b'"', b"\r", b"\n", b"\t", b" ", b"d"))
+_LATER_DOCUMENT = re.compile(rb"\n[ \t]*+(?:data:[ \t]*+)?[{\[]")
 
 
 class Quick:
@@ -53,15 +54,21 @@ class Quick:
             return False
         if _VALUE.search(data) and any(map(self._is_telling, set(_NAMED.findall(data)))):
             return False
-        text = b"\x00" + b"\x00".join(text.split(b"\x00")[1::2]) + b"\x00"  # the strings, without what is between them
-        at = 0
-        for match in _DOCUMENT.finditer(text):
-            for start, end, document in find_documents(match[0]):
-                if not self._gather(orjson.dumps(document), texts, depth + 1):
-                    return False
-                texts.append(text[at : match.start() + start])
-                at = match.start() + end
-        texts.append(text[at:])
+        strings = text.split(b"\x00")[1::2]
+        openers = [index for index, string in enumerate(strings) if string[:1] in _OPENERS or b"\n" in string]
+        for index in openers:
+            string = strings[index]
+            if string[:1] in _OPENERS or _LATER_DOCUMENT.search(string):
+                at = 0
+                rest: list[bytes] = []
+                for start, end, document in find_documents(string):
+                    if not self._gather(orjson.dumps(document), texts, depth + 1):
+                        return False
+                    rest.append(string[at:start])
+                    at = end
+                if at:
+                    strings[index] = b"\x00".join((*rest, string[at:]))
+        texts.append(b"\x00".join(strings))
         return True
 
     def _is_telling(self, key: bytes) -> bool:

@@ -16,7 +16,7 @@ _WINDOW = 4096
 _BEHIND = 128
 _UNMISTAKABLE_MARK = 6
 _WORD = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
-_HIGH_BIT = 0x80
+_BACKSLASH, _PERCENT = b"\\%"
 _CHUNK = 1 << 18
 _IN_BASE64 = re.compile(rb"(?=.*[A-Z])(?=.*[0-9])[A-Za-z0-9+/]{24}")
 
@@ -30,6 +30,11 @@ class VendorRules:
             for mark in rule.marks:
                 by_mark.setdefault(mark.encode(), []).append(rule)
         self._rules = [tuple((rule, _head(rule)) for rule in found) for found in by_mark.values()]
+        self._bounded = frozenset(
+            index
+            for index, (mark, found) in enumerate(by_mark.items())
+            if all(_needs_boundary(rule, len(mark)) for rule in found)
+        )
         self._longest = max(map(len, by_mark))
         self._marks = ahocorasick_rs.BytesAhoCorasick(list(by_mark), implementation=ahocorasick_rs.Implementation.DFA)
 
@@ -42,9 +47,18 @@ class VendorRules:
             hits = self._marks.find_matches_as_indexes(chunk, overlapping=True)
             spend(len(hits))
             for index, start, end in hits:
-                if base + end <= offset or base + start < done:
+                place = base + start
+                if base + end <= offset or place < done:
                     continue
-                at_boundary = _at_boundary(text, base + start)
+                if (
+                    index in self._bounded
+                    and place > 2  # noqa: PLR2004 - an escape has three characters at most
+                    and text[place - 1] in _WORD
+                    and text[place - 2] != _BACKSLASH
+                    and text[place - 3] != _PERCENT
+                ):
+                    continue
+                at_boundary = _at_boundary(text, place)
                 for rule, head in self._rules[index]:
                     if (at_boundary or not _needs_boundary(rule, end - start)) and (
                         head is None or head.match(text, base + end)
@@ -123,7 +137,6 @@ def _at_boundary(text: bytes, start: int) -> bool:
     return (
         before[-2:] in (b"\\n", b"\\r", b"\\t")
         or (before[-3:-2] == b"%" and all(digit in b"0123456789abcdefABCDEF" for digit in before[-2:]))
-        or before[:2] == b"\\u"
     )
 
 
