@@ -1,0 +1,104 @@
+"""Memory: the peak of the largest request as a multiple of its decoded size, and what a thousand requests leave behind.
+
+Each in a process of its own, by what the system says that the process had at most.
+"""
+
+from __future__ import annotations
+
+import gzip
+import resource
+import sys
+from pathlib import Path
+from typing import Final
+
+import orjson
+
+from benchmarks.calls import make_calls
+from benchmarks.measure import MEGABYTE, TIMES, Row, at_most, in_fresh_process
+from benchmarks.writing import Bench
+
+_DECODED: Final = 8 * 1024 * 1024
+"""What the writer takes, unzipped."""
+_PEAK_GOAL: Final = 8
+_GROWTH_GOAL: Final = 5
+"""Megabytes: what allocators keep in pieces; a leak of 10 KB a request would be twice that."""
+_SHAPES: Final = ("one call", "many calls", "one text")
+_CHILD: Final = "import sys; from benchmarks import memory; print(getattr(memory, sys.argv[1])(*sys.argv[2:]))"
+_SMALL: Final = b'[{"timestamp":"2026-11-23T00:00:00Z","endpoint":"api.example.com/v1","request":{"a":1}}]'
+
+
+def rows(*, quick: bool) -> list[Row]:
+    """Measure."""
+    size = _DECODED // 20 if quick else _DECODED
+    peaks = [float(in_fresh_process(_CHILD, "peak", shape, str(size))) for shape in _SHAPES]
+    growth = float(in_fresh_process(_CHILD, "growth", "20" if quick else "1000"))
+    return [
+        Row(name="peak memory of the largest request, to its decoded size", value=max(peaks), unit=TIMES,
+            goal=at_most(_PEAK_GOAL)),
+        Row(name="growth of memory over 1,000 requests", value=growth, unit="MB", goal=at_most(_GROWTH_GOAL)),
+    ]  # fmt: skip
+
+
+def peak(shape: str, size: str) -> float:
+    """In a fresh process: what the largest request of a shape adds to the peak, as a multiple of its decoded size."""
+    body = _largest(shape, int(size))
+    sent = gzip.compress(body, 1)
+    decoded = len(body)
+    del body
+    bench = Bench()
+    bench.write([_SMALL])
+    before = _forget_peak()
+    bench.write([sent])
+    return (_peak() - before) / decoded
+
+
+def growth(requests: str) -> float:
+    """In a fresh process: by how many megabytes the peak rises after the first fifth of so many requests."""
+    bodies = make_calls(500).bodies(10)
+    bench = Bench()
+    count = int(requests)
+    for turn in range(count // 5):
+        bench.write([_another(bodies, turn)])
+    before = _forget_peak()
+    for turn in range(count // 5, count):
+        bench.write([_another(bodies, turn)])
+    return (_peak() - before) / MEGABYTE
+
+
+def _another(bodies: list[bytes], turn: int) -> bytes:
+    """A request that came never before: in one that did, nothing new could be remembered."""
+    new = b'"attributes":{"k%d":"v%d",' % (turn, turn)
+    return bodies[turn % len(bodies)].replace(b'"attributes":{', new).replace(b'"u_', b'"u_%d_' % turn)
+
+
+def _largest(shape: str, size: int) -> bytes:
+    """A request of about `size` bytes, made without more memory than it has itself: what it took would hide a peak."""
+    start = b'{"timestamp":"2026-11-23T00:00:00Z","endpoint":"https://api.example.com/v1/x",'
+    if shape == "one text":
+        return start + b'"request":"' + b"all is well " * ((size - 200) // 12) + b'"}'
+    if shape == "one call":
+        unit = orjson.dumps({"role": "user", "content": "Where is my order? " * 5, "id": 12}) + b","
+        return start + b'"request":{"messages":[' + unit * ((size - 200) // len(unit)) + b"{}]}}"
+    unit = start + b'"request":{"model":"m","messages":[{"role":"user","content":"' + b"Where is it? " * 60 + b'"}]}},'
+    return b"[" + unit * ((size - 200) // len(unit)) + start + b'"status":200}]'
+
+
+def _forget_peak() -> int:
+    """Bytes that this process has now; its peak is counted anew, where the system can."""
+    if sys.platform != "linux":
+        return _peak()
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    return _status("VmRSS")
+
+
+def _peak() -> int:
+    """Bytes that this process had at most."""
+    if sys.platform == "linux":  # getrusage would count what the parent had when it started this process
+        return _status("VmHWM")
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else most * 1024
+
+
+def _status(name: str) -> int:
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    return next(1024 * int(line.split()[1]) for line in lines if line.startswith(f"{name}:"))

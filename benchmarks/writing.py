@@ -1,0 +1,53 @@
+"""The writer in this process: the code that is deployed, over a store that keeps the last bytes and sends nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from audit_core.masking import Masker
+from benchmarks.measure import BenchmarkError
+from log_writer.config import Agent, Config, Token
+from log_writer.service import Request, Writer
+from log_writer.store import Put
+
+TOKEN: Final = "aal_of-the-benchmark"  # noqa: S105 - good for nothing
+_HEADERS: Final = {"authorization": f"Bearer {TOKEN}"}
+_OK: Final = 200
+_PATIENCE: Final = 600.0
+
+
+class Nowhere:
+    """Takes every object; `last` is what came last."""
+
+    last: bytes = b""
+
+    def put(self, key: str, body: bytes, *, headers: Mapping[str, str], deadline: float) -> Put:
+        """Say that it is stored."""
+        del key, headers, deadline
+        self.last = body
+        return Put(existed=False, attempts=1)
+
+
+class Bench:
+    """A writer to post to."""
+
+    def __init__(self) -> None:
+        self.store = Nowhere()
+        token = Token(sha256=hashlib.sha256(TOKEN.encode()).hexdigest())
+        config = Config(bucket="log", region="eu-central-1", agents=(Agent(name="agent", tokens=(token,)),))
+        self._writer = Writer(config, masker=Masker(), store=self.store)
+
+    def post(self, body: bytes) -> int:
+        """Post one body; return the status."""
+        deadline = time.monotonic() + _PATIENCE
+        request = Request(method="POST", path="/v1/events", headers=_HEADERS, body=body, deadline=deadline)
+        return int(self._writer.handle(request).status)
+
+    def write(self, bodies: Iterable[bytes]) -> None:
+        """Post bodies, each of which must be stored. Raises `BenchmarkError`."""
+        for body in bodies:
+            if (status := self.post(body)) != _OK:
+                raise BenchmarkError(f"the writer answered {status} to a call of the corpus")
