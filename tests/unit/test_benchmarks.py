@@ -16,7 +16,7 @@ from benchmarks.writing import Bench
 from localcloud.place import ROOT
 
 PAGES = ("README.md", "docs/benchmarks.md")
-QUOTED = re.compile(r"^\| measured \| figure \| goal \|.*?\n\|[-| :]+\n((?:\|.*\n)+)", re.MULTILINE)
+QUOTED = re.compile(r"^\| measured \| figure \| goal \|.*\n\|[-| :]+\n((?:\|.*\n)+)", re.MULTILINE)
 DIGITS = re.compile(r"[0-9][0-9,.]*")
 
 
