@@ -44,6 +44,7 @@ _PARTS = compile_bytes(
 )
 """The same with groups: name, link, quote; the name of a command-line option; a name before a long value."""
 _START_BYTES = 4
+_WEIGHT = 4
 _SPACED_START_BYTES = 20
 _NAME_BYTES = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-$"
 _MAX_NAME = 96
@@ -75,7 +76,7 @@ def find_assigned(text: bytes, spend: Callable[[int], None]) -> Iterator[Span]:
     position = 0
     end = len(text)
     while (found := _CANDIDATE.search(text, position)) is not None:
-        spend(1)
+        spend(_WEIGHT)
         match = _PARTS.match(text, found.start(), found.end())
         if match is None:
             position = found.start() + 1

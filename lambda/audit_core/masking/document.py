@@ -17,7 +17,9 @@ from audit_core.masking.result import PLACEHOLDER, JsonValue, Redaction, Unscann
 from audit_core.masking.scanner import replace
 
 MAX_DEPTH = 128
-MAX_NODES = 500_000
+MAX_NODES = 250_000
+_DOCUMENT_WEIGHT = 2
+_SKIP_DEPTH = 2
 _SHORTEST = 4
 _SHORTEST_KEY = 16
 _RANDOM_UNDER_TELLING_KEY = 20
@@ -48,9 +50,18 @@ class Leaf:
 class Walk:
     """One value on its way through the masker. Call `collect`, scan `texts`, call `settle`, then `rebuild`."""
 
-    def __init__(self, classify_key: Callable[[str], KeyInfo] = classify, *, personal: bool = True) -> None:
+    def __init__(
+        self,
+        classify_key: Callable[[str], KeyInfo] = classify,
+        *,
+        personal: bool = True,
+        is_clean: Callable[[JsonValue], bool] | None = None,
+    ) -> None:
         self._classify = classify_key
         self._personal = personal
+        self._is_clean = is_clean
+        self._skips: list[bool] = []
+        self._skip_next = 0
         self._nodes = 0
         self._leaves: list[Leaf] = []
         self._next = 0
@@ -79,13 +90,36 @@ class Walk:
                 if _worth_scanning(key):
                     self._collect_text(key.encode("utf-8", "surrogatepass"), None, depth, key=True)
                 member_info = self._classify(key)
-                self.collect(member, member_info, self._kind(value, key, member, member_info, kind), depth + 1)
+                member_kind = self._kind(value, key, member, member_info, kind)
+                if not self._skip(member, member_info, member_kind, depth):
+                    self.collect(member, member_info, member_kind, depth + 1)
         elif isinstance(value, list):
             self._check(depth)
             for item in value:
-                self.collect(item, info, kind, depth + 1)
+                if not self._skip(item, info, kind, depth):
+                    self.collect(item, info, kind, depth + 1)
         elif self._number_goes(value, info, kind):
             self.found = True
+
+    def _skip(self, member: JsonValue, info: KeyInfo | None, kind: str | None, depth: int) -> bool:
+        """Pass over a large part of the value that is clean by itself, and remember that."""
+        if self._is_clean is None or depth >= _SKIP_DEPTH or kind is not None or not isinstance(member, dict | list):
+            return False
+        if info is not None and (info.telling or info.personal):
+            return False
+        self._skips.append(self._is_clean(member))
+        return self._skips[-1]
+
+    def _skipped(self, member: JsonValue, info: KeyInfo | None, kind: str | None, depth: int) -> bool:
+        """Say what `_skip` said about this member."""
+        if self._is_clean is None or depth >= _SKIP_DEPTH or kind is not None or not isinstance(member, dict | list):
+            return False
+        if info is not None and (info.telling or info.personal):
+            return False
+        self._skip_next += 1
+        if self._skips[self._skip_next - 1] and self._edits is not None:
+            self._ordinal += jsontext.count_tokens(member)
+        return self._skips[self._skip_next - 1]
 
     def _check(self, depth: int) -> None:
         if depth > MAX_DEPTH:
@@ -99,11 +133,12 @@ class Walk:
         if info is not None and (info.telling or info.personal) and self._suspect(text, info, leaf):
             return
         if not key:
-            leaf.documents = jsontext.find_documents(text)
+            leaf.documents = list(jsontext.find_documents(text))
+            self._nodes += _DOCUMENT_WEIGHT * len(leaf.documents)
         at = 0
         for start, end, document in leaf.documents:
             self._add_text(leaf, at, start)
-            self.collect(document, info, None, depth + 1)
+            self.collect(document, info, None, max(depth + 1, _SKIP_DEPTH))
             at = end
         self._add_text(leaf, at, len(text))
 
@@ -171,7 +206,9 @@ class Walk:
 
     # the second pass
 
-    def rebuild(self, value: JsonValue, path: str, info: KeyInfo | None = None, kind: str | None = None) -> JsonValue:
+    def rebuild(
+        self, value: JsonValue, path: str, info: KeyInfo | None = None, kind: str | None = None, depth: int = 0
+    ) -> JsonValue:
         """Give the masked value, and write down each redaction. Walks exactly as `collect` did."""
         if isinstance(value, str):
             if kind is not None and not kind.startswith(_IN_SCHEMA) and _masked_whole(kind, value):
@@ -188,10 +225,17 @@ class Walk:
                 shown = self._key(key, path, masked)
                 place = f"{path}/{shown.replace('~', '~0').replace('/', '~1')}"
                 member_info = self._classify(key)
-                masked[shown] = self.rebuild(member, place, member_info, self._kind(value, key, member, member_info, kind))
+                member_kind = self._kind(value, key, member, member_info, kind)
+                if self._skipped(member, member_info, member_kind, depth):
+                    masked[shown] = member
+                else:
+                    masked[shown] = self.rebuild(member, place, member_info, member_kind, depth + 1)
             return masked
         if isinstance(value, list):
-            return [self.rebuild(item, f"{path}/{index}", info, kind) for index, item in enumerate(value)]
+            return [
+                item if self._skipped(item, info, kind, depth) else self.rebuild(item, f"{path}/{index}", info, kind, depth + 1)
+                for index, item in enumerate(value)
+            ]
         if self._number_goes(value, info, kind):
             return self._masked(path, f"key/{kind}" if kind in _NUMERIC_KINDS else f"personal/{info.personal if info else ''}")
         self._ordinal += 1
@@ -239,18 +283,18 @@ class Walk:
         spans = list(leaf.spans)
         whole = len(leaf.documents) == 1 and not leaf.texts
         for number, (start, end, document) in enumerate(leaf.documents):
-            inside = self.edits_of(document, path if whole else f"{path}/{number}", leaf.info)
+            inside = self.edits_of(document, path if whole else f"{path}/{number}", leaf.info, _SKIP_DEPTH)
             spans += [
                 Span(start + span.start, start + span.end, span.rule, span.replacement)
                 for span in jsontext.edit(leaf.text[start:end], inside)
             ]
         return sorted(spans, key=lambda span: span.start)
 
-    def edits_of(self, document: JsonValue, path: str, info: KeyInfo | None) -> dict[int, list[Span] | None]:
+    def edits_of(self, document: JsonValue, path: str, info: KeyInfo | None, depth: int = 0) -> dict[int, list[Span] | None]:
         """Rebuild a document and give what changed in it by ordinal (see `jsontext.edit`)."""
         outer = self._edits, self._ordinal
         self._edits, self._ordinal = {}, 0
-        self.rebuild(document, path, info)
+        self.rebuild(document, path, info, None, depth)
         inside = self._edits
         self._edits, self._ordinal = outer
         return inside

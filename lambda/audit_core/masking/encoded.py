@@ -112,7 +112,7 @@ def _inline() -> tuple[Codec, ...]:
     )
 
 
-_NEEDED: tuple[tuple[bytes, ...], ...] = ((), (b"&#", b"&quot", b"&apos", b"&amp", b"&lt", b"&gt", b"&equals"), (b"\\u", b"\\x", b"\\U"), (b"%",))
+_NEEDED: tuple[tuple[bytes, ...], ...] = ((), (b"&",), (b"\\u", b"\\x", b"\\U"), (b"%",))
 """What a text must contain for each codec to be tried; the first needs something that is not plain ASCII."""
 
 # One group of four base64 characters that decodes to three printable ASCII characters (or tab and line ends): of random
@@ -139,7 +139,7 @@ def find_regions(text: bytes, spend: Callable[[int], None]) -> Iterator[Region]:
     found: list[tuple[int, int, int]] = []
     odd = b"" if text.isascii() else text.translate(None, _ASCII)
     for order, (codec, needed) in enumerate(zip(_inline(), _NEEDED, strict=True)):
-        if needed and not any(map(text.__contains__, needed)):
+        if needed and not (needed[0][:1] in text and any(map(text.__contains__, needed))):
             continue
         if not needed and len(text) == len(text.translate(None, _CONTROLS)) and not _foldable().search(odd):
             continue
@@ -167,6 +167,7 @@ def find_regions(text: bytes, spend: Callable[[int], None]) -> Iterator[Region]:
             merged.append([start, end, order])
     for start, end, order in merged:
         raw = text[start:end]
+        spend(3 + (raw.count(b"&") + raw.count(b"\\u") + raw.count(b"\\x")) // 2)
         region = _block(start, end, raw) if order == len(_NEEDED) else _inlined(start, end, raw, _inline()[order])
         if region is not None:
             yield region

@@ -19,6 +19,7 @@ _BACKSLASHED = compile_bytes(rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][
 
 
 _LINES = compile_bytes(rb"(?:^|\n)[ \t]*(?:data:[ \t]*)?([{\[][^\n\x00]+)")
+_LATER_STARTS = (b"\n{", b"\n[", b"data:", b"\n ", b"\n\t")
 _DOCUMENT_STARTS = frozenset(b'{["\r\n\t ')
 
 
@@ -41,6 +42,11 @@ def _count_literals(text: bytes) -> int:
     if b"\\" in text:
         text = text.replace(b"\\\\", b"").replace(b'\\"', b"")
     return text.count(b'"') // 2
+
+
+def count_tokens(value: JsonValue) -> int:
+    """Count the keys and scalars of a value, as `edit` counts them."""
+    return sum(1 for _ in _TOKEN.finditer(orjson.dumps(value)))
 
 
 def _decode_literal(raw: bytes) -> bytes:
@@ -78,20 +84,20 @@ def _lift(raw: bytes, offset: int, spans: Iterable[Span]) -> Iterator[Span]:
         yield Span(offset + start, offset + end, span.rule, replacement)
 
 
-def find_documents(text: bytes) -> list[tuple[int, int, JsonValue]]:
-    """Find the JSON documents in a text: all of it, or whole lines of it (NDJSON, server-sent events)."""
+def find_documents(text: bytes) -> Iterator[tuple[int, int, JsonValue]]:
+    """Yield the JSON documents in a text: all of it, or whole lines of it (NDJSON, server-sent events)."""
     if text and text[0] in _DOCUMENT_STARTS:
         try:
-            return [(0, len(text), parse(text))]
+            yield 0, len(text), parse(text)
         except ValueError:
             pass
-    if b"\n" not in text or (b"\n{" not in text and b"\n[" not in text and b"data:" not in text):
-        return []
-    documents: list[tuple[int, int, JsonValue]] = []
+        else:
+            return
+    if not text.startswith(b"data:") and (b"\n" not in text or not any(map(text.__contains__, _LATER_STARTS))):
+        return
     for match in _LINES.finditer(text):
         start, end = match.span(1)
         try:
-            documents.append((start, end, parse(text[start:end])))
+            yield start, end, parse(text[start:end])
         except ValueError:
             continue
-    return documents

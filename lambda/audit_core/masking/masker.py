@@ -116,7 +116,7 @@ class Masker:
         raise Unscannable("does not come to rest")
 
     def _walk(self, value: JsonValue, info: KeyInfo | None) -> Walk:
-        walk = Walk(self._classify, personal=self._personal != "off")
+        walk = Walk(self._classify, personal=self._personal != "off", is_clean=self._quick.is_clean)
         walk.collect(value, info, info.secret if info else None)
         size = sum(map(len, walk.texts))
         if size > MAX_BYTES:

@@ -19,6 +19,8 @@ from audit_core.masking.result import JsonValue, Unscannable
 from audit_core.masking.scanner import Detector, scan
 
 MAX_DEPTH = 24
+_MOST_KNOWN = 8192
+_LONGEST_KNOWN = 64
 _KEY = re.compile(rb"\x00([^\x00]*+)\x00:")
 _NAMED = re.compile(rb'"(?:name|key|Name|Key|field|header|param|variable|var|k|n|id)":"([^"\\]{1,128})"')
 _VALUE = re.compile(rb'"(?:value|val|v|Value|stringValue|string_value)":')
@@ -35,19 +37,22 @@ class Quick:
         self._classify = classify
         self._detectors = detectors
         self._allow = allow
+        self._known: dict[bytes, bool] = {}
 
     def is_clean(self, value: JsonValue) -> bool:
         """Whether nothing in `value` can need masking. False only says that it must be looked at closely."""
         texts: list[bytes] = []
         try:
-            if not self._gather(orjson.dumps(value), texts, 0):
+            data = orjson.dumps(value)
+            if not self._gather(data, texts, 0, Budget(len(data))):
                 return False
+            del data
             text = b"\x00".join(texts)
             return not scan([text], self._detectors, Budget(len(text)), self._allow)[0]
         except (TypeError, Unscannable):  # what orjson cannot write (lone surrogates, huge integers), or over a cap
             return False
 
-    def _gather(self, data: bytes, texts: list[bytes], depth: int) -> bool:
+    def _gather(self, data: bytes, texts: list[bytes], depth: int, documents: Budget) -> bool:
         """Collect the text of compact JSON and of the documents in its strings; False when a key is telling."""
         text = None if depth > MAX_DEPTH else _strings(data)
         if text is None or any(map(self._is_telling, set(_KEY.findall(text)))):
@@ -62,7 +67,8 @@ class Quick:
                 at = 0
                 rest: list[bytes] = []
                 for start, end, document in find_documents(string):
-                    if not self._gather(orjson.dumps(document), texts, depth + 1):
+                    documents.spend(2)
+                    if not self._gather(orjson.dumps(document), texts, depth + 1, documents):
                         return False
                     rest.append(string[at:start])
                     at = end
@@ -72,8 +78,13 @@ class Quick:
         return True
 
     def _is_telling(self, key: bytes) -> bool:
-        info = self._classify(key.decode())
-        return info.secret is not None or info.personal is not None or info.telling
+        known = self._known.get(key)
+        if known is None:
+            info = self._classify(key.decode())
+            known = info.secret is not None or info.personal is not None or info.telling
+            if len(self._known) < _MOST_KNOWN and len(key) <= _LONGEST_KNOWN:
+                self._known[key] = known
+        return known
 
 
 def _strings(data: bytes) -> bytes | None:

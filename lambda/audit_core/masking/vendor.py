@@ -18,6 +18,9 @@ _UNMISTAKABLE_MARK = 6
 _WORD = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
 _BACKSLASH, _PERCENT = b"\\%"
 _CHUNK = 1 << 18
+_HITS_A_CANDIDATE = 8
+_WEIGHT = 3
+_JUDGED = 256
 _IN_BASE64 = re.compile(rb"(?=.*[A-Z])(?=.*[0-9])[A-Za-z0-9+/]{24}")
 
 
@@ -29,7 +32,9 @@ class VendorRules:
         for rule in rules:
             for mark in rule.marks:
                 by_mark.setdefault(mark.encode(), []).append(rule)
-        self._rules = [tuple((rule, _head(rule)) for rule in found) for found in by_mark.values()]
+        self._rules = [
+            tuple((rule, _head(rule), _needs_boundary(rule, len(mark))) for rule in found) for mark, found in by_mark.items()
+        ]
         self._bounded = frozenset(
             index
             for index, (mark, found) in enumerate(by_mark.items())
@@ -45,7 +50,7 @@ class VendorRules:
             chunk = text[max(0, offset - self._longest) : offset + _CHUNK]
             base = max(0, offset - self._longest)
             hits = self._marks.find_matches_as_indexes(chunk, overlapping=True)
-            spend(len(hits))
+            spend(len(hits) // _HITS_A_CANDIDATE)
             for index, start, end in hits:
                 place = base + start
                 if base + end <= offset or place < done:
@@ -58,12 +63,10 @@ class VendorRules:
                     and text[place - 3] != _PERCENT
                 ):
                     continue
-                at_boundary = _at_boundary(text, place)
-                for rule, head in self._rules[index]:
-                    if (at_boundary or not _needs_boundary(rule, end - start)) and (
-                        head is None or head.match(text, base + end)
-                    ):
-                        span = _at_mark(text, rule, base + start, base + end)
+                for rule, head, bounded in self._rules[index]:
+                    if (head is None or head.match(text, base + end)) and not (bounded and not _at_boundary(text, place)):
+                        spend(_WEIGHT)
+                        span = _at_mark(text, rule, place, base + end)
                         if span is not None:
                             yield span
                             done = max(done, span.end)
@@ -113,7 +116,8 @@ def _at_mark(text: bytes, rule: Rule, start: int, end: int) -> Span | None:
             return None
     if rule.hidden:
         start, stop = match.span(1) if _tail(rule).groups else (end, stop)
-    tail = text[max(start, end) : stop].decode("utf-8", "replace")
+    first = max(start, end)
+    tail = text[first : min(stop, first + _JUDGED)].decode("utf-8", "replace")
     if rule.certain:
         return None if tail.rpartition(":")[2].lower() in STAND_INS else Span(start, stop, rule.id)
     if _blanked(text[stop : stop + 4]) or not _machine_made(tail, unmistakable=end - start >= _UNMISTAKABLE_MARK):
