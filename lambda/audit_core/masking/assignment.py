@@ -45,6 +45,7 @@ _PARTS = compile_bytes(
 """The same with groups: name, link, quote; the name of a command-line option; a name before a long value."""
 _START_BYTES = 4
 _WEIGHT = 4
+_JUDGED = 1024
 _SPACED_START_BYTES = 20
 _NAME_BYTES = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-$"
 _MAX_NAME = 96
@@ -97,7 +98,7 @@ def find_assigned(text: bytes, spend: Callable[[int], None]) -> Iterator[Span]:
         form = _form(text, name_start, name, link, quote if closed else b"", text[value_end : value_end + 1])
         if not closed:
             value_end = _trim(text, start, value_end, form)
-        value = text[start:value_end].decode("utf-8", "replace")
+        value = text[start : min(value_end, start + _JUDGED)].decode("utf-8", "replace")
         if _crosses_line(text, match.end(2), start, link, quote):
             continue
         judged = value.replace(PLACEHOLDER, "")
@@ -170,7 +171,7 @@ def _after_scheme(text: bytes, start: int, end: int, judged: str) -> tuple[int, 
     """Skip the scheme of an Authorization header: in `Bearer abc` the secret is `abc`."""
     head, space, rest = judged.partition(" ")
     if space and head.isalpha() and rest.strip():
-        return end - len(rest.encode()), rest
+        return text.index(b" ", start, end) + 1, rest
     if judged.isalpha() and len(judged) <= 16 and text[end : end + 1] == b" ":  # noqa: PLR2004 - an unquoted header line
         return end, ""
     return start, judged

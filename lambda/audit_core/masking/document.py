@@ -133,8 +133,10 @@ class Walk:
         if info is not None and (info.telling or info.personal) and self._suspect(text, info, leaf):
             return
         if not key:
-            leaf.documents = list(jsontext.find_documents(text))
-            self._nodes += _DOCUMENT_WEIGHT * len(leaf.documents)
+            for found in jsontext.find_documents(text):
+                leaf.documents.append(found)
+                self._nodes += _DOCUMENT_WEIGHT
+                self._check(depth)
         at = 0
         for start, end, document in leaf.documents:
             self._add_text(leaf, at, start)

@@ -70,10 +70,10 @@ _ADDRESS = re.compile(r"(?i)[a-z][a-z0-9+.-]{1,15}://|/|\./|~/|[a-z]:\\|www\.")
 def is_placeholder(value: str) -> bool:
     """Whether the value stands for a secret rather than being one: `<your-key>`, `${TOKEN}`, `xxxxxxxx`, `abcdefgh`."""
     value = value[:JUDGED_CHARACTERS]
-    if _PLACEHOLDER_WORDS.search(value) or _REFERENCE.match(value):
-        return True
     distinct = len(set(value))
-    return distinct <= 2 + len(value) // 12 and distinct <= 5 or _is_sequence(value)  # noqa: PLR2004
+    if distinct <= min(5, 2 + len(value) // 12) or _REFERENCE.match(value):  # noqa: PLR2004 - `xxxxxxxx`, `1234-1234`
+        return True
+    return _PLACEHOLDER_WORDS.search(value) is not None or _is_sequence(value)
 
 
 def _is_sequence(value: str) -> bool:

@@ -33,12 +33,12 @@ class VendorRules:
             for mark in rule.marks:
                 by_mark.setdefault(mark.encode(), []).append(rule)
         self._rules = [
-            tuple((rule, _head(rule), _needs_boundary(rule, len(mark))) for rule in found) for mark, found in by_mark.items()
+            tuple((rule, _head(rule), _needs_boundary(rule, mark)) for rule in found) for mark, found in by_mark.items()
         ]
         self._bounded = frozenset(
             index
             for index, (mark, found) in enumerate(by_mark.items())
-            if all(_needs_boundary(rule, len(mark)) for rule in found)
+            if all(_needs_boundary(rule, mark) for rule in found)
         )
         self._longest = max(map(len, by_mark))
         self._marks = ahocorasick_rs.BytesAhoCorasick(list(by_mark), implementation=ahocorasick_rs.Implementation.DFA)
@@ -85,8 +85,9 @@ def _head(rule: Rule) -> re.Pattern[bytes] | None:
     return None if rule.hidden or rule.certain else re.compile(rb"[\w.+/=~%$:-]{6}")
 
 
-def _needs_boundary(rule: Rule, length: int) -> bool:
-    return not rule.before and not rule.hidden and length < _UNMISTAKABLE_MARK
+def _needs_boundary(rule: Rule, mark: bytes) -> bool:
+    """Whether the mark is too short, or too plain, to begin a token inside a word."""
+    return not rule.before and not rule.hidden and (len(mark) < _UNMISTAKABLE_MARK or len(set(mark)) == 1)
 
 
 @lru_cache(maxsize=1024)

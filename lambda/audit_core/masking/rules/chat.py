@@ -27,7 +27,7 @@ RULES: tuple[Rule, ...] = (
     Rule("twilio/key", ("SK",), rf"{HEX}{{32}}\b", "Twilio: API keys"),
     Rule("meta/access-token", ("EAA",), rf"{ALNUM}{{60,}}", "Meta: access tokens"),
     Rule("instagram/token", ("IGQV", "IGQW", "IGAA"), rf"{WORD}{{60,}}", "Meta: Instagram platform access tokens"),
-    Rule("x/bearer", ("AAAAAAAAAAAAAAAAAAAA",), r"[A-Za-z0-9%]{60,}", "X: OAuth 2.0 bearer tokens"),
+    Rule("x/bearer", ("%3D",), r"[A-Za-z0-9%]{10,}", "X: OAuth 2.0 bearer tokens", before=r"A{18,24}[A-Za-z0-9%]{6,90}"),
     Rule("twitch/token", ("oauth:",), r"[a-z0-9]{30}\b", "Twitch: chat authentication"),
     Rule("pinterest/token", ("pina_",), rf"{ALNUM}{{40,}}", "Pinterest: authentication"),
     Rule("intercom/token", ("dG9rOj",), r"[A-Za-z0-9+/=_-]{30,}", "Intercom: authentication"),
