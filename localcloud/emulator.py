@@ -8,6 +8,7 @@ signalled (its pid *and* its start time must match what was written down).
 import http.client
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -62,6 +63,8 @@ def start(*, state_dir: Path, port: int | None = None, settings: Mapping[str, st
     if known is not None and _is_ours(known):
         if _healthy(known.port) and port in (None, known.port):
             return known
+        if port not in (None, known.port):
+            _require_free(port, asked=f"PORT={port}")  # before the one that runs is given up for it
         stop(state_dir=state_dir)
     if port is not None:
         return _start_on(port, state_dir, further, asked=f"PORT={port}")
@@ -133,12 +136,8 @@ def environment(port: int, state_dir: Path) -> dict[str, str]:
 
 
 def _start_on(port: int, state_dir: Path, settings: Mapping[str, str], *, asked: str) -> Emulator:
-    deadline = time.monotonic() + _PORT_SECONDS
-    while _taken(port) and time.monotonic() < deadline:
-        time.sleep(0.05)  # an emulator that was just killed may not have let go of it yet
-    if _taken(port):
-        msg = f"{asked} is in use by another program; stop that one, or choose a port: make up PORT={port + 1}"
-        raise EmulatorError(msg)
+    _require_free(port, asked=asked)
+    shutil.rmtree(state_dir / "tmp", ignore_errors=True)  # one that was killed did not tidy up
     for folder in (state_dir, state_dir / "home", state_dir / "tmp"):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     log = state_dir / "emulator.log"
@@ -178,6 +177,15 @@ def _start_on(port: int, state_dir: Path, settings: Mapping[str, str], *, asked:
         raise
     _children[process.pid] = process
     return emulator
+
+
+def _require_free(port: int, *, asked: str) -> None:
+    deadline = time.monotonic() + _PORT_SECONDS
+    while _taken(port):
+        if time.monotonic() > deadline:
+            msg = f"{asked} is in use by another program; stop that one, or choose a port: make up PORT={port + 1}"
+            raise EmulatorError(msg)
+        time.sleep(0.05)  # an emulator that was just killed may not have let go of it yet
 
 
 def _taken(port: int) -> bool:

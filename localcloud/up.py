@@ -20,7 +20,7 @@ from localcloud import place, stack_config
 from localcloud.deploy import deploy
 from localcloud.deployer import DeployerError
 from localcloud.emulator import Emulator, EmulatorError
-from localcloud.engine import CancelledError, EngineError, Event, Message, Result
+from localcloud.engine import GONE, CancelledError, EngineError, Event, Message, Result
 from localcloud.pastes import pastes
 from localcloud.stack_config import StackConfigError
 
@@ -73,9 +73,12 @@ def up(*, port: int | None, retention_days: str) -> int:
     ensure_wheels("local")
     before = emulators.running(state_dir=place.EMULATOR)
     emulator = emulators.start(state_dir=place.EMULATOR, port=port)
-    say(f"Emulator  {emulator.url} ({'running' if emulator == before else 'started; all that it holds is in memory'})")
+    is_new = emulator != before
+    say(f"Emulator  {emulator.url} ({'started; all that it holds is in memory' if is_new else 'running'})")
+    if is_new and place.STATE.exists():
+        say("The one before it took its records along; everything is made again, with the same tokens")
     say(f"Deploying stack {place.STACK}")
-    deployed = deploy(emulator, config=config, folder=place.FOLDER, listener=tell)
+    deployed = deploy(emulator, config=config, folder=place.FOLDER, listener=_tell_new if is_new else tell)
     say(_summary(deployed.result))
     code = _check(deployed.outputs, emulator, changed=deployed.result.changed)
     _introduce(deployed.outputs)
@@ -90,6 +93,12 @@ def tell(event: Event) -> None:
             say(f"  ! {about}{event.text}")
     elif event.step.action in _SIGNS and event.status == "done" and event.step.type.startswith(_REAL):
         say(f"  {_SIGNS[event.step.action]} {event.step.type} {event.step.name}")
+
+
+def _tell_new(event: Event) -> None:
+    """As `tell`, of an emulator that was just started: that nothing is left in it has been said once, for all."""
+    if not (isinstance(event, Message) and event.text == GONE):
+        tell(event)
 
 
 def say(line: str) -> None:

@@ -12,9 +12,11 @@ from localcloud.engine.errors import (
     StateError,
     UnsupportedError,
 )
+from localcloud.engine.refresh import GONE
 from localcloud.engine.report import Event, Message, Plan, Progress, Result, Step
 
 __all__ = [
+    "GONE",
     "CancelledError",
     "Engine",
     "EngineError",

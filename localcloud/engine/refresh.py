@@ -7,6 +7,7 @@ the provider reads now. Nothing in the cloud is changed.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Final
 
 from localcloud.engine.assets import forget_places
 from localcloud.engine.deployment import Deployment
@@ -14,6 +15,9 @@ from localcloud.engine.deps import creation_order
 from localcloud.engine.report import Listener, Message
 from localcloud.engine.state import Entry
 from localcloud.engine.values import mark_secrets
+
+GONE: Final = "is gone, though nobody here deleted it; it is made again if it is still wanted"
+"""The warning about a resource that the state has and the cloud has not."""
 
 
 def refresh(deployment: Deployment, listener: Listener) -> None:
@@ -64,8 +68,7 @@ def _look(deployment: Deployment, entry: Entry, listener: Listener) -> None:
     if not found.id:
         deployment.journal.snapshot.remove(entry)
         if not entry.doomed:
-            text = "is gone, though nobody here deleted it; it is made again if it is still wanted"
-            listener(Message(severity="warning", text=text, urn=entry.urn))
+            listener(Message(severity="warning", text=GONE, urn=entry.urn))
         return
     outputs = mark_secrets(mark_secrets(found.outputs, entry.outputs), entry.inputs, entry.secret_outputs)
     deployment.journal.snapshot.swap(

@@ -61,6 +61,16 @@ def test_dead_one_comes_back_on_its_port(state_dir: Path) -> None:
     assert (second.port, second.pid != first.pid) == (first.port, True)
 
 
+def test_what_a_dead_one_left_is_removed(state_dir: Path) -> None:
+    """The temporary files of an emulator that was killed, code of functions among them, do not pile up."""
+    first = emulators.start(state_dir=state_dir)
+    left = state_dir / "tmp" / "left"
+    left.touch()
+    os.killpg(first.pid, signal.SIGKILL)
+    emulators.start(state_dir=state_dir)
+    assert not left.exists()
+
+
 def test_hung_one_is_replaced(state_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An emulator that runs but does not answer is replaced."""
     first = emulators.start(state_dir=state_dir)
@@ -88,6 +98,14 @@ def test_earlier_port_in_use(state_dir: Path) -> None:
         with pytest.raises(EmulatorError, match="which this local cloud had before, is in use"):
             emulators.start(state_dir=state_dir)
     assert emulators.start(state_dir=state_dir).port == first.port
+
+
+def test_port_in_use_costs_nothing(state_dir: Path, occupied: int) -> None:
+    """Asking for a port that another program has leaves the emulator that runs, and its records, alone."""
+    first = emulators.start(state_dir=state_dir)
+    with pytest.raises(EmulatorError, match=f"^PORT={occupied} is in use"):
+        emulators.start(state_dir=state_dir, port=occupied)
+    assert emulators.running(state_dir=state_dir) == first
 
 
 def test_other_port_moves_it(state_dir: Path) -> None:

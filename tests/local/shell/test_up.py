@@ -153,7 +153,8 @@ def test_setting_that_cannot_be(place: Place, line: str, says: str) -> None:
 
 
 def test_port_in_use(place: Place) -> None:
-    """A port that another program has is named, another is offered, and the next run goes on."""
+    """A port that another program has is named, another is offered, and what is stored stays where it was."""
+    before = place.emulator()
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
@@ -161,13 +162,8 @@ def test_port_in_use(place: Place) -> None:
         line = place.fails(PORT=str(port))
     assert f"PORT={port} is in use by another program" in line
     assert f"make up PORT={port + 1}" in line
-
-
-def test_recovers_after_that(place: Place) -> None:
-    """The run after a failed one stands again, with the token that was pasted before."""
-    token = place.outputs["token"]
-    place.up()
-    assert place.outputs["token"] == token
+    assert place.emulator() == before
+    assert "Nothing changed" in place.up()
 
 
 def test_dead_emulator(place: Place) -> None:
@@ -176,6 +172,8 @@ def test_dead_emulator(place: Place) -> None:
     os.killpg(before["pid"], signal.SIGKILL)
     said = place.up()
     assert "started; all that it holds is in memory" in said
+    assert "The one before it took its records along" in said
+    assert "nobody here deleted it" not in said
     assert "controls:" in said
     assert (place.emulator()["port"], place.outputs["token"]) == (before["port"], token)
 
