@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import math
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import orjson
 
@@ -40,6 +40,8 @@ _LONGEST_PLAIN = 21
 _MOST_ZEROS = -6
 _KEY_MEMORY = 4096
 _FIRST_SURROGATE = "\ud800"
+_FLOATS = {float}
+_VECTOR = 8
 
 
 def decode_json(data: bytes) -> JsonValue:
@@ -125,22 +127,32 @@ def canonical(value: JsonValue) -> bytes:
     return _by_rfc8785(value)
 
 
-def is_plain(value: JsonValue, known: set[str], admit: Callable[[str], bool]) -> bool:
+def is_plain(value: JsonValue, known: set[str], admit: Callable[[str], bool]) -> bool:  # noqa: C901 - one hot loop
     """Whether orjson's sorted output of `value` is its RFC 8785 form and `admit` accepts each key in it.
 
     `known` remembers the keys that `admit` accepted, so that the usual object costs one set comparison. False for what
     nests deeper than `MAX_DEPTH`.
     """
-    level: list[list[JsonValue] | dict[str, JsonValue]] = [[value]]
+    level: list[Any] = [[value]]
     for _ in range(MAX_DEPTH + 1):
-        inner: list[list[JsonValue] | dict[str, JsonValue]] = []
+        inner: list[Any] = []
         for item in level:
-            if isinstance(item, dict) and not (known.issuperset(item) or _admit_all(item, known, admit)):
-                return False
-            for child in item.values() if isinstance(item, dict) else item:
-                if isinstance(child, str) or child is None:
+            if type(item) is dict:
+                if not (known.issuperset(item) or _admit_all(item, known, admit)):
+                    return False
+                children: Iterable[Any] = item.values()
+            elif len(item) >= _VECTOR and set(map(type, item)) == _FLOATS:
+                if not _are_plain_floats(item):
+                    return False
+                continue
+            else:
+                children = item
+            # The hottest loop of the writer: exact types, no calls.
+            for child in children:
+                kind = type(child)
+                if kind is str or child is None:
                     continue
-                if isinstance(child, (dict, list)):
+                if kind is dict or kind is list:
                     inner.append(child)
                 elif not _is_plain_number(child):
                     return False
@@ -148,6 +160,17 @@ def is_plain(value: JsonValue, known: set[str], admit: Callable[[str], bool]) ->
             return True
         level = inner
     return False
+
+
+def _are_plain_floats(numbers: list[float]) -> bool:
+    """`_is_plain_number` of each, for vectors as embeddings have them."""
+    sizes = list(map(abs, numbers))
+    return (
+        all(map(math.isfinite, sizes))
+        and min(sizes) >= _SMALLEST_PLAIN_FLOAT
+        and max(sizes) < _LARGEST_PLAIN_FLOAT
+        and not any(map(float.is_integer, numbers))
+    )
 
 
 def _admit_all(keys: Iterable[str], known: set[str], admit: Callable[[str], bool]) -> bool:

@@ -83,6 +83,23 @@ def test_numbers_are_doubles(number: str, written: str) -> None:
     assert canonical(decode_json(number.encode())) == written.encode()
 
 
+@given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=8, max_size=40))
+@example([0.5] * 7 + [1.0])
+@example([0.5] * 7 + [-1e-5])
+@example([-1e15 - 0.5] + [0.5] * 7)
+@example([0.5] * 7 + [-0.0])
+def test_vectors_are_rfc_8785(numbers: list[float]) -> None:
+    """A list of floats, which is judged as a whole, comes out as the reference writes it."""
+    assert canonical({"embedding": [*numbers]}) == rfc8785.dumps({"embedding": numbers})
+
+
+@pytest.mark.parametrize("odd", [math.nan, math.inf, -math.inf])
+def test_vectors_refuse_what_json_cannot_say(odd: float) -> None:
+    """One number that is none is found among many."""
+    with pytest.raises(DecodeError):
+        canonical([0.5, 0.25, odd, *[0.5] * 8])
+
+
 @pytest.mark.parametrize("value", [math.inf, math.nan, "\ud800", {"\udfff": 1}, 10**400])
 def test_canonical_refuses_what_json_cannot_say(value: JsonValue) -> None:
     """What has no canonical form raises, and never falls back to something like it."""
