@@ -163,12 +163,11 @@ def is_plain(value: JsonValue, known: set[str], admit: Callable[[str], bool]) ->
 
 
 def _are_plain_floats(numbers: list[float]) -> bool:
-    """`_is_plain_number` of each, for vectors as embeddings have them."""
+    """`_is_plain_number` of each, for vectors as embeddings have them. A double too large to be plain is an integer."""
     sizes = list(map(abs, numbers))
     return (
         all(map(math.isfinite, sizes))
         and min(sizes) >= _SMALLEST_PLAIN_FLOAT
-        and max(sizes) < _LARGEST_PLAIN_FLOAT
         and not any(map(float.is_integer, numbers))
     )
 
