@@ -1,6 +1,7 @@
 # Every target sets up .venv by itself (localcloud/bootstrap.py), then runs one command in it.
 PYTHON ?= python3
-RUN := @$(PYTHON) localcloud/bootstrap.py
+# -I: nothing that the caller set for Python (PYTHONPATH, a user site) decides what is imported.
+RUN := @$(PYTHON) -I localcloud/bootstrap.py
 export PORT RETENTION_DAYS STACK
 
 .PHONY: up down plan test bench lint

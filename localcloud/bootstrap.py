@@ -1,6 +1,6 @@
 """The door of every make target: run a module of this project in its own environment, made ready first.
 
-    python3 localcloud/bootstrap.py [--bare | --tests] MODULE [ARGUMENT ...]
+    python3 -I localcloud/bootstrap.py [--bare | --tests] MODULE [ARGUMENT ...]
 
 This file must be readable by any Python from 3.6 on, so that it can say that a newer one is needed.
 """
@@ -32,7 +32,7 @@ def main() -> None:
         cure = f"run make again with PYTHON={found}" if found else "install one, then run this again"
         needed, have = "{}.{}".format(*OLDEST), "{}.{}".format(*sys.version_info)
         sys.exit(f"agent-audit-log: Python {needed} or newer is needed, {sys.executable} is {have}; {cure}")
-    sys.path[0] = str(Path(__file__).resolve().parent.parent)
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
     from localcloud.dependencies import run  # noqa: PLC0415 - an old Python could not even read it
 
     run(sys.argv[1:])

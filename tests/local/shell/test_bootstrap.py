@@ -136,6 +136,21 @@ def test_life_of_an_environment(kit: Path) -> None:
     assert str(moved) in (moved / ".venv/bin/pip").read_text()
 
 
+def test_callers_python_settings(kit: Path) -> None:
+    """What the caller set for Python elsewhere, a module of the same name as Python's own included, is not imported."""
+    elsewhere = kit.parent / "elsewhere"
+    elsewhere.mkdir()
+    for name in ("json", "subprocess", "sitecustomize"):
+        (elsewhere / f"{name}.py").write_text("raise SystemExit('elsewhere')\n")
+    shutil.copy(ROOT / "Makefile", kit)
+    (kit / "localcloud" / "down.py").write_text("import json, subprocess\nprint('ran')\n")
+    answer = subprocess.run(
+        ["make", f"PYTHON={sys.executable}", "down"], cwd=kit, env=environment(kit, PYTHONPATH=str(elsewhere)),
+        capture_output=True, text=True, check=False, timeout=100,
+    )  # fmt: skip
+    assert answer.stdout.endswith("ran\n"), answer
+
+
 def test_other_bytes_than_the_locks_are_refused(kit: Path) -> None:
     """A package whose bytes are not those that the lock names is not installed."""
     make_wheel(kit.parent / "wheels", "1.0")
