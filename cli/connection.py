@@ -59,6 +59,7 @@ class Deployment:
     retention_days: int
     profile: str
     alarm_topic_arn: str
+    keys_parameter: str
     emulator_url: str | None = None
 
     @property
@@ -81,6 +82,7 @@ class Deployment:
             bucket=self.bucket,
             function=self.function_name,
             log_group=self.function_log_group,
+            keys=self.keys_parameter,
             roles={
                 Principal.WRITER: role_name(self.writer_role_arn),
                 Principal.AUDITOR: role_name(self.auditor_role_arn),
@@ -134,6 +136,7 @@ class Deployment:
             retention_days=days,
             profile=profile,
             alarm_topic_arn=_text(outputs, "alarm_topic_arn"),
+            keys_parameter=_text(outputs, "keys_parameter"),
             emulator_url=emulator_url,
         )
 

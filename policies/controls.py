@@ -369,6 +369,14 @@ CONTROLS: Final = (
         check="access.hold_releaser",
     ),
     Control(
+        id="keys-for-writer-only",
+        statement="nobody but the writer can read the keys of digests: not who reads, holds or extends records",
+        guide="Capture: deterministic hash of the payload",
+        nist=PRIVATE,
+        owasp=DISCLOSURE,
+        check="access.keys",
+    ),
+    Control(
         id="no-secret-logged",
         statement="no planted secret or content is in the writer's own operational log",
         guide="Capture: never write raw API keys, passwords, or PII to logs",

@@ -25,6 +25,7 @@ from policies.registered import (
     LOCK,
     LOG_GROUP,
     OWNERSHIP,
+    PARAMETER,
     PERMISSION,
     PUBLIC_ACCESS,
     ROLE,
@@ -73,6 +74,9 @@ PUBLIC_FUNCTIONS: Final = (
     ),
 )
 
+KEY_READER: Final = "-writer"
+"""How the name of the one role ends that may read parameters."""
+
 FORBIDDEN_ACTIONS: Final = frozenset(action.lower() for action in (BYPASS, *PROTECTIONS, *DELETIONS))
 """What no role is ever given: it would weaken the log, or remove from it."""
 
@@ -108,6 +112,7 @@ KNOWN_TYPES: Final = frozenset(
         "aws:sns/topicSubscription:TopicSubscription",
         "aws:sqs/queue:Queue",
         "aws:sqs/queuePolicy:QueuePolicy",
+        PARAMETER,
         "random:index/randomPassword:RandomPassword",
     }
 )
@@ -177,6 +182,26 @@ def _log_group_ends(resource: Registered) -> Iterator[str]:
             yield f"retentionInDays must be a stated number of days, got {shown(days)}"
 
 
+def _parameters_are_secret(resource: Registered) -> Iterator[str]:
+    """A parameter is encrypted, and its value is nowhere shown."""
+    if resource.type == PARAMETER:
+        if resource.props.get("type") != "SecureString":
+            yield f"type must be SecureString, got {shown(resource.props.get('type'))}"
+        if resource.props.get("insecureValue") is not None:
+            yield "insecureValue must not be used: it is shown in clear"
+
+
+def _only_the_writer_has_keys(resource: Registered) -> Iterator[str]:
+    """The keys of digests and pseudonyms are the writer's: whoever has them can test guesses against the log."""
+    if resource.type != ROLE_POLICY:
+        return
+    role = resource.props.get("role")
+    for statement, _ in _statements(resource):
+        for action in allowed_actions(statement):
+            if action.lower().startswith("ssm:") and not (isinstance(role, str) and role.endswith(KEY_READER)):
+                yield f"only a role that ends in {KEY_READER} may be given {action}"
+
+
 def _nothing_public(resource: Registered) -> Iterator[str]:
     """No bucket is public, and no function but the listed ones can be called by just anybody."""
     if resource.type == PUBLIC_ACCESS:
@@ -225,6 +250,8 @@ RESOURCE_RULES: Final[Mapping[str, Rule]] = {
     "no-weakening-role": _no_weakening_role,
     "readable-permissions": _permissions_are_readable,
     "log-groups-end": _log_group_ends,
+    "secret-parameters": _parameters_are_secret,
+    "keys-are-the-writers": _only_the_writer_has_keys,
     "nothing-public": _nothing_public,
 }
 STACK_RULES: Final[Mapping[str, StackRule]] = {

@@ -49,6 +49,7 @@ class Scope(StrEnum):
     LOG_GROUP = "log group"
     LOG_GROUP_BY_NAME = "log group by name"
     FUNCTION = "function"
+    KEYS = "keys of digests and pseudonyms"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +62,8 @@ class Place:
     bucket: str
     function: str
     log_group: str
+    keys: str
+    """The parameter that holds the keys of digests and pseudonyms; begins with a slash."""
     roles: Mapping[Principal, str]
     """Each role's name, without path."""
 
@@ -78,20 +81,17 @@ class Place:
 
     def resource(self, scope: Scope, prefix: str) -> str:
         """The ARN pattern of a row."""
-        log_group = f"arn:{self.partition}:logs:{self.region}:{self.account}:log-group:{self.log_group}"
-        match scope:
-            case Scope.BUCKET:
-                return self.bucket_arn()
-            case Scope.OBJECTS:
-                return self.objects_arn(prefix)
-            case Scope.LOG_STREAMS:
-                return f"{log_group}:log-stream:*"
-            case Scope.LOG_GROUP:
-                return f"{log_group}:*"
-            case Scope.LOG_GROUP_BY_NAME:
-                return log_group
-            case Scope.FUNCTION:
-                return f"arn:{self.partition}:lambda:{self.region}:{self.account}:function:{self.function}"
+        own = f"{self.region}:{self.account}"
+        log_group = f"arn:{self.partition}:logs:{own}:log-group:{self.log_group}"
+        return {
+            Scope.BUCKET: self.bucket_arn(),
+            Scope.OBJECTS: self.objects_arn(prefix),
+            Scope.LOG_STREAMS: f"{log_group}:log-stream:*",
+            Scope.LOG_GROUP: f"{log_group}:*",
+            Scope.LOG_GROUP_BY_NAME: log_group,
+            Scope.FUNCTION: f"arn:{self.partition}:lambda:{own}:function:{self.function}",
+            Scope.KEYS: f"arn:{self.partition}:ssm:{own}:parameter{self.keys}",
+        }[scope]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,6 +143,14 @@ GRANTS: Final[tuple[Grant, ...]] = (
         actions=("logs:CreateLogStream", "logs:PutLogEvents"),
         scope=Scope.LOG_STREAMS,
         why="Its operational log. The group exists already, so it may not make one that never expires.",
+    ),
+    Grant(
+        principal=Principal.WRITER,
+        actions=("ssm:GetParameter",),
+        scope=Scope.KEYS,
+        # Nothing about KMS: the AWS managed key that the parameter is under lets whoever may get the parameter decrypt.
+        # https://docs.aws.amazon.com/systems-manager/latest/userguide/ps-restrict-decryption.html
+        why="Computes keyed digests and pseudonyms. The one role that may have the keys.",
     ),
     Grant(
         principal=Principal.AUDITOR,

@@ -26,6 +26,7 @@ _PLACE: Final = Place(
     bucket="agent-audit-log-prod-123456789012-eu-central-1",
     function="agent-audit-log-prod-writer",
     log_group="/aws/lambda/agent-audit-log-prod-writer",
+    keys="/agent-audit-log/prod/keys",
     roles={principal: f"agent-audit-log-prod-eu-central-1-{principal.value}" for principal in Principal},
 )
 _ADMINISTRATOR: Final = "arn:aws:iam::123456789012:role/you"

@@ -83,6 +83,11 @@ class Names:
         return f"{self.prefix}-alarms"
 
     @property
+    def keys(self) -> str:
+        """The parameter that holds the keys of digests and pseudonyms."""
+        return f"/{PROJECT}/{self.stack}/keys"
+
+    @property
     def trail(self) -> str:
         """The CloudTrail trail."""
         return f"{self.prefix}-trail"
@@ -96,5 +101,6 @@ class Names:
             bucket=self.bucket,
             function=self.function,
             log_group=self.function_log_group,
+            keys=self.keys,
             roles={principal: self.role(principal) for principal in Principal},
         )

@@ -13,6 +13,7 @@ import pulumi_aws as aws
 
 from components.aws.access_trail import AccessTrail, AccessTrailArgs
 from components.aws.alarms import Alarms, AlarmsArgs
+from components.aws.key_store import KeyStore, KeyStoreArgs
 from components.aws.locked_bucket import LockedBucket, LockedBucketArgs
 from components.aws.log_writer import LogWriter, LogWriterArgs, WriterAgent
 from components.aws.roles import Roles, RolesArgs
@@ -105,6 +106,14 @@ def deploy(settings: Settings) -> None:
             ]
         ),
     )
+    keys = KeyStore(
+        "keys",
+        KeyStoreArgs(
+            parameter=names.keys,
+            digest_generation=settings.digest_key_generation,
+            pseudonym_generation=settings.pseudonym_key_generation,
+        ),
+    )
     writer = LogWriter(
         "writer",
         LogWriterArgs(
@@ -118,6 +127,10 @@ def deploy(settings: Settings) -> None:
             accepted=tokens.accepted,
             target=settings.function_target,
             out_dir=ROOT / ".cache" / "packages" / names.stack,
+            keys_parameter=keys.parameter,
+            digest=settings.digest,
+            personal_data=settings.personal_data,
+            mask_rules=settings.mask_rules,
             reserved_concurrency=settings.reserved_concurrency,
         ),
     )
@@ -162,6 +175,7 @@ def deploy(settings: Settings) -> None:
         "function_name": names.function,
         "function_log_group": names.function_log_group,
         "alarm_topic_arn": alarms.topic_arn,
+        "keys_parameter": names.keys,
         "package_sha256": writer.package_sha256,
         "package_sha256_hex": writer.package_sha256_hex,
         "retention": {"mode": settings.retention.mode.value, "days": settings.retention.days},

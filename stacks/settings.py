@@ -14,11 +14,14 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Literal, TypeVar
 
+from policies.keys import MAX_KEY_GENERATION
 from policies.retention import PROFILES, Profile, Retention, RetentionError, choose
 from stacks.names import PROJECT, REGION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from components.mask_rules import MaskRules
 
 AGENT: Final = re.compile("[A-Za-z0-9._\u2010\u2011-]{1,64}")
 """An agent's name: letters, digits, dot, underscore, and the three hyphens that guides and editors put there."""
@@ -47,6 +50,11 @@ DEFAULTS: Final[Mapping[str, str | int | tuple[str, ...]]] = MappingProxyType(
         "domainOnlyAgents": (),
         "endpointDetail": "path",
         "tokens": (),
+        "maskRules": (),
+        "personalData": "mask",
+        "pseudonymKeyGeneration": 1,
+        "digest": "sha256",
+        "digestKeyGeneration": 1,
         "administrators": (),
         "auditors": (),
         "retentionAdmins": (),
@@ -61,6 +69,8 @@ DEFAULTS: Final[Mapping[str, str | int | tuple[str, ...]]] = MappingProxyType(
 """Every key and its default, as declared in Pulumi.yaml (a test compares the two)."""
 
 Detail = Literal["path", "domain"]
+Digest = Literal["sha256", "hmac-sha256"]
+Personal = Literal["mask", "hmac", "off"]
 _Name = TypeVar("_Name", bound=str)
 
 
@@ -122,6 +132,11 @@ class Settings:
     profile: Profile
     retention: Retention
     agents: tuple[Agent, ...]
+    mask_rules: MaskRules
+    personal_data: Personal
+    pseudonym_key_generation: int
+    digest: Digest
+    digest_key_generation: int
     administrators: tuple[str, ...]
     auditors: tuple[str, ...]
     retention_admins: tuple[str, ...]
@@ -159,6 +174,11 @@ def parse(config: Mapping[str, str]) -> Settings:
         profile=profile,
         retention=_retention(own, profile),
         agents=_agents(own),
+        mask_rules=_mask_rules(own),
+        personal_data=_choice(own, "personalData", ("mask", "hmac", "off")),
+        pseudonym_key_generation=_integer(own, "pseudonymKeyGeneration", 1, MAX_KEY_GENERATION),
+        digest=_choice(own, "digest", ("sha256", "hmac-sha256")),
+        digest_key_generation=_integer(own, "digestKeyGeneration", 1, MAX_KEY_GENERATION),
         administrators=_arns(own, "administrators"),
         auditors=_arns(own, "auditors"),
         retention_admins=_arns(own, "retentionAdmins"),
@@ -256,6 +276,16 @@ def _agents(own: Mapping[str, str]) -> tuple[Agent, ...]:
         )
         for name in names
     )
+
+
+def _mask_rules(own: Mapping[str, str]) -> MaskRules:
+    """The stack's own masking rules, tried on the engine that will run them."""
+    from components.mask_rules import MaskRuleError, read_mask_rules  # noqa: PLC0415 - what else is read needs no engine
+
+    try:
+        return read_mask_rules(_list(own, "maskRules"))
+    except MaskRuleError as error:
+        raise SettingError("maskRules", error.reason, error.given) from error
 
 
 def _arns(own: Mapping[str, str], key: str) -> tuple[str, ...]:

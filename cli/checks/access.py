@@ -5,6 +5,7 @@ what the role must not do is tried as that role. The writer's role cannot be tak
 read back, and IAM's own simulation is asked.
 """
 
+import functools
 import json
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
@@ -179,6 +180,27 @@ def hold_releaser(probe: Probe) -> Verdict:
             ]
         ),
     )
+
+
+def keys(probe: Probe) -> Verdict:
+    """Getting the keys of digests and pseudonyms is refused to every role that people take; the writer may."""
+    parameter = probe.deployment.keys_parameter
+    simulated = _simulator(probe, probe.deployment.writer_role_arn)
+    if not simulated("ssm:GetParameter", probe.deployment.place.resource(iam.Scope.KEYS, "")):
+        return failed("the writer cannot get the keys")
+    attempts: list[Attempt] = []
+    for role in probe.roles_of(probe.deployment):
+        ssm = probe.connection.client("ssm", role_arn=role.role_arn)
+        attempts += [
+            Attempt(who=role.name, what=f"read the keys with {call.__name__}", call=functools.partial(call, **given))
+            for call, given in (
+                (ssm.get_parameter, {"Name": parameter, "WithDecryption": True}),
+                (ssm.get_parameters, {"Names": [parameter], "WithDecryption": True}),
+                (ssm.get_parameter_history, {"Name": parameter, "WithDecryption": True}),
+                (ssm.get_parameters_by_path, {"Path": parameter.rpartition("/")[0], "WithDecryption": True}),
+            )
+        ]
+    return probe.try_all(attempts)
 
 
 def _first_wrong(*verdicts: Verdict) -> Verdict:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 import pulumi
 import pulumi_aws as aws
 
+from components.mask_rules import MaskRules, rules_config
 from components.package import Target, build_package
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ ARCHITECTURE: Final = "arm64"
 HANDLER: Final = "log_writer.handler.handler"
 MEMORY_MB: Final = 1024
 TIMEOUT_S: Final = 30
+DIGESTS: Final = ("sha256", "hmac-sha256")
+PERSONAL: Final = ("mask", "hmac", "off")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +49,8 @@ class LogWriterArgs:
 
     `bucket` and `role_arn` come from the components that make them. `accepted` is what `Tokens` gives.
     `log_days` is the operational log's retention, `reserved_concurrency` 0 for none. `out_dir` is where the package is
-    put before it is uploaded.
+    put before it is uploaded. `keys_parameter` comes from the key store; `digest` is `sha256` or `hmac-sha256`,
+    `personal_data` `mask`, `hmac` or `off`.
     """
 
     function: str
@@ -59,6 +63,10 @@ class LogWriterArgs:
     accepted: pulumi.Input[Mapping[str, Sequence[tuple[str, str | None]]]]
     target: Target
     out_dir: Path
+    keys_parameter: pulumi.Input[str]
+    digest: str
+    personal_data: str
+    mask_rules: MaskRules
     reserved_concurrency: int = 0
 
     def __post_init__(self) -> None:
@@ -66,6 +74,13 @@ class LogWriterArgs:
         if not self.agents:
             msg = "LogWriterArgs.agents: must name at least one agent, got none"
             raise ValueError(msg)
+        for field, given, known in (
+            ("digest", self.digest, DIGESTS),
+            ("personal_data", self.personal_data, PERSONAL),
+        ):
+            if given not in known:
+                msg = f"LogWriterArgs.{field}: must be one of {', '.join(known)}, got {given!r}"
+                raise ValueError(msg)
         for field, given, least in (
             ("log_days", self.log_days, 1),
             ("reserved_concurrency", self.reserved_concurrency, 0),
@@ -93,10 +108,12 @@ class LogWriter(pulumi.ComponentResource):
     def __init__(self, name: str, args: LogWriterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Register the log group, the function, its address, and both permissions that an open address takes."""
         super().__init__("agent-audit-log:aws:LogWriter", name, None, opts)
-        package = pulumi.Output.all(bucket=args.bucket, accepted=args.accepted).apply(
+        package = pulumi.Output.all(bucket=args.bucket, keys=args.keys_parameter, accepted=args.accepted).apply(
             lambda known: build_package(
                 target=args.target,
-                config=render_config(args, bucket=known["bucket"], accepted=known["accepted"]),
+                config=render_config(
+                    args, bucket=known["bucket"], keys_parameter=known["keys"], accepted=known["accepted"]
+                ),
                 out_dir=args.out_dir,
             )
         )
@@ -169,12 +186,17 @@ class LogWriter(pulumi.ComponentResource):
         return url
 
 
-def render_config(args: LogWriterArgs, *, bucket: str, accepted: Mapping[str, Sequence[Sequence[str | None]]]) -> bytes:
+def render_config(
+    args: LogWriterArgs,
+    *,
+    bucket: str,
+    keys_parameter: str,
+    accepted: Mapping[str, Sequence[Sequence[str | None]]],
+) -> bytes:
     """The writer's configuration file: the same bytes for the same settings.
 
     `accepted`: for each agent pairs of a token's SHA-256 in hex and when it ends (RFC 3339), or None.
     """
-    custom_rules: dict[str, object] = {}
     config = {
         "schema": 1,
         "bucket": bucket,
@@ -187,7 +209,8 @@ def render_config(args: LogWriterArgs, *, bucket: str, accepted: Mapping[str, Se
             }
             for agent in sorted(args.agents, key=lambda agent: agent.name)
         ],
-        "masking": {"personal": "mask", "custom": custom_rules},
-        "digest": {"algorithm": "sha256"},
+        "masking": {"personal": args.personal_data, "custom": rules_config(args.mask_rules)},
+        "digest": {"algorithm": args.digest},
+        "keys": {"parameter": keys_parameter},
     }
     return json.dumps(config, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode("utf-8")

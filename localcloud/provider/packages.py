@@ -18,6 +18,7 @@ from localcloud.provider.aws import (
     logs,
     s3,
     sns,
+    ssm,
 )
 from localcloud.provider.cloud import Cloud, ProviderError
 from localcloud.provider.random_ import RandomPassword
@@ -26,7 +27,7 @@ from localcloud.provider.server import Function, Provider, Resources
 
 HANDLERS: Final = tuple(
     handler
-    for service in (bucket_settings, cloudtrail, cloudwatch, events, function_url, iam, lambda_, logs, s3, sns)
+    for service in (bucket_settings, cloudtrail, cloudwatch, events, function_url, iam, lambda_, logs, s3, sns, ssm)
     for handler in service.HANDLERS
 )
 # Sent with every configuration; they say where the official plugin is from.

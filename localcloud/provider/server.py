@@ -196,10 +196,11 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer, ABC):
             # An import has no inputs yet: they are everything that could be one.
             names = (inputs.values or resource.inputs).keys()
             actual = {name: state[name] for name in names if name in state and name in resource.inputs}
+            secrets = resource.secret_outputs | inputs.secrets | olds.secrets
             return provider_pb2.ReadResponse(
                 id=resource_id,
                 properties=self._encode(resource, state, inputs, olds),
-                inputs=encode(actual, secrets=self._marks((inputs.secrets | olds.secrets) & actual.keys())),
+                inputs=encode(actual, secrets=self._marks(secrets & actual.keys())),
             )
 
     def Update(self, request: provider_pb2.UpdateRequest, context: Context) -> provider_pb2.UpdateResponse:  # noqa: N802

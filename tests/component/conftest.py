@@ -17,6 +17,7 @@ from localcloud.engine import Engine, Message, Plan
 from localcloud.engine.state import Entry, StateFile
 from localcloud.offline import ACCOUNT, OfflineProvider
 from localcloud.place import ROOT
+from localcloud.properties import SECRET_SIGNATURE, SIGNATURE, Json
 
 REGION = "eu-central-1"
 DRAWN = "Aa0" + "Z" * 40
@@ -112,6 +113,15 @@ class Run:
 
 
 Up = Callable[..., Run]
+
+
+def without_secrets(value: Json) -> Json:
+    """What is left of a state without what is marked as secret in it."""
+    if isinstance(value, dict):
+        if value.get(SIGNATURE) == SECRET_SIGNATURE:
+            return None
+        return {key: without_secrets(item) for key, item in value.items()}
+    return [without_secrets(item) for item in value] if isinstance(value, list) else value
 
 
 @pytest.fixture(scope="session")

@@ -13,10 +13,12 @@ import pytest
 
 from components.aws.access_trail import AccessTrailArgs
 from components.aws.alarms import AlarmsArgs
+from components.aws.key_store import KeyStoreArgs
 from components.aws.locked_bucket import LockedBucketArgs
 from components.aws.log_writer import LogWriterArgs, WriterAgent
 from components.aws.roles import RolesArgs
 from components.aws.tokens import TOKEN_PREFIX, TokenHolder, TokensArgs, slug
+from components.mask_rules import read_mask_rules
 from localcloud.offline import ACCOUNT
 from localcloud.place import ROOT
 from policies import iam
@@ -107,6 +109,7 @@ def test_each_role_has_one_policy_which_is_its_rows(standard: Run, principal: Pr
         bucket=BUCKET,
         function="agent-audit-log-test-writer",
         log_group="/aws/lambda/agent-audit-log-test-writer",
+        keys="/agent-audit-log/test/keys",
         roles={each: f"agent-audit-log-test-eu-central-1-{each.value}" for each in Principal},
     )
     bounds = Bounds(mode=Mode.GOVERNANCE, max_days=3653)
@@ -209,6 +212,7 @@ def test_the_package_knows_tokens_by_their_digest_alone(run_program: Up) -> None
         ],
         "masking": {"personal": "mask", "custom": {}},
         "digest": {"algorithm": "sha256"},
+        "keys": {"parameter": "/agent-audit-log/test/keys"},
     }
     assert token.encode() not in everything
 
@@ -320,7 +324,7 @@ def test_an_accounts_own_trail_can_be_relied_on(run_program: Up) -> None:
 
 
 PLACE = Place(
-    partition="aws", region="r", account="1", bucket="b", function="f", log_group="l",
+    partition="aws", region="r", account="1", bucket="b", function="f", log_group="l", keys="/k",
     roles={principal: principal.value for principal in Principal},
 )  # fmt: skip
 RETENTION = Retention(mode=Mode.GOVERNANCE, days=1)
@@ -329,6 +333,7 @@ LOCKED: dict[str, Any] = {"name": "b", "retention": RETENTION, "policy": "{}", "
 WRITER: dict[str, Any] = {
     "function": "f", "log_group": "l", "log_days": 1, "region": "r", "bucket": "b", "role_arn": "a",
     "agents": [WriterAgent(name="a", endpoint_detail="path")], "accepted": {}, "target": "aws", "out_dir": Path(),
+    "keys_parameter": "/k", "digest": "sha256", "personal_data": "mask", "mask_rules": read_mask_rules([]),
 }  # fmt: skip
 ALARMS: dict[str, Any] = {
     "prefix": "p",
@@ -342,6 +347,7 @@ ACCESS: dict[str, Any] = {
     "prefix": "p", "trail": "t", "trail_arn": "a", "bucket_name": "b", "bucket_arn": "a", "hold_releaser_arn": "h",
     "role_names": (), "own_trail": True, "bucket": "b", "topic_arn": "t",
 }  # fmt: skip
+KEYS: dict[str, Any] = {"parameter": "/k", "digest_generation": 1, "pseudonym_generation": 30}
 EVERYONE = {principal: ["*"] for principal in Principal}
 
 
@@ -356,6 +362,11 @@ EVERYONE = {principal: ["*"] for principal in Principal}
         (TokensArgs, {"holders": [TokenHolder(agent="a", generation=1)] * 2}, "must name each agent once"),
         (WriterAgent, {"name": "a", "endpoint_detail": "all"}, "must be path or domain, got 'all'"),
         (LogWriterArgs, {**WRITER, "agents": []}, "LogWriterArgs.agents: must name at least one agent"),
+        (LogWriterArgs, {**WRITER, "digest": "md5"}, "must be one of sha256, hmac-sha256, got 'md5'"),
+        (LogWriterArgs, {**WRITER, "personal_data": "on"}, "must be one of mask, hmac, off, got 'on'"),
+        (KeyStoreArgs, {**KEYS, "parameter": "keys"}, "KeyStoreArgs.parameter: must begin with a slash, got 'keys'"),
+        (KeyStoreArgs, {**KEYS, "digest_generation": 0}, "digest_generation: must be from 1 to 30, got 0"),
+        (KeyStoreArgs, {**KEYS, "pseudonym_generation": 31}, "pseudonym_generation: must be from 1 to 30, got 31"),
         (LogWriterArgs, {**WRITER, "log_days": 0}, "LogWriterArgs.log_days: must be at least 1, got 0"),
         (LogWriterArgs, {**WRITER, "reserved_concurrency": -1}, "must be at least 0, got -1"),
         (AlarmsArgs, {**ALARMS, "topic": ""}, "AlarmsArgs.topic: must not be empty"),
@@ -374,6 +385,7 @@ def test_arguments_that_make_sense_are_taken() -> None:
     assert LogWriterArgs(**WRITER).reserved_concurrency == 0
     assert AlarmsArgs(**ALARMS).email == ""
     assert AccessTrailArgs(**ACCESS).own_trail
+    assert KeyStoreArgs(**KEYS).pseudonym_generation == 30
 
 
 def test_two_agents_never_share_a_token_resource() -> None:

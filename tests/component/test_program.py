@@ -45,6 +45,7 @@ def test_the_outputs_are_what_the_tools_read(standard: Run) -> None:
         "function_name": "agent-audit-log-test-writer",
         "function_log_group": "/aws/lambda/agent-audit-log-test-writer",
         "alarm_topic_arn": f"arn:aws:sns:eu-central-1:{ACCOUNT}:agent-audit-log-test-alarms",
+        "keys_parameter": "/agent-audit-log/test/keys",
         "retention": {"mode": "GOVERNANCE", "days": 180},
         "profile": "standard",
     }

@@ -313,6 +313,9 @@ SABOTAGES: dict[str, tuple[Sabotage, set[str]]] = {
     "overwriting is no longer denied": (_without_statement("CreateOnly"), {"policy-in-force"}),
     "the auditor may delete": (_widened("auditor", "s3:DeleteObject"), {"auditor-reads-only"}),
     "the auditor may extend": (_widened("auditor", "s3:PutObjectRetention"), {"auditor-reads-only"}),
+    "the auditor may have the keys": (
+        _widened("auditor", "ssm:GetParameter"), {"auditor-reads-only", "keys-for-writer-only"},
+    ),
     "the writer may read": (_widened("writer", "s3:GetObject"), {"writer-adds-only"}),
     "the writer may do what nobody listed": (_widened("writer", "dynamodb:PutItem"), {"writer-adds-only"}),
     "the retention admin may read": (

@@ -465,4 +465,21 @@ CASES: tuple[Case, ...] = (
         forces="endpoint",
         outputs=("arn", "ownerId", "pendingConfirmation"),
     ),
+    Case(
+        token="aws:ssm/parameter:Parameter",
+        inputs={
+            "name": "/case/keys",
+            "type": "SecureString",
+            "value": "one",
+            "description": "what it is",
+            "tier": "Standard",
+            "tags": {"a": "1", "b": "2"},
+        },
+        changed={"name": "/case/keys", "type": "String", "value": "two", "tags": {"a": "3"}},
+        differs=("description", "tags", "type", "value"),
+        moved={"name": "/case/other", "type": "SecureString", "value": "one"},
+        forces="name",
+        outputs=("arn", "version"),
+        resource_id="/case/keys",
+    ),
 )

@@ -27,7 +27,7 @@ SETTINGS: Final = {
     "s3:GetEncryptionConfiguration", "s3:GetLifecycleConfiguration", "s3:GetReplicationConfiguration",
 }  # fmt: skip
 MAY: Final[Mapping[Principal, set[str]]] = {
-    Principal.WRITER: {"s3:PutObject", "logs:CreateLogStream", "logs:PutLogEvents"},
+    Principal.WRITER: {"s3:PutObject", "logs:CreateLogStream", "logs:PutLogEvents", "ssm:GetParameter"},
     Principal.AUDITOR: {
         *READS, *SETTINGS, "s3:ListBucket", "s3:ListBucketVersions", "s3:GetObjectLegalHold", "s3:GetObjectRetention",
         "lambda:GetFunctionConfiguration", "logs:FilterLogEvents",
@@ -38,7 +38,11 @@ MAY: Final[Mapping[Principal, set[str]]] = {
     },
     Principal.HOLD_RELEASER: {"s3:ListBucketVersions", "s3:GetObjectLegalHold", "s3:PutObjectLegalHold"},
 }  # fmt: skip
-EXTRA: Final = {"s3:PutObject outside records/", "s3:ListAllMyBuckets", "s3:PutObjectTagging", "lambda:InvokeFunction"}
+EXTRA: Final = {
+    "s3:PutObject outside records/", "s3:ListAllMyBuckets", "s3:PutObjectTagging", "lambda:InvokeFunction",
+    "ssm:GetParameter of another", "ssm:GetParameters", "ssm:GetParameterHistory", "ssm:GetParametersByPath",
+    "ssm:PutParameter", "ssm:DeleteParameter",
+}  # fmt: skip
 """What no role may do either, beyond what the table and the bucket policy name."""
 NOT_ASKED: Final = {"s3:PutAccessPointPolicy"}
 """Belongs to another API, s3control, which the emulator does not evaluate."""
@@ -70,8 +74,8 @@ class Actor:
             "aws_secret_access_key": taken["SecretAccessKey"],
             "aws_session_token": taken["SessionToken"],
         }
-        self.s3, self.logs, self.functions = (
-            cloud.client(service, **credentials) for service in ("s3", "logs", "lambda")
+        self.s3, self.logs, self.functions, self.ssm = (
+            cloud.client(service, **credentials) for service in ("s3", "logs", "lambda", "ssm")
         )
 
 
@@ -157,6 +161,13 @@ CALLS: Final[Mapping[str, Call]] = {
     "logs:FilterLogEvents": lambda who: who.logs.filter_log_events(logGroupName=who.stack.function_log_group),
     "logs:CreateLogStream": _stream,
     "logs:PutLogEvents": _log,
+    "ssm:GetParameter": lambda who: who.ssm.get_parameter(Name=who.stack.keys_parameter, WithDecryption=True),
+    "ssm:GetParameter of another": lambda who: who.ssm.get_parameter(Name="/agent-audit-log/another/keys"),
+    "ssm:GetParameters": lambda who: who.ssm.get_parameters(Names=[who.stack.keys_parameter]),
+    "ssm:GetParameterHistory": lambda who: who.ssm.get_parameter_history(Name=who.stack.keys_parameter),
+    "ssm:GetParametersByPath": lambda who: who.ssm.get_parameters_by_path(Path="/", Recursive=True),
+    "ssm:PutParameter": lambda who: who.ssm.put_parameter(Name="/roles-test", Value="1", Type="String"),
+    "ssm:DeleteParameter": lambda who: who.ssm.delete_parameter(Name=who.stack.keys_parameter),
 }
 """One call for each action: harmless to the stack should it succeed, but for those that the test then sees succeed."""
 

@@ -24,6 +24,7 @@ OUTPUTS: dict[str, object] = {
     "function_name": "agent-audit-log-prod-writer",
     "function_log_group": "/aws/lambda/agent-audit-log-prod-writer",
     "alarm_topic_arn": "arn:aws:sns:eu-central-1:123456789012:agent-audit-log-prod-alarms",
+    "keys_parameter": "/agent-audit-log/prod/keys",
     "package_sha256": "c2hh",
     "retention": {"mode": "GOVERNANCE", "days": 180},
     "profile": "standard",

@@ -9,5 +9,6 @@ PLACE = Place(
     bucket="the-log",
     function="the-writer",
     log_group="/aws/lambda/the-writer",
+    keys="/the/keys",
     roles={principal: f"the-{principal.value}" for principal in Principal},
 )

@@ -351,7 +351,7 @@ def test_the_kits_own_roles_are_let_through(principal: Principal) -> None:
     bounds = iam.Bounds(mode=iam.Mode.GOVERNANCE, max_days=10)
     policy = iam.document(iam.role_statements(principal, PLACE, bounds))
     trust = iam.document(iam.trust_statements(principal, PLACE, ["arn:aws:iam::123456789012:role/boss"]))
-    assert not check(_one("aws:iam/rolePolicy:RolePolicy", role="r", policy=policy))
+    assert not check(_one("aws:iam/rolePolicy:RolePolicy", role=PLACE.roles[principal], policy=policy))
     assert not check(_one("aws:iam/role:Role", assumeRolePolicy=trust))
 
 
@@ -365,3 +365,32 @@ def test_the_error_names_every_breach_on_a_line() -> None:
 def test_every_rule_says_what_it_is_for() -> None:
     """The pack shows these sentences."""
     assert all((rule.__doc__ or "").endswith(".") for rule in [*RESOURCE_RULES.values(), *STACK_RULES.values()])
+
+
+@pytest.mark.parametrize(
+    ("props", "says"),
+    [
+        ({"type": "String", "value": UNKNOWN}, "type must be SecureString, got 'String'"),
+        ({"value": UNKNOWN}, "type must be SecureString, got None"),
+        ({"type": UNKNOWN}, "type must be SecureString, got a value that is not known yet"),
+        ({"type": "SecureString", "insecureValue": "k"}, "insecureValue must not be used"),
+    ],
+)
+def test_a_parameter_in_the_open_is_a_breach(props: dict[str, object], says: str) -> None:
+    """What is kept in the parameter store is encrypted there."""
+    assert says in "".join(_says(_one("aws:ssm/parameter:Parameter", **props)))
+
+
+def test_a_parameter_that_is_encrypted_is_none() -> None:
+    """Whether its value is known or not, and without showing it."""
+    for value in (UNKNOWN, "a-known-value"):
+        assert _says(_one("aws:ssm/parameter:Parameter", type="SecureString", value=value)) == []
+
+
+@pytest.mark.parametrize("action", ["ssm:GetParameter", "SSM:GetParameters", "ssm:PutParameter"])
+@pytest.mark.parametrize(("role", "breaks"), [("the-writer", False), ("the-auditor", True), (UNKNOWN, True)])
+def test_only_the_writer_reads_parameters(action: str, role: object, *, breaks: bool) -> None:
+    """Whoever has the keys can test guesses against the log."""
+    policy = _policy(Action=action, Resource="arn:aws:ssm:eu-central-1:123456789012:parameter/the/keys")
+    says = _says(_one("aws:iam/rolePolicy:RolePolicy", role=role, policy=policy))
+    assert bool([text for text in says if f"may be given {action}" in text]) is breaks

@@ -20,6 +20,7 @@ EXPECTED = {
             (action, "arn:aws:logs:eu-central-1:123456789012:log-group:/aws/lambda/the-writer:log-stream:*")
             for action in ("logs:CreateLogStream", "logs:PutLogEvents")
         ),
+        ("ssm:GetParameter", "arn:aws:ssm:eu-central-1:123456789012:parameter/the/keys"),
     },
     Principal.AUDITOR: {
         *(

@@ -111,6 +111,13 @@ def test_the_local_stack_is_sound() -> None:
         ({"reservedConcurrency": "1.5"}, "reservedConcurrency: must be a whole number"),
         ({"functionLogDays": "0"}, "functionLogDays: must be a whole number from 1 to 3653, got '0'"),
         ({"functionLogDays": "91"}, "functionLogDays: must be one of 1, 3, 5, "),
+        ({"personalData": "hash"}, "personalData: must be one of mask, hmac, off, got 'hash'"),
+        ({"digest": "md5"}, "digest: must be one of sha256, hmac-sha256, got 'md5'"),
+        ({"digestKeyGeneration": "0"}, "digestKeyGeneration: must be a whole number from 1 to 30, got '0'"),
+        ({"pseudonymKeyGeneration": "31"}, "pseudonymKeyGeneration: must be a whole number from 1 to 30, got '31'"),
+        ({"maskRules": ["key a", "pattern all .*"]}, "maskRules: custom rule 'all': matches the empty text"),
+        ({"maskRules": ["pattern p (?<=x)y"]}, "maskRules: custom rule 'p': the engine refuses the pattern"),
+        ({"maskRules": ["secret"]}, "maskRules: must be 'key <name>', 'pattern <rule id> <pattern>' or 'allow"),
         ({"functionTarget": "arm"}, "functionTarget: must be one of aws, local, got 'arm'"),
     ],
 )

@@ -1,0 +1,80 @@
+"""The keys of digests and pseudonyms: made here, kept in one encrypted parameter, and read by the log writer alone.
+
+Guarantee: 256 random bits each; a new generation adds a key and takes none away, so that what an older one made can be
+recomputed for as long as the stack lives; no key is in the function's package, its environment or an output.
+
+Why the parameter store and not Secrets Manager: a standard parameter under the AWS managed key costs nothing, where a
+secret costs $0.40 a month, and both are encrypted, versioned and guarded by IAM alike; what Secrets Manager adds is
+rotation by a function of its own, which would forget the older keys. https://aws.amazon.com/systems-manager/pricing/
+The managed key decrypts for whoever in the account may get the parameter, so what guards it is that one permission: of
+this kit's roles the writer alone has it, and an administrator of the account can have it, as of anything there.
+https://docs.aws.amazon.com/systems-manager/latest/userguide/ps-restrict-decryption.html
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import pulumi
+import pulumi_aws as aws
+import pulumi_random as random
+
+from policies.keys import MAX_KEY_GENERATION, PURPOSES, render_keys
+
+KEY_CHARACTERS: Final = 43
+"""Letters and digits that a key is made of: 62 to the power of 43 is more than 2 to the power of 256."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyStoreArgs:
+    """`parameter`: its name. The generations (from 1) say which key of each kind is the current one."""
+
+    parameter: str
+    digest_generation: int
+    pseudonym_generation: int
+
+    def __post_init__(self) -> None:
+        """Refuse a name that is no path, and generations that there cannot be."""
+        if not self.parameter.startswith("/"):
+            msg = f"KeyStoreArgs.parameter: must begin with a slash, got {self.parameter!r}"
+            raise ValueError(msg)
+        for field in ("digest_generation", "pseudonym_generation"):
+            given = getattr(self, field)
+            if not 1 <= given <= MAX_KEY_GENERATION:
+                msg = f"KeyStoreArgs.{field}: must be from 1 to {MAX_KEY_GENERATION}, got {given}"
+                raise ValueError(msg)
+
+
+class KeyStore(pulumi.ComponentResource):
+    """The keys. Output: `parameter`, its name, known once the keys are in it."""
+
+    parameter: pulumi.Output[str]
+
+    def __init__(self, name: str, args: KeyStoreArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Register what each key is made of, and the parameter."""
+        super().__init__("agent-audit-log:aws:KeyStore", name, None, opts)
+        drawn = {
+            purpose: pulumi.Output.all(*(self._draw(name, purpose, number) for number in range(1, generations + 1)))
+            for purpose, generations in zip(PURPOSES, (args.digest_generation, args.pseudonym_generation), strict=True)
+        }
+        parameter = aws.ssm.Parameter(
+            f"{name}-parameter",
+            name=args.parameter,
+            type="SecureString",
+            tier="Standard",
+            description="The keys of the audit log's digests and pseudonyms.",
+            value=pulumi.Output.secret(pulumi.Output.all(**drawn)).apply(render_keys),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self.parameter = parameter.name
+        self.register_outputs({"parameter": self.parameter})
+
+    def _draw(self, name: str, purpose: str, generation: int) -> pulumi.Output[str]:
+        """What the key of a generation is made of. Its id is `none`, where that of RandomBytes would tell it."""
+        return random.RandomPassword(
+            f"{name}-{purpose}-{generation}",
+            length=KEY_CHARACTERS,
+            special=False,
+            opts=pulumi.ResourceOptions(parent=self),
+        ).result
