@@ -3,6 +3,10 @@
 Promise: a digest can be recomputed from the payload alone, in any language, for as long as anyone keeps the payload. It
 is taken over the payload's RFC 8785 form, in which the value of every key in `fields-1` is `***REDACTED***`, or over
 the bytes as they are when the payload is not JSON. No masking pattern ever touches it.
+
+JSON is told from text by reading it, up to `MAX_JSON_BYTES`. Beyond, what may still be an object or an array after that
+many bytes has no digest, and anything else is digested as it is: so that a stream, of which no more is ever kept, has
+the digest of the same body sent whole.
 """
 
 from __future__ import annotations
@@ -15,16 +19,22 @@ from dataclasses import dataclass, field
 
 import orjson
 
-from audit_core.canonical import NOT_JSON, TOO_DEEP, JsonValue, canonical, decode_json, is_plain, nests_deeper
+from audit_core.canonical import TOO_DEEP, JsonValue, canonical, decode_json, is_plain, nests_deeper
 from audit_core.errors import AuditError, DecodeError
 from audit_core.fields_1 import is_secret_field
+from audit_core.shape import BYTE_ORDER_MARK, JSON_SPACE, JsonShape
 
 PLACEHOLDER = "***REDACTED***"
 JSON_MIME = "application/json"
 TEXT_MIME = "text/plain"
 BINARY_MIME = "application/octet-stream"
 
-_JSON_SPACE = b" \t\r\n"
+MAX_JSON_BYTES = 32 * 1024 * 1024
+"""A JSON payload, at most."""
+TOO_LARGE = f"is larger than {MAX_JSON_BYTES} bytes, and may be JSON"
+
+_BEFORE_JSON = JSON_SPACE + BYTE_ORDER_MARK
+_TEXT_BEFORE_JSON = _BEFORE_JSON.decode()
 _JSON_STARTS = frozenset(bytes([byte]) for byte in b'{["-0123456789tfn')
 _KEY_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _DIGEST = re.compile(
@@ -89,21 +99,32 @@ def digest_json(value: JsonValue, *, key: HmacKey | None = None) -> PayloadDiges
 def digest_payload(data: bytes, *, key: HmacKey | None = None, text: bool = False) -> PayloadDigest:
     """Digest a payload given as bytes: as JSON where it is JSON, as it is otherwise. `size` is the number of bytes.
 
-    JSON that is ambiguous (a key twice) or has no canonical form (NaN, a lone surrogate, too deep) gets no digest: one
-    over its bytes would hold the secret fields that a digest must not hold. `text` tells the media type of what is not
-    JSON.
+    JSON that is ambiguous (a key twice), has no canonical form (NaN, a lone surrogate, too deep) or is too large gets
+    no digest: one over its bytes would hold the secret fields that a digest must not hold. `text` tells the media type
+    of what is not JSON.
     """
-    try:
-        if data.lstrip(_JSON_SPACE)[:1] not in _JSON_STARTS:
-            raise DecodeError(NOT_JSON)
-        form = digest_form(decode_json(data))
-    except DecodeError as error:
-        if _is_loose_json(data):
-            return PayloadDigest(digest=None, size=len(data), mime=JSON_MIME, undigestible=error.reason)
-        form, mime = data, TEXT_MIME if text else BINARY_MIME
-    else:
-        mime = JSON_MIME
+    form, mime = data, TEXT_MIME if text else BINARY_MIME
+    if len(data) > MAX_JSON_BYTES:
+        shape = JsonShape()
+        shape.feed(data[:MAX_JSON_BYTES])
+        if shape.may_hold_fields:
+            return PayloadDigest(digest=None, size=len(data), mime=JSON_MIME, undigestible=TOO_LARGE)
+    elif data.lstrip(_BEFORE_JSON)[:1] in _JSON_STARTS:
+        try:
+            form = digest_form(decode_json(data))
+        except DecodeError as error:
+            if _is_loose_json(data):
+                return PayloadDigest(digest=None, size=len(data), mime=JSON_MIME, undigestible=error.reason)
+        else:
+            mime = JSON_MIME
     return PayloadDigest(digest=digest_bytes(form, key=key), size=len(data), mime=mime)
+
+
+def media_type(data: bytes, *, text: bool = False) -> str:
+    """What `data` looks like from its first byte. `text`: it was sent as text."""
+    if data.lstrip(JSON_SPACE)[:1] in {b"{", b"["}:
+        return JSON_MIME
+    return TEXT_MIME if text else BINARY_MIME
 
 
 def parse_digest(text: str) -> str | None:
@@ -138,10 +159,17 @@ def _without_secret_fields(value: JsonValue) -> JsonValue:
 
 def _is_loose_json(data: bytes) -> bool:
     """Whether a decoder less strict than ours would find an object or an array in `data`."""
-    if data.lstrip(_JSON_SPACE + b"\xef\xbb\xbf")[:1] not in {b"{", b"["}:
+    if data.lstrip(_BEFORE_JSON)[:1] not in {b"{", b"["}:
         return False
+    readings = [data.decode("utf-8", "replace")]
+    if data[1:2] == b"\0":
+        readings.append(data.decode("utf-16-le", "replace"))
+    return any(map(_is_read_by_python, readings))
+
+
+def _is_read_by_python(text: str) -> bool:
     try:
-        json.loads(data, parse_int=float)
+        json.loads(text.lstrip(_TEXT_BEFORE_JSON), parse_int=float, strict=False)
     except RecursionError:
         return True
     except ValueError:

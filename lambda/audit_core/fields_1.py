@@ -3,6 +3,21 @@
 Promise: this list and `normalise` never change. A digest made under `fields-1` is recomputed years later, in any
 language, from the payload and this page; a better list would be `fields-2`, beside it. The masking rules, which govern
 what is stored, grow every month and have nothing to do with it.
+
+How a name got in. The value under a listed name is invisible to the digest: a list too long hides what was said, one
+too short lets a secret in, and a short secret can be found from a digest by trying. So a name is listed when what
+stands under it proves who somebody is or pays for something, in the vocabulary of HTTP, OAuth, the clouds or the
+vendors' own settings, even where it has a second, harmless meaning, as long as what is lost with that meaning is small:
+
+- `token` is every API's word for a credential. In log probabilities it is a piece of text that stands, whole, in the
+  message beside them.
+- `auth`, `authentication`, `authorization`, `credentials` hold user and password in most HTTP clients; where they only
+  name a scheme, the scheme is lost.
+- `pin` is four digits, the easiest of all to find; where it is a flag on a message, the flag is lost.
+- `assertion` is a bearer credential by RFC 7521.
+- `tokens` is not listed: it counts what a model used, or is a model's input as numbers. Nor are `key`, `code`, `pass`,
+  `signature`, `session`, `hash`: ordinary words of ordinary content. Nor `webhook_url`, `url`, `email`, `phone`: what
+  was called, and for whom. An hmac-sha256 digest protects those, as nothing that is in it can be found by trying.
 """
 
 from __future__ import annotations
@@ -16,27 +31,40 @@ FIELDS_1: frozenset[str] = frozenset({
     "authorization", "proxyauthorization", "xauthorization", "auth", "authentication", "wwwauthenticate", "cookie",
     "cookies", "setcookie", "password", "passwd", "pwd", "passphrase", "passcode", "userpassword", "oldpassword",
     "newpassword", "currentpassword", "confirmpassword", "passwordconfirmation", "dbpassword", "databasepassword",
-    "otp", "totp", "mfacode", "onetimepassword", "pin", "credential", "credentials",
+    "passwords", "passwordhash", "passwordsalt", "adminpassword", "rootpassword", "masterpassword", "smtppassword",
+    "pgpassword", "mysqlpassword", "redispassword", "dbpass", "dbpwd", "userpwd", "basicauth", "authkey", "authsecret",
+    "otp", "otpcode", "totp", "totpsecret", "mfacode", "mfatoken", "twofactorcode", "smscode", "onetimepassword",
+    "onetimecode", "verificationcode", "recoverycode", "recoverycodes", "backupcode", "backupcodes",
+    "authorizationcode", "authcode", "pin", "credential", "credentials", "mnemonic", "seedphrase", "recoveryphrase",
     # keys
     "apikey", "apikeys", "xapikey", "xgoogapikey", "apisecret", "apisecretkey", "appkey", "appsecret",
     "applicationkey", "accesskey", "secretkey", "privatekey", "signingkey", "signingsecret", "encryptionkey",
     "masterkey", "sharedkey", "sshkey", "sshprivatekey", "pgpkey", "licensekey", "accountkey", "storagekey",
     "subscriptionkey", "ocpapimsubscriptionkey", "servicekey", "serviceaccountkey", "awsaccesskeyid",
     "awssecretaccesskey", "secretaccesskey", "awssessiontoken", "xamzsecuritytoken", "openaiapikey",
-    "anthropicapikey", "githubtoken", "slacktoken", "stripekey", "stripesecretkey",
+    "accesskeyid", "accesskeysecret", "apikeysecret", "privatekeypem", "privatekeypassphrase", "hmackey", "hmacsecret",
+    "walletkey", "authenticationkey", "anthropicapikey", "azureopenaiapikey", "googleapikey", "geminiapikey",
+    "mistralapikey", "cohereapikey", "groqapikey", "sendgridapikey", "stripekey", "stripesecretkey", "ddapikey",
+    "ddapplicationkey", "xauthkey", "xfunctionskey", "xrapidapikey", "xapisecret",
     # secrets
     "secret", "secrets", "clientsecret", "consumersecret", "sharedsecret", "webhooksecret", "secretvalue",
     "secretstring", "secrettoken", "clientassertion", "assertion",
     # tokens
-    "token", "tokens", "accesstoken", "refreshtoken", "idtoken", "authtoken", "xauthtoken", "bearertoken", "bearer",
+    "token", "accesstoken", "refreshtoken", "idtoken", "authtoken", "xauthtoken", "bearertoken", "bearer",
     "sessiontoken", "securitytoken", "csrftoken", "xcsrftoken", "xsrftoken", "xxsrftoken", "apitoken", "bottoken",
     "usertoken", "devicetoken", "registrationtoken", "personalaccesstoken", "oauthtoken", "oauthtokensecret", "jwt",
-    "sastoken", "sharedaccesssignature", "sharedaccesskey", "sessionkey", "sessioncookie", "codeverifier",
+    "apitokens", "accesstokens", "xapitoken", "xaccesstoken", "xrefreshtoken", "xsessiontoken", "xusertoken",
+    "privatetoken", "deploytoken", "jobtoken", "githubtoken", "gitlabtoken", "xgitlabtoken", "xvaulttoken",
+    "xshopifyaccesstoken", "slacktoken", "discordtoken", "telegrambottoken", "twilioauthtoken", "npmtoken",
+    "pypitoken", "hftoken", "huggingfacetoken", "sastoken", "sharedaccesssignature", "sharedaccesskey",
+    "sessionkey", "sessioncookie", "codeverifier",
     # connections
-    "connectionstring", "databaseurl", "dsn",
+    "connectionstring", "connectionstrings", "connectionuri", "databaseurl", "databaseuri", "mongodburi", "redisurl",
+    "postgresurl", "dsn",
     # payment and identity documents
-    "cardnumber", "creditcard", "creditcardnumber", "cvv", "cvc", "cvv2", "securitycode", "iban", "accountnumber",
-    "routingnumber", "ssn", "socialsecuritynumber",
+    "cardnumber", "creditcard", "creditcardnumber", "cvv", "cvc", "cvv2", "securitycode", "cardcvc", "cardcvv",
+    "cardsecuritycode", "cardpin", "iban", "accountnumber", "bankaccountnumber", "routingnumber", "ssn",
+    "socialsecuritynumber", "passportnumber",
 })  # fmt: skip
 """Normalised names. Chosen so that an ordinary payload keeps its meaning: only exact names, no part of a name."""
 

@@ -23,6 +23,8 @@ STREAM_PHASES = ("start", "end")
 
 # C0, DEL, C1, the line and paragraph separators, and the characters that turn the direction of text.
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+MAX_CHUNK_DIGESTS = 128
+"""So many are kept of a stream: of each chunk, and when there are more, of every second, fourth, eighth …"""
 _METHOD = re.compile(r"[A-Za-z][A-Za-z-]{0,19}")
 _COUNT_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _MAX_COUNTS = 16
@@ -121,13 +123,16 @@ def tokens(name: str, value: JsonValue) -> JsonValue:
     return value
 
 
+def flag(name: str, value: JsonValue) -> bool:
+    """True or false."""
+    if not isinstance(value, bool):
+        raise FieldError(name, "must be true or false")
+    return value
+
+
 def stream(name: str, value: JsonValue) -> JsonValue:
     """Whether the call was streamed, or which part of a stream this record is."""
-    if isinstance(value, bool):
-        return value
-    if not isinstance(value, dict) or not value.keys() <= _STREAM.keys():
-        raise FieldError(name, "must be true, false or an object of id, phase, chunks, bytes")
-    return {key: read(f"{name}.{key}", value[key]) for key, read in _STREAM.items() if value.get(key) is not None}
+    return value if isinstance(value, bool) else _members(name, value, _STREAM)
 
 
 def _phase(name: str, value: JsonValue) -> str:
@@ -136,12 +141,40 @@ def _phase(name: str, value: JsonValue) -> str:
     return value
 
 
+def _digests(name: str, value: JsonValue) -> JsonValue:
+    if not isinstance(value, list) or len(value) > MAX_CHUNK_DIGESTS:
+        raise FieldError(name, f"must be a list of at most {MAX_CHUNK_DIGESTS} digests")
+    return [None if item is None else digest(name, item) for item in value]
+
+
 def envelope(name: str, value: JsonValue) -> JsonValue:
-    """References to payloads that are kept elsewhere, encrypted."""
-    if not isinstance(value, dict) or not value.keys() <= _ENVELOPE.keys():
-        raise FieldError(name, "must be an object of request, response")
-    return {key: read(f"{name}.{key}", value[key]) for key, read in _ENVELOPE.items() if value.get(key) is not None}
+    """References to payloads that the sender keeps elsewhere, encrypted."""
+    given = _members(name, value, _ENVELOPE)
+    parts: dict[str, JsonValue] = {side: {"ref": ref} for side, ref in given.items() if side != "mode"}
+    return {"mode": "external", **parts} if parts else None
 
 
-_STREAM: dict[str, Reader] = {"id": text(256), "phase": _phase, "chunks": count, "bytes": count}
-_ENVELOPE: dict[str, Reader] = {"request": text(1024), "response": text(1024)}
+def _reference(name: str, value: JsonValue) -> str | None:
+    if isinstance(value, dict):  # as a record has it
+        value = value.get("ref")
+    return None if value is None else _read_reference(name, value)
+
+
+def _members(name: str, value: JsonValue, readers: dict[str, Reader]) -> dict[str, JsonValue]:
+    if not isinstance(value, dict) or not value.keys() <= readers.keys():
+        raise FieldError(name, f"must be an object of {', '.join(readers)}")
+    read = {key: reader(f"{name}.{key}", value[key]) for key, reader in readers.items() if value.get(key) is not None}
+    return {key: item for key, item in read.items() if item is not None}
+
+
+_read_reference = text(1024)
+_STREAM: dict[str, Reader] = {
+    "id": text(256),
+    "phase": _phase,
+    "chunks": count,
+    "bytes": count,
+    "complete": flag,
+    "chunk_every": count,
+    "chunk_digests": _digests,
+}
+_ENVELOPE: dict[str, Reader] = {"mode": text(16), "request": _reference, "response": _reference}
