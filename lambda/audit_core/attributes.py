@@ -105,7 +105,7 @@ class AttributeReader:
             shown, found = self.masker.mask_text(name)
             rules = tuple(redaction.rule for redaction in found)
         else:
-            shown = "name:" + digest_bytes(name.encode())[:23]
+            shown = "name:" + digest_bytes(name.encode(), key=self.key).rpartition(":")[2][:16]
         secret = "key/fields-1" if is_secret_field(name) else None
         if secret is None and len(name) <= _GUESSABLE:
             masked, found = self.masker.mask_value({name: _HARMLESS})

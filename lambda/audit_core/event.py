@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import orjson
+
 from audit_core.canonical import JsonValue
 
 
@@ -14,12 +16,21 @@ from audit_core.canonical import JsonValue
 class Payload:
     """A request's or a response's content, to be digested and dropped.
 
-    Either `value`, decoded JSON, or `data`, bytes; `text` when those bytes were sent as text.
+    Either `value`, decoded JSON, or `data`, bytes, or `chunks`, the same as it was streamed; `text` when those bytes
+    were sent as text.
     """
 
     value: JsonValue = None
     data: bytes | None = None
+    chunks: list[bytes] | None = None
     text: bool = False
+
+    @property
+    def content(self) -> bytes:
+        """The payload's bytes; of decoded JSON its shortest text."""
+        if self.chunks is not None:
+            return b"".join(self.chunks)
+        return orjson.dumps(self.value) if self.data is None else self.data
 
 
 @dataclass(slots=True, kw_only=True)

@@ -7,16 +7,18 @@ room for a secret. What the wire lacks is null; what was derived is listed in `i
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from audit_core import values
 from audit_core.attributes import AttributeReader
 from audit_core.canonical import JsonValue
 from audit_core.digest import HmacKey, PayloadDigest, digest_json, digest_payload
 from audit_core.endpoint import clean_endpoint
+from audit_core.envelope import Envelope, EnvelopeMode
 from audit_core.errors import FieldError
 from audit_core.event import Event, Payload
 from audit_core.masking import PLACEHOLDER, Masker, Redaction, Unscannable
+from audit_core.stream import StreamDigest
 
 SCHEMA = 1
 MAX_RECORD_BYTES = 65_535
@@ -83,7 +85,26 @@ class Sender:
     agent_id: str
     others: frozenset[str] = frozenset()
     domain_only: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """By which rules records are made.
+
+    `key`: of digests; null for unkeyed ones. `pseudonym_key_id`: which key the masker's pseudonyms are made with.
+    `envelope`: whether payloads are kept for a short time, and how.
+    """
+
+    masker: Masker
     key: HmacKey | None = None
+    pseudonym_key_id: str | None = None
+    envelope: EnvelopeMode = "off"
+
+    @property
+    def name(self) -> str:
+        """What a record says of the masking: the rules' version, the settings, and the key of pseudonyms."""
+        key = "" if self.pseudonym_key_id is None else f"+{self.pseudonym_key_id}"
+        return f"{self.masker.fingerprint}{key}"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -94,18 +115,21 @@ class RecordMaker:
     """
 
     sender: Sender
-    masker: Masker
+    rules: Rules
     received: str
     correlation: Correlation = field(default_factory=Correlation)
     _masks: dict[tuple[str, str], tuple[str, tuple[Redaction, ...]]] = field(default_factory=dict)
     _attributes: AttributeReader = field(init=False)
+    _name: str = field(init=False)
 
     def __post_init__(self) -> None:
-        self._attributes = AttributeReader(masker=self.masker, key=self.sender.key)
+        self._attributes = AttributeReader(masker=self.rules.masker, key=self.rules.key)
+        self._name = self.rules.name
 
-    def make(self, event: Event) -> dict[str, JsonValue]:
-        """The `Record` of `event` (see `audit_core.record_type`) but for its `record_id`, which the batch gives it.
+    def make(self, event: Event) -> tuple[dict[str, JsonValue], Envelope | None]:
+        """The `Record` of `event` (see `audit_core.record_type`), and what is to be kept of its payloads, if anything.
 
+        The record lacks what only the batch gives it: its `record_id` and, where something is kept, its `envelope`.
         Raises `FieldError`.
         """
         inferred: list[JsonValue] = list(event.inferred)
@@ -118,6 +142,9 @@ class RecordMaker:
         for side, payload in (("request", event.request), ("response", event.response)):
             if payload is not None:
                 attributes = self._add_payload(record, side, payload, attributes, inferred, redactions)
+        envelope = self._keep(event, redactions)
+        if envelope is not None and (elsewhere := record.pop("envelope", None)) is not None:
+            attributes = {**attributes, "sent_envelope": elsewhere}
         self._derive(record, inferred)
         self._mask(record, redactions)
         if attributes:
@@ -127,10 +154,19 @@ class RecordMaker:
             redactions += found
         record["schema"] = SCHEMA
         record["source"] = event.source
-        record["masking"] = self.masker.fingerprint
+        record["masking"] = self._name
         record["redactions"] = [{"path": redaction.path, "rule": redaction.rule} for redaction in redactions]
         record["inferred"] = inferred
-        return record
+        return record, envelope
+
+    def _keep(self, event: Event, redactions: list[Redaction]) -> Envelope | None:
+        if self.rules.envelope == "off" or (event.request is None and event.response is None):
+            return None
+        envelope = Envelope(self.rules.envelope)
+        for side, payload in (("request", event.request), ("response", event.response)):
+            if payload is not None:
+                redactions += envelope.keep(side, payload, masker=self.rules.masker, key=self.rules.key)
+        return envelope
 
     def _read(self, given: dict[str, JsonValue], inferred: list[JsonValue]) -> dict[str, JsonValue]:
         """The fields as the sender gave them, each checked."""
@@ -172,7 +208,10 @@ class RecordMaker:
         inferred: list[JsonValue],
         redactions: list[Redaction],
     ) -> dict[str, JsonValue]:
-        digest = self._digest(payload)
+        digest = self._digest(payload) if payload.chunks is None else self._digest_stream(payload, record)
+        stream = record.get("stream")
+        if side == "response" and isinstance(stream, dict) and stream.get("complete") is False:
+            digest = replace(digest, digest=None)
         sent = record[f"{side}_hash"]
         if sent is not None and sent != digest.digest:
             attributes = {**attributes, f"sent_{side}_hash": sent}
@@ -187,8 +226,22 @@ class RecordMaker:
 
     def _digest(self, payload: Payload) -> PayloadDigest:
         if payload.data is not None:
-            return digest_payload(payload.data, key=self.sender.key, text=payload.text)
-        return digest_json(payload.value, key=self.sender.key)
+            return digest_payload(payload.data, key=self.rules.key, text=payload.text)
+        return digest_json(payload.value, key=self.rules.key)
+
+    def _digest_stream(self, payload: Payload, record: dict[str, JsonValue]) -> PayloadDigest:
+        """The digest of a payload that came in chunks; what is kept of those goes into the record's `stream`."""
+        digester = StreamDigest(key=self.rules.key, text=payload.text)
+        for chunk in payload.chunks or ():
+            digester.update(chunk)
+        streamed = digester.finish()
+        given = record.get("stream")
+        part: dict[str, JsonValue] = {"phase": "end", **(given if isinstance(given, dict) else {})}
+        part |= {"chunks": streamed.chunks, "bytes": streamed.total.size}
+        if any(streamed.chunk_digests):
+            part |= {"chunk_every": streamed.chunk_every, "chunk_digests": list(streamed.chunk_digests)}
+        record["stream"] = part
+        return streamed.total
 
     def _derive(self, record: dict[str, JsonValue], inferred: list[JsonValue]) -> None:
         endpoint = record["endpoint"]
@@ -212,21 +265,34 @@ class RecordMaker:
                 continue
             if not name.endswith("_hash"):
                 record[name] = self._masked(name, value, redactions)
-            elif value.startswith(_KEYED) and self._masked(name, value, redactions) != value:
+            elif self._leaks(name, value, redactions):
                 record[name] = None
-        for name in ("envelope", "stream", "tokens"):
+        for name in ("envelope", "stream"):
             value = record.get(name)
             if isinstance(value, dict):
-                record[name] = {
-                    key: self._masked(f"{name}/{key}", item, redactions) if isinstance(item, str) else item
-                    for key, item in value.items()
-                }
+                record[name] = self._masked_part(name, value, redactions)
+
+    def _masked_part(self, name: str, value: JsonValue, redactions: list[Redaction]) -> JsonValue:
+        if isinstance(value, str):
+            return self._masked(name, value, redactions)
+        if isinstance(value, dict):
+            return {key: self._masked_part(f"{name}/{key}", item, redactions) for key, item in value.items()}
+        if isinstance(value, list):  # digests
+            return [None if self._leaks(name, item, redactions) else item for item in value]
+        return value
+
+    def _leaks(self, name: str, digest: JsonValue, redactions: list[Redaction]) -> bool:
+        """Whether a sender's keyed digest has a secret for a key id. One of ours does not."""
+        if not isinstance(digest, str) or not digest.startswith(_KEYED):
+            return False
+        ours = self.rules.key is not None and digest.startswith(f"{_KEYED}sha256:{self.rules.key.key_id}:")
+        return not ours and self._masked(name, digest, redactions) != digest
 
     def _masked(self, name: str, value: str, redactions: list[Redaction]) -> str:
         known = self._masks.get((name, value))
         if known is None:
             try:
-                known = self.masker.mask_text(value, path=f"/{name}")
+                known = self.rules.masker.mask_text(value, path=f"/{name}")
             except Unscannable:
                 known = PLACEHOLDER, (Redaction(path=f"/{name}", rule="unscannable"),)
             if len(self._masks) >= _MEMORY:

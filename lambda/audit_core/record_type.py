@@ -24,13 +24,26 @@ class StreamPart(TypedDict, total=False):
     phase: Literal["start", "end"]
     chunks: int
     bytes: int
+    complete: bool
+    chunk_every: int
+    chunk_digests: list[str | None]
 
 
-class EnvelopeReferences(TypedDict, total=False):
-    """Where payloads are kept, encrypted and for a short time."""
+class EnvelopePart(TypedDict, total=False):
+    """One payload that is kept: where (nowhere when it could not be masked), its size, media type, masked digest."""
 
-    request: str
-    response: str
+    ref: str
+    bytes: int
+    mime: str
+    digest: str
+
+
+class EnvelopeReferences(TypedDict):
+    """Where payloads are kept, encrypted and for a short time: by the writer, masked or raw, or by the sender."""
+
+    mode: Literal["masked", "raw", "external"]
+    request: NotRequired[EnvelopePart]
+    response: NotRequired[EnvelopePart]
 
 
 class Record(TypedDict):

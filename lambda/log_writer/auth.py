@@ -15,13 +15,25 @@ from log_writer.config import Agent
 
 _SCHEME = "bearer"
 _MAX_TOKEN = 512
+_DERIVED = b"agent-audit-log identity 1\0"
+
+
+def secret_of(header: str | None) -> bytes:
+    """What the sender and the writer know, and no reader of the log: derived from the token."""
+    return hashlib.sha256(_DERIVED + _token(header).encode("utf-8", "surrogatepass")).digest()
+
+
+def _token(header: str | None) -> str:
+    """The token in an `Authorization` header; empty when there is none."""
+    scheme, _, token = (header or "").strip().partition(" ")
+    token = token.strip()
+    return token if scheme.lower() == _SCHEME and len(token) <= _MAX_TOKEN else ""
 
 
 def authenticate(header: str | None, agents: Iterable[Agent], *, now: datetime) -> Agent | None:
     """The agent that the `Authorization` header speaks for, or null."""
-    scheme, _, token = (header or "").strip().partition(" ")
-    token = token.strip()
-    if scheme.lower() != _SCHEME or not 0 < len(token) <= _MAX_TOKEN:
+    token = _token(header)
+    if not token:
         return None
     given = hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
     found: Agent | None = None

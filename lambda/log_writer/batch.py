@@ -1,12 +1,14 @@
 """From records to one object: its key, its bytes, and a receipt for each record.
 
 Promise: the key follows from the stored bytes and from the content that they were made of, so that two requests share a
-key only when storing one of them stores both. Nothing that a sender chose is in a key but its date.
+key only when storing one of them stores both. Nothing that a sender chose is in a key but its date. Ids are keyed
+hashes: whoever reads the log cannot find out, by trying, what a payload said.
 """
 
 from __future__ import annotations
 
 import hashlib
+import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -14,11 +16,13 @@ import orjson
 from isal import isal_zlib
 
 from audit_core.canonical import JsonValue
+from audit_core.envelope import Envelope
 from audit_core.errors import FieldError
 from audit_core.merkle import leaf_digest
 from audit_core.record import MAX_RECORD_BYTES
 
 PREFIX = "records/"
+VAULT_PREFIX = "payloads/"
 CONTENT_TYPE = "application/x-ndjson"
 CONTENT_ENCODING = "gzip"
 _DOMAIN = b"agent-audit-log batch 1"
@@ -26,6 +30,7 @@ _ID_BYTES = 20
 _LEVEL = 2
 _GZIP = 31
 _ADDED_LATER = 256  # the record id and an inferred time, generously
+_ADDED_ENVELOPE = 1024  # two references and what is said of them
 _NO_TIME = b'{"timestamp":null,'
 
 
@@ -34,13 +39,14 @@ class Draft:
     """A record without its id, as the line that it will be.
 
     `line` lacks its closing brace, and has a null timestamp when the time is inferred: the id may not depend on it.
-    `index` is the event's in the request.
+    `index` is the event's in the request; `envelope`: what is kept of its payloads.
     """
 
     index: int
     line: bytes
     timestamp: str
     inferred_time: bool
+    envelope: Envelope | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,16 +60,26 @@ class StoredRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VaultObject:
+    """One payload to keep."""
+
+    key: str
+    body: bytes
+    mime: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """One object to store. `repeatable`: a retry of the request comes to the same key."""
+    """One object to store, after what goes into the vault. `repeatable`: a retry comes to the same key."""
 
     key: str
     body: bytes
     records: list[StoredRecord]
     repeatable: bool
+    vault: list[VaultObject]
 
 
-def draft(index: int, record: dict[str, JsonValue]) -> Draft:
+def draft(index: int, record: dict[str, JsonValue], envelope: Envelope | None = None) -> Draft:
     """Encode `record`. Raises `FieldError` when its line would be too long."""
     timestamp = str(record["timestamp"])
     derived = record["inferred"]
@@ -71,28 +87,31 @@ def draft(index: int, record: dict[str, JsonValue]) -> Draft:
     if inferred:
         record = {**record, "timestamp": None}
     line = orjson.dumps(record)[:-1]  # and a copy, as what orjson returns takes up kilobytes
-    if len(line) > MAX_RECORD_BYTES - _ADDED_LATER:
+    if len(line) > MAX_RECORD_BYTES - _ADDED_LATER - (0 if envelope is None else _ADDED_ENVELOPE):
         raise FieldError("", f"makes a record of more than {MAX_RECORD_BYTES} bytes")
-    return Draft(index=index, line=line, timestamp=timestamp, inferred_time=inferred)
+    return Draft(index=index, line=line, timestamp=timestamp, inferred_time=inferred, envelope=envelope)
 
 
 def make_batch(
     drafts: list[Draft],
     *,
     agent_id: str,
+    secret: bytes,
     content: bytes,
     idempotency_key: str | None,
     identified: bool,
     random_bytes: Callable[[int], bytes],
+    vault_bucket: str = "",
 ) -> Batch:
     """Put `drafts` (one or more) into one object.
 
-    `content`: digest of the request's content; `identified`: each event can be told from any other. With neither that
-    nor an idempotency key the batch gets a random id, and a retry is another batch.
+    `content`: digest of the request's content; `secret`: what only the sender and the writer know, without which the
+    ids would let a reader of the log try out what the content was. `identified`: each event can be told from any other.
+    With neither that nor an idempotency key the batch gets a random id, and a retry is another batch.
     """
     repeatable = identified or bool(idempotency_key)
     if repeatable:
-        identity = hashlib.sha256()
+        identity = hmac.new(secret, digestmod=hashlib.sha256)
         for part in (_DOMAIN, agent_id.encode(), (idempotency_key or "").encode("utf-8", "surrogatepass"), content):
             identity.update(len(part).to_bytes(8, "big"))
             identity.update(part)
@@ -100,16 +119,25 @@ def make_batch(
             identity.update(item.index.to_bytes(4, "big"))
             identity.update(len(item.line).to_bytes(4, "big"))
             identity.update(item.line)
+            if item.envelope is not None:
+                identity.update(orjson.dumps(item.envelope.described("")))
         batch_id = identity.digest()[:_ID_BYTES].hex()
     else:
         batch_id = random_bytes(_ID_BYTES).hex()
     lines: list[bytes] = []
     records: list[StoredRecord] = []
+    vault: list[VaultObject] = []
     for item in drafts:
         record_id = f"{batch_id}-{item.index}"
         line = item.line
         if item.inferred_time:
             line = b'{"timestamp":"%b",%b' % (item.timestamp.encode(), line[len(_NO_TIME) :])
+        if item.envelope is not None:
+            folder = f"{VAULT_PREFIX}{record_id}/"
+            line = b'%b,"envelope":%b' % (line, orjson.dumps(item.envelope.described(f"s3://{vault_bucket}/{folder}")))
+            vault += [
+                VaultObject(key=folder + kept.side, body=kept.data, mime=kept.mime) for kept in item.envelope.payloads
+            ]
         line = b'%b,"record_id":"%b"}' % (line, record_id.encode())
         lines.append(line)
         records.append(
@@ -121,6 +149,7 @@ def make_batch(
         body=isal_zlib.compress(b"\n".join(lines), _LEVEL, _GZIP),
         records=records,
         repeatable=repeatable,
+        vault=vault,
     )
 
 

@@ -9,12 +9,21 @@ import json
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias, TypeVar
 
 from audit_core.errors import AuditError
 from audit_core.times import utc_timestamp
 
+Personal: TypeAlias = Literal["mask", "hmac", "off"]
+EnvelopeMode: TypeAlias = Literal["off", "masked", "raw"]
+Detail: TypeAlias = Literal["path", "domain"]
+_Choice = TypeVar("_Choice", bound=str)
+
 SCHEMA = 1
+PERSONAL: tuple[Personal, ...] = ("mask", "hmac", "off")
+ENVELOPES: tuple[EnvelopeMode, ...] = ("off", "masked", "raw")
+DETAILS: tuple[Detail, ...] = ("path", "domain")
+DIGESTS = ("sha256", "hmac-sha256")
 _HEX = frozenset("0123456789abcdef")
 _SHA256_DIGITS = 64
 
@@ -37,7 +46,7 @@ class Agent:
 
     name: str
     tokens: tuple[Token, ...]
-    endpoint_detail: Literal["path", "domain"] = "path"
+    endpoint_detail: Detail = "path"
 
     def __post_init__(self) -> None:
         if not self.name:
@@ -46,22 +55,31 @@ class Agent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What one request may hold: bytes as sent, bytes after decompression, events."""
+    """What one request may hold: bytes as sent, bytes after decompression, events, payloads where those are kept."""
 
     body_bytes: int = 6 * 1024 * 1024
     decoded_bytes: int = 8 * 1024 * 1024
     events: int = 10_000
+    kept_payloads: int = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """All that the writer knows of its stack. `masking` holds the settings of the masker."""
+    """All that the writer knows of its stack.
+
+    `keys_parameter` names where the keys of digests and pseudonyms are, if there are any; `vault_bucket` where payloads
+    go for a short time, when `envelope` is not off.
+    """
 
     bucket: str
     region: str
     agents: tuple[Agent, ...]
-    personal: Literal["mask", "off"] = "mask"
+    personal: Personal = "mask"
     custom_rules: dict[str, object] = field(default_factory=dict)
+    keyed_digests: bool = False
+    keys_parameter: str = ""
+    envelope: EnvelopeMode = "off"
+    vault_bucket: str = ""
     limits: Limits = field(default_factory=Limits)
 
     def __post_init__(self) -> None:
@@ -70,6 +88,15 @@ class Config:
                 raise AuditError("must not be empty", field=name)
         if not self.agents:
             raise AuditError("must name at least one", field="agents")
+        if (self.keyed_digests or self.personal == "hmac") and not self.keys_parameter:
+            raise AuditError("must not be empty where digests or pseudonyms are keyed", field="keys.parameter")
+        if self.envelope != "off" and not self.vault_bucket:
+            raise AuditError("must not be empty where payloads are kept", field="envelope.bucket")
+
+    @property
+    def needs_keys(self) -> bool:
+        """Whether records need keys: for their digests, or for the pseudonym of an e-mail address as user id."""
+        return bool(self.keys_parameter) and (self.keyed_digests or self.personal != "off")
 
 
 def load_config(path: Path) -> Config:
@@ -83,16 +110,13 @@ def load_config(path: Path) -> Config:
 
 def parse_config(raw: object) -> Config:
     """A `Config` from decoded JSON. Unknown keys are refused. Raises `AuditError`."""
-    top = _object(raw, "", {"schema", "bucket", "region", "agents", "masking", "digest"})
+    top = _object(raw, "", {"schema", "bucket", "region", "agents", "masking", "digest", "keys", "envelope"})
     if top.get("schema") != SCHEMA:
         raise AuditError(f"must be {SCHEMA}", field="schema")
     masking = _object(top.get("masking", {}), "masking", {"personal", "custom"})
     digest = _object(top.get("digest", {}), "digest", {"algorithm"})
-    if digest.get("algorithm", "sha256") != "sha256":
-        raise AuditError("must be sha256", field="digest.algorithm")
-    personal = masking.get("personal", "mask")
-    if personal != "mask" and personal != "off":  # noqa: PLR1714 - a type checker narrows this, not a membership
-        raise AuditError("must be mask or off", field="masking.personal")
+    keys = _object(top.get("keys", {}), "keys", {"parameter"})
+    envelope = _object(top.get("envelope", {}), "envelope", {"mode", "bucket"})
     custom = masking.get("custom")
     if custom is not None and not isinstance(custom, dict):
         raise AuditError("must be an object", field="masking.custom")
@@ -103,8 +127,12 @@ def parse_config(raw: object) -> Config:
         bucket=_text(top, "bucket"),
         region=_text(top, "region"),
         agents=tuple(_agent(agent) for agent in agents),
-        personal=personal,
+        personal=_choice(masking, "masking", "personal", PERSONAL),
         custom_rules=custom or {},
+        keyed_digests=_choice(digest, "digest", "algorithm", DIGESTS) == "hmac-sha256",
+        keys_parameter=_text({"parameter": "", **keys}, "parameter"),
+        envelope=_choice(envelope, "envelope", "mode", ENVELOPES),
+        vault_bucket=_text({"bucket": "", **envelope}, "bucket"),
     )
 
 
@@ -113,12 +141,9 @@ def _agent(raw: object) -> Agent:
     tokens = agent.get("tokens")
     if not isinstance(tokens, list):
         raise AuditError("must be an array", field="agents.tokens")
-    detail = agent.get("endpoint_detail", "path")
-    if detail != "path" and detail != "domain":  # noqa: PLR1714 - a type checker narrows this, not a membership
-        raise AuditError("must be path or domain", field="agents.endpoint_detail")
     return Agent(
         name=_text(agent, "name"),
-        endpoint_detail=detail,
+        endpoint_detail=_choice(agent, "agents", "endpoint_detail", DETAILS),
         tokens=tuple(_token(token) for token in tokens),
     )
 
@@ -140,6 +165,15 @@ def _object(raw: object, name: str, known: set[str]) -> dict[str, object]:
     if not raw.keys() <= known:
         raise AuditError("has unknown keys", field=name)
     return raw
+
+
+def _choice(raw: dict[str, object], parent: str, name: str, known: tuple[_Choice, ...]) -> _Choice:
+    """One of `known`; the first where there is none."""
+    value = raw.get(name, known[0])
+    for choice in known:
+        if value == choice:
+            return choice
+    raise AuditError(f"must be one of {', '.join(known)}", field=f"{parent}.{name}")
 
 
 def _text(raw: dict[str, object], name: str) -> str:

@@ -6,6 +6,7 @@ Promise: the log line holds counts, sizes, durations, statuses and reasons of ou
 from __future__ import annotations
 
 import base64
+import contextlib
 import functools
 import json
 import logging
@@ -16,18 +17,20 @@ import traceback
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
-from audit_core.masking import CustomRules, Masker
 from log_writer import reply
 from log_writer.config import Config, load_config
+from log_writer.key_source import KeysUnavailableError, ParameterKeys
 from log_writer.reply import Response
 from log_writer.service import EVENTS_PATHS, HEALTH_PATH, STORE_SECONDS, Request, Writer
-from log_writer.store import Credentials, S3Store
+from log_writer.signed import Credentials, SignedClient
+from log_writer.store import S3Store
 
 FunctionUrlEvent: TypeAlias = "dict[str, object]"
 
 CONFIG_FILE = "config.json"
 # What stays of the function's time for the answer after the store has given up.
 _ANSWER_SECONDS = 1.0
+_PREPARE_SECONDS = 3.0
 _KNOWN_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _OWN_PACKAGES = ("log_writer", "audit_core")
 
@@ -46,16 +49,23 @@ class Context(Protocol):
 
 
 def make_writer(config: Config) -> Writer:
-    """The writer of this environment: its role's credentials, and S3 at `AWS_ENDPOINT_URL` where that is set."""
+    """The writer of this environment: its role's credentials, and AWS at `AWS_ENDPOINT_URL` where that is set."""
+    client = SignedClient(region=config.region, credentials=_credentials)
+    endpoint = os.environ.get("AWS_ENDPOINT_URL")
+    s3_endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or endpoint
     return Writer(
         config,
-        masker=Masker(personal=config.personal, custom=CustomRules.from_config(config.custom_rules)),
-        store=S3Store(
-            bucket=config.bucket,
-            region=config.region,
-            credentials=_credentials,
-            endpoint_url=os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL"),
-        ),
+        store=S3Store(bucket=config.bucket, client=client, endpoint_url=s3_endpoint),
+        keys=ParameterKeys(
+            parameter=config.keys_parameter,
+            client=client,
+            endpoint_url=os.environ.get("AWS_ENDPOINT_URL_SSM") or endpoint,
+        )
+        if config.needs_keys
+        else None,
+        vault_store=S3Store(bucket=config.vault_bucket, client=client, endpoint_url=s3_endpoint)
+        if config.envelope != "off"
+        else None,
     )
 
 
@@ -143,4 +153,6 @@ logging.getLogger("urllib3").setLevel(logging.CRITICAL)
 logging.getLogger("botocore").setLevel(logging.CRITICAL)
 
 if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
-    _writer()  # in the init phase, before the first request waits for it
+    # In the init phase, before the first request waits for it. What fails now is tried again then.
+    with contextlib.suppress(KeysUnavailableError):
+        _writer().prepare(deadline=time.monotonic() + _PREPARE_SECONDS)

@@ -20,14 +20,16 @@ from audit_core.record import Correlation, RecordMaker, Sender
 from audit_core.times import now_timestamp
 from audit_core.trace import trace_id_of
 from audit_core.values import CONTROL
-from log_writer import reply
-from log_writer.auth import authenticate
+from log_writer import reply, vault
+from log_writer.auth import authenticate, secret_of
 from log_writer.batch import CONTENT_ENCODING, CONTENT_TYPE, Batch, Draft, draft, make_batch
 from log_writer.body import GZIP_MAGIC, TooLargeError, unzip
 from log_writer.config import Agent, Config
 from log_writer.intake.decoded import Decoded, Refusal
-from log_writer.intake.native import TooManyEventsError, decode_native
+from log_writer.intake.native import TooManyError, decode_native
+from log_writer.key_source import KeySource, KeysUnavailableError
 from log_writer.reply import Response
+from log_writer.rules import RuleBook
 from log_writer.store import NotDurableError, Store
 
 EVENTS_PATHS = ("/v1/events", "/")
@@ -49,20 +51,31 @@ class Request:
 
 
 class Writer:
-    """Handles requests. Safe to share between threads."""
+    """Handles requests. Safe to share between threads.
+
+    `masker`: instead of one as configured, where no keys are needed. `keys` and `vault_store`: where the configuration
+    needs them.
+    """
 
     def __init__(
         self,
         config: Config,
         *,
-        masker: Masker,
         store: Store,
+        masker: Masker | None = None,
+        keys: KeySource | None = None,
+        vault_store: Store | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         random_bytes: Callable[[int], bytes] = os.urandom,
     ) -> None:
         self._config = config
-        self._masker = masker
+        if config.needs_keys and keys is None:
+            raise ValueError("this configuration needs keys")
+        if config.envelope != "off" and vault_store is None:
+            raise ValueError("this configuration needs a vault")
+        self._rules = RuleBook(config, keys=keys if config.needs_keys else None, masker=masker)
         self._store = store
+        self._vault = vault_store
         self._now = now
         self._random_bytes = random_bytes
         names = frozenset(agent.name for agent in config.agents)
@@ -74,6 +87,10 @@ class Writer:
             )
             for agent in config.agents
         }
+
+    def prepare(self, *, deadline: float) -> None:
+        """Do before the first request what it would wait for. Raises `KeysUnavailableError`."""
+        self._rules.get(deadline=deadline)
 
     def handle(self, request: Request) -> Response:
         """Answer one request."""
@@ -102,7 +119,8 @@ class Writer:
             body = self._body(request)
             summary["decoded_bytes"] = len(body)
             decoded = decode_native(body, max_events=limits.events)
-        except (TooLargeError, TooManyEventsError) as error:
+            response = self._store_events(request, agent, decoded, summary)
+        except (TooLargeError, TooManyError) as error:
             response = reply.problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The body {error.reason}.")
         except DecodeError as error:
             where = "" if error.position is None else f" (at byte {error.position})"
@@ -113,8 +131,9 @@ class Writer:
                 "Content-Encoding may be gzip or identity.",
                 headers={"Accept-Encoding": "gzip, identity"},
             )
-        else:
-            response = self._store_events(request, agent, decoded, summary)
+        except KeysUnavailableError as error:
+            summary["cause"] = f"keys: {error.cause}"
+            response = reply.unavailable()
         response.summary.update(summary)
         return response
 
@@ -135,7 +154,7 @@ class Writer:
         received = now_timestamp(self._now())
         maker = RecordMaker(
             sender=self._senders[agent.name],
-            masker=self._masker,
+            rules=self._rules.get(deadline=min(request.deadline, time.monotonic() + STORE_SECONDS)),
             received=received,
             correlation=correlation_of(request.headers),
         )
@@ -147,7 +166,8 @@ class Writer:
                 refused.append(item)
                 continue
             try:
-                drafts.append(draft(item.index, maker.make(item)))
+                record, envelope = maker.make(item)
+                drafts.append(draft(item.index, record, envelope))
                 identified = identified and item.has_identity
             except FieldError as error:
                 refused.append(
@@ -163,13 +183,18 @@ class Writer:
                 return reply.stored([], [], key="", duplicate=False, ours=True)
             return reply.refused_all(refused)
         idempotency_key = request.headers.get("idempotency-key", "").strip()
+        kept = sum(len(item.envelope.payloads) for item in drafts if item.envelope is not None)
+        if kept > self._config.limits.kept_payloads:
+            raise TooManyError(self._config.limits.kept_payloads, "payloads, each of which is to be kept")
         batch = make_batch(
             drafts,
             agent_id=agent.name,
+            secret=secret_of(request.headers.get("authorization")),
             content=decoded.content,
             idempotency_key=idempotency_key or None,
             identified=identified,
             random_bytes=self._random_bytes,
+            vault_bucket=self._config.vault_bucket,
         )
         return self._store_batch(batch, refused, received, request.deadline, summary)
 
@@ -177,7 +202,10 @@ class Writer:
         self, batch: Batch, refused: list[Refusal], received: str, deadline: float, summary: dict[str, object]
     ) -> Response:
         started = time.monotonic()
+        deadline = min(deadline, started + STORE_SECONDS)
         try:
+            if batch.vault and self._vault is not None:
+                vault.keep(self._vault, batch.vault, deadline=deadline)
             put = self._store.put(
                 batch.key,
                 batch.body,
@@ -186,7 +214,7 @@ class Writer:
                     "Content-Encoding": CONTENT_ENCODING,
                     "x-amz-meta-received-at": received,
                 },
-                deadline=min(deadline, started + STORE_SECONDS),
+                deadline=deadline,
             )
         except NotDurableError as error:
             summary |= {"store_ms": _since(started), "attempts": error.attempts, "cause": error.cause}

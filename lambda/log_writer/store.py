@@ -10,15 +10,15 @@ import base64
 import hashlib
 import random
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from http.client import HTTPException
-from typing import Protocol
-from urllib.parse import quote, urlsplit
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+from urllib.parse import quote
 
-import urllib3
-from botocore.auth import S3SigV4Auth
-from botocore.awsrequest import AWSRequest
+from log_writer.signed import TRANSPORT_ERRORS, SignedClient, domain_of
+
+if TYPE_CHECKING:
+    import urllib3
 
 _OK = 200
 _EXISTS = 412
@@ -26,8 +26,6 @@ _CONFLICT = 409
 _THROTTLED = 429
 _SERVER_ERROR = 500
 _REQUEST_TIMEOUT = "RequestTimeout"
-_CONNECT_SECONDS = 1.5
-_READ_SECONDS = 5.0
 _LEAST_SECONDS = 0.25
 _FIRST_PAUSE = 0.05
 _LONGEST_PAUSE = 1.0
@@ -40,15 +38,6 @@ class NotDurableError(Exception):
         super().__init__(cause)
         self.cause = cause
         self.attempts = attempts
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Credentials:
-    """What a request is signed with. botocore's own class would bring a third of botocore into every cold start."""
-
-    access_key: str
-    secret_key: str = field(repr=False)
-    token: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,29 +57,17 @@ class Store(Protocol):
 
 
 class S3Store:
-    """A bucket, over one pool of kept connections. Safe to share between threads.
+    """A bucket. Safe to share between threads.
 
     `endpoint_url`: null for AWS's own regional endpoint; otherwise the bucket goes into the path.
     """
 
-    def __init__(
-        self,
-        *,
-        bucket: str,
-        region: str,
-        credentials: Callable[[], Credentials],
-        endpoint_url: str | None = None,
-        connections: int = 10,
-    ) -> None:
-        self._region = region
-        self._credentials = credentials
+    def __init__(self, *, bucket: str, client: SignedClient, endpoint_url: str | None = None) -> None:
+        self._client = client
         if endpoint_url:
             self._base = f"{endpoint_url.rstrip('/')}/{bucket}/"
         else:
-            suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
-            self._base = f"https://{bucket}.s3.{region}.{suffix}/"
-        self._host = urlsplit(self._base).netloc
-        self._pool = urllib3.PoolManager(maxsize=connections, retries=False, cert_reqs="CERT_REQUIRED")
+            self._base = f"https://{bucket}.s3.{client.region}.{domain_of(client.region)}/"
 
     def put(self, key: str, body: bytes, *, headers: Mapping[str, str], deadline: float) -> Put:
         """Store `body` under `key` unless something is there."""
@@ -105,8 +82,8 @@ class S3Store:
         while (left := deadline - time.monotonic()) > _LEAST_SECONDS:
             attempts += 1
             try:
-                response = self._send(key, body, sent, left)
-            except (urllib3.exceptions.HTTPError, HTTPException, OSError) as error:
+                response = self._client.send("s3", "PUT", self.url_of(key), body=body, headers=sent, seconds=left)
+            except TRANSPORT_ERRORS as error:
                 cause = type(error).__name__
             else:
                 cause = str(response.status)
@@ -123,22 +100,6 @@ class S3Store:
     def url_of(self, key: str) -> str:
         """Where the object of `key` is put."""
         return self._base + quote(key, safe="/~")
-
-    def _send(self, key: str, body: bytes, headers: Mapping[str, str], left: float) -> urllib3.BaseHTTPResponse:
-        # Signed anew for each attempt: a signature is good for minutes, credentials may have been replaced.
-        url = self.url_of(key)
-        request = AWSRequest(method="PUT", url=url, data=body, headers={"Host": self._host, **headers})
-        signer = S3SigV4Auth(self._credentials(), "s3", self._region)  # pyrefly: ignore[bad-argument-type] - it reads
-        signer.add_auth(request)
-        return self._pool.request(
-            "PUT",
-            url,
-            body=body,
-            headers=dict(request.headers.items()),
-            timeout=urllib3.Timeout(connect=min(_CONNECT_SECONDS, left), read=min(_READ_SECONDS, left)),
-            retries=False,
-            redirect=False,
-        )
 
 
 def _is_stored(response: urllib3.BaseHTTPResponse) -> bool:

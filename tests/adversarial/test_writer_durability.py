@@ -30,7 +30,8 @@ from audit_core.merkle import leaf_digest
 from localcloud.emulator import Emulator
 from log_writer.config import Agent, Config, Token
 from log_writer.service import Request, Writer
-from log_writer.store import Credentials, S3Store
+from log_writer.signed import Credentials, SignedClient
+from log_writer.store import S3Store
 
 POINTS = 1_200
 SEED = 20_260_630
@@ -220,13 +221,12 @@ def writer_of(
 
 def store_of(bucket: Bucket, url: str) -> S3Store:
     """The store behind `url`."""
-    return S3Store(
-        bucket=bucket.name,
+    client = SignedClient(
         region=REGION,
         credentials=lambda: Credentials(access_key="test", secret_key="test"),
-        endpoint_url=url,
         connections=WORKERS,
     )
+    return S3Store(bucket=bucket.name, client=client, endpoint_url=url)
 
 
 def post(writer: Writer, events: list[dict[str, object]], *, seconds: float) -> tuple[int, list[dict[str, Any]]]:

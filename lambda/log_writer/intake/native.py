@@ -31,18 +31,21 @@ SOURCE = "native"
 _BOM = b"\xef\xbb\xbf"
 _LINES_PER_EVENT = 4  # so many lines may be empty
 _NOT_AN_OBJECT = "must be an object"
-_OWN_KEYS = ("request", "response", "request_base64", "response_base64", "attributes")
+_OWN_KEYS = (
+    "request", "response", "request_base64", "response_base64", "response_chunks", "response_chunks_base64",
+    "attributes",
+)  # fmt: skip
 
 
-class TooManyEventsError(DecodeError):
-    """More events in one request than the writer takes."""
+class TooManyError(DecodeError):
+    """More of something in one request than the writer takes."""
 
-    def __init__(self, limit: int) -> None:
-        super().__init__(f"holds more than {limit} events")
+    def __init__(self, limit: int, what: str = "events") -> None:
+        super().__init__(f"holds more than {limit} {what}")
 
 
 def decode_native(body: bytes, *, max_events: int) -> Decoded:
-    """Decode `body`. Raises `DecodeError` when none of it can be, `TooManyEventsError` when it holds too many."""
+    """Decode `body`. Raises `DecodeError` when none of it can be, `TooManyError` when it holds too many."""
     body = body.removeprefix(_BOM)
     try:
         value: JsonValue = orjson.loads(body)
@@ -50,7 +53,7 @@ def decode_native(body: bytes, *, max_events: int) -> Decoded:
         return _decode_lines(body, max_events, error.pos)
     elements = value if isinstance(value, list) else [value]
     if len(elements) > max_events:
-        raise TooManyEventsError(max_events)
+        raise TooManyError(max_events)
     bad: dict[int, str] = {}
     try:
         encoded = orjson.dumps(elements, option=orjson.OPT_SORT_KEYS)
@@ -70,10 +73,10 @@ def decode_native(body: bytes, *, max_events: int) -> Decoded:
 
 def _decode_lines(body: bytes, max_events: int, position: int) -> Decoded:
     if body.count(b"\n") > max_events * _LINES_PER_EVENT:
-        raise TooManyEventsError(max_events)
+        raise TooManyError(max_events)
     lines = [line for line in body.split(b"\n") if not line.isspace() and line]
     if len(lines) > max_events:
-        raise TooManyEventsError(max_events)
+        raise TooManyError(max_events)
     content = hashlib.sha256()
     elements: list[JsonValue] = []
     bad: dict[int, str] = {}
@@ -124,7 +127,7 @@ def _event(index: int, element: JsonValue) -> Event:
                 name += "_"  # noqa: PLW2901 - both values are kept, the second under a name that shows it
             event.attributes[name] = value
     event.request = _payload(element, "request")
-    event.response = _payload(element, "response")
+    event.response = _streamed(element, "response") or _payload(element, "response")
     return event
 
 
@@ -142,7 +145,31 @@ def _payload(element: dict[str, JsonValue], side: str) -> Payload | None:
         raise FieldError(name, f"must not be there beside {side}")
     if not isinstance(encoded, str):
         raise FieldError(name, "must be a string")
+    return Payload(data=_decode_base64(name, encoded))
+
+
+def _streamed(element: dict[str, JsonValue], side: str) -> Payload | None:
+    """A payload that came in chunks: texts, or base64 of bytes."""
+    names = (f"{side}_chunks", f"{side}_chunks_base64")
+    given = [name for name in names if element.get(name) is not None]
+    if not given:
+        return None
+    name = given[0]
+    if len(given) > 1 or element.get(side) is not None or element.get(f"{side}_base64") is not None:
+        raise FieldError(name, f"must not be there beside {side} in another form")
+    listed = element[name]
+    if not isinstance(listed, list):
+        raise FieldError(name, "must be a list of strings")
+    chunks: list[bytes] = []
+    for chunk in listed:
+        if not isinstance(chunk, str):
+            raise FieldError(name, "must be a list of strings")
+        chunks.append(chunk.encode() if name == names[0] else _decode_base64(name, chunk))
+    return Payload(chunks=chunks, text=name == names[0])
+
+
+def _decode_base64(name: str, encoded: str) -> bytes:
     try:
-        return Payload(data=binascii.a2b_base64(encoded.encode(), strict_mode=True))
+        return binascii.a2b_base64(encoded.encode(), strict_mode=True)
     except (binascii.Error, UnicodeEncodeError):
         raise FieldError(name, "must be base64") from None

@@ -36,6 +36,8 @@ def raw() -> dict[str, Any]:
         ],
         "masking": {"personal": "mask", "custom": {}},
         "digest": {"algorithm": "sha256"},
+        "keys": {"parameter": "/log/keys"},
+        "envelope": {"mode": "off"},
     }
 
 
@@ -45,6 +47,7 @@ def test_reads_what_the_stack_writes(tmp_path: Path) -> None:
     config = load_config(tmp_path / "config.json")
     (agent,) = config.agents
     assert (config.bucket, config.region, config.personal) == ("log", "eu-central-1", "mask")
+    assert config.keys_parameter == "/log/keys"
     assert (agent.name, agent.endpoint_detail) == ("my-agent", "domain")
     assert agent.tokens[1].not_after == datetime(2026, 7, 1, tzinfo=UTC)
 
@@ -70,6 +73,10 @@ def test_reads_what_the_stack_writes(tmp_path: Path) -> None:
         (["masking", "personal"], "maybe", "masking.personal"),
         (["masking", "custom"], [], "masking.custom"),
         (["digest", "algorithm"], "md5", "digest.algorithm"),
+        (["keys", "parameter"], 1, "parameter"),
+        (["keys", "digest"], "plain", "keys"),
+        (["envelope", "mode"], "everything", "envelope.mode"),
+        (["envelope", "days"], 2, "envelope"),
     ],
 )
 def test_refuses(path: list[Any], value: object, field: str) -> None:

@@ -119,7 +119,15 @@ def test_agents_never_share_a_key() -> None:
         index=0, line=b'{"timestamp":"2026-06-30T12:34:56Z"', timestamp="2026-06-30T12:34:56Z", inferred_time=False
     )
     keys = {
-        make_batch([draft], agent_id=name, content=b"", idempotency_key=key, identified=True, random_bytes=bytes).key
+        make_batch(
+            [draft],
+            agent_id=name,
+            secret=b"",
+            content=b"",
+            idempotency_key=key,
+            identified=True,
+            random_bytes=bytes,
+        ).key
         for name, key in [("a", None), ("b", None), ("a", "b"), ("ab", None), ("", "ab")]
     }
     assert len(keys) == 5

@@ -12,7 +12,8 @@ from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as BotocoreCredentials
 
-from log_writer.store import Credentials, NotDurableError, S3Store
+from log_writer.signed import Credentials, SignedClient
+from log_writer.store import NotDurableError, S3Store
 from tests.unit.log_writer.scripted import OK, Server, answer, serving
 
 CREDENTIALS = Credentials(access_key="test", secret_key="secret", token="session")
@@ -29,7 +30,8 @@ def server() -> Iterator[Server]:
 
 def store_at(url: str) -> S3Store:
     """A store at `url`."""
-    return S3Store(bucket="log", region="eu-central-1", credentials=lambda: CREDENTIALS, endpoint_url=url)
+    client = SignedClient(region="eu-central-1", credentials=lambda: CREDENTIALS)
+    return S3Store(bucket="log", client=client, endpoint_url=url)
 
 
 def deadline(seconds: float = 5) -> float:
@@ -73,7 +75,7 @@ def test_the_signature_is_right(server: Server) -> None:
 )
 def test_on_aws_the_bucket_is_in_the_host(region: str, host: str) -> None:
     """Without an endpoint it is AWS's own, encrypted."""
-    store = S3Store(bucket="log", region=region, credentials=lambda: CREDENTIALS)
+    store = S3Store(bucket="log", client=SignedClient(region=region, credentials=lambda: CREDENTIALS))
     assert store.url_of("a=b/c") == f"https://{host}/a%3Db/c"
 
 
@@ -159,7 +161,7 @@ def test_credentials_are_asked_for_each_time(server: Server) -> None:
         return Credentials(access_key=next(names), secret_key="secret")
 
     server.script = [answer(500), OK]
-    store = S3Store(bucket="log", region="r", credentials=credentials, endpoint_url=server.url)
+    store = S3Store(bucket="log", client=SignedClient(region="r", credentials=credentials), endpoint_url=server.url)
     store.put(KEY, BODY, headers={}, deadline=deadline())
     assert ["first" in server.requests[0][1]["authorization"], "second" in server.requests[1][1]["authorization"]] == [
         True,

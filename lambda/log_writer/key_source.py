@@ -1,0 +1,120 @@
+"""Where the writer has its keys from: one encrypted parameter, read with the function's own role.
+
+Promise: fails closed. Until the keys were read once, whatever needs them is not durable, and nothing is stored without
+them. A key is only ever in memory: in no environment variable, file, log line, error or `repr`.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+import orjson
+
+from audit_core.errors import AuditError
+from audit_core.keys import Keys, parse_keys
+from log_writer.signed import TRANSPORT_ERRORS, SignedClient, domain_of
+
+FRESH_SECONDS = 300.0
+"""So long what was read is used without asking again: a rotated key is in use everywhere within minutes."""
+_AGAIN_SECONDS = 30.0
+_LEAST_SECONDS = 0.25
+_PAUSE_SECONDS = 0.1
+_ATTEMPTS = 4
+_OK = 200
+
+
+class KeysUnavailableError(Exception):
+    """The keys could not be read. `cause` is a status or the kind of a failure."""
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(cause)
+        self.cause = cause
+
+
+class KeySource(Protocol):
+    """Where keys come from."""
+
+    def get(self, *, deadline: float) -> Keys:
+        """The keys. `deadline` is on the monotonic clock, in seconds. Raises `KeysUnavailableError`."""
+        ...
+
+
+class ParameterKeys:
+    """Keys in a parameter of AWS Systems Manager. Safe to share between threads.
+
+    Read when they are first asked for, and again after `FRESH_SECONDS`. When that fails, those that are known are used
+    on, and asking goes on too. `endpoint_url`: null for AWS's own.
+    """
+
+    def __init__(
+        self,
+        *,
+        parameter: str,
+        client: SignedClient,
+        endpoint_url: str | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._body = orjson.dumps({"Name": parameter, "WithDecryption": True})
+        self._client = client
+        self._url = f"{endpoint_url.rstrip('/') if endpoint_url else _own_endpoint(client.region)}/"
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._known: Keys | None = None
+        self._again = 0.0
+
+    def get(self, *, deadline: float) -> Keys:
+        """The keys, from memory where they are fresh. Raises `KeysUnavailableError` while they were never read."""
+        with self._lock:
+            if self._known is not None and self._clock() < self._again:
+                return self._known
+            attempts = _ATTEMPTS if self._known is None else 1
+            try:
+                self._known = self._read(attempts, deadline)
+                self._again = self._clock() + FRESH_SECONDS
+            except KeysUnavailableError:
+                if self._known is None:
+                    raise
+                self._again = self._clock() + _AGAIN_SECONDS
+            return self._known
+
+    def _read(self, attempts: int, deadline: float) -> Keys:
+        cause = "no time left"
+        for attempt in range(attempts):
+            if attempt:
+                time.sleep(_PAUSE_SECONDS * attempt)
+            left = deadline - time.monotonic()
+            if left < _LEAST_SECONDS:
+                break
+            try:
+                response = self._client.send(
+                    "ssm",
+                    "POST",
+                    self._url,
+                    body=self._body,
+                    headers={"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": "AmazonSSM.GetParameter"},
+                    seconds=left,
+                )
+            except TRANSPORT_ERRORS as error:
+                cause = type(error).__name__
+                continue
+            if response.status == _OK:
+                return _keys_in(response.data)
+            cause = str(response.status)
+        raise KeysUnavailableError(cause)
+
+
+def _keys_in(reply: bytes) -> Keys:
+    try:
+        document = orjson.loads(reply)
+        return parse_keys(document["Parameter"]["Value"])
+    except AuditError as error:
+        raise KeysUnavailableError(str(error)) from None
+    except (ValueError, TypeError, KeyError):
+        raise KeysUnavailableError("the reply is none") from None
+
+
+def _own_endpoint(region: str) -> str:
+    return f"https://ssm.{region}.{domain_of(region)}"
