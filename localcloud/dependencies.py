@@ -261,6 +261,9 @@ def fail(line: str) -> NoReturn:
 def run(arguments: list[str]) -> NoReturn:
     """Become the module that `arguments` name, in the environment that it needs. Never returns."""
     how = arguments.pop(0) if arguments[0].startswith("--") else ""
+    # The caller's Python settings must not change what gets imported: by pip's children, or by the module.
+    for setting in [name for name in os.environ if name.startswith("PYTHON")]:
+        del os.environ[setting]
     environment = Environment()
     try:
         if how != "--bare":
@@ -275,9 +278,6 @@ def run(arguments: list[str]) -> NoReturn:
     except KeyboardInterrupt:
         say("\ninterrupted; the next command goes on from here")
         sys.exit(INTERRUPTED)
-    # The caller's Python settings must not change what gets imported.
-    for setting in ("PYTHONHOME", "PYTHONPATH", "PYTHONSAFEPATH"):
-        os.environ.pop(setting, None)
     os.chdir(ROOT)
     sys.stdout.flush()
     os.execv(python, [str(python), "-m", *arguments])  # noqa: S606 - this program ends here; no shell is involved

@@ -143,10 +143,10 @@ def test_callers_python_settings(kit: Path) -> None:
     for name in ("json", "subprocess", "sitecustomize"):
         (elsewhere / f"{name}.py").write_text("raise SystemExit('elsewhere')\n")
     shutil.copy(ROOT / "Makefile", kit)
-    (kit / "localcloud" / "down.py").write_text("import json, subprocess\nprint('ran')\n")
+    (kit / "localcloud" / "up.py").write_text("import json, subprocess\nprint('ran')\n")
     answer = subprocess.run(
-        ["make", f"PYTHON={sys.executable}", "down"], cwd=kit, env=environment(kit, PYTHONPATH=str(elsewhere)),
-        capture_output=True, text=True, check=False, timeout=100,
+        ["make", f"PYTHON={sys.executable}", "up"], cwd=kit, capture_output=True, text=True, check=False, timeout=100,
+        env=environment(kit, PYTHONPATH=str(elsewhere), PYTHONWARNINGS="error"),
     )  # fmt: skip
     assert answer.stdout.endswith("ran\n"), answer
 
