@@ -29,9 +29,10 @@ from isal import igzip
 
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parent.parent / "lambda")]
 
+from masking_traffic import Traffic  # noqa: E402
+
 from audit_core.masking import Masker, Unscannable  # noqa: E402 - after the path
 from audit_core.masking.rules import RULES  # noqa: E402
-from masking_traffic import Traffic  # noqa: E402
 
 LARGE = 6_000_000
 ENCODINGS: dict[str, Callable[[str], str]] = {
@@ -56,7 +57,7 @@ HOSTILE: dict[str, Callable[[int], str]] = {
     "entities": lambda n: "&#65;" * (n // 5),
     "escapes": lambda n: "\\u0041" * (n // 6),
     "base64": lambda n: base64.b64encode(b"some token: " * (n // 16)).decode(),
-    "full width": lambda n: "ａ" * (n // 3),
+    "full width": lambda n: "\uff41" * (n // 3),
     "lines of JSON": lambda n: '{"a":1}\n' * (n // 8),
     "brackets": lambda n: "[" * n,
 }
@@ -177,7 +178,8 @@ def hostile_rows(masker: Masker) -> Iterator[Row]:
     """Inputs made to be slow, against ordinary ones of the same size."""
     ordinary = _ordinary(LARGE)
     base = _cpu(lambda: _attempt(masker, ordinary), 2)
-    ratios, growth = {}, {}
+    ratios: dict[str, float] = {}
+    growth: dict[str, float] = {}
     texts: dict[str, Callable[[int], object]] = {**HOSTILE, **HOSTILE_VALUES}
     for name, make in texts.items():
         whole, half = make(LARGE), make(LARGE // 2)

@@ -9,11 +9,9 @@ characters (`plausible`), more strictly where the syntax is that of a program th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import lru_cache
 
-from audit_core.masking.keys import secret_kind, words_of
+from audit_core.masking.judge import Form, is_secret, name_tells
 from audit_core.masking.patterns import Span, compile_bytes
-from audit_core.masking.plausible import STAND_INS, is_identifier, is_placeholder, is_random, is_structured, wordiness
 from audit_core.masking.result import PLACEHOLDER
 
 _TELLING = (
@@ -32,19 +30,46 @@ _QUOTE = rb"\\*(?:\"\"\"|'''|[\"'`])"
 _BLOCK = rb"(?:[|>][-+]?\s+)?\s*"
 _START = rb"[^\s\"'`<>\x00]{4}"
 _CANDIDATE = compile_bytes(
-    rb"(?i)" + _NAME + rb"(?:" + _LINK + rb")\s*(?:[A-Za-z]{0,2}" + _QUOTE + rb")?" + _BLOCK + _START
-    + rb"|(?i)-[\w-]*" + _NAME + rb"[\"']?\s+[\"']?" + _START
-    + rb"|(?i)" + _NAME + rb"\s[A-Za-z0-9_./+=~-]{20}"
+    rb"(?i)"
+    + _NAME
+    + rb"(?:"
+    + _LINK
+    + rb")\s*(?:[A-Za-z]{0,2}"
+    + _QUOTE
+    + rb")?"
+    + _BLOCK
+    + _START
+    + rb"|(?i)-[\w-]*"
+    + _NAME
+    + rb"[\"']?\s+[\"']?"
+    + _START
+    + rb"|(?i)"
+    + _NAME
+    + rb"\s[A-Za-z0-9_./+=~-]{20}"
 )
 """Finds where a value begins; without groups, so that the engine only has to find the end."""
 _PARTS = compile_bytes(
-    rb"(?i)(?:(" + _NAME + rb")(" + _LINK + rb")\s*(?:[A-Za-z]{0,2}(" + _QUOTE + rb"))?" + _BLOCK + _START
-    + rb"|-([\w-]*" + _NAME + rb")[\"']?\s+[\"']?" + _START
-    + rb"|(" + _NAME + rb")\s[A-Za-z0-9_./+=~-]{20})"
+    rb"(?i)(?:("
+    + _NAME
+    + rb")("
+    + _LINK
+    + rb")\s*(?:[A-Za-z]{0,2}("
+    + _QUOTE
+    + rb"))?"
+    + _BLOCK
+    + _START
+    + rb"|-([\w-]*"
+    + _NAME
+    + rb")[\"']?\s+[\"']?"
+    + _START
+    + rb"|("
+    + _NAME
+    + rb")\s[A-Za-z0-9_./+=~-]{20})"
 )
 """The same with groups: name, link, quote; the name of a command-line option; a name before a long value."""
 _START_BYTES = 4
 _WEIGHT = 4
+_SHORTEST_PAIR = 5
 _JUDGED = 1024
 _SPACED_START_BYTES = 20
 _NAME_BYTES = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-$"
@@ -53,23 +78,6 @@ _MAX_QUOTED = 8192
 _BARE = compile_bytes(rb"[^\s\"'`<>\x00]*")
 _CUT = compile_bytes(rb"&(?:amp;)?[\w.%\[\]-]{1,64}=|[;,](?:$|\s|[\w-]{1,40}=)|\\[nrt]|\\+$|#")
 _CLOSERS = b",;.)]}:!?\\"
-
-_OTHER_THINGS = frozenset(
-    "id ids name names type types url uri endpoint host hostname path file filename dir length len size count hash digest "
-    "fingerprint algorithm alg algo policy field fields prefix suffix format version expiry expires expiration expired "
-    "ttl issued at arn ref reference label title description message error errors hint help placeholder rule rules regex "
-    "pattern index idx code limit usage budget rotation strength manager provider service handler class method function "
-    "ring chain value values pair pairs board stroke press down up map word words phrase frame note space store storage "
-    "vault set list array size bits bytes mode status state level scope scopes group groups user username email public "
-    "hash sha sha1 sha256 md5 checksum integrity nonce date time timestamp model encoder decoder tokens page row column "
-    "col table index sort cache partition foreign primary unique composite row object s3 dedup deduplication idempotency "
-    "request response event trace span record color colour style css icon image img animation react".split()
-)
-"""A name whose last words are among these is about a secret, or about something else, but holds none."""
-
-_OPEN_WORDS = frozenset("public foreign primary sort cache partition".split())
-_PUBLIC_WORDS = frozenset("public publishable csrf xsrf authenticity".split())
-"""Words of names whose values are meant to be seen, or (anti-forgery tokens) open nothing by themselves."""
 
 
 def find_assigned(text: bytes, spend: Callable[[int], None]) -> Iterator[Span]:
@@ -89,7 +97,7 @@ def find_assigned(text: bytes, spend: Callable[[int], None]) -> Iterator[Span]:
         name_start, name_end = match.span(group)
         name_start -= _backwards(text, name_start)
         name = text[name_start:name_end].strip(b".-").decode("utf-8", "replace")
-        kind, telling = _name_tells(name)
+        kind, telling = name_tells(name)
         if kind is None and not telling:
             continue
         link = text[match.start(2) : match.end(2)] if group == 1 else b" "
@@ -104,7 +112,7 @@ def find_assigned(text: bytes, spend: Callable[[int], None]) -> Iterator[Span]:
         judged = value.replace(PLACEHOLDER, "")
         if kind == "authorization":
             start, judged = _after_scheme(text, start, value_end, judged)
-        if judged and start < value_end and _is_secret(kind, name, judged, form):
+        if judged and start < value_end and is_secret(kind, name, judged, form):
             yield Span(start, value_end, f"assigned/{kind or 'entropy'}")
             position = max(position, value_end)
 
@@ -142,29 +150,29 @@ def _value_end(text: bytes, start: int, end: int, quote: bytes) -> tuple[int, bo
     return (bare.end() if bare else start), False
 
 
-def _form(text: bytes, name_start: int, name: str, link: bytes, quote: bytes, following: bytes) -> str:
-    """Name the syntax: `data` (JSON, XML, a name and its value), `setting` (env, query, form), `line`, `code`, `prose`."""
+def _form(text: bytes, name_start: int, name: str, link: bytes, quote: bytes, following: bytes) -> Form:
+    """Name the syntax that a name, what follows it and the quote of the value belong to."""
     operator = link.strip()
-    before = text[max(0, name_start - 1) : name_start]
-    if b"<" in operator or b">" in operator[-1:] and b"=" not in operator:
-        return "data"
-    if len(operator) > 4 and operator[:1] in b"\\\"'," or operator[:1] in b"\"'\\" and operator[-1:] == b":" and quote:  # noqa: PLR2004
-        return "data"
+    tagged = b"<" in operator or (b">" in operator[-1:] and b"=" not in operator)
+    paired = len(operator) >= _SHORTEST_PAIR and operator[:1] in b"\\\"',"
+    if tagged or paired or (operator[:1] in b"\"'\\" and operator[-1:] == b":" and quote):
+        return Form.DATA
     if operator == b"=" and link == operator and (not quote or name.isupper()):
-        return "setting" if before in b"?&;" or name.isupper() or following in (b"", b"&", b"\x00") else "tight"
-    if operator == b":" and not quote:
-        return "line"
+        before = text[max(0, name_start - 1) : name_start]
+        loose = before in b"?&;" or name.isupper() or following in (b"", b"&", b"\x00")
+        return Form.SETTING if loose else Form.TIGHT
     if quote:
-        return "code"
-    return "prose" if operator in (b"is", b"was", b"") else "bare"
+        return Form.CODE
+    if operator == b":":
+        return Form.LINE
+    return Form.PROSE if operator in (b"is", b"was", b"") else Form.BARE
 
 
-def _trim(text: bytes, start: int, end: int, form: str) -> int:
+def _trim(text: bytes, start: int, end: int, form: Form) -> int:
     cut = _CUT.search(text, start, end)
-    if cut is not None and form != "prose":
+    if cut is not None and form is not Form.PROSE:
         end = cut.start()
-    value = text[start:end]
-    return start + len(value.rstrip(_CLOSERS)) if form != "setting" else start + len(value.rstrip(b",;\\"))
+    return start + len(text[start:end].rstrip(b",;\\" if form is Form.SETTING else _CLOSERS))
 
 
 def _after_scheme(text: bytes, start: int, end: int, judged: str) -> tuple[int, str]:
@@ -175,64 +183,3 @@ def _after_scheme(text: bytes, start: int, end: int, judged: str) -> tuple[int, 
     if judged.isalpha() and len(judged) <= 16 and text[end : end + 1] == b" ":  # noqa: PLR2004 - an unquoted header line
         return end, ""
     return start, judged
-
-
-def _is_secret(kind: str | None, name: str, value: str, form: str) -> bool:  # noqa: PLR0911 - one reason a line
-    lowered = value.lower().strip(".-_ ")
-    if lowered in STAND_INS or is_placeholder(value) or _same_words(name, lowered):
-        return False
-    if form != "setting" and form != "data" and any(mark in value for mark in "()[]{}$") and form in ("bare", "tight", "line", "prose"):
-        return False
-    if kind is None:
-        return form != "prose" and is_random(value, shortest=20) and not is_identifier(value)
-    if " " in value:
-        return form == "data" and kind == "password" and value.count(" ") <= 5 and any(map(str.isdigit, value))
-    digits = sum(map(str.isdigit, value))
-    if kind in ("password", "pin"):
-        if form in ("data", "setting"):
-            return len(value) >= 4 or digits > 0
-        if form == "prose":
-            return len(value) >= 6 and 0 < digits and not value.isdigit()
-        if value.isdigit():
-            return form == "code" and len(value) >= 4
-        return len(value) >= 5 and (digits > 0 or _has_symbol(value) or is_random(value, shortest=8)) and not _is_code(value, form)
-    if is_identifier(value):
-        return len(value) >= 16 and not (value.isdigit() and len(value) < 16)
-    if value.isdigit():
-        return len(value) >= 16
-    if form == "prose":
-        return is_random(value, shortest=16)
-    if form in ("data", "setting") and len(value) >= 8 and not is_structured(value):
-        return digits > 0 or is_random(value, shortest=10) or _has_symbol(value)
-    if is_random(value, shortest=16):
-        return True
-    if len(value) < 10 or _is_code(value, form) or is_structured(value):
-        return False
-    return is_random(value, shortest=10) or (digits > 1 and len(value) >= 12 and wordiness(value) < 1.5)
-
-
-@lru_cache(maxsize=8192)
-def _name_tells(name: str) -> tuple[str | None, bool]:
-    """Say what kind of secret a name holds, and whether it may hold one where the value is random enough."""
-    words = words_of(name)
-    if not words or _PUBLIC_WORDS.intersection(words):
-        return None, False
-    kind = secret_kind(name)
-    return kind, kind is not None or (words[-1] not in _OTHER_THINGS and not _OPEN_WORDS.intersection(words))
-
-
-def _same_words(name: str, value: str) -> bool:
-    squeezed = "".join(filter(str.isalnum, value))
-    own = "".join(filter(str.isalnum, name.lower()))
-    return bool(squeezed) and bool(own) and (squeezed in own or own in squeezed)
-
-
-def _has_symbol(value: str) -> bool:
-    return any(mark in value for mark in "!@#$%^&*+?~|")
-
-
-def _is_code(value: str, form: str) -> bool:
-    """Whether an unquoted value is an expression: `self.password`, `user_token`, `Config.API_KEY`."""
-    if form == "code":
-        return False
-    return not any(map(str.isdigit, value)) and all(part.isidentifier() or not part for part in value.split("."))

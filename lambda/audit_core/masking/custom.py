@@ -42,7 +42,7 @@ class CustomRules:
 
     @classmethod
     def from_config(cls, config: Mapping[str, object]) -> CustomRules:
-        """Build from `{"key_names": [..], "patterns": {"id": "pattern"}, "allow": [..]}`; unknown members are refused."""
+        """Build from `{"key_names": [..], "patterns": {"id": "pattern"}, "allow": [..]}`; other members are refused."""
         unknown = sorted(set(config) - {"key_names", "patterns", "allow"})
         if unknown:
             raise CustomRuleError(f"custom rules: unknown member {unknown[0]!r}; known: key_names, patterns, allow")
@@ -58,7 +58,7 @@ class CustomRules:
 
 def _strings(config: Mapping[str, object], name: str) -> tuple[str, ...]:
     values = config.get(name, [])
-    if not isinstance(values, list | tuple) or not all(isinstance(value, str) for value in values):
+    if not isinstance(values, (list, tuple)) or not all(isinstance(value, str) for value in values):
         raise CustomRuleError(f"custom rules: {name} must be a list of strings")
     return tuple(str(value) for value in values)
 
@@ -78,4 +78,6 @@ def _check(rule: str, pattern: str) -> None:
         raise CustomRuleError(f"custom rule {rule!r}: matches the empty text, so it would match everywhere")
     for probe in _PROBES:
         if compiled.search(probe) is not None:
-            raise CustomRuleError(f"custom rule {rule!r}: matches ordinary text ({probe!r}), so it would mask everything")
+            raise CustomRuleError(
+                f"custom rule {rule!r}: matches ordinary text ({probe!r}), so it would mask everything"
+            )

@@ -77,22 +77,12 @@ class Walk:
         """Gather what must be scanned. Raises `Unscannable` over the caps on depth and number of values."""
         self._nodes += 1
         if isinstance(value, str):
-            if kind is None or kind.startswith(_IN_SCHEMA):
-                if len(value) >= _SHORTEST:
-                    self._collect_text(value.encode("utf-8", "surrogatepass"), info, depth)
-            elif _masked_whole(kind, value):
+            if _masked_whole(kind, value):
                 self.found = True
             elif len(value) >= _SHORTEST:
-                self._collect_text(value.encode("utf-8", "surrogatepass"), info, depth)
+                self._collect_text(_encoded(value), info, depth)
         elif isinstance(value, dict):
-            self._check(depth)
-            for key, member in value.items():
-                if _worth_scanning(key):
-                    self._collect_text(key.encode("utf-8", "surrogatepass"), None, depth, key=True)
-                member_info = self._classify(key)
-                member_kind = self._kind(value, key, member, member_info, kind)
-                if not self._skip(member, member_info, member_kind, depth):
-                    self.collect(member, member_info, member_kind, depth + 1)
+            self._collect_members(value, kind, depth)
         elif isinstance(value, list):
             self._check(depth)
             for item in value:
@@ -101,20 +91,26 @@ class Walk:
         elif self._number_goes(value, info, kind):
             self.found = True
 
+    def _collect_members(self, value: dict[str, JsonValue], kind: str | None, depth: int) -> None:
+        self._check(depth)
+        for key, member in value.items():
+            if _worth_scanning(key):
+                self._collect_text(_encoded(key), None, depth, key=True)
+            member_info = self._classify(key)
+            member_kind = self._kind(value, key, member, member_info, kind)
+            if not self._skip(member, member_info, member_kind, depth):
+                self.collect(member, member_info, member_kind, depth + 1)
+
     def _skip(self, member: JsonValue, info: KeyInfo | None, kind: str | None, depth: int) -> bool:
         """Pass over a large part of the value that is clean by itself, and remember that."""
-        if self._is_clean is None or depth >= _SKIP_DEPTH or kind is not None or not isinstance(member, dict | list):
-            return False
-        if info is not None and (info.telling or info.personal):
+        if self._is_clean is None or not _may_skip(member, info, kind, depth):
             return False
         self._skips.append(self._is_clean(member))
         return self._skips[-1]
 
     def _skipped(self, member: JsonValue, info: KeyInfo | None, kind: str | None, depth: int) -> bool:
         """Say what `_skip` said about this member."""
-        if self._is_clean is None or depth >= _SKIP_DEPTH or kind is not None or not isinstance(member, dict | list):
-            return False
-        if info is not None and (info.telling or info.personal):
+        if self._is_clean is None or not _may_skip(member, info, kind, depth):
             return False
         self._skip_next += 1
         if self._skips[self._skip_next - 1] and self._edits is not None:
@@ -167,7 +163,9 @@ class Walk:
             self.found = True
         return rule is not None
 
-    def _kind(self, owner: dict[str, JsonValue], key: str, member: JsonValue, info: KeyInfo, inherited: str | None) -> str | None:
+    def _kind(
+        self, owner: dict[str, JsonValue], key: str, member: JsonValue, info: KeyInfo, inherited: str | None
+    ) -> str | None:
         """Say what kind of secret a member is, by its own key, a name beside it, or the object that it is in."""
         kind = info.secret
         if kind is not None:
@@ -213,35 +211,39 @@ class Walk:
     ) -> JsonValue:
         """Give the masked value, and write down each redaction. Walks exactly as `collect` did."""
         if isinstance(value, str):
-            if kind is not None and not kind.startswith(_IN_SCHEMA) and _masked_whole(kind, value):
-                return self._masked(path, f"key/{kind}")
-            if len(value) < _SHORTEST:
-                self._ordinal += 1
-                return value
-            spans = self._leaf_spans(path)
-            self._edit(spans or ())
-            return replace(value.encode("utf-8", "surrogatepass"), spans).decode("utf-8", "surrogatepass") if spans else value
+            return self._masked(path, f"key/{kind}") if _masked_whole(kind, value) else self._string(value, path)
         if isinstance(value, dict):
-            masked: dict[str, JsonValue] = {}
-            for key, member in value.items():
-                shown = self._key(key, path, masked)
-                place = f"{path}/{shown.replace('~', '~0').replace('/', '~1')}"
-                member_info = self._classify(key)
-                member_kind = self._kind(value, key, member, member_info, kind)
-                if self._skipped(member, member_info, member_kind, depth):
-                    masked[shown] = member
-                else:
-                    masked[shown] = self.rebuild(member, place, member_info, member_kind, depth + 1)
-            return masked
+            return self._members(value, path, kind, depth)
         if isinstance(value, list):
             return [
-                item if self._skipped(item, info, kind, depth) else self.rebuild(item, f"{path}/{index}", info, kind, depth + 1)
+                item
+                if self._skipped(item, info, kind, depth)
+                else self.rebuild(item, f"{path}/{index}", info, kind, depth + 1)
                 for index, item in enumerate(value)
             ]
         if self._number_goes(value, info, kind):
-            return self._masked(path, f"key/{kind}" if kind in _NUMERIC_KINDS else f"personal/{info.personal if info else ''}")
+            personal = info.personal if info is not None else None
+            return self._masked(path, f"key/{kind}" if kind in _NUMERIC_KINDS else f"personal/{personal}")
         self._ordinal += 1
         return value
+
+    def _members(self, value: dict[str, JsonValue], path: str, kind: str | None, depth: int) -> JsonValue:
+        masked: dict[str, JsonValue] = {}
+        for key, member in value.items():
+            shown = self._key(key, path, masked)
+            place = f"{path}/{_in_pointer(shown)}"
+            member_info = self._classify(key)
+            member_kind = self._kind(value, key, member, member_info, kind)
+            if self._skipped(member, member_info, member_kind, depth):
+                masked[shown] = member
+            else:
+                masked[shown] = self.rebuild(member, place, member_info, member_kind, depth + 1)
+        return masked
+
+    def _string(self, value: str, path: str) -> str:
+        spans = self._leaf_spans(path) if len(value) >= _SHORTEST else []
+        self._edit(spans)
+        return replace(_encoded(value), spans).decode("utf-8", "surrogatepass") if spans else value
 
     def _masked(self, path: str, rule: str) -> str:
         self.redactions[Redaction(path=path, rule=rule)] = None
@@ -269,7 +271,7 @@ class Walk:
                 leaf.spans[0].replacement = f"{PLACEHOLDER}#{count}".encode()
                 shown = replace(leaf.text, leaf.spans).decode("utf-8", "surrogatepass")
                 count += 1
-            place = f"{path}/{shown.replace('~', '~0').replace('/', '~1')}"
+            place = f"{path}/{_in_pointer(shown)}"
             for span in leaf.spans:
                 self.redactions[Redaction(path=place, rule=span.rule)] = None
         self._edit(leaf.spans)
@@ -292,18 +294,38 @@ class Walk:
             ]
         return sorted(spans, key=lambda span: span.start)
 
-    def edits_of(self, document: JsonValue, path: str, info: KeyInfo | None, depth: int = 0) -> dict[int, list[Span] | None]:
+    def edits_of(
+        self, document: JsonValue, path: str, info: KeyInfo | None, depth: int = 0
+    ) -> dict[int, list[Span] | None]:
         """Rebuild a document and give what changed in it by ordinal (see `jsontext.edit`)."""
         outer = self._edits, self._ordinal
-        self._edits, self._ordinal = {}, 0
+        inside: dict[int, list[Span] | None] = {}
+        self._edits, self._ordinal = inside, 0
         self.rebuild(document, path, info, None, depth)
-        inside = self._edits
         self._edits, self._ordinal = outer
         return inside
 
 
-def _masked_whole(kind: str, value: str) -> bool:
+def _may_skip(member: JsonValue, info: KeyInfo | None, kind: str | None, depth: int) -> bool:
+    """Whether a member can be judged without what is around it, and is worth it."""
+    if depth >= _SKIP_DEPTH or kind is not None or not isinstance(member, (dict, list)):
+        return False
+    return info is None or not (info.telling or info.personal)
+
+
+def _masked_whole(kind: str | None, value: str) -> bool:
+    """Whether a string goes for its key alone."""
+    if kind is None or kind.startswith(_IN_SCHEMA):
+        return False
     return value != PLACEHOLDER and holds_secret(kind, value)
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _in_pointer(key: str) -> str:
+    return key.replace("~", "~0").replace("/", "~1")
 
 
 @lru_cache(maxsize=8192)

@@ -1,8 +1,8 @@
 """Text hidden in text: percent-encoding, escapes, entities, look-alike characters, base64, hexadecimal.
 
 A codec finds its regions, decodes them, and lifts what was found in the decoded text back to the place it came from, so
-that everything else stays byte for byte. Decoding runs at the speed of C; places are worked out only where something was
-found, by decoding beginnings of the region.
+that everything else stays byte for byte. Decoding runs at the speed of C; places are worked out only where something
+was found, by decoding beginnings of the region.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from audit_core.masking.result import PLACEHOLDER
 _PLACEHOLDER = PLACEHOLDER.encode()
 _STEP = 2048
 _BEFORE = 128
+_REGION_WEIGHT = 3
 _AFTER = 512
 
 
@@ -30,7 +31,7 @@ class Codec(NamedTuple):
 
     `regions`: what to decode, as a pattern. `unit`: one encoded character, never longer than `longest` bytes. `margin`:
     whether what stands around a region is decoded with it (a name in front of the value, the rest of the value).
-    `decode`: linear, never lengthens.
+    `decode`: linear, never lengthens. `needed`: a text without any of these has no such region; empty: a plain text.
     """
 
     regions: Pattern
@@ -38,6 +39,7 @@ class Codec(NamedTuple):
     longest: int
     margin: bool
     decode: Callable[[bytes], bytes]
+    needed: tuple[bytes, ...] = ()
 
 
 class Region(NamedTuple):
@@ -95,25 +97,37 @@ def _foldable() -> Pattern:
     return compile_bytes(fold.trigger(alone=True))
 
 
-@lru_cache(maxsize=1)
-def _inline() -> tuple[Codec, ...]:
-    folded = fold.trigger()
-    return (
-        Codec(compile_bytes(folded + rb"(?:[^\x00]{0,64}?" + folded + rb")*"), compile_bytes(folded), 5, True, fold.fold),
-        Codec(
-            compile_bytes(_ENTITY + rb"(?:[^&\x00]{0,256}" + _ENTITY + rb")*"), compile_bytes(_ENTITY), 12, True, _entities
-        ),
-        Codec(
-            compile_bytes(_ESCAPED + rb"(?:[^\\\x00]{0,256}" + _ESCAPED + rb")*"), compile_bytes(_ESCAPED), 20, True, _unescape
-        ),
-        Codec(
-            compile_bytes(_TOKEN + rb"%[0-9A-Fa-f]{2}" + _TOKEN), compile_bytes(rb"%[0-9A-Fa-f]{2}"), 3, False, _percent
-        ),
+def _codec(
+    unit: bytes, between: bytes, longest: int, decode: Callable[[bytes], bytes], needed: tuple[bytes, ...]
+) -> Codec:
+    """Make a codec whose units are scattered through the text: those near each other are decoded together."""
+    return Codec(
+        regions=compile_bytes(unit + rb"(?:" + between + unit + rb")*"),
+        unit=compile_bytes(unit),
+        longest=longest,
+        margin=True,
+        decode=decode,
+        needed=needed,
     )
 
 
-_NEEDED: tuple[tuple[bytes, ...], ...] = ((), (b"&",), (b"\\u", b"\\x", b"\\U"), (b"%",))
-"""What a text must contain for each codec to be tried; the first needs something that is not plain ASCII."""
+@lru_cache(maxsize=1)
+def _inline() -> tuple[Codec, ...]:
+    percent = rb"%[0-9A-Fa-f]{2}"
+    return (
+        _codec(fold.trigger(), rb"[^\x00]{0,64}?", 5, fold.fold, ()),
+        _codec(_ENTITY, rb"[^&\x00]{0,256}", 12, _entities, (b"&",)),
+        _codec(_ESCAPED, rb"[^\\\x00]{0,256}", 20, _unescape, (b"\\u", b"\\x", b"\\U")),
+        Codec(
+            regions=compile_bytes(_TOKEN + percent + _TOKEN),
+            unit=compile_bytes(percent),
+            longest=3,
+            margin=False,
+            decode=_percent,
+            needed=(b"%",),
+        ),
+    )
+
 
 # One group of four base64 characters that decodes to three printable ASCII characters (or tab and line ends): of random
 # groups one in eleven does, of random texts almost none.
@@ -128,49 +142,62 @@ _STANDARD = bytes.maketrans(b"-_", b"+/")
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 
-
-
 def find_regions(text: bytes, spend: Callable[[int], None]) -> Iterator[Region]:
     """Yield the regions of `text` that hide other text, in order and without overlaps. `spend` is called for each.
 
     Where regions of several codecs meet, the first codec decodes all of it and the others have their turn on what it
     gives.
     """
+    codecs = _inline()
     found: list[tuple[int, int, int]] = []
-    odd = b"" if text.isascii() else text.translate(None, _ASCII)
-    for order, (codec, needed) in enumerate(zip(_inline(), _NEEDED, strict=True)):
-        if needed and not (needed[0][:1] in text and any(map(text.__contains__, needed))):
-            continue
-        if not needed and len(text) == len(text.translate(None, _CONTROLS)) and not _foldable().search(odd):
-            continue
-        if needed == (b"%",) and _PERCENTED.search(text) is None:
-            continue
-        for match in codec.regions.finditer(text):
-            spend(1)
-            start, end = match.span()
-            if codec.margin:
-                lowest = max(0, start - _BEFORE)
-                start = max(lowest, text.rfind(b"\x00", lowest, start) + 1)
-                highest = text.find(b"\x00", end, end + _AFTER)
-                end = highest if highest >= 0 else _run_end(text, min(len(text), end + _AFTER))
-            found.append((start, end, order))
+    for order, codec in enumerate(codecs):
+        if _occurs(codec, text):
+            for match in codec.regions.finditer(text):
+                spend(1)
+                found.append((*_with_margin(text, *match.span(), margin=codec.margin), order))
     for match in _BLOCK.finditer(text):
         spend(1)
-        found.append((*match.span(), len(_NEEDED)))
-    found.sort()
-    merged: list[list[int]] = []
-    for start, end, order in found:
-        if merged and start < merged[-1][1]:
-            merged[-1][1] = max(merged[-1][1], end)
-            merged[-1][2] = min(merged[-1][2], order)
-        else:
-            merged.append([start, end, order])
-    for start, end, order in merged:
+        found.append((*match.span(), len(codecs)))
+    for start, end, order in _merged(found):
         raw = text[start:end]
-        spend(3 + (raw.count(b"&") + raw.count(b"\\u") + raw.count(b"\\x")) // 2)
-        region = _block(start, end, raw) if order == len(_NEEDED) else _inlined(start, end, raw, _inline()[order])
+        spend(_REGION_WEIGHT + (raw.count(b"&") + raw.count(b"\\u") + raw.count(b"\\x")) // 2)
+        region = _block(start, end, raw) if order == len(codecs) else _inlined(start, end, raw, codecs[order])
         if region is not None:
             yield region
+
+
+def _occurs(codec: Codec, text: bytes) -> bool:
+    """Whether a codec has anything to do in a text, found out at the speed of C."""
+    if not codec.needed:
+        odd = not text.isascii() and _foldable().search(text.translate(None, _ASCII)) is not None
+        return odd or len(text) != len(text.translate(None, _CONTROLS))
+    if codec.needed[0][:1] not in text or not any(map(text.__contains__, codec.needed)):
+        return False
+    return codec.needed != (b"%",) or _PERCENTED.search(text) is not None
+
+
+def _with_margin(text: bytes, start: int, end: int, *, margin: bool) -> tuple[int, int]:
+    """Widen a region to the name before it and the end of the value after it, inside its own text."""
+    if not margin:
+        return start, end
+    lowest = max(0, start - _BEFORE)
+    highest = text.find(b"\x00", end, end + _AFTER)
+    return (
+        max(lowest, text.rfind(b"\x00", lowest, start) + 1),
+        highest if highest >= 0 else _run_end(text, min(len(text), end + _AFTER)),
+    )
+
+
+def _merged(found: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
+    """Join the regions that overlap, under the first codec of them."""
+    merged: list[tuple[int, int, int]] = []
+    for start, end, order in sorted(found):
+        if merged and start < merged[-1][1]:
+            first, last, codec = merged[-1]
+            merged[-1] = (first, max(last, end), min(codec, order))
+        else:
+            merged.append((start, end, order))
+    return merged
 
 
 def _run_end(text: bytes, at: int) -> int:
@@ -286,7 +313,8 @@ def _block_region(start: int, end: int, raw: bytes, decoded: bytes, code: _Block
         breaks = [match.span() for match in _LINE_ENDS.finditer(raw)]
         for group in _groups(spans, code.inner):
             first, last = group[0].start // code.inner, -(-group[-1].end // code.inner)
-            pieces, at = [], first * code.inner
+            pieces: list[bytes] = []
+            at = first * code.inner
             for span in group:
                 pieces += [decoded[at : span.start], _PLACEHOLDER if span.replacement is None else span.replacement]
                 at = span.end

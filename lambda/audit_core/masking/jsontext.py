@@ -24,7 +24,7 @@ _DOCUMENT_STARTS = frozenset(b'{["\r\n\t ')
 
 
 def parse(text: bytes) -> JsonValue:
-    """Decode a JSON object, array or string, or raise ValueError; what has a duplicate key is refused like any bad JSON."""
+    """Decode a JSON object, array or string; ValueError for anything else, and where an object has a key twice."""
     if len(text) < _SHORTEST_DOCUMENT or text.lstrip()[:1] not in (b"{", b"[", b'"'):
         raise ValueError
     value = cast("JsonValue", orjson.loads(text))
@@ -53,7 +53,7 @@ def _decode_literal(raw: bytes) -> bytes:
     return cast("str", orjson.loads(b'"' + raw + b'"')).encode()
 
 
-_LITERAL = Codec(_BACKSLASHED, _BACKSLASHED, 12, False, _decode_literal)
+_LITERAL = Codec(regions=_BACKSLASHED, unit=_BACKSLASHED, longest=12, margin=False, decode=_decode_literal)
 
 
 def edit(text: bytes, edits: Mapping[int, list[Span] | None]) -> Iterator[Span]:

@@ -1,7 +1,7 @@
-"""Which key names hold secrets or personal data, whatever their spelling: case, dashes, camelCase, prefixes, suffixes.
+"""Which key names hold secrets or personal data, however they are spelled.
 
 A name is split into words (`X-Api-Key`, `stripeAPIKey`, `DB_PASSWORD_2`). It holds a secret when its last words, after
-words that only tell variants apart, are a secret's name. So `db_password` does, `password_policy` and `max_tokens` do not.
+words that only tell variants apart, are a secret's name: `db_password` does, `password_policy` and `max_tokens` do not.
 """
 
 from __future__ import annotations
@@ -12,86 +12,136 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from audit_core.masking.plausible import is_random
+from audit_core.masking.wordlist import by_word, words
 
 _WORDS = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|[0-9]+|[^\W\d_A-Za-z]+")
 _MAX_KEY_CHARACTERS = 256
 
 
-def _heads(**families: str) -> dict[str, str]:
-    return {name: kind.replace("_", "-") for kind, names in families.items() for name in names.split()}
-
-
-HEADS: dict[str, str] = _heads(
+HEADS: dict[str, str] = by_word(
     # what people type to get in, in the languages that settings files are written in
-    password="password passwd passwrd passwort passphrase pass pwd pw psw kennwort motdepasse mdp senha contrasena contraseña "
-    "wachtwoord lozinka haslo hasło пароль 密码 密碼 パスワード 비밀번호 userpass userpwd dbpass passwords",
+    (
+        "password",
+        """
+        password passwd passwrd passwort passphrase pass pwd pw psw kennwort motdepasse mdp senha contrasena
+        contraseña wachtwoord lozinka haslo hasło пароль 密码 密碼 パスワード 비밀번호 userpass userpwd dbpass passwords
+    """,
+    ),
     # short codes that stand in for a password, or prove the holder of a card or a phone
-    pin="pin pincode otp totp passcode onetimepassword onetimecode mfacode verificationcode securitycode cvv cvc cvv2 securityanswer",
+    (
+        "pin",
+        """
+        pin pincode otp totp passcode onetimepassword onetimecode mfacode verificationcode securitycode cvv cvc
+        cvv2 securityanswer
+    """,
+    ),
     # what is called a secret
-    secret="secret secrets secretkey clientsecret appsecret sharedsecret consumersecret webhooksecret signingsecret apisecret "
-    "secretaccesskey seedphrase mnemonic recoveryphrase recoverycode recoverycodes backupcode backupcodes",
+    (
+        "secret",
+        """
+        secret secrets secretkey clientsecret appsecret sharedsecret consumersecret webhooksecret signingsecret
+        apisecret secretaccesskey seedphrase mnemonic recoveryphrase recoverycode recoverycodes backupcode
+        backupcodes
+    """,
+    ),
     # bearer tokens: whoever has one is let in
-    token="token accesstoken refreshtoken idtoken authtoken apitoken bearertoken bearer sessiontoken csrftoken xsrftoken csrf xsrf "
-    "jwt sastoken personalaccesstoken pat accesstokens refreshtokens authtokens apitokens oauthtoken authenticitytoken sid phpsessid "
-    "jsessionid sessionkey sessionsecret sessioncookie",
+    (
+        "token",
+        """
+        token accesstoken refreshtoken idtoken authtoken apitoken bearertoken bearer sessiontoken csrftoken
+        xsrftoken csrf xsrf jwt sastoken personalaccesstoken pat accesstokens refreshtokens authtokens apitokens
+        oauthtoken authenticitytoken sid phpsessid jsessionid sessionkey sessionsecret sessioncookie
+    """,
+    ),
     # keys that open or sign something; a bare `key` does neither
-    api_key="apikey apikeys accesskey accesskeyid accessid accountkey authkey privatekey secretkeys signingkey encryptionkey masterkey hmackey "
-    "licensekey licencekey subscriptionkey functionkey functionskey servicekey serviceaccountkey storagekey deploykey sshkey rsakey "
-    "pemkey integrationkey ingestionkey writekey serverkey appkey applicationkey consumerkey recoverykey rootkey adminkey "
-    "sharedaccesskey gpgkey pgpkey decryptionkey",
+    (
+        "api-key",
+        """
+        apikey apikeys accesskey accesskeyid accessid accountkey authkey privatekey secretkeys signingkey
+        encryptionkey masterkey hmackey licensekey licencekey subscriptionkey functionkey functionskey
+        servicekey serviceaccountkey storagekey deploykey sshkey rsakey pemkey integrationkey ingestionkey
+        writekey serverkey appkey applicationkey consumerkey recoverykey rootkey adminkey sharedaccesskey gpgkey
+        pgpkey decryptionkey
+    """,
+    ),
     # headers that carry one of the above
-    authorization="authorization proxyauthorization cookie cookies setcookie xauth authheader auth",
+    (
+        "authorization",
+        """
+        authorization proxyauthorization cookie cookies setcookie xauth authheader auth
+    """,
+    ),
     # groups of them
-    credentials="credential credentials creds",
+    ("credentials", "credential credentials creds"),
     # an address that is itself the permission
-    webhook="webhookurl webhook",
-)  # fmt: skip
+    ("webhook", "webhookurl webhook"),
+)
 """The last words of a name, as one word in lower case, to the kind of secret that it holds (part of the rule id)."""
 
 _LONGEST_HEAD_WORDS = 4
-_VARIANTS = frozenset(
-    "value text plain plaintext raw b64 base64 base old new prod production dev staging test live current previous primary secondary "
-    "default main backup env var header string encoded".split()
-)
+_VARIANTS = words("""
+    value text plain plaintext raw b64 base64 base old new prod production dev staging test live current
+    previous primary secondary default main backup env var header string encoded
+""")
 """Words after a secret's name that tell which one, and do not make it something else."""
 
-_NOT_TOKENS = frozenset(
-    "page next prev previous continuation pagination nextpage sync start end stop eos bos pad unk mask special max min "
-    "num input output prompt completion total cached reasoning image audio text last first per".split()
-)
+_NOT_TOKENS = words("""
+    page next prev previous continuation pagination nextpage sync start end stop eos bos pad unk mask special
+    max min num input output prompt completion total cached reasoning image audio text last first per
+""")
 """Words before `token` that make it a position in a list or a piece of text, not a secret."""
 
 _GLUED = ("password", "passwd", "passphrase", "secret", "apikey", "accesskey", "privatekey", "secretkey", "token")
 _GLUED_NOT = ("nexttoken", "pagetoken", "continuationtoken", "nontoken")
 
-IDENTIFIERS = frozenset(
-    "id ids uuid guid hash hashes digest digests sha sha1 sha256 sha512 md5 crc etag checksum integrity fingerprint commit revision "
-    "rev version versions model timestamp timestamps time date at created updated modified started ended expires duration ms ns "
-    "seconds nano nanos traceparent tracestate cursor object leaf arn urn oid serial build release number count size length offset "
-    "index port bytes tokens usage latency width height x y z lat lng latitude longitude price amount total score".split()
-)
-"""Last words of names whose values are identifiers, digests, times and quantities: no personal data is looked for there."""
+IDENTIFIERS = words("""
+    id ids uuid guid hash hashes digest digests sha sha1 sha256 sha512 md5 crc etag checksum integrity
+    fingerprint commit revision rev version versions model timestamp timestamps time date at created updated
+    modified started ended expires duration ms ns seconds nano nanos traceparent tracestate cursor object leaf
+    arn urn oid serial build release number count size length offset index port bytes tokens usage latency width
+    height x y z lat lng latitude longitude price amount total score
+""")
+"""Last words of names whose values are identifiers, digests, times, quantities: no personal numbers are there."""
 
-_PERSONAL: dict[str, str] = _heads(
-    phone="phone phonenumber telephone tel mobile mobilenumber mobilephone cell cellphone fax whatsapp msisdn homephone workphone",
-    id="ssn socialsecuritynumber socialsecurity taxid nationalid passport passportnumber driverlicense driverslicense nino "
-    "personalnumber",
-    card="cardnumber creditcard creditcardnumber ccnumber ccn primaryaccountnumber debitcard",
-)  # fmt: skip
-_USERS = frozenset(("userid", "user", "enduser", "enduserid", "username", "accountid", "customerid", "actor", "subject", "sub"))
-
-_BENIGN = frozenset(
-    "type name id kind provider method scheme description title label enabled required format status region version username "
-    "user email account role scopes scope issuer audience expires_at expiresat expires_in created_at createdat".split()
+_PERSONAL: dict[str, str] = by_word(
+    (
+        "phone",
+        """
+        phone phonenumber telephone tel mobile mobilenumber mobilephone cell cellphone fax whatsapp msisdn
+        homephone workphone
+    """,
+    ),
+    (
+        "id",
+        """
+        ssn socialsecuritynumber socialsecurity taxid nationalid passport passportnumber driverlicense
+        driverslicense nino personalnumber
+    """,
+    ),
+    (
+        "card",
+        """
+        cardnumber creditcard creditcardnumber ccnumber ccn primaryaccountnumber debitcard
+    """,
+    ),
 )
+_USERS = words("""
+    userid user enduser enduserid username accountid customerid actor subject sub
+""")
+
+_BENIGN = words("""
+    type name id kind provider method scheme description title label enabled required format status region
+    version username user email account role scopes scope issuer audience expires_at expiresat expires_in
+    created_at createdat
+""")
 """Members of a group of credentials that are not the secret part."""
 
 
 class KeyInfo(NamedTuple):
     """What a key's name says about its value.
 
-    `secret`: the kind of secret, or None. `personal`: the kind of personal data, or None. `identifier`: whether it is an
-    identifier or a quantity. `user`: whether it names a person. `telling`: whether a random value under it is suspect.
+    `secret`: the kind of secret, or None. `personal`: the kind of personal data, or None. `identifier`: whether it is
+    an identifier or a quantity. `user`: whether it names a person. `telling`: whether a random value is suspect.
     `benign`: whether it may stay although the object around it is a secret.
     """
 
@@ -137,18 +187,30 @@ def classify(name: str) -> KeyInfo:
     last = words[-1] if words else ""
     return KeyInfo(
         secret=secret_kind(name),
-        personal=next((kind for head, kind in _PERSONAL.items() if squeezed == head or squeezed.endswith(head) and last != "id"), None),
+        personal=next(
+            (
+                kind
+                for head, kind in _PERSONAL.items()
+                if squeezed == head or (squeezed.endswith(head) and last != "id")
+            ),
+            None,
+        ),
         identifier=last in IDENTIFIERS or last.isdigit(),
         user=squeezed in _USERS,
-        telling=last in ("key", "auth") and len(words) > 1 and "/" not in name and not {"public", "foreign", "primary", "sort", "cache", "partition", "idempotency", "object", "row"} & set(words),
+        telling=last in ("key", "auth")
+        and len(words) > 1
+        and "/" not in name
+        and not {"public", "foreign", "primary", "sort", "cache", "partition", "idempotency", "object", "row"}
+        & set(words),
         benign="_".join(words) in _BENIGN or squeezed in _BENIGN,
     )
 
 
-_NOT_SECRET_VALUES = frozenset(
-    "bearer basic digest none null true false required optional include omit same-origin oauth oauth2 apikey api_key jwt token "
-    "enabled disabled yes no on off unknown password header query cookie http openid openidconnect".split()
-)
+_NOT_SECRET_VALUES = words("""
+    bearer basic digest none null true false required optional include omit same-origin oauth oauth2 apikey
+    api_key jwt token enabled disabled yes no on off unknown password header query cookie http openid
+    openidconnect
+""")
 _SHORTEST_TOKEN = 6
 _LONG_TOKEN = 20
 
@@ -164,7 +226,9 @@ def holds_secret(kind: str, value: str) -> bool:
         return False
     if kind == "token":
         return len(value) >= _SHORTEST_TOKEN and (
-            any(map(str.isdigit, value)) or (len(value) >= _LONG_TOKEN and " " not in value) or is_random(value, shortest=8)
+            any(map(str.isdigit, value))
+            or (len(value) >= _LONG_TOKEN and " " not in value)
+            or is_random(value, shortest=8)
         )
     if kind == "pin":
         return any(map(str.isdigit, value))

@@ -25,6 +25,7 @@ from audit_core.masking.vendor import VendorRules
 Personal: TypeAlias = Literal["mask", "hmac", "off"]
 MAX_BYTES = 32 * 1024 * 1024
 _PASSES = 4
+_CUSTOM = "custom"
 
 
 def _rules_version() -> str:
@@ -42,8 +43,8 @@ class Masker:
     Guarantees: linear time in the input; masking its own output changes nothing; what it cannot scan raises
     `Unscannable`; nothing else is changed. Immutable after construction and safe to share between threads.
 
-    `personal`: what happens to personal data: `mask`, `hmac` (a pseudonym under `pseudonym_key`) or `off`. Where there is
-    a `pseudonym_key`, an e-mail address under a user's key becomes a pseudonym in either mode.
+    `personal`: what happens to personal data: `mask`, `hmac` (a pseudonym under `pseudonym_key`) or `off`. Where there
+    is a `pseudonym_key`, an e-mail address under a user's key becomes a pseudonym in either mode.
     """
 
     def __init__(
@@ -75,9 +76,9 @@ class Masker:
         key = path.rpartition("/")[2].replace("~1", "/").replace("~0", "~")
         info = self._classify(key) if key else None
         redactions: dict[Redaction, None] = {}
-        if info is None or not (info.secret or info.personal or info.telling):
-            if self._quick.is_clean(value):
-                return value, ()
+        tells = info is not None and (info.secret or info.personal or info.telling)
+        if not tells and self._quick.is_clean(value):
+            return value, ()
         for _ in range(_PASSES):
             walk = self._walk(value, info)
             if not walk.found:
@@ -127,7 +128,7 @@ class Masker:
 
     def _classify(self, key: str) -> KeyInfo:
         info = classify(key)
-        return info._replace(secret="custom") if self._custom_keys and _compact(key) in self._custom_keys else info
+        return info._replace(secret=_CUSTOM) if self._custom_keys and _compact(key) in self._custom_keys else info
 
 
 def _pseudonymizer(key: bytes) -> Callable[[bytes], bytes]:

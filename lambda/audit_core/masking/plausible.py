@@ -8,6 +8,9 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
+from itertools import pairwise
+
+from audit_core.masking.wordlist import words
 
 JUDGED_CHARACTERS = 512
 """A longer value is judged by its beginning."""
@@ -40,28 +43,34 @@ _PAIRS = (
     "33435321401445360355223022"
     "40116101400121410111100022"
 )
-"""How common each pair of letters is in words and identifiers, `aa` to `zz`: log2 of the ratio to chance, plus 6, in 0 to 9."""
+"""How common each pair of letters is in words, `aa` to `zz`: log2 of the ratio to chance, plus 6, in 0 to 9."""
 _CHANCE = 6
 _FEWEST_PAIRS = 4
 _PLACEHOLDER_WORDS = re.compile(
     r"example|placeholder|redacted|changeme|change[-_ ]me|replace[-_ ]?(?:me|with|this)|insert[-_ ]|"
-    r"your[-_ ]|[-_ ]your|my[-_](?:secret|token|key|api|pass)|x{4}|\*{3}|\.{3}|_{5}|#{4}|todo|lorem|undefined|dummy[-_ ]|"
+    r"your[-_ ]|[-_ ]your|my[-_](?:secret|token|key|api|pass)|x{4}|\*{3}|\.{3}|_{5}|#{4}|todo|lorem|undefined|"
+    r"dummy[-_ ]|"
     r"secret[-_]?here|token[-_]?here|key[-_]?here|goes[-_ ]?here",
     re.IGNORECASE,
 )
-_REFERENCE = re.compile(r"[$%#@]?[{(<\[]|\$[A-Za-z_]|%[A-Za-z_]+%|&[a-z]+;|@[A-Za-z]+\.|(?i:process\.env|os\.environ|env[.:(]|vault:|ref\+|secretref|arn:|keyvault)")
-STAND_INS = frozenset(
-    "string str text password passwd secret token bearer basic digest none null nil true false undefined required optional "
-    "default value int integer number bool boolean object array any bytes byte char file apikey api_key oauth oauth2 "
-    "header query http https disabled enabled hidden encrypted unknown empty missing invalid valid yes no on off self this "
-    "password123 varchar uuid float double const static public private final void async await return function lambda "
-    "readonly nullable unset new old user username login admin root pw pwd passphrase api-key my-password mypassword".split()
+_REFERENCE = re.compile(
+    r"[$%#@]?[{(<\[]|\$[A-Za-z_]|%[A-Za-z_]+%|&[a-z]+;|@[A-Za-z]+\.|(?i:process\.env|os\.environ|env[.:(]|vault:|ref\+|secretref|arn:|keyvault)"
 )
+STAND_INS = words("""
+    string str text password passwd secret token bearer basic digest none null nil true false undefined required
+    optional default value int integer number bool boolean object array any bytes byte char file apikey api_key
+    oauth oauth2 header query http https disabled enabled hidden encrypted unknown empty missing invalid valid
+    yes no on off self this password123 varchar uuid float double const static public private final void async
+    await return function lambda readonly nullable unset new old user username login admin root pw pwd
+    passphrase api-key my-password mypassword
+""")
 """Words that stand where a value could, in schemas, types and settings."""
 _UUID = re.compile(r"(?i)[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z")
 _HEX = re.compile(r"(?i)(?:0x)?[0-9a-f]+\Z")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d|\Z)|\d\d:\d\d:\d\d|\d\d[/.]\d\d[/.]\d{4}\Z")
-_VERSION = re.compile(r"[~^<>=v]*\d+(?:\.\d+|\.\*)+(?:[-+.][0-9A-Za-z.]+)?\Z|[A-Za-z][A-Za-z.:_-]{2,30}[-:@=v]\d+\.\d+(?:\.\d+)?[\w.-]{0,16}\Z")
+_VERSION = re.compile(
+    r"[~^<>=v]*\d+(?:\.\d+|\.\*)+(?:[-+.][0-9A-Za-z.]+)?\Z|[A-Za-z][A-Za-z.:_-]{2,30}[-:@=v]\d+\.\d+(?:\.\d+)?[\w.-]{0,16}\Z"
+)
 _NUMBER = re.compile(r"[-+]?[\d.,_]+(?:e[-+]?\d+)?[a-zA-Z%]{0,3}\Z")
 _LETTERS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 _ADDRESS = re.compile(r"(?i)[a-z][a-z0-9+.-]{1,15}://|/|\./|~/|[a-z]:\\|www\.")
@@ -71,7 +80,7 @@ def is_placeholder(value: str) -> bool:
     """Whether the value stands for a secret rather than being one: `<your-key>`, `${TOKEN}`, `xxxxxxxx`, `abcdefgh`."""
     value = value[:JUDGED_CHARACTERS]
     distinct = len(set(value))
-    if distinct <= min(5, 2 + len(value) // 12) or _REFERENCE.match(value):  # noqa: PLR2004 - `xxxxxxxx`, `1234-1234`
+    if distinct <= min(5, 2 + len(value) // 12) or _REFERENCE.match(value):
         return True
     return _PLACEHOLDER_WORDS.search(value) is not None or _is_sequence(value)
 
@@ -80,7 +89,7 @@ def _is_sequence(value: str) -> bool:
     if len(value) < 8:  # noqa: PLR2004 - a shorter run happens by chance
         return False
     codes = value.encode()
-    steps = sum(1 for a, b in zip(codes, codes[1:], strict=False) if b - a in (0, 1))
+    steps = sum(1 for a, b in pairwise(codes) if b - a in (0, 1))
     return steps * 20 >= 17 * (len(codes) - 1)
 
 
@@ -100,15 +109,13 @@ def wordiness(value: str) -> float:
     for run in _LETTERS.findall(value):
         lower = run.lower().encode()
         pairs += len(lower) - 1
-        score += sum(ord(_PAIRS[26 * a + b - 2619]) for a, b in zip(lower, lower[1:], strict=False))
+        score += sum(ord(_PAIRS[26 * a + b - 2619]) for a, b in pairwise(lower))
     return score / pairs - _CHANCE - 48 if pairs >= _FEWEST_PAIRS else 0.0
 
 
 def is_structured(value: str) -> bool:
     """Whether the value is a well-known public thing: a date, a version, a number, a path or an address."""
-    return bool(
-        _DATE.match(value) or _VERSION.match(value) or _NUMBER.match(value) or _ADDRESS.match(value)
-    )
+    return bool(_DATE.match(value) or _VERSION.match(value) or _NUMBER.match(value) or _ADDRESS.match(value))
 
 
 def is_identifier(value: str) -> bool:

@@ -8,7 +8,7 @@ from typing import TypeAlias
 PLACEHOLDER = "***REDACTED***"
 """What stands where a secret or personal value stood."""
 
-JsonValue: TypeAlias = "None | bool | int | float | str | list[JsonValue] | dict[str, JsonValue]"
+JsonValue: TypeAlias = "bool | int | float | str | list[JsonValue] | dict[str, JsonValue] | None"
 
 
 class Unscannable(Exception):  # noqa: N818 - a verdict on the input, not a fault of the program

@@ -1,7 +1,7 @@
 """Finds every secret in many texts at once, whatever they are wrapped in.
 
-The texts are scanned as one, joined by a byte that no pattern matches; what is encoded inside them is decoded and scanned
-in the next round, until nothing more is found. All work is counted: see `Budget`.
+The texts are scanned as one, joined by a byte that no pattern matches; what is encoded inside them is decoded and
+scanned in the next round, until nothing more is found. All work is counted: see `Budget`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ from audit_core.masking.result import PLACEHOLDER, Unscannable
 MAX_ROUNDS = 12
 _PLACEHOLDER = PLACEHOLDER.encode()
 _SEPARATOR = b"\x00"
-_ALPHANUMERIC = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789") | frozenset(range(128, 256))
+_ALPHANUMERIC = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789") | frozenset(
+    range(128, 256)
+)
 
 
 class Detector(Protocol):

@@ -21,6 +21,8 @@ _CHUNK = 1 << 18
 _HITS_A_CANDIDATE = 8
 _WEIGHT = 3
 _JUDGED = 256
+_WORDS_WITHOUT_DIGITS, _WORDS_WITH_DIGITS, _WORDS_IN_PLAIN_SIGHT = 0.6, 1.5, 3.0
+"""How much a tail may look like words (see `wordiness`), by what else speaks for a token."""
 _IN_BASE64 = re.compile(rb"(?=.*[A-Z])(?=.*[0-9])[A-Za-z0-9+/]{24}")
 
 
@@ -64,7 +66,9 @@ class VendorRules:
                 ):
                     continue
                 for rule, head, bounded in self._rules[index]:
-                    if (head is None or head.match(text, base + end)) and not (bounded and not _at_boundary(text, place)):
+                    if (head is None or head.match(text, base + end)) and not (
+                        bounded and not _at_boundary(text, place)
+                    ):
                         spend(_WEIGHT)
                         span = _at_mark(text, rule, place, base + end)
                         if span is not None:
@@ -100,7 +104,7 @@ def _before(rule: Rule) -> Pattern:
     return compile_bytes(b"(?:" + rule.before.encode() + rb")\z")
 
 
-def _at_mark(text: bytes, rule: Rule, start: int, end: int) -> Span | None:
+def _at_mark(text: bytes, rule: Rule, start: int, end: int) -> Span | None:  # noqa: PLR0911 - one reason a line
     """Try one rule at its mark."""
     match = _tail(rule).match(text, end, min(len(text), end + _WINDOW))
     if match is None:
@@ -139,9 +143,8 @@ def _at_boundary(text: bytes, start: int) -> bool:
             return before[-2:-1] == b"" or before[-2] not in _WORD
         return before[-1:] not in (b"+", b"/") or _IN_BASE64.fullmatch(before) is None
     before = before[-6:]
-    return (
-        before[-2:] in (b"\\n", b"\\r", b"\\t")
-        or (before[-3:-2] == b"%" and all(digit in b"0123456789abcdefABCDEF" for digit in before[-2:]))
+    return before[-2:] in (b"\\n", b"\\r", b"\\t") or (
+        before[-3:-2] == b"%" and all(digit in b"0123456789abcdefABCDEF" for digit in before[-2:])
     )
 
 
@@ -149,4 +152,7 @@ def _machine_made(tail: str, *, unmistakable: bool) -> bool:
     if is_placeholder(tail):
         return False
     digits = sum(map(str.isdigit, tail))
-    return wordiness(tail) < (0.6 if digits < 2 else 3 if unmistakable or tail.isupper() or digits * 8 > len(tail) else 1.5)  # noqa: PLR2004
+    if digits <= 1:
+        return wordiness(tail) < _WORDS_WITHOUT_DIGITS
+    dense = unmistakable or tail.isupper() or digits * 8 > len(tail)
+    return wordiness(tail) < (_WORDS_IN_PLAIN_SIGHT if dense else _WORDS_WITH_DIGITS)

@@ -9,7 +9,8 @@ from typing import Any
 from audit_core.masking.rules import Rule
 
 try:
-    from re import _constants as ops, _parser as parser
+    from re import _constants as ops
+    from re import _parser as parser
 except ImportError:  # pragma: no cover - the names before Python 3.11
     import sre_constants as ops
     import sre_parse as parser
@@ -28,7 +29,7 @@ def _generate(parsed: Any, source: random.Random) -> str:  # noqa: ANN401 - the 
     return "".join(_item(op, value, source) for op, value in parsed)
 
 
-def _item(op: Any, value: Any, source: random.Random) -> str:  # noqa: ANN401
+def _item(op: Any, value: Any, source: random.Random) -> str:  # noqa: ANN401, PLR0911 - one kind of node a line
     if op is ops.LITERAL:
         return chr(value)
     if op is ops.NOT_LITERAL:

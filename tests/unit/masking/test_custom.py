@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import pytest
+
 from audit_core.masking import PLACEHOLDER, CustomRuleError, CustomRules, Masker, Redaction
 
 
 def test_custom_rules_add_names_patterns_and_exceptions() -> None:
     """Key names are compared without case and dashes; group 1 is the secret; what is allowed stays."""
     rules = CustomRules.from_config(
-        {"key_names": ["Patient-Id"], "patterns": {"badge": r"\bbadge-([0-9]{6})\b"}, "allow": [r"AKIA[A-Z0-9]{12}TEST"]}
+        {
+            "key_names": ["Patient-Id"],
+            "patterns": {"badge": r"\bbadge-([0-9]{6})\b"},
+            "allow": [r"AKIA[A-Z0-9]{12}TEST"],
+        }
     )
     masked, redactions = Masker(custom=rules).mask_value(
         {"patientId": "p1", "note": "badge-123456 and AKIAK3VZR8QMTZWXTEST"}
     )
     assert masked == {"patientId": PLACEHOLDER, "note": f"badge-{PLACEHOLDER} and AKIAK3VZR8QMTZWXTEST"}
-    assert set(redactions) == {Redaction(path="/patientId", rule="key/custom"), Redaction(path="/note", rule="custom/badge")}
+    assert set(redactions) == {
+        Redaction(path="/patientId", rule="key/custom"),
+        Redaction(path="/note", rule="custom/badge"),
+    }
 
 
 def test_custom_rules_change_the_fingerprint() -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from urllib.parse import quote, urlencode
 
 import pytest
+
 from audit_core.masking import PLACEHOLDER, Masker
 
 TOKEN = "ghp_" + "k3VZr8Qm1TzWx7Lc9Nd2" + "Hs5Yb4Gf6Jp0RtAe"
@@ -36,7 +37,7 @@ ENCODINGS: dict[str, Callable[[str], str]] = {
     "hex escapes": lambda text: "".join(f"\\x{ord(character):02x}" for character in text),
     "entities": lambda text: "".join(f"&#{ord(character)};" for character in text),
     "full width": lambda text: "".join(chr(ord(c) + 0xFEE0) if "!" <= c <= "~" else c for c in text),
-    "zero width": lambda text: "\u200b".join(text),
+    "zero width": "\u200b".join,
     "soft hyphens": lambda text: text[:9] + "\u00ad" + text[9:20] + "\u2060" + text[20:],
     "html": lambda text: f"<p title='x'>Look: {text}</p>",
     "python": lambda text: f"def main():\n    return connect({text!r})\n",
@@ -73,14 +74,17 @@ def test_an_encoded_text_can_still_be_decoded(encoding: str) -> None:
 @pytest.mark.parametrize(
     ("before", "after"),
     [
-        ('{"a" :  1.50,\n "token_note": "x \\u00e9\\/ TOKEN"}', '{"a" :  1.50,\n "token_note": "x \\u00e9\\/ PLACEHOLDER"}'),
+        (
+            '{"a" :  1.50,\n "token_note": "x \\u00e9\\/ TOKEN"}',
+            '{"a" :  1.50,\n "token_note": "x \\u00e9\\/ PLACEHOLDER"}',
+        ),
         ('{"password":   12345 , "b":[true,null]}', '{"password":   "PLACEHOLDER" , "b":[true,null]}'),
         ('[ "{\\"api_key\\": \\"k\\", \\"n\\":1e3}" ]', '[ "{\\"api_key\\": \\"PLACEHOLDER\\", \\"n\\":1e3}" ]'),
-        ("{\"TOKEN\": 1}", '{"PLACEHOLDER": 1}'),
-        ("data: {\"x\": \"TOKEN\"}\r\n\r\ndata: [DONE]\r\n", "data: {\"x\": \"PLACEHOLDER\"}\r\n\r\ndata: [DONE]\r\n"),
+        ('{"TOKEN": 1}', '{"PLACEHOLDER": 1}'),
+        ('data: {"x": "TOKEN"}\r\n\r\ndata: [DONE]\r\n', 'data: {"x": "PLACEHOLDER"}\r\n\r\ndata: [DONE]\r\n'),
         ("q=a%20b&t=TOKEN&z=%C3%A9", "q=a%20b&t=PLACEHOLDER&z=%C3%A9"),
     ],
-)  # fmt: skip
+)
 def test_the_rest_of_a_payload_stays_byte_for_byte(before: str, after: str) -> None:
     """White space, number spelling, escapes and order survive; only the secret's place changes."""
     masked = MASKER.mask_bytes(before.replace("TOKEN", TOKEN).encode())
@@ -90,9 +94,18 @@ def test_the_rest_of_a_payload_stays_byte_for_byte(before: str, after: str) -> N
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        (f"https://bob:{PASSWORD.replace('&', '')}@db.example.com/x?y=1", f"https://{PLACEHOLDER}@db.example.com/x?y=1"),
-        ("https://h.example/cb?access_token=9f8a7b6c5d4e3f2a1b0c&x=1#f", f"https://h.example/cb?access_token={PLACEHOLDER}&x=1#f"),
-        ("https://hooks.slack.com/services/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", f"https://hooks.slack.com/{PLACEHOLDER}"),
+        (
+            f"https://bob:{PASSWORD.replace('&', '')}@db.example.com/x?y=1",
+            f"https://{PLACEHOLDER}@db.example.com/x?y=1",
+        ),
+        (
+            "https://h.example/cb?access_token=9f8a7b6c5d4e3f2a1b0c&x=1#f",
+            f"https://h.example/cb?access_token={PLACEHOLDER}&x=1#f",
+        ),
+        (
+            "https://hooks.slack.com/services/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",
+            f"https://hooks.slack.com/{PLACEHOLDER}",
+        ),
         ("Authorization: Bearer mF_9.B5f-4.1JqM.x8", f"Authorization: Bearer {PLACEHOLDER}"),
         ("authorization: Basic Ym9iOnRyMHViNGRvcg==", f"authorization: Basic {PLACEHOLDER}"),
         ("X-Api-Key: 9f8a7b6c5d4e3f2a1b0c", f"X-Api-Key: {PLACEHOLDER}"),
@@ -102,7 +115,7 @@ def test_the_rest_of_a_payload_stays_byte_for_byte(before: str, after: str) -> N
         ('System.setProperty("db.password", "q8Zr2Lw9")', f'System.setProperty("db.password", "{PLACEHOLDER}")'),
         ("mysql --password q8Zr2Lw9 --host db", f"mysql --password {PLACEHOLDER} --host db"),
     ],
-)  # fmt: skip
+)
 def test_addresses_headers_and_settings_keep_all_but_the_secret(text: str, expected: str) -> None:
     """What names the secret stays readable."""
     assert MASKER.mask_text(text)[0] == expected
@@ -118,6 +131,8 @@ def test_a_private_key_vanishes_whole() -> None:
 
 def test_a_connection_string_keeps_its_server() -> None:
     """Only the account key goes."""
-    text = "DefaultEndpointsProtocol=https;AccountName=acme;AccountKey=" + "k3VZr8Qm1TzWx7Lc" * 5 + "==;EndpointSuffix=x"
+    text = (
+        "DefaultEndpointsProtocol=https;AccountName=acme;AccountKey=" + "k3VZr8Qm1TzWx7Lc" * 5 + "==;EndpointSuffix=x"
+    )
     masked, _ = MASKER.mask_text(text)
     assert masked == f"DefaultEndpointsProtocol=https;AccountName=acme;AccountKey={PLACEHOLDER};EndpointSuffix=x"

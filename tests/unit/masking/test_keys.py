@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from audit_core.masking import PLACEHOLDER, JsonValue, Masker, Redaction
 from audit_core.masking.keys import secret_kind
 
@@ -12,14 +13,58 @@ MASKER = Masker()
 @pytest.mark.parametrize(
     "name",
     [
-        "password", "PASSWORD", "Password", "db_password", "dbPassword", "DB-PASSWORD", "user.password", "passwd", "pwd", "passphrase",
-        "X-Api-Key", "x_api_key", "apiKey", "APIKey", "stripeAPIKey", "OPENAI_API_KEY", "api_key_2", "apikey", "secret", "client_secret",
-        "clientSecret", "CLIENT-SECRET", "webhook_signing_secret", "access_token", "refreshToken", "id_token", "bearer_token", "authToken",
-        "csrf_token", "token", "gh_token", "Authorization", "proxy-authorization", "Cookie", "set-cookie", "private_key", "privateKey",
-        "secret_access_key", "aws_secret_access_key", "encryption_key", "license-key", "credentials", "ｐａｓｓｗｏｒｄ", "contraseña", "пароль",
-        "accesstoken", "mysqlpassword", "secret_key_base64", "old_password", "passwordPlain",
+        "password",
+        "PASSWORD",
+        "Password",
+        "db_password",
+        "dbPassword",
+        "DB-PASSWORD",
+        "user.password",
+        "passwd",
+        "pwd",
+        "passphrase",
+        "X-Api-Key",
+        "x_api_key",
+        "apiKey",
+        "APIKey",
+        "stripeAPIKey",
+        "OPENAI_API_KEY",
+        "api_key_2",
+        "apikey",
+        "secret",
+        "client_secret",
+        "clientSecret",
+        "CLIENT-SECRET",
+        "webhook_signing_secret",
+        "access_token",
+        "refreshToken",
+        "id_token",
+        "bearer_token",
+        "authToken",
+        "csrf_token",
+        "token",
+        "gh_token",
+        "Authorization",
+        "proxy-authorization",
+        "Cookie",
+        "set-cookie",
+        "private_key",
+        "privateKey",
+        "secret_access_key",
+        "aws_secret_access_key",
+        "encryption_key",
+        "license-key",
+        "credentials",
+        "".join(chr(ord(letter) + 0xFEE0) for letter in "password"),
+        "contraseña",
+        "пароль",
+        "accesstoken",
+        "mysqlpassword",
+        "secret_key_base64",
+        "old_password",
+        "passwordPlain",
     ],
-)  # fmt: skip
+)
 def test_names_that_hold_secrets(name: str) -> None:
     """Case, dashes, dots, camelCase, prefixes and suffixes make no difference."""
     masked, redactions = MASKER.mask_value({name: "q8Zr2Lw9Xc4Vb7Nm"})
@@ -30,12 +75,43 @@ def test_names_that_hold_secrets(name: str) -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        "max_tokens", "prompt_tokens", "completion_tokens", "total_tokens", "next_token", "nextPageToken", "token_count", "token_type",
-        "tokenizer", "password_policy", "passwordLength", "secret_name", "secretArn", "key", "primary_key", "foreign_key", "public_key",
-        "sort_key", "cache_key", "idempotency_key", "keyword", "keyboard", "author", "authority", "passenger", "compass", "bypass", "signature",
-        "session_id", "trace_id", "request_hash", "secretary", "monkey", "node_modules/jsonwebtoken", "credentials_url",
+        "max_tokens",
+        "prompt_tokens",
+        "completion_tokens",
+        "total_tokens",
+        "next_token",
+        "nextPageToken",
+        "token_count",
+        "token_type",
+        "tokenizer",
+        "password_policy",
+        "passwordLength",
+        "secret_name",
+        "secretArn",
+        "key",
+        "primary_key",
+        "foreign_key",
+        "public_key",
+        "sort_key",
+        "cache_key",
+        "idempotency_key",
+        "keyword",
+        "keyboard",
+        "author",
+        "authority",
+        "passenger",
+        "compass",
+        "bypass",
+        "signature",
+        "session_id",
+        "trace_id",
+        "request_hash",
+        "secretary",
+        "monkey",
+        "node_modules/jsonwebtoken",
+        "credentials_url",
     ],
-)  # fmt: skip
+)
 def test_names_that_hold_none(name: str) -> None:
     """Names that only contain such a word, or are about a secret, are left alone."""
     assert secret_kind(name) is None
@@ -46,7 +122,9 @@ def test_everything_under_a_secret_key_goes() -> None:
     """Nested objects and lists, strings and numbers; truth values and null stay."""
     value: JsonValue = {"a": [{"credentials": {"user": "bob", "parts": ["x1", 22, None, True]}}, {"pin": 4711}]}
     masked, redactions = MASKER.mask_value(value)
-    assert masked == {"a": [{"credentials": {"user": "bob", "parts": [PLACEHOLDER, 22, None, True]}}, {"pin": PLACEHOLDER}]}
+    assert masked == {
+        "a": [{"credentials": {"user": "bob", "parts": [PLACEHOLDER, 22, None, True]}}, {"pin": PLACEHOLDER}]
+    }
     assert redactions[0] == Redaction(path="/a/0/credentials/parts/0", rule="key/credentials")
 
 
@@ -67,7 +145,9 @@ def test_a_name_beside_a_value_counts_as_its_key() -> None:
 
 def test_a_schema_that_describes_a_password_is_not_one() -> None:
     """Tool definitions keep their text; a default or an example in them does not."""
-    schema: JsonValue = {"properties": {"password": {"type": "string", "description": "The password", "default": "hunter2"}}}
+    schema: JsonValue = {
+        "properties": {"password": {"type": "string", "description": "The password", "default": "hunter2"}}
+    }
     masked, redactions = MASKER.mask_value(schema)
     assert masked == {
         "properties": {"password": {"type": "string", "description": "The password", "default": PLACEHOLDER}}

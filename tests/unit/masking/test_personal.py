@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from audit_core.masking import PLACEHOLDER, Masker
 
 MASKER = Masker()
@@ -23,11 +24,29 @@ FOUND = {
     "2001:db8::8a2e:370:7334": "personal/ip",
 }
 NOT_FOUND = [
-    "4242 4242 4242 4241", "DE89 3704 0044 0532 0130 01", "1700000000000000", "2026-11-23T10:11:12.123456+00:00", "v1.2.3.4", "127.0.0.1",
-    "Chrome/120.0.0.0 Safari/537.36", "std::vec::Vec", "10:20:30", "git@github.com:acme/app.git", "logo@2x.png", "550e8400-e29b-41d4-a716-446655440000",
-    "0.12345678901234567", "1.2.840.113549.1.1.11", "user@{host}", "@app.route('/x')", "pkg@1.2.3", "255.255.255.0", "version 10.20.30.40",
-    "chatcmpl-123456789012345678", "1,234,567.89", "12345678901234567890",
-]  # fmt: skip
+    "4242 4242 4242 4241",
+    "DE89 3704 0044 0532 0130 01",
+    "1700000000000000",
+    "2026-11-23T10:11:12.123456+00:00",
+    "v1.2.3.4",
+    "127.0.0.1",
+    "Chrome/120.0.0.0 Safari/537.36",
+    "std::vec::Vec",
+    "10:20:30",
+    "git@github.com:acme/app.git",
+    "logo@2x.png",
+    "550e8400-e29b-41d4-a716-446655440000",
+    "0.12345678901234567",
+    "1.2.840.113549.1.1.11",
+    "user@{host}",
+    "@app.route('/x')",
+    "pkg@1.2.3",
+    "255.255.255.0",
+    "version 10.20.30.40",
+    "chatcmpl-123456789012345678",
+    "1,234,567.89",
+    "12345678901234567890",
+]
 
 
 @pytest.mark.parametrize("text", FOUND)
@@ -65,7 +84,9 @@ def test_hmac_gives_the_same_pseudonym_for_the_same_person() -> None:
 
 def test_a_user_id_that_is_an_address_becomes_a_pseudonym() -> None:
     """Where there is a key, the log can still tell users apart."""
-    masked, redactions = Masker(pseudonym_key=b"k").mask_value({"user_id": "jane@example.com", "note": "jane@example.com"})
+    masked, redactions = Masker(pseudonym_key=b"k").mask_value(
+        {"user_id": "jane@example.com", "note": "jane@example.com"}
+    )
     assert isinstance(masked, dict)
     assert str(masked["user_id"]).startswith("pseudonym-")
     assert masked["note"] == PLACEHOLDER

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import re2
+
 from audit_core.masking import PLACEHOLDER, Masker
 from audit_core.masking.patterns import compile_bytes
 from audit_core.masking.rules import RULES, Rule

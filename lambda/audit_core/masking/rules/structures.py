@@ -7,21 +7,76 @@ from audit_core.masking.rules.rule import WORD, Rule
 _PEM_LABEL = r"(?:[A-Z0-9]{2,12} ){0,3}"
 
 RULES: tuple[Rule, ...] = (
-    Rule("jwt", ("eyJ", "ewogI", "ewog"), rf"{WORD}{{8,}}={{0,2}}\.{WORD}*={{0,2}}\.{WORD}{{6,}}={{0,2}}(?:\.{WORD}*={{0,2}}){{0,2}}",
-         "RFC 7519: JSON Web Token; RFC 7515, RFC 7516", certain=True),
-    Rule("jwt/unsigned", ("eyJ", "ewogI", "ewog"), rf"{WORD}{{8,}}={{0,2}}\.(?:eyJ|ewo){WORD}{{8,}}={{0,2}}\.?",
-         "RFC 7519: JSON Web Token, unsecured", certain=True),
-    Rule("private-key", ("-----BEGIN ",),
-         rf"{_PEM_LABEL}PRIVATE KEY(?: BLOCK)?-----(?:[\s\"'+\\]|\\[nr])*(?:[A-Za-z-]{{1,20}}: [^\n\\\x00]{{0,200}}(?:[\s\"'+\\]|\\[nr])*){{0,4}}"
-         rf"[A-Za-z0-9+/=]{{12,}}[A-Za-z0-9+/=\s\"'\\]*(?:-----END {_PEM_LABEL}PRIVATE KEY(?: BLOCK)?-----)?",
-         "RFC 7468: textual encodings; RFC 9580: OpenPGP armor", certain=True),
-    Rule("url/userinfo", ("://",), r"([^\s/?#:@\"'<>\x00]*:[^\s/?#@\"'<>\x00]+|[^\s/?#:@\"'<>\x00]{20,})@[\w\[]", "RFC 3986: userinfo",
-         hidden=True),
-    Rule("putty-key", ("PuTTY-User-Key-File-",), r"[23]:[^\x00]{40,}?Private-MAC: ?[0-9a-f]+", "PuTTY: private key file format", certain=True),
-    Rule("authorization/scheme", ("Bearer ", "bearer ", "BEARER ", "Bearer%20", "Bearer: ", "bearer: "), r"[A-Za-z0-9._~+/=:-]{8,}", "RFC 6750: bearer token usage", hidden=True),
-    Rule("authorization/basic", ("Basic ", "basic ", "BASIC ", "Basic%20"), r"[A-Za-z0-9+/_-]{8,}={0,2}", "RFC 7617: the Basic authentication scheme", hidden=True),
-    Rule("htpasswd", ("$2a$", "$2b$", "$2y$", "$argon2i$", "$argon2id$", "$6$", "$5$", "$apr1$", "$scrypt$", "$y$"), r"[./A-Za-z0-9$=,+-]{20,}", "crypt(5): password hashes"),
-    Rule("mysql/identified-by", ("IDENTIFIED BY ", "identified by ", "Identified by "), r"(?:PASSWORD )?'[^'\n\x00]{1,128}'|\"[^\"\n\x00]{1,128}\"", "SQL: CREATE USER", hidden=True),
-    Rule("curl/user", (" -u ", " -u", " --user ", " --user=", " --proxy-user ", " -U ", "\n-u "),
-         r"[\"']?([^\s\"':/@$<{][^\s\"':/@]{0,63}:[^\s\"'$<{\[*\x00][^\s\"'\x00]{2,255})", "curl: --user", hidden=True, certain=True),
+    Rule(
+        "jwt",
+        ("eyJ", "ewogI", "ewog"),
+        rf"{WORD}{{8,}}={{0,2}}\.{WORD}*={{0,2}}\.{WORD}{{6,}}={{0,2}}(?:\.{WORD}*={{0,2}}){{0,2}}",
+        "RFC 7519: JSON Web Token; RFC 7515, RFC 7516",
+        certain=True,
+    ),
+    Rule(
+        "jwt/unsigned",
+        ("eyJ", "ewogI", "ewog"),
+        rf"{WORD}{{8,}}={{0,2}}\.(?:eyJ|ewo){WORD}{{8,}}={{0,2}}\.?",
+        "RFC 7519: JSON Web Token, unsecured",
+        certain=True,
+    ),
+    Rule(
+        "private-key",
+        ("-----BEGIN ",),
+        rf"{_PEM_LABEL}PRIVATE KEY(?: BLOCK)?-----(?:[\s\"'+\\]|\\[nr])*"
+        rf"(?:[A-Za-z-]{{1,20}}: [^\n\\\x00]{{0,200}}(?:[\s\"'+\\]|\\[nr])*){{0,4}}"
+        rf"[A-Za-z0-9+/=]{{12,}}[A-Za-z0-9+/=\s\"'\\]*(?:-----END {_PEM_LABEL}PRIVATE KEY(?: BLOCK)?-----)?",
+        "RFC 7468: textual encodings; RFC 9580: OpenPGP armor",
+        certain=True,
+    ),
+    Rule(
+        "url/userinfo",
+        ("://",),
+        r"([^\s/?#:@\"'<>\x00]*:[^\s/?#@\"'<>\x00]+|[^\s/?#:@\"'<>\x00]{20,})@[\w\[]",
+        "RFC 3986: userinfo",
+        hidden=True,
+    ),
+    Rule(
+        "putty-key",
+        ("PuTTY-User-Key-File-",),
+        r"[23]:[^\x00]{40,}?Private-MAC: ?[0-9a-f]+",
+        "PuTTY: private key file format",
+        certain=True,
+    ),
+    Rule(
+        "authorization/scheme",
+        ("Bearer ", "bearer ", "BEARER ", "Bearer%20", "Bearer: ", "bearer: "),
+        r"[A-Za-z0-9._~+/=:-]{8,}",
+        "RFC 6750: bearer token usage",
+        hidden=True,
+    ),
+    Rule(
+        "authorization/basic",
+        ("Basic ", "basic ", "BASIC ", "Basic%20"),
+        r"[A-Za-z0-9+/_-]{8,}={0,2}",
+        "RFC 7617: the Basic authentication scheme",
+        hidden=True,
+    ),
+    Rule(
+        "htpasswd",
+        ("$2a$", "$2b$", "$2y$", "$argon2i$", "$argon2id$", "$6$", "$5$", "$apr1$", "$scrypt$", "$y$"),
+        r"[./A-Za-z0-9$=,+-]{20,}",
+        "crypt(5): password hashes",
+    ),
+    Rule(
+        "mysql/identified-by",
+        ("IDENTIFIED BY ", "identified by ", "Identified by "),
+        r"(?:PASSWORD )?'[^'\n\x00]{1,128}'|\"[^\"\n\x00]{1,128}\"",
+        "SQL: CREATE USER",
+        hidden=True,
+    ),
+    Rule(
+        "curl/user",
+        (" -u ", " -u", " --user ", " --user=", " --proxy-user ", " -U ", "\n-u "),
+        r"[\"']?([^\s\"':/@$<{][^\s\"':/@]{0,63}:[^\s\"'$<{\[*\x00][^\s\"'\x00]{2,255})",
+        "curl: --user",
+        hidden=True,
+        certain=True,
+    ),
 )

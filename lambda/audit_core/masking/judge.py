@@ -1,0 +1,138 @@
+"""Whether a value that a telling name introduces is a secret: by the name, the syntax, and the value's characters.
+
+Where the syntax is that of data (JSON, markup, a setting), nearly any value counts; in a program a value must look
+machine-made, or programs that only handle secrets would be full of them.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from functools import lru_cache
+
+from audit_core.masking.keys import secret_kind, words_of
+from audit_core.masking.plausible import (
+    STAND_INS,
+    is_identifier,
+    is_placeholder,
+    is_random,
+    is_structured,
+    wordiness,
+)
+from audit_core.masking.wordlist import words
+
+_OTHER_THINGS = words("""
+    id ids name names type types url uri endpoint host hostname path file filename dir length len size count
+    hash digest fingerprint algorithm alg algo policy field fields prefix suffix format version expiry expires
+    expiration expired ttl issued at arn ref reference label title description message error errors hint help
+    placeholder rule rules regex pattern index idx code limit usage budget rotation strength manager provider
+    service handler class method function ring chain value values pair pairs board stroke press down up map word
+    words phrase frame note space store storage vault set list array bits bytes mode status state level scope
+    scopes group groups user username email public sha sha1 sha256 md5 checksum integrity nonce date time
+    timestamp model encoder decoder tokens page row column col table sort cache partition foreign primary unique
+    composite object s3 dedup deduplication idempotency request response event trace span record color colour
+    style css icon image img animation react
+""")
+"""A name whose last words are among these is about a secret, or about something else, but holds none."""
+
+_OPEN_WORDS = frozenset(["public", "foreign", "primary", "sort", "cache", "partition"])
+_PUBLIC_WORDS = frozenset(["public", "publishable", "csrf", "xsrf", "authenticity"])
+"""Words of names whose values are meant to be seen, or (anti-forgery tokens) open nothing by themselves."""
+
+
+class Form(Enum):
+    """The syntax in which a name and a value stand."""
+
+    DATA = "a member of JSON, an element of markup, a name beside its value"
+    SETTING = "a variable of an environment, a parameter of a query or a form"
+    TIGHT = "an argument: a name, a sign and a value without spaces or quotes"
+    LINE = "a header or a line of YAML"
+    CODE = "a quoted value in a program"
+    BARE = "an unquoted value in a program"
+    PROSE = "a sentence, or an option of a command"
+
+
+_AS_DATA = (Form.DATA, Form.SETTING)
+_EXPRESSION_MARKS = "()[]{}$"
+_SHORTEST_PASSWORD = 4
+_SHORTEST_PASSWORD_IN_CODE = 5
+_SHORTEST_PASSWORD_IN_PROSE = 6
+_MOST_SPACES = 5
+_SHORTEST_IN_DATA = 8
+_SHORTEST_IN_CODE = 10
+_SHORTEST_WORDY = 12
+_SHORTEST_NUMBER = 16
+_SHORTEST_UNDER_HINT = 20
+_WORDY = 1.5
+
+
+def is_secret(kind: str | None, name: str, value: str, form: Form) -> bool:
+    """Whether `value`, under a name of this kind (None: one that only hints) in this syntax, is a secret."""
+    lowered = value.lower().strip(".-_ ")
+    if lowered in STAND_INS or is_placeholder(value) or _same_words(name, lowered):
+        return False
+    if form not in _AS_DATA and form is not Form.CODE and any(map(value.__contains__, _EXPRESSION_MARKS)):
+        return False
+    if kind is None:
+        hinted = is_random(value, shortest=_SHORTEST_UNDER_HINT) and not is_identifier(value)
+        return hinted and form is not Form.PROSE
+    if " " in value:
+        few = value.count(" ") <= _MOST_SPACES and any(map(str.isdigit, value))
+        return few and form is Form.DATA and kind == "password"
+    return _is_password(value, form) if kind in ("password", "pin") else _is_token(value, form)
+
+
+def _is_password(value: str, form: Form) -> bool:
+    """Passwords are short and chosen by people: in data any will do, in a program it needs a digit or a symbol."""
+    digits = any(map(str.isdigit, value))
+    if form in _AS_DATA:
+        return len(value) >= _SHORTEST_PASSWORD or digits
+    if form is Form.PROSE:
+        return len(value) >= _SHORTEST_PASSWORD_IN_PROSE and digits and not value.isdigit()
+    if value.isdigit():
+        return form is Form.CODE and len(value) >= _SHORTEST_PASSWORD
+    odd = digits or _has_symbol(value) or is_random(value, shortest=_SHORTEST_IN_DATA)
+    return odd and len(value) >= _SHORTEST_PASSWORD_IN_CODE and not _is_expression(value, form)
+
+
+def _is_token(value: str, form: Form) -> bool:
+    """Tokens and keys are long and made by machines."""
+    if value.isdigit() or is_identifier(value):
+        return len(value) >= _SHORTEST_NUMBER
+    if is_random(value, shortest=_SHORTEST_NUMBER) or form is Form.PROSE:
+        return is_random(value, shortest=_SHORTEST_NUMBER)
+    if is_structured(value):
+        return False
+    digits = sum(map(str.isdigit, value))
+    if form in _AS_DATA and len(value) >= _SHORTEST_IN_DATA:
+        return digits > 0 or is_random(value, shortest=_SHORTEST_IN_CODE) or _has_symbol(value)
+    if len(value) < _SHORTEST_IN_CODE or _is_expression(value, form):
+        return False
+    mixed = digits > 1 and len(value) >= _SHORTEST_WORDY and wordiness(value) < _WORDY
+    return mixed or is_random(value, shortest=_SHORTEST_IN_CODE)
+
+
+@lru_cache(maxsize=8192)
+def name_tells(name: str) -> tuple[str | None, bool]:
+    """Say what kind of secret a name holds, and whether it may hold one where the value is random enough."""
+    parts = words_of(name)
+    if not parts or _PUBLIC_WORDS.intersection(parts):
+        return None, False
+    kind = secret_kind(name)
+    return kind, kind is not None or (parts[-1] not in _OTHER_THINGS and not _OPEN_WORDS.intersection(parts))
+
+
+def _same_words(name: str, value: str) -> bool:
+    squeezed = "".join(filter(str.isalnum, value))
+    own = "".join(filter(str.isalnum, name.lower()))
+    return bool(squeezed) and bool(own) and (squeezed in own or own in squeezed)
+
+
+def _has_symbol(value: str) -> bool:
+    return any(mark in value for mark in "!@#$%^&*+?~|")
+
+
+def _is_expression(value: str, form: Form) -> bool:
+    """Whether an unquoted value is an expression: `self.password`, `user_token`, `Config.API_KEY`."""
+    if form is Form.CODE:
+        return False
+    return not any(map(str.isdigit, value)) and all(part.isidentifier() or not part for part in value.split("."))
