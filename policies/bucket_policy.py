@@ -19,11 +19,16 @@ if TYPE_CHECKING:
 DELETIONS: Final = ("s3:DeleteObject", "s3:DeleteObjectVersion")
 """A plain DELETE of a locked object does not fail: it hides it behind a marker. Hence both."""
 
+REPLICATIONS: Final = ("s3:ReplicateDelete", "s3:ReplicateObject")
+"""Replication from another bucket puts versions and delete markers here without s3:PutObject or s3:DeleteObject.
+
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/setting-repl-config-perm-overview.html
+"""
+
 BYPASS: Final = "s3:BypassGovernanceRetention"
 
 PROTECTIONS: Final = (
     "s3:DeleteBucketPolicy",
-    "s3:PutAccessPointPolicy",
     "s3:PutBucketAcl",
     "s3:PutBucketObjectLockConfiguration",
     "s3:PutBucketOwnershipControls",
@@ -36,6 +41,8 @@ PROTECTIONS: Final = (
 )
 """What changes the bucket's protections: the administrators' alone.
 
+Each is an action on a bucket: S3 refuses a whole policy for one action that its resources cannot have. Access points
+are no way around, since what comes through one is judged by this policy too.
 https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html
 """
 
@@ -84,6 +91,7 @@ def statements(
         ),
         _nothing_elsewhere([records, place.objects_arn(TRAIL)]),
         _deny("NobodyDeletes", list(DELETIONS), [objects]),
+        _deny("NobodyReplicatesInto", list(REPLICATIONS), [objects]),
         _deny("NobodyBypasses", [BYPASS], [objects]),
         _deny(
             "OnlyTheReleaserReleases",

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from policies import bucket_rules
-from policies.bucket_policy import BYPASS, DELETIONS, PROTECTIONS
+from policies.bucket_policy import BYPASS, DELETIONS, PROTECTIONS, REPLICATIONS
 from policies.documents import allowed_actions, faults, parse
 from policies.registered import (
     BUCKET,
@@ -77,7 +77,7 @@ PUBLIC_FUNCTIONS: Final = (
 KEY_READER: Final = "-writer"
 """How the name of the one role ends that may read parameters."""
 
-FORBIDDEN_ACTIONS: Final = frozenset(action.lower() for action in (BYPASS, *PROTECTIONS, *DELETIONS))
+FORBIDDEN_ACTIONS: Final = frozenset(action.lower() for action in (BYPASS, *PROTECTIONS, *DELETIONS, *REPLICATIONS))
 """What no role is ever given: it would weaken the log, or remove from it."""
 
 _POLICY_PROPERTIES: Final[Mapping[str, str]] = {

@@ -31,6 +31,7 @@ _WRITER_NEVER: Final = (
     "s3:PutObjectTagging",
     bucket_policy.BYPASS,
     *bucket_policy.DELETIONS,
+    *bucket_policy.REPLICATIONS,
     *bucket_policy.PROTECTIONS,
 )
 

@@ -44,8 +44,6 @@ EXTRA: Final = {
     "ssm:PutParameter", "ssm:DeleteParameter",
 }  # fmt: skip
 """What no role may do either, beyond what the table and the bucket policy name."""
-NOT_ASKED: Final = {"s3:PutAccessPointPolicy"}
-"""Belongs to another API, s3control, which the emulator does not evaluate."""
 ON_STREAMS: Final = {"logs:CreateLogStream", "logs:PutLogEvents"}
 """Granted on the group's streams, as AWS evaluates them. The emulator evaluates the group: IAM is asked instead."""
 NEVER_FOUND: Final = {
@@ -176,7 +174,7 @@ def test_every_action_of_the_table_is_tried() -> None:
     """An action that somebody lists anywhere needs a call here."""
     listed = {action for grant in iam.GRANTS for action in grant.actions}
     listed |= {*bucket_policy.PROTECTIONS, *bucket_policy.DELETIONS, bucket_policy.BYPASS}
-    assert listed - NOT_ASKED == set(CALLS) - EXTRA
+    assert listed == set(CALLS) - EXTRA
 
 
 def test_the_table_is_what_is_written_here() -> None:
@@ -270,7 +268,7 @@ def test_no_administrator_of_the_account_gets_past_the_bucket_policy(
     root.put_role_policy(RoleName=name, PolicyName="more", PolicyDocument=document)
     try:
         actor = actor_of(principal)
-        barred = {*bucket_policy.PROTECTIONS, *bucket_policy.DELETIONS, bucket_policy.BYPASS} - NOT_ASKED
+        barred = {*bucket_policy.PROTECTIONS, *bucket_policy.DELETIONS, bucket_policy.BYPASS}
         if principal is not Principal.WRITER:
             barred.add("s3:PutObject")
         answers = {action: _answer(CALLS[action], actor) for action in sorted(barred)}

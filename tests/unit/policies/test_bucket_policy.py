@@ -9,6 +9,16 @@ from policies import bucket_policy, iam
 from .places import PLACE
 
 BOSS = "arn:aws:iam::123456789012:role/boss"
+# https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html
+ON_OBJECTS = {
+    "s3:BypassGovernanceRetention", "s3:DeleteObject", "s3:DeleteObjectVersion", "s3:PutObject",
+    "s3:PutObjectLegalHold", "s3:ReplicateDelete", "s3:ReplicateObject",
+}  # fmt: skip
+ON_BUCKETS = {
+    "s3:DeleteBucketPolicy", "s3:GetBucketAcl", "s3:PutBucketAcl", "s3:PutBucketObjectLockConfiguration",
+    "s3:PutBucketOwnershipControls", "s3:PutBucketPolicy", "s3:PutBucketPublicAccessBlock", "s3:PutBucketVersioning",
+    "s3:PutEncryptionConfiguration", "s3:PutLifecycleConfiguration", "s3:PutReplicationConfiguration",
+}  # fmt: skip
 
 
 def _policy(*, trail: str | None = "the-trail", loopback: bool = False) -> dict[str, dict[str, object]]:
@@ -24,6 +34,7 @@ def test_nothing_is_deleted_or_bypassed_by_anybody() -> None:
     for sid, actions in (
         ("NobodyDeletes", ["s3:DeleteObject", "s3:DeleteObjectVersion"]),
         ("NobodyBypasses", ["s3:BypassGovernanceRetention"]),
+        ("NobodyReplicatesInto", ["s3:ReplicateDelete", "s3:ReplicateObject"]),
     ):
         assert policy[sid] == {
             "Sid": sid,
@@ -92,6 +103,18 @@ def test_only_administrators_change_what_protects() -> None:
         "s3:PutLifecycleConfiguration",
         "s3:PutReplicationConfiguration",
     } <= set(bucket_policy.PROTECTIONS)
+
+
+def test_every_action_fits_its_resources() -> None:
+    """S3 refuses a whole policy for one action that its statement's resources cannot have."""
+    for sid, statement in _policy().items():
+        known = ON_BUCKETS if statement.get("Resource") == ["arn:aws:s3:::the-log"] else ON_OBJECTS
+        assert sid == "TlsOnly" or set(_listed(statement["Action"])) <= known, sid
+
+
+def _listed(value: object) -> list[str]:
+    assert isinstance(value, list)
+    return value
 
 
 def test_tls_is_asked_of_everyone() -> None:

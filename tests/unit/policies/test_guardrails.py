@@ -107,6 +107,7 @@ def test_a_bucket_that_is_none_of_the_kit_is_refused(props: dict[str, object], s
         ({"Action": "s3:BypassGovernanceRetention"}, "no role may be given s3:BypassGovernanceRetention"),
         ({"Action": "s3:deleteobject"}, "no role may be given s3:deleteobject"),
         ({"Action": "s3:PutBucketPolicy"}, "no role may be given s3:PutBucketPolicy"),
+        ({"Action": "s3:ReplicateDelete"}, "no role may be given s3:ReplicateDelete"),
     ],
 )
 def test_a_role_is_given_no_wildcard_and_nothing_that_weakens(statement: dict[str, object], says: str) -> None:

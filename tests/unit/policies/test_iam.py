@@ -83,7 +83,9 @@ def test_a_role_may_do_what_the_table_says_and_nothing_else(principal: Principal
 
 def test_no_role_deletes_bypasses_or_changes_a_protection() -> None:
     """What would weaken the log is in no role's hands."""
-    forbidden = {*bucket_policy.DELETIONS, *bucket_policy.PROTECTIONS, bucket_policy.BYPASS}
+    forbidden = {
+        *bucket_policy.DELETIONS, *bucket_policy.REPLICATIONS, *bucket_policy.PROTECTIONS, bucket_policy.BYPASS,
+    }  # fmt: skip
     assert not forbidden & {action for grant in iam.GRANTS for action in grant.actions}
 
 
