@@ -27,12 +27,12 @@ from urllib.parse import quote, unquote, urlencode
 import orjson
 from isal import igzip
 
-sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parent.parent / "lambda")]
-
-from masking_traffic import Traffic  # noqa: E402
+_ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(_ROOT), str(_ROOT / "lambda")]
 
 from audit_core.masking import Masker, Unscannable  # noqa: E402 - after the path
 from audit_core.masking.rules import RULES  # noqa: E402
+from benchmarks.masking_traffic import Traffic  # noqa: E402
 
 LARGE = 6_000_000
 ENCODINGS: dict[str, Callable[[str], str]] = {
@@ -138,9 +138,8 @@ def corpus_rows(path: Path | None, masker: Masker) -> Iterator[Row]:
             yield Row(f"secrets gone, {name}", "not run", f">= {goal}")
         yield Row("clean texts left untouched", "not run", ">= 90%")
         return
-    opened = gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8")
-    with opened as lines:
-        cases = [json.loads(line) for line in lines]
+    data = path.read_bytes()
+    cases = [json.loads(line) for line in (gzip.decompress(data) if path.suffix == ".gz" else data).splitlines()]
     secrets = [case for case in cases if case["label"] == "secret"]
     for name, encode in ENCODINGS.items():
         kept = sum(_survives(case["secret"], _attempt(masker, {"data": encode(case["text"])})) for case in secrets)

@@ -144,7 +144,8 @@ class Traffic:
 
     def _time(self) -> str:
         r = self._random
-        return f"2026-{r.randint(1, 12):02}-{r.randint(1, 28):02}T{r.randint(0, 23):02}:{r.randint(0, 59):02}:{r.randint(0, 59):02}.{r.randint(0, 999):03}Z"
+        day, clock = f"2026-{r.randint(1, 12):02}-{r.randint(1, 28):02}", f"{r.randint(0, 23):02}:{r.randint(0, 59):02}"
+        return f"{day}T{clock}:{r.randint(0, 59):02}.{r.randint(0, 999):03}Z"
 
     def _prose(self, size: int) -> str:
         words = self._random.choices(_WORDS, k=max(3, size // 6))
@@ -223,7 +224,7 @@ class Traffic:
                                 "token": word,
                                 "logprob": -self._random.random(),
                                 "bytes": list(word.encode()),
-                                "top_logprobs": [],
+                                "top_logprobs": None,
                             }
                             for word in self._random.choices(_WORDS, k=min(20, size // 100))
                         ]
@@ -350,7 +351,8 @@ class Traffic:
 
     def _git_log(self, size: int) -> object:
         lines = [
-            f"{self._hex(40)} {self._prose(50)}\n    Change-Id: I{self._hex(40)}\n diff --git a/x b/x\n index {self._hex(7)}..{self._hex(7)} 100644"
+            f"{self._hex(40)} {self._prose(50)}\n    Change-Id: I{self._hex(40)}\n"
+            f" diff --git a/x b/x\n index {self._hex(7)}..{self._hex(7)} 100644"
             for _ in range(max(1, size // 220))
         ]
         return {"command": "git log", "stdout": "\n".join(lines), "exit_code": 0}
@@ -382,7 +384,8 @@ class Traffic:
     def _table(self, size: int) -> object:
         lines = ["id,order_ref,amount,currency,status,updated"]
         lines += [
-            f"{self._uuid()},ORD-{self._random.randint(10**5, 10**6)},{self._random.random() * 900:.2f},EUR,paid,{self._time()}"
+            f"{self._uuid()},ORD-{self._random.randint(10**5, 10**6)},"
+            f"{self._random.random() * 900:.2f},EUR,paid,{self._time()}"
             for _ in range(max(1, size // 90))
         ]
         return {"rows": len(lines), "csv": "\n".join(lines)}
@@ -420,7 +423,8 @@ class Traffic:
 
     def _web_page(self, size: int) -> object:
         paragraphs = "".join(
-            f'<p class="c-{n}">{self._prose(180)} &amp; more&nbsp;&#8212; <a href="/wiki/Key_(cryptography)?oldid={n}">key</a></p>\n'
+            f'<p class="c-{n}">{self._prose(180)} &amp; more&nbsp;&#8212; '
+            f'<a href="/wiki/Key_(cryptography)?oldid={n}">key</a></p>\n'
             for n in range(max(1, size // 260))
         )
         return {
@@ -430,7 +434,8 @@ class Traffic:
 
     def _build_log(self, size: int) -> object:
         lines = [
-            f"[{self._time()}] INFO  step {n}/40 sha256:{self._hex(64)} pulled in {self._random.random() * 9:.3f}s – {self._prose(40)}"
+            f"[{self._time()}] INFO  step {n}/40 sha256:{self._hex(64)} "
+            f"pulled in {self._random.random() * 9:.3f}s - caf\u00e9 {self._prose(40)}"
             for n in range(max(1, size // 170))
         ]
         return "\n".join(lines)
@@ -439,8 +444,8 @@ class Traffic:
         return [
             {
                 "timestamp": self._time(),
-                "agent_id": "sales‑assistant-v1",
-                "user_id": f"u_{self._random.randint(1, 10**6)}",  # noqa: RUF001 - the guide's own
+                "agent_id": "sales\u2011assistant-v1",
+                "user_id": f"u_{self._random.randint(1, 10**6)}",
                 "endpoint": "api.stripe.com/v1/charges",
                 "method": "POST",
                 "status": 200,

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 import random
 import re
 from typing import Any
 
 from audit_core.masking.rules import Rule
 
-try:
-    from re import _constants as ops
-    from re import _parser as parser
-except ImportError:  # pragma: no cover - the names before Python 3.11
-    import sre_constants as ops
-    import sre_parse as parser
-
+ops = importlib.import_module("re._constants")
+parser = importlib.import_module("re._parser")
 _MORE = 6
 
 

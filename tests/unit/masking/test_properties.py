@@ -77,7 +77,7 @@ def test_masking_twice_changes_nothing(value: Any) -> None:  # noqa: ANN401 - an
 @given(VALUES, st.sampled_from(SECRETS), PIECES, PIECES)
 def test_a_planted_secret_never_survives(value: Any, secret: str, before: str, after: str) -> None:  # noqa: ANN401
     """Not in the output, not in the redactions, not in an error."""
-    planted = {"v": value, "s": [f"{before} {secret} {after}"]}
+    planted: Any = {"v": value, "s": [f"{before} {secret} {after}"]}
     try:
         masked, redactions = MASKER.mask_value(planted)
     except Unscannable as error:
@@ -96,7 +96,7 @@ def test_bytes_and_values_agree(value: Any) -> None:  # noqa: ANN401
         expected, redactions = MASKER.mask_value(value)
     except (Unscannable, UnicodeEncodeError):
         return
-    if isinstance(value, dict | list):
+    if isinstance(value, (dict, list)):
         assert json.loads(masked.data) == expected
         assert set(masked.redactions) == set(redactions)
     if not masked.redactions:
@@ -116,7 +116,7 @@ def test_the_quick_check_never_calls_clean_what_the_walk_masks(value: Any) -> No
 @given(st.text(string.ascii_letters + " .,", max_size=200))
 def test_prose_is_returned_as_it_is(text: str) -> None:
     """Letters, spaces and stops hold no secret; the value handed in is never changed."""
-    value = {"text": text}
+    value: Any = {"text": text}
     before = orjson.dumps(value)
     MASKER.mask_value(value)
     assert orjson.dumps(value) == before
