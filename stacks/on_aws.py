@@ -150,6 +150,9 @@ def deploy(settings: Settings) -> None:
         "access",
         AccessTrailArgs(
             prefix=names.prefix,
+            function=names.function,
+            log_group=names.function_log_group,
+            topic=names.topic,
             trail=names.trail,
             trail_arn=bucket_policy.trail_arn(place, names.trail),
             bucket_name=names.bucket,

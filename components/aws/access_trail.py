@@ -1,7 +1,9 @@
 """Who touched the log's protections: a CloudTrail trail into the log itself, and alarms on what it sees.
 
-Guarantee: every use of the hold releaser's role, every change to the bucket's protections or to the trail, every change
-of a legal hold, and every attempt to delete from the log is published to the alarms' topic, usually within minutes.
+Guarantee: every use of the hold releaser's role, every change to the bucket's protections, to the log writer, to these
+alarms or to the trail, every change of a legal hold, and every attempt to delete from the log is published to the
+alarms' topic, usually within minutes. Who silences an alarm and acts before it has been sent is not stopped by it: what
+happened is in the trail.
 
 Why a trail: EventBridge gets API calls from CloudTrail only while a trail records them, so without one no such rule
 ever fires. What it costs: the first copy of an account's management events is free; where the account already has a
@@ -28,7 +30,7 @@ import pulumi_aws as aws
 from policies.iam import TRAIL
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from policies.iam import Json
 
@@ -57,10 +59,28 @@ BUCKET_CALLS: Final = (
 TRAIL_CALLS: Final = ("DeleteTrail", "PutEventSelectors", "StopLogging", "UpdateTrail")
 ROLE_CALLS: Final = (
     "AttachRolePolicy",
+    "DeleteRole",
     "DeleteRolePermissionsBoundary",
+    "DeleteRolePolicy",
+    "PutRolePermissionsBoundary",
     "PutRolePolicy",
     "UpdateAssumeRolePolicy",
 )
+WRITER_CALLS: Final = (
+    "AddPermission",
+    "DeleteFunction",
+    "PutFunctionConcurrency",
+    "RemovePermission",
+    "UpdateFunction",
+)
+"""What changes or stops the log writer: how such calls' names begin, as CloudTrail puts the API's version at their end.
+
+https://docs.aws.amazon.com/lambda/latest/dg/logging-using-cloudtrail.html
+"""
+RULE_CALLS: Final = ("DeleteRule", "DisableRule", "PutRule", "PutTargets", "RemoveTargets")
+TOPIC_CALLS: Final = ("DeleteTopic", "SetTopicAttributes", "Unsubscribe")
+ALARM_CALLS: Final = ("DeleteAlarms", "DisableAlarmActions", "PutMetricAlarm")
+FILTER_CALLS: Final = ("DeleteLogGroup", "DeleteMetricFilter", "PutMetricFilter")
 
 _ALL_EVENTS: Final = "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS"
 """AssumeRole counts as a call that only reads, which a rule that is merely ENABLED never sees.
@@ -77,6 +97,9 @@ class AccessTrailArgs:
     """
 
     prefix: str
+    function: str
+    log_group: str
+    topic: str
     trail: str
     trail_arn: str
     bucket_name: str
@@ -185,6 +208,25 @@ def watched(args: AccessTrailArgs) -> tuple[_Watch, ...]:
             says="Somebody changed a role of the audit log, or tried to.",
             pattern=_calls("aws.iam", ROLE_CALLS, {"requestParameters": {"roleName": list(args.role_names)}}),
         ),
+        _Watch(
+            key="writer-changed",
+            says="Somebody changed or stopped the log writer, or tried to.",
+            # The name or, where a caller prefers that, the ARN.
+            pattern=_calls(
+                "aws.lambda",
+                [{"prefix": name} for name in WRITER_CALLS],
+                {"requestParameters": {"functionName": [args.function, {"suffix": f":function:{args.function}"}]}},
+            ),
+        ),
+        _Watch(
+            key="alarms-changed",
+            says="Somebody changed or silenced an alarm of the audit log, or tried to.",
+            pattern=_calls(
+                ("aws.events", "aws.logs", "aws.monitoring", "aws.sns"),
+                (*RULE_CALLS, *TOPIC_CALLS, *ALARM_CALLS, *FILTER_CALLS),
+                {"$or": [{"requestParameters": {key: named}} for key, named in _alarm_parameters(args)]},
+            ),
+        ),
     )
     if not args.own_trail:
         return always
@@ -207,10 +249,24 @@ def watched(args: AccessTrailArgs) -> tuple[_Watch, ...]:
     )
 
 
-def _calls(source: str, names: tuple[str, ...], detail: Mapping[str, Json]) -> dict[str, Json]:
+def _alarm_parameters(args: AccessTrailArgs) -> tuple[tuple[str, list[Json]], ...]:
+    """How a call that changes an alarm says which: by its name or ARN, under the API's own parameter."""
+    own: list[Json] = [{"prefix": f"{args.prefix}-"}]
+    return (
+        ("name", own),
+        ("rule", own),
+        ("alarmName", own),
+        ("alarmNames", own),
+        ("logGroupName", [args.log_group]),
+        ("topicArn", [{"suffix": f":{args.topic}"}]),
+        ("subscriptionArn", [{"wildcard": f"*:{args.topic}:*"}]),
+    )
+
+
+def _calls(sources: str | Sequence[str], names: Sequence[Json], detail: Mapping[str, Json]) -> dict[str, Json]:
     """API calls of a service by their names, narrowed by `detail`; refused ones too."""
     return {
-        "source": [source],
+        "source": [sources] if isinstance(sources, str) else [*sources],
         "detail-type": ["AWS API Call via CloudTrail"],
         "detail": {"eventName": [*names], **detail},
     }

@@ -282,7 +282,8 @@ def test_changes_to_protections_roles_trail_and_records_are_published(standard: 
     """Each for this stack's own resources alone."""
     rules = _rules(standard)
     assert set(rules) == {
-        "hold-releaser-used", "protections-changed", "roles-changed", "trail-changed", "records-touched",
+        "hold-releaser-used", "protections-changed", "roles-changed", "writer-changed", "alarms-changed",
+        "trail-changed", "records-touched",
     }  # fmt: skip
     for key in ("protections-changed", "records-touched"):
         assert rules[key]["detail"]["requestParameters"] == {"bucketName": [BUCKET]}
@@ -292,6 +293,35 @@ def test_changes_to_protections_roles_trail_and_records_are_published(standard: 
     assert set(rules["records-touched"]["detail"]["eventName"]) == {
         "DeleteObject", "DeleteObjects", "PutObjectLegalHold", "PutObjectRetention",
     }  # fmt: skip
+
+
+def test_whoever_changes_the_writer_or_silences_an_alarm_is_published(standard: Run) -> None:
+    """New code, no concurrency, no address; a rule, an alarm, a filter or the topic gone: only of this stack."""
+    rules = _rules(standard)
+    writer = rules["writer-changed"]["detail"]
+    function = "agent-audit-log-test-writer"
+    assert writer["requestParameters"] == {"functionName": [function, {"suffix": f":function:{function}"}]}
+    assert {"PutRolePolicy", "DeleteRolePolicy", "PutRolePermissionsBoundary"} <= set(
+        rules["roles-changed"]["detail"]["eventName"]
+    )
+    begins = [name["prefix"] for name in writer["eventName"]]
+    for call in (
+        "UpdateFunctionCode20150331v2", "UpdateFunctionConfiguration20150331v2", "DeleteFunction20150331",
+        "PutFunctionConcurrency20171031", "DeleteFunctionUrlConfig", "RemovePermission20150331v2",
+    ):  # fmt: skip
+        assert any(call.startswith(begin) for begin in begins), call
+    alarms = rules["alarms-changed"]
+    assert alarms["source"] == ["aws.events", "aws.logs", "aws.monitoring", "aws.sns"]
+    assert {"DisableRule", "RemoveTargets", "Unsubscribe", "DisableAlarmActions", "DeleteMetricFilter"} <= set(
+        alarms["detail"]["eventName"]
+    )
+    named = {key: value for way in alarms["detail"]["$or"] for key, value in way["requestParameters"].items()}
+    for key in ("name", "rule", "alarmName", "alarmNames"):
+        assert named[key] == [{"prefix": "agent-audit-log-test-"}]
+    assert named["logGroupName"] == [f"/aws/lambda/{function}"]
+    assert named["topicArn"] == [{"suffix": ":agent-audit-log-test-alarms"}]
+    assert named["subscriptionArn"] == [{"wildcard": "*:agent-audit-log-test-alarms:*"}]
+    assert max(len(json.dumps(rule, separators=(",", ":"))) for rule in rules.values()) < 2048  # what a rule may have
 
 
 def test_the_trail_delivers_into_the_log_once_its_policy_allows_it(standard: Run) -> None:
@@ -319,7 +349,9 @@ def test_an_accounts_own_trail_can_be_relied_on(run_program: Up) -> None:
     """Then none is made or paid for twice, nothing may deliver, and what needs data events is not promised."""
     run = run_program({"accessTrail": "existing"})
     assert not run.of("Trail")
-    assert set(_rules(run)) == {"hold-releaser-used", "protections-changed", "roles-changed"}
+    assert set(_rules(run)) == {
+        "hold-releaser-used", "protections-changed", "roles-changed", "writer-changed", "alarms-changed",
+    }  # fmt: skip
     assert "CloudTrail" not in str(_inputs(run, "log-policy")["policy"])
 
 
@@ -344,7 +376,8 @@ ALARMS: dict[str, Any] = {
     "log_group": "l",
 }
 ACCESS: dict[str, Any] = {
-    "prefix": "p", "trail": "t", "trail_arn": "a", "bucket_name": "b", "bucket_arn": "a", "hold_releaser_arn": "h",
+    "prefix": "p", "function": "f", "log_group": "l", "topic": "t", "trail": "t", "trail_arn": "a",
+    "bucket_name": "b", "bucket_arn": "a", "hold_releaser_arn": "h",
     "role_names": (), "own_trail": True, "bucket": "b", "topic_arn": "t",
 }  # fmt: skip
 KEYS: dict[str, Any] = {"parameter": "/k", "digest_generation": 1, "pseudonym_generation": 30}
