@@ -49,11 +49,11 @@ def parse_keys(text: str | bytes) -> Keys:
         raise AuditError("is not JSON", field="keys") from None
     if not isinstance(raw, dict):
         raise AuditError("must be an object", field="keys")
-    return Keys(digest=_ring(raw, "digest"), pseudonym=_ring(raw, "pseudonym"))
+    return Keys(digest=parse_ring(raw.get("digest"), "digest"), pseudonym=parse_ring(raw.get("pseudonym"), "pseudonym"))
 
 
-def _ring(raw: dict[str, object], name: str) -> KeyRing:
-    ring = raw.get(name)
+def parse_ring(ring: object, name: str) -> KeyRing:
+    """One ring, from decoded JSON; `name` is what errors call it. Raises `AuditError`."""
     keys = ring.get("keys") if isinstance(ring, dict) else None
     if not isinstance(ring, dict) or not isinstance(keys, dict):
         raise AuditError("must be an object of current and keys", field=f"keys.{name}")

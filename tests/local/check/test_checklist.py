@@ -234,13 +234,13 @@ S3Store.put = lambda self, key, *rest, **further: _put(self, key + ".elsewhere",
 CONTENT_KEPT = """
 _make = RecordMaker.make
 def _leaky(self, event):
-    record = _make(self, event)
-    return {**record, "attributes": {"body": repr(event.response)[:300]}}
+    record, envelope = _make(self, event)
+    return {**record, "attributes": {"body": repr(event.response)[:300]}}, envelope
 RecordMaker.make = _leaky
 """
 FIELD_CHANGED = """
 _make = RecordMaker.make
-RecordMaker.make = lambda self, event: {**_make(self, event), "status": 201}
+RecordMaker.make = lambda self, event: ({**_make(self, event)[0], "status": 201}, None)
 """
 WRONG_DIGEST = """
 _right = digest_bytes

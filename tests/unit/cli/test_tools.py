@@ -1,6 +1,8 @@
 """`digest` and `redact` need no stack, no network and no configuration."""
 
+import base64
 import hashlib
+import hmac
 import json
 from pathlib import Path
 
@@ -72,3 +74,31 @@ def test_what_needs_no_masking_stays_byte_for_byte() -> None:
     """Not a space, not a digit is moved."""
     payload = b'{ "b" : 1.50, "a":"\xe2\x80\x91" }\n'
     assert CliRunner().invoke(main, ["redact", "-"], input=payload).stdout_bytes == payload
+
+
+KEY = bytes(range(32))
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_keyed_digest_with_a_key_from_a_file(tmp_path: Path, *, whole: bool) -> None:
+    """One ring of keys, or all of a stack's; no stack is asked."""
+    ring = {"current": "mine-1", "keys": {"mine-1": base64.b64encode(KEY).decode()}}
+    keys = tmp_path / "keys.json"
+    keys.write_text(json.dumps({"digest": ring, "pseudonym": ring} if whole else ring), encoding="utf-8")
+    form = b'{"amount":1,"password":"***REDACTED***"}'
+    expected = f"hmac-sha256:mine-1:{hmac.digest(KEY, form, 'sha256').hex()}\n"
+    assert _run("digest", "-", "--key-file", str(keys), stdin='{"password":"x","amount":1}') == (0, expected, "")
+
+
+@pytest.mark.parametrize(
+    "content", ["", "[]", '{"current":"k","keys":{"k":"hunter2-secret"}}', '{"digest":{"keys":{}}}', None]
+)
+def test_a_key_file_that_is_none(tmp_path: Path, content: str | None) -> None:
+    """It is named, with what is wrong; nothing of it is shown."""
+    keys = tmp_path / "keys.json"
+    if content is not None:
+        keys.write_text(content, encoding="utf-8")
+    code, out, err = _run("digest", "-", "--key-file", str(keys), stdin="x")
+    assert (code, out) == (2, "")
+    assert "keys.json" in err
+    assert "hunter2" not in err

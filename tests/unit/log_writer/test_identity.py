@@ -52,6 +52,14 @@ def test_a_retry_finds_itself(post: Post, store: MemoryStore) -> None:
     assert len(store.objects) == 1
 
 
+@pytest.mark.parametrize("number", [0, 1, "0"])
+def test_any_id_is_an_identity(post: Post, store: MemoryStore, number: object) -> None:
+    """Counting may begin at zero."""
+    event = {"endpoint": "x.example", "status": 200, "id": number}
+    assert [post(event).body["stored"][0]["duplicate"] for _ in range(2)] == [False, True]
+    assert len(store.objects) == 1
+
+
 def test_events_without_identity_are_never_merged(post: Post, store: MemoryStore) -> None:
     """Two calls that look alike are two calls when nothing tells them apart."""
     event = {"endpoint": "x.example", "status": 200}

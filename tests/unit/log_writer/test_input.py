@@ -56,11 +56,22 @@ def test_an_empty_batch(post: Post, store: MemoryStore) -> None:
     assert not store.objects
 
 
+def test_what_nests_too_deep_hurts_nothing_beside_it(post: Post, store: MemoryStore) -> None:
+    """However deep, as far as the decoder gets: the others of its batch are stored."""
+    reply = post(b"[" + json.dumps(EVENT).encode() + b',{"request":' + b"[" * 800 + b"]" * 800 + b"}]")
+    assert reply.status == 207
+    assert reply.body["refused"] == [{"index": 1, "field": "", "reason": "is nested too deep"}]
+    assert len(store.records) == 1
+
+
 BAD_BODIES = {
     "empty": (b"", 400),
     "blank": (b" \n ", 400),
     "not JSON": (SECRET_TEXT.encode(), 400),
     "cut off": (b'{"user_id": "' + SECRET_TEXT.encode(), 400),
+    "an array over lines, cut off": (b'[\n{"status": 200},\n{"status": 200}\n', 400),
+    "an array over lines, one element bad": (b'[\n{"status": 200},\n{"status": NaN},\n{"status": 200}\n]', 400),
+    "an object over lines, cut off": (b'{\n"request": [\n{"status": 200}\n', 400),
     "NaN": (b'{"status": NaN}', 400),
     "Infinity": (b'{"status": -Infinity}', 400),
     "lone surrogate": (b'{"user_id": "\\ud800"}', 400),

@@ -39,6 +39,24 @@ def test_any_other_name_is_kept(post: Post, store: MemoryStore) -> None:
     assert "agent_name" not in third
 
 
+def test_a_secret_as_the_name_of_a_count_is_masked(post: Post, store: MemoryStore) -> None:
+    """Names of token counts are the sender's own words, too."""
+    secret = PLANTED.lower()
+    post(EVENT | {"tokens": {"input": 3, secret: 4}})
+    (record,) = store.records
+    assert record["tokens"] == {"input": 3, "***REDACTED***": 4}
+    assert [redaction["path"] for redaction in record["redactions"]] == ["/tokens"]
+    assert secret not in store.lines[0].decode()
+
+
+@pytest.mark.parametrize("endpoint", ["AKIA4EXAMPLE7Q2WBVZT", "https://AKIA4EXAMPLE7Q2WBVZT.example/a"])
+def test_a_secret_in_a_hosts_place_is_masked_before_it_is_folded(post: Post, store: MemoryStore, endpoint: str) -> None:
+    """In lower case nobody would know it any more, and yet it could be told."""
+    post(EVENT | {"endpoint": endpoint})
+    assert "akia" not in store.lines[0].decode().lower()
+    assert "***REDACTED***" in store.records[0]["endpoint"]
+
+
 def test_hyphens_are_hyphens(post: Post, store: MemoryStore) -> None:
     """The guide spells its agent with a non-breaking hyphen; typing an ordinary one is the same name."""
     post(EVENT | {"agent_id": "sales-assistant-v1"})
