@@ -22,6 +22,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, NoReturn, TextIO
 
+from localcloud.telling import say
+
 ROOT: Final = Path(__file__).resolve().parent.parent
 INTERRUPTED: Final = 130
 # Settings of pip that would send the packages elsewhere than into .venv; where it downloads from stays the user's.
@@ -245,11 +247,6 @@ class Progress:
     def _show(self, text: str) -> None:
         self.out.write(text)
         self.out.flush()
-
-
-def say(line: str) -> None:
-    """Tell the person one thing, at once."""
-    print(line, flush=True)
 
 
 def fail(line: str) -> NoReturn:

@@ -21,6 +21,7 @@ from localcloud.deploy import PROJECT
 from localcloud.engine import Engine, EngineError, Plan, Step
 from localcloud.offline import ACCOUNT, DEPLOYER, OfflineProvider
 from localcloud.stack_config import StackConfigError
+from localcloud.telling import say
 from policies import costs
 from policies.retention import Mode
 from stacks.settings import Settings, parse
@@ -41,7 +42,7 @@ def main() -> int:
     except (StackConfigError, ValueError, EngineError, PackageError) as error:
         sys.stderr.write(f"agent-audit-log: {str(error).strip().splitlines()[-1]}\n")
         return 1
-    print("\n".join(describe(plan, stack=stack, settings=settings, today=now())))
+    say("\n".join(describe(plan, stack=stack, settings=settings, today=now())))
     return 0
 
 
@@ -85,10 +86,19 @@ def _configuration(stack: str) -> tuple[str, dict[str, str]]:
 
 def _resources(plan: Plan) -> Iterator[str]:
     made = [step for step in plan.steps if step.type.startswith(("aws:", "random:"))]
+    alike = Counter((step.type, _physical_name(step)) for step in made)
     yield f"Resources ({len(made)})"
-    for step in sorted(made, key=lambda step: (step.type, step.name)):
-        module, _, kind = step.type.partition("/")
-        yield f"  {module.rpartition(':')[2] + ' ' + kind.rpartition(':')[2]:<42} {_physical_name(step)}"
+    for step in sorted(made, key=lambda step: (_kind(step), step.name)):
+        name = _physical_name(step)
+        told_apart = f" ({step.name})" if alike[step.type, name] > 1 else ""
+        yield f"  {_kind(step):<42} {name}{told_apart}"
+
+
+def _kind(step: Step) -> str:
+    """Return what it is, in the words of its provider: `s3 Bucket`, `random RandomPassword`."""
+    package, module, kind = step.type.split(":")
+    service = module.partition("/")[0]
+    return f"{package if service == 'index' else service} {kind}"
 
 
 def _physical_name(step: Step) -> str:

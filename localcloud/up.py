@@ -23,6 +23,7 @@ from localcloud.emulator import Emulator, EmulatorError
 from localcloud.engine import GONE, CancelledError, EngineError, Event, Message, Result
 from localcloud.pastes import pastes
 from localcloud.stack_config import StackConfigError
+from localcloud.telling import say
 
 INTERRUPTED: Final = 130
 _SIGNS: Final = {"create": "+", "update": "~", "replace": "±", "delete": "-"}
@@ -101,11 +102,6 @@ def _tell_new(event: Event) -> None:
         tell(event)
 
 
-def say(line: str) -> None:
-    """Tell the person one thing, at once."""
-    print(line, flush=True)
-
-
 def fail(reason: str) -> int:
     """Say in one line what went wrong; return the exit code."""
     lines = [line.strip() for line in reason.splitlines() if line.strip()] or ["it failed without a reason"]
@@ -135,7 +131,7 @@ def _check(outputs: Mapping[str, Any], emulator: Emulator, *, changed: bool) -> 
     passed = place.FOLDER / "checked"
     stamp = emulator.started
     if not changed and passed.exists() and passed.read_text(encoding="utf-8") == stamp:
-        say("The checklist passed on this; to run it again: .venv/bin/audit-log check")
+        say("The checklist passed after the last change made here; to run it again: .venv/bin/audit-log check")
         return 0
     passed.unlink(missing_ok=True)
     say("")

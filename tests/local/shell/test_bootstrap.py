@@ -73,7 +73,7 @@ def kit(tmp_path: Path) -> Path:
     root = tmp_path / "kit"
     (root / "localcloud").mkdir(parents=True)
     (root / "tests").mkdir()
-    for name in ("__init__.py", "bootstrap.py", "dependencies.py"):
+    for name in ("__init__.py", "bootstrap.py", "dependencies.py", "telling.py"):
         shutil.copy(ROOT / "localcloud" / name, root / "localcloud" / name)
     (root / "requirements.lock").write_text(make_wheel(tmp_path / "wheels", "1.0"))
     (root / "tests" / "requirements.lock").write_text("")

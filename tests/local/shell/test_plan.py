@@ -42,9 +42,11 @@ def test_default_plan(checkout: Path) -> None:
         if step.type.startswith(("aws:", "random:"))
     ]
     assert f"Resources ({len(made)})" in text
-    assert len(re.findall(r"^  (?:s3|iam|lambda|cloudwatch|cloudtrail|sns|random|index) ", text, re.MULTILINE)) == len(
-        made
-    )
+    assert len(
+        re.findall(r"^  (?:s3|iam|lambda|cloudwatch|cloudtrail|sns|ssm|kms|random) ", text, re.MULTILINE)
+    ) == len(made)
+    listed = text.partition("Resources (")[2].partition("\n\n")[0].splitlines()
+    assert len(set(listed)) == len(listed), "two resources look the same"
     for grant in iam.GRANTS:
         assert all(action in text for action in grant.actions)
     today = datetime.now(UTC).date()
@@ -52,6 +54,16 @@ def test_default_plan(checkout: Path) -> None:
     for calls in planning.CALLS_A_DAY:
         assert f"{costs.monthly(calls, retention_days=180).usd:.2f}  " in text
     assert str(costs.PRICES_READ) in text
+
+
+def test_reader_who_leaves(checkout: Path) -> None:
+    """A plan that nobody reads any more ends well, and without a traceback."""
+    command = f"set -o pipefail; {sys.executable} -m localcloud.plan | true"
+    environment = {"PATH": "/usr/bin:/bin", "HOME": str(checkout), "PYTHONPATH": f"{checkout}:{checkout / 'lambda'}"}
+    answer = subprocess.run(
+        ["bash", "-c", command], cwd=checkout, env=environment, capture_output=True, text=True, check=False, timeout=100
+    )
+    assert (answer.returncode, answer.stderr) == (0, ""), answer
 
 
 def test_plan_of_a_stack_of_ones_own(checkout: Path) -> None:
