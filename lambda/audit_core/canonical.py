@@ -108,7 +108,12 @@ _FOUND = object()
 
 
 def _holds(value: object) -> bool:
-    return value is _FOUND or (isinstance(value, list) and any(map(_holds, value)))
+    level = [value]
+    while level:
+        if any(item is _FOUND for item in level):
+            return True
+        level = [child for item in level if isinstance(item, list) for child in item]
+    return False
 
 
 def canonical(value: JsonValue) -> bytes:

@@ -18,10 +18,11 @@ _ENCODED_AT = re.compile(r".*%40", re.IGNORECASE | re.DOTALL)
 _INNER_USERINFO = re.compile(r"(:[/\\]{2})[^/\\]*@")
 
 
-def clean_endpoint(text: str, *, domain_only: bool = False) -> str | None:
+def clean_endpoint(text: str, *, domain_only: bool = False, fold: bool = True) -> str | None:
     """`text`, a URL with or without a scheme, without userinfo, query and fragment; null when nothing is left.
 
-    The scheme and the host become lower case; the rest stays as it is. With `domain_only`: the host alone.
+    The scheme and, with `fold`, the host become lower case; the rest stays as it is. With `domain_only`: the host
+    alone.
     """
     text = text.strip()
     scheme = ""
@@ -32,6 +33,8 @@ def clean_endpoint(text: str, *, domain_only: bool = False) -> str | None:
     elif text[:2] in {"//", "\\\\"}:
         text = text[2:]
     authority, path = _authority(text, strict=bool(scheme))
+    if fold:
+        authority = authority.lower()
     if domain_only:
         match = _PORT.fullmatch(authority)
         return (match["host"] if match else authority) or None
@@ -44,9 +47,11 @@ def _authority(text: str, *, strict: bool) -> tuple[str, str]:
     authority, rest = text[:end], text[end:]
     if "@" in authority:
         authority = authority.rpartition("@")[2]
+    elif not strict and authority.endswith(":") and "@" in (path := _QUERY.split(rest, maxsplit=1)[0]):
+        return _authority(path.rpartition("@")[2], strict=strict)  # `https:/user:pass@host`, which browsers repair
     elif ":" in authority and not authority.startswith("[") and not _PORT.fullmatch(authority):
         if "@" in rest:  # a slash or a question mark in a password that nobody escaped: `user:pa/ss@host/path`
             return _authority(rest.rpartition("@")[2], strict=strict)
         if strict:
             authority = authority.partition(":")[0]
-    return _ENCODED_AT.sub("", authority).lower(), _QUERY.split(rest, maxsplit=1)[0]
+    return _ENCODED_AT.sub("", authority), _QUERY.split(rest, maxsplit=1)[0]

@@ -52,4 +52,4 @@ class Event:
     @property
     def has_identity(self) -> bool:
         """Whether the event can be told from another like it: it brings a timestamp or an id of its own."""
-        return bool(self.fields.get("timestamp") or self.attributes.get("id"))
+        return bool(self.fields.get("timestamp")) or self.attributes.get("id") not in (None, "")

@@ -244,9 +244,6 @@ class RecordMaker:
         return streamed.total
 
     def _derive(self, record: dict[str, JsonValue], inferred: list[JsonValue]) -> None:
-        endpoint = record["endpoint"]
-        if isinstance(endpoint, str):
-            record["endpoint"] = clean_endpoint(endpoint, domain_only=self.sender.domain_only)
         status = record["status"]
         if record["outcome"] is None and isinstance(status, int):
             record["outcome"] = values.outcome_of(status)
@@ -259,6 +256,9 @@ class RecordMaker:
             inferred.append("trace_id")
 
     def _mask(self, record: dict[str, JsonValue], redactions: list[Redaction]) -> None:
+        endpoint = record["endpoint"]
+        if isinstance(endpoint, str):
+            record["endpoint"] = self._endpoint(endpoint, redactions)
         for name in _FREE_TEXT:
             value = record.get(name)
             if not isinstance(value, str):
@@ -271,6 +271,19 @@ class RecordMaker:
             value = record.get(name)
             if isinstance(value, dict):
                 record[name] = self._masked_part(name, value, redactions)
+
+        counts = record.get("tokens")
+        if isinstance(counts, dict):
+            record["tokens"] = {self._masked("tokens", kind, redactions): number for kind, number in counts.items()}
+
+    def _endpoint(self, given: str, redactions: list[Redaction]) -> str | None:
+        """The endpoint as it is kept; masked also before its host is in lower case, where secrets have lost their form."""
+        plain = clean_endpoint(given, domain_only=self.sender.domain_only, fold=False)
+        folded = clean_endpoint(given, domain_only=self.sender.domain_only)
+        if plain is None or folded is None or plain == folded:
+            return folded
+        masked = self._masked("endpoint", plain, redactions)
+        return folded if masked == plain else masked
 
     def _masked_part(self, name: str, value: JsonValue, redactions: list[Redaction]) -> JsonValue:
         if isinstance(value, str):

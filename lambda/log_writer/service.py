@@ -36,7 +36,6 @@ EVENTS_PATHS = ("/v1/events", "/")
 HEALTH_PATH = "/healthz"
 STORE_SECONDS = 10.0
 _MAX_HEADER_ID = 256
-_MAX_IDEMPOTENCY_KEY = 512
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

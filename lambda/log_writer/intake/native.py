@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import binascii
 import hashlib
+import re
 from collections.abc import Iterator
 
 import orjson
@@ -30,6 +31,7 @@ from log_writer.intake.decoded import Decoded, Refusal
 SOURCE = "native"
 _BOM = b"\xef\xbb\xbf"
 _LINES_PER_EVENT = 4  # so many lines may be empty
+_OPENS_DOCUMENT = re.compile(rb"\s*+(?:\[|\{\s*+$)")
 _NOT_AN_OBJECT = "must be an object"
 _OWN_KEYS = (
     "request", "response", "request_base64", "response_base64", "response_chunks", "response_chunks_base64",
@@ -92,7 +94,8 @@ def _decode_lines(body: bytes, max_events: int, position: int) -> Decoded:
         else:
             content.update(orjson.dumps(element, option=orjson.OPT_SORT_KEYS))
         elements.append(element)
-    if len(bad) == len(lines):
+    # One document over several lines, not one a line: what looks whole in a line of it is a piece of something.
+    if len(bad) == len(lines) or (0 in bad and _OPENS_DOCUMENT.match(lines[0])):
         raise DecodeError(NOT_JSON, position=position)
     return Decoded(items=_items(elements, bad), content=content.digest())
 

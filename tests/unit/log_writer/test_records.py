@@ -49,7 +49,7 @@ def test_a_secret_as_the_name_of_a_count_is_masked(post: Post, store: MemoryStor
     assert secret not in store.lines[0].decode()
 
 
-@pytest.mark.parametrize("endpoint", ["AKIA4EXAMPLE7Q2WBVZT", "https://AKIA4EXAMPLE7Q2WBVZT.example/a"])
+@pytest.mark.parametrize("endpoint", ["AKIAHDU6GDPMRCG4BE4U", "https://AKIAHDU6GDPMRCG4BE4U.example/a"])
 def test_a_secret_in_a_hosts_place_is_masked_before_it_is_folded(post: Post, store: MemoryStore, endpoint: str) -> None:
     """In lower case nobody would know it any more, and yet it could be told."""
     post(EVENT | {"endpoint": endpoint})
