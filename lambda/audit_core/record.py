@@ -277,7 +277,7 @@ class RecordMaker:
             record["tokens"] = {self._masked("tokens", kind, redactions): number for kind, number in counts.items()}
 
     def _endpoint(self, given: str, redactions: list[Redaction]) -> str | None:
-        """The endpoint as it is kept; masked also before its host is in lower case, where secrets have lost their form."""
+        """The endpoint as it is kept; masked also before its host is in lower case, where a secret is hard to know."""
         plain = clean_endpoint(given, domain_only=self.sender.domain_only, fold=False)
         folded = clean_endpoint(given, domain_only=self.sender.domain_only)
         if plain is None or folded is None or plain == folded:
