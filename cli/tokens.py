@@ -4,13 +4,10 @@ A rotation is a setting like any other: the file says which generation of an age
 before it still works; the next deployment makes the new token and tells the writer. No token is ever in the file.
 """
 
-import os
-import stat
-import tempfile
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import click
 
@@ -19,6 +16,7 @@ from cli.console import emit_json, printable
 from cli.exits import CouldNot
 from cli.options import deployment_options, json_option
 from cli.query import fold, parse_span
+from cli.stack_file import StackFile
 from stacks.names import PROJECT, STACK
 from stacks.settings import DEFAULTS, Rotation, SettingError, rfc3339
 
@@ -49,7 +47,7 @@ def show(agent: str, outputs: Path | None, stack: str | None) -> None:
 @json_option
 def list_(stack: str, *, as_json: bool) -> None:
     """List the agents of a stack's config file, with their tokens' generation; never a token."""
-    document = _StackFile(stack)
+    document = _Rotations(stack)
     rotations = document.rotations()
     rows = [(agent, rotations.get(agent, Rotation(agent=agent, generation=1))) for agent in document.agents()]
     if as_json:
@@ -84,7 +82,7 @@ def rotate(agent: str, stack: str, overlap: str) -> None:
     should when it has leaked.
     """
     span = _overlap(overlap)
-    document = _StackFile(stack)
+    document = _Rotations(stack)
     name = _named(agent, document.agents())
     before = document.rotations().get(name, Rotation(agent=name, generation=1))
     now = datetime.now(UTC)
@@ -102,31 +100,14 @@ def rotate(agent: str, stack: str, overlap: str) -> None:
     click.echo(printable(f"then: audit-log token show {name}{'' if stack == _LOCAL_STACK else f' --stack {stack}'}"))
 
 
-class _StackFile:
-    """A stack's config file, edited so that comments, order and quoting stay."""
+class _Rotations:
+    """The agents and rotations in a stack's config file."""
 
     def __init__(self, stack: str) -> None:
-        from ruamel.yaml import YAML  # noqa: PLC0415 - 60 ms that no other command needs
-        from ruamel.yaml.error import YAMLError  # noqa: PLC0415
-
         if not STACK.fullmatch(stack):
             raise CouldNot(f"--stack: must match {STACK.pattern}, got {printable(stack)!r}")
-        self.path = project_root() / "stacks" / f"Pulumi.{stack}.yaml"
-        self._yaml = YAML()
-        self._yaml.preserve_quotes = True
-        self._yaml.indent(mapping=2, sequence=4, offset=2)  # as `pulumi config set` writes lists
-        self._yaml.width = 4096  # never fold what somebody wrote on one line
-        try:
-            document: object = self._yaml.load(self.path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise CouldNot(f"--stack {stack}: {self.path} does not exist") from None
-        except (OSError, UnicodeDecodeError, YAMLError) as error:
-            raise CouldNot(f"{self.path}: not readable as YAML ({type(error).__name__})") from None
-        config = document.get("config") if isinstance(document, Mapping) else None
-        if not isinstance(document, MutableMapping) or not isinstance(config, MutableMapping):
-            raise CouldNot(f"{self.path}: has no config")
-        self._document = document
-        self._config: MutableMapping[str, Any] = config
+        self._file = StackFile(project_root() / "stacks" / f"Pulumi.{stack}.yaml")
+        self.path = self._file.path
 
     def agents(self) -> tuple[str, ...]:
         """Return the agents' names as the file spells them."""
@@ -142,29 +123,18 @@ class _StackFile:
         return {rotation.agent: rotation for rotation in found}
 
     def write(self, rotation: Rotation) -> None:
-        """Put `rotation` in the place of the agent's last one, or behind the others; replaces the file atomically."""
-        rows = self._config.setdefault(_KEY, [])
+        """Put `rotation` in the place of the agent's last one, or behind the others."""
+        rows = self._file.config.setdefault(_KEY, [])
         for index, text in enumerate(rows):
             if Rotation.parse(str(text)).agent == rotation.agent:
                 rows[index] = rotation.format()
                 break
         else:
             rows.append(rotation.format())
-        try:
-            mode = stat.S_IMODE(self.path.stat().st_mode)
-            with tempfile.NamedTemporaryFile(
-                "w", encoding="utf-8", dir=self.path.parent, prefix=f".{self.path.name}.", delete=False
-            ) as beside:
-                self._yaml.dump(self._document, beside)
-                beside.flush()
-                os.fsync(beside.fileno())
-            Path(beside.name).chmod(mode)
-            Path(beside.name).replace(self.path)
-        except OSError as error:
-            raise CouldNot(f"{self.path}: cannot be written ({error.strerror})") from None
+        self._file.write()
 
     def _texts(self, key: str) -> Iterator[str]:
-        value = self._config.get(key, [])
+        value = self._file.config.get(key, [])
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             raise CouldNot(f"{self.path}: {key} must be a list of texts")
         yield from (str(item) for item in value)

@@ -63,7 +63,7 @@ def start(*, state_dir: Path, port: int | None = None, settings: Mapping[str, st
     if known is not None and _is_ours(known):
         if _healthy(known.port) and port in (None, known.port):
             return known
-        if port not in (None, known.port):
+        if port is not None and port != known.port:
             _require_free(port, asked=f"PORT={port}")  # before the one that runs is given up for it
         stop(state_dir=state_dir)
     if port is not None:

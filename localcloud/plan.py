@@ -15,12 +15,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
+from cli.exits import CouldNot
 from components.package import PackageError, ensure_wheels
 from localcloud import place, stack_config
 from localcloud.deploy import PROJECT
 from localcloud.engine import Engine, EngineError, Plan, Step
 from localcloud.offline import ACCOUNT, DEPLOYER, OfflineProvider
-from localcloud.stack_config import StackConfigError
 from localcloud.telling import say
 from policies import costs
 from policies.retention import Mode
@@ -39,7 +39,7 @@ def main() -> int:
         settings = parse(config)
         ensure_wheels(settings.function_target)
         plan = preview(stack=stack, config=config)
-    except (StackConfigError, ValueError, EngineError, PackageError) as error:
+    except (CouldNot, ValueError, EngineError, PackageError) as error:
         sys.stderr.write(f"agent-audit-log: {str(error).strip().splitlines()[-1]}\n")
         return 1
     say("\n".join(describe(plan, stack=stack, settings=settings, today=now())))
@@ -80,7 +80,7 @@ def _configuration(stack: str) -> tuple[str, dict[str, str]]:
         return STACK, {"aws:region": REGION}
     if not _NAME.fullmatch(stack) or stack == place.STACK:
         msg = f"STACK={stack}: must name a stack of yours (up to 16 of a-z, 0-9 and -, beginning with a letter)"
-        raise StackConfigError(msg)
+        raise CouldNot(msg)
     return stack, stack_config.read(place.ROOT / "stacks" / f"Pulumi.{stack}.yaml")
 
 

@@ -22,7 +22,6 @@ from localcloud.deployer import DeployerError
 from localcloud.emulator import Emulator, EmulatorError
 from localcloud.engine import GONE, CancelledError, EngineError, Event, Message, Result
 from localcloud.pastes import pastes
-from localcloud.stack_config import StackConfigError
 from localcloud.telling import say
 
 INTERRUPTED: Final = 130
@@ -38,7 +37,6 @@ class UsageError(Exception):
 
 _ONE_LINE: Final = (
     UsageError,
-    StackConfigError,
     place.BusyError,
     EmulatorError,
     DeployerError,
