@@ -19,6 +19,8 @@ from audit_core.masking.result import PLACEHOLDER, Unscannable
 MAX_ROUNDS = 12
 _PLACEHOLDER = PLACEHOLDER.encode()
 _SEPARATOR = b"\x00"
+_CONTINUES, _BEGINS = 0x80, 0xC0
+"""The bytes of UTF-8 that go on with a character are between these."""
 _ALPHANUMERIC = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789") | frozenset(
     range(128, 256)
 )
@@ -91,7 +93,12 @@ def _round(
 
 
 def settle(text: bytes, spans: list[Span]) -> list[Span]:
-    """Order spans, join those that overlap, and drop those that would change nothing."""
+    """Order spans, widen them to whole characters, join those that overlap, drop those that would change nothing."""
+    for span in spans:
+        while span.start > 0 and _CONTINUES <= text[span.start] < _BEGINS:
+            span.start -= 1
+        while span.end < len(text) and _CONTINUES <= text[span.end] < _BEGINS:
+            span.end += 1
     settled: list[Span] = []
     for span in sorted(spans, key=lambda span: (span.start, -span.end)):
         if settled and span.start < settled[-1].end:

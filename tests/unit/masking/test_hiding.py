@@ -136,3 +136,11 @@ def test_a_connection_string_keeps_its_server() -> None:
     )
     masked, _ = MASKER.mask_text(text)
     assert masked == f"DefaultEndpointsProtocol=https;AccountName=acme;AccountKey={PLACEHOLDER};EndpointSuffix=x"
+
+
+def test_a_finding_never_ends_inside_a_character() -> None:
+    """Patterns count bytes; what is replaced are whole characters."""
+    text = f"jane@example.{'é' * 40} and 0@0.{'A' * 21}𐀀"
+    masked, redactions = MASKER.mask_text(text)
+    assert redactions
+    assert MASKER.mask_text(masked) == (masked, ())
