@@ -13,16 +13,26 @@ _WATCHED_METRICS: Final = ("Errors", "Throttles")
 
 
 def package(probe: Probe) -> Verdict:
-    """The SHA-256 of the code that runs is the one that the deployment recorded."""
+    """The SHA-256 of the code that runs is the one that the deployment recorded, and nothing is put beside it.
+
+    A variable or a layer would make the very same code read other modules, or store in another place.
+    """
     stack = probe.deployment
     client = probe.connection.client("lambda", role_arn=stack.auditor_role_arn)
-    found: list[str] = []
-    reason = refusal(
-        lambda: found.append(client.get_function_configuration(FunctionName=stack.function_name)["CodeSha256"])
-    )
+    found: list[dict[str, Any]] = []
+    reason = refusal(lambda: found.append(client.get_function_configuration(FunctionName=stack.function_name)))
     if reason is not None:
         return could_not_check(f"auditor: the function's configuration: {reason}")
-    problems = [] if found == [stack.package_sha256] else [f"the code that runs has SHA-256 {found[0]}"]
+    (running,) = found
+    problems = []
+    if running["CodeSha256"] != stack.package_sha256:
+        problems.append(f"the code that runs has SHA-256 {running['CodeSha256']}")
+    if names := sorted(running.get("Environment", {}).get("Variables", {})):
+        problems.append(f"it has environment variables, and was deployed with none: {', '.join(names)}")
+    if running.get("Layers"):
+        problems.append("it has layers, and was deployed with none")
+    if running["Role"] != stack.writer_role_arn:
+        problems.append(f"it runs as {running['Role']}")
     return judged(problems, f"SHA-256 {stack.package_sha256}")
 
 

@@ -186,6 +186,14 @@ def _alarm_gone(cloud: Cloud) -> Iterator[None]:
     client.put_metric_alarm(**kept)
 
 
+@contextmanager
+def _environment_set(cloud: Cloud) -> Iterator[None]:
+    function, name = cloud.root("lambda"), cloud.deployment.function_name
+    function.update_function_configuration(FunctionName=name, Environment={"Variables": {"PYTHONWARNINGS": "ignore"}})
+    yield
+    function.update_function_configuration(FunctionName=name, Environment={"Variables": {}})
+
+
 def _appended(path: str, code: str) -> Sabotage:
     """Return a sabotage that runs the package with `code` at the end of one of its files."""
 
@@ -288,6 +296,7 @@ SABOTAGES: dict[str, tuple[Sabotage, set[str]]] = {
     "the log holds bodies": (_appended("log_writer/service.py", LOUD_LOG), {"no-secret-logged", BUILT}),
     "refusals echo": (_appended("log_writer/service.py", ECHO), {"refusal-tells-no-value", BUILT}),
     "a retry is stored again": (_appended("log_writer/batch.py", NO_IDENTITY), {"retry-stored-once", BUILT}),
+    "the writer is told something by its environment": (_environment_set, {BUILT}),
     "the default lock is gone": (_no_default_rule, {"lock-configured", "versions-locked"}),
     "another mode is locked in": (
         _other_mode, {"lock-configured", "versions-locked", "retention-admin-extends-only"},
