@@ -233,7 +233,7 @@ class RecordMaker:
         """The digest of a payload that came in chunks; what is kept of those goes into the record's `stream`."""
         digester = StreamDigest(key=self.rules.key, text=payload.text)
         for chunk in payload.chunks or ():
-            digester.update(chunk)
+            digester.add(chunk)
         streamed = digester.finish()
         given = record.get("stream")
         part: dict[str, JsonValue] = {"phase": "end", **(given if isinstance(given, dict) else {})}

@@ -61,8 +61,13 @@ class StreamDigest:
 
     def update(self, chunk: bytes) -> str | None:
         """Take the next chunk: the digest of the body up to its end, null where there is none. An empty one is none."""
+        self.add(chunk)
+        return self._so_far() if chunk else None
+
+    def add(self, chunk: bytes) -> None:
+        """Take the next chunk, and work out no digest but those that are kept."""
         if not chunk:
-            return None
+            return
         before, self._size = self._size, self._size + len(chunk)
         self._chunks += 1
         if self._shape is not None:
@@ -70,13 +75,11 @@ class StreamDigest:
             self._decide(self._shape, chunk, before)
         elif not self._too_large:
             self._running.update(chunk)
-        running = self._so_far()
         if self._chunks % self._every == 0:
-            self._digests.append(running)
+            self._digests.append(self._so_far())
             if len(self._digests) > MAX_CHUNK_DIGESTS:
                 self._digests = self._digests[1::2]
                 self._every *= 2
-        return running
 
     def finish(self) -> StreamedPayload:
         """What is kept of the body. Call it once, at the end."""

@@ -55,11 +55,16 @@ class Agent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What one request may hold: bytes as sent, bytes after decompression, events, payloads where those are kept."""
+    """What one request may hold.
+
+    Bytes as sent and after decompression, events, values (each array or object counts as four), and payloads, where
+    those are kept.
+    """
 
     body_bytes: int = 6 * 1024 * 1024
     decoded_bytes: int = 8 * 1024 * 1024
     events: int = 10_000
+    values: int = 1_000_000
     kept_payloads: int = 1_000
 
 

@@ -23,7 +23,7 @@ from audit_core.values import CONTROL
 from log_writer import reply, vault
 from log_writer.auth import authenticate, secret_of
 from log_writer.batch import CONTENT_ENCODING, CONTENT_TYPE, Batch, Draft, draft, make_batch
-from log_writer.body import GZIP_MAGIC, TooLargeError, unzip
+from log_writer.body import GZIP_MAGIC, TooLargeError, holds_more_values, unzip
 from log_writer.config import Agent, Config
 from log_writer.intake.decoded import Decoded, Refusal
 from log_writer.intake.native import TooManyError, decode_native
@@ -117,6 +117,8 @@ class Writer:
         try:
             body = self._body(request)
             summary["decoded_bytes"] = len(body)
+            if holds_more_values(body, limits.values):
+                raise TooManyError(limits.values, "values, where an array or an object counts as four")
             decoded = decode_native(body, max_events=limits.events)
             response = self._store_events(request, agent, decoded, summary)
         except (TooLargeError, TooManyError) as error:

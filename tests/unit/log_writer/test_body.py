@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from audit_core.errors import DecodeError
-from log_writer.body import TooLargeError, unzip
+from log_writer.body import TooLargeError, holds_more_values, unzip
 
 LIMIT = 1_000_000
 
@@ -83,3 +83,21 @@ def test_many_members_take_no_time() -> None:
     with pytest.raises(DecodeError):
         unzip(gzip.compress(b"") * 300_000, limit=LIMIT)
     assert time.monotonic() - started < 1
+
+
+@pytest.mark.parametrize(
+    ("body", "values"),
+    [
+        (b"[1,2,3]", 6),
+        (b"[]" * 3, 12),
+        (b'{"a":{"b":[1,"x,y,z[[{{"]}}', 13),
+        (b'["\\\\",",,,",[]]', 10),
+        (b'["\\"[,",[]]', 9),
+        (b'["an unfinished text ,,,', 7),
+        (b",".join([b'"[{,"'] * 5000), 4999),
+    ],
+)
+def test_values_are_counted(body: bytes, values: int) -> None:
+    """Commas and brackets outside texts, a bracket as four; what stands in a text does not count."""
+    assert not holds_more_values(body, values)
+    assert holds_more_values(body, values - 1)
