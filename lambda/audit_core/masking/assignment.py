@@ -39,7 +39,7 @@ _CANDIDATE = compile_bytes(
     + rb")?"
     + _BLOCK
     + _START
-    + rb"|(?i)-[\w-]*"
+    + rb"|(?i)(?:^|[\s\"'`(\x00])-[\w-]*"
     + _NAME
     + rb"[\"']?\s+[\"']?"
     + _START
@@ -58,7 +58,7 @@ _PARTS = compile_bytes(
     + rb"))?"
     + _BLOCK
     + _START
-    + rb"|-([\w-]*"
+    + rb"|(?:^|[\s\"'`(\x00])-([\w-]*"
     + _NAME
     + rb")[\"']?\s+[\"']?"
     + _START

@@ -48,7 +48,7 @@ _CHANCE = 6
 _FEWEST_PAIRS = 4
 _PLACEHOLDER_WORDS = re.compile(
     r"example|placeholder|redacted|changeme|change[-_ ]me|replace[-_ ]?(?:me|with|this)|insert[-_ ]|"
-    r"your[-_ ]|[-_ ]your|my[-_](?:secret|token|key|api|pass)|x{4}|\*{3}|\.{3}|_{5}|#{4}|todo|lorem|undefined|"
+    r"your[-_ ]|[-_ ]your|my[-_](?:secret|token|key|api|pass)|x{4}|\*{3}|\.{3}|#{4}|todo|lorem|undefined|"
     r"dummy[-_ ]|"
     r"secret[-_]?here|token[-_]?here|key[-_]?here|goes[-_ ]?here",
     re.IGNORECASE,

@@ -79,6 +79,13 @@ RULES: tuple[Rule, ...] = (
         certain=True,
     ),
     Rule("twilio/key", ("SK",), rf"{HEX}{{32}}\b", "Twilio: API keys"),
+    Rule(
+        "meta/app-token",
+        ("0|", "1|", "2|", "3|", "4|", "5|", "6|", "7|", "8|", "9|"),
+        rf"{WORD}{{27}}\b",
+        "Meta: app access tokens",
+        before=r"\d{12,16}",
+    ),
     Rule("meta/access-token", ("EAA",), rf"{ALNUM}{{60,}}", "Meta: access tokens"),
     Rule("instagram/token", ("IGQV", "IGQW", "IGAA"), rf"{WORD}{{60,}}", "Meta: Instagram platform access tokens"),
     Rule(

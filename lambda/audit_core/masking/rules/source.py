@@ -37,7 +37,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "atlassian/api-token", ("ATATT3", "ATSTT3"), r"[A-Za-z0-9_=.-]{60,}", "Atlassian: API tokens for your account"
     ),
-    Rule("sourcegraph/token", ("sgp_",), rf"(?:[A-Za-z0-9]{{16}}_|local_)?{HEX}{{40}}", "Sourcegraph: access tokens"),
+    Rule("sourcegraph/token", ("sgp_",), r"(?:[A-Za-z0-9]{16}_|local_)?[0-9A-Fa-f]{40}", "Sourcegraph: access tokens"),
     Rule("circleci/token", ("CCIPAT_", "CCIPRJ_"), rf"{ALNUM}{{10,}}_{HEX}{{40}}", "CircleCI: managing API tokens"),
     Rule(
         "buildkite/token",
@@ -53,8 +53,8 @@ RULES: tuple[Rule, ...] = (
     Rule("sonar/token", ("squ_", "sqp_", "sqa_"), rf"{HEX}{{40}}", "SonarQube: managing your tokens"),
     Rule(
         "sonar/login",
-        ("sonar.login=", 'sonar.login": "', "sonar.token="),
-        rf"{WORD}{{40,44}}",
+        ("sonar.login", "sonar.token", "SONAR.LOGIN", "SONAR.TOKEN", "SONAR_LOGIN"),
+        rf"[\"']?\s*[:?=]{{1,4}}>?\s*[\"']?({WORD}{{40,44}})",
         "SonarQube: analysis parameters",
         hidden=True,
     ),
