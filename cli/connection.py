@@ -60,6 +60,8 @@ class Deployment:
     profile: str
     alarm_topic_arn: str
     keys_parameter: str
+    vault_bucket: str | None = None
+    vault_reader_role_arn: str | None = None
     emulator_url: str | None = None
 
     @property
@@ -88,7 +90,13 @@ class Deployment:
                 Principal.AUDITOR: role_name(self.auditor_role_arn),
                 Principal.RETENTION_ADMIN: role_name(self.retention_admin_role_arn),
                 Principal.HOLD_RELEASER: role_name(self.hold_releaser_role_arn),
+                **(
+                    {Principal.VAULT_READER: role_name(self.vault_reader_role_arn)}
+                    if self.vault_reader_role_arn is not None
+                    else {}
+                ),
             },
+            vault=self.vault_bucket or "",
         )
 
     @property
@@ -113,6 +121,7 @@ class Deployment:
         emulator_url = outputs.get("emulator_url")
         if emulator_url is not None:
             emulator_url = _loopback(emulator_url, "emulator_url")
+        has_vault = "vault_bucket" in outputs
         endpoint = _text(outputs, "endpoint").rstrip("/")
         if emulator_url is not None:
             _loopback(endpoint, "endpoint")
@@ -137,6 +146,8 @@ class Deployment:
             profile=profile,
             alarm_topic_arn=_text(outputs, "alarm_topic_arn"),
             keys_parameter=_text(outputs, "keys_parameter"),
+            vault_bucket=_text(outputs, "vault_bucket") if has_vault else None,
+            vault_reader_role_arn=_text(outputs, "vault_reader_role_arn") if has_vault else None,
             emulator_url=emulator_url,
         )
 

@@ -184,11 +184,22 @@ def _irreversible(settings: Settings, today: datetime) -> Iterator[str]:
     else:
         yield "  None of the roles above can end that earlier. An administrator of the account who has"
         yield "  s3:BypassGovernanceRetention can; the profile `regulated` binds them too."
+    if settings.envelope != "off":
+        yield from _vault(settings, today)
     if settings.profile.protect:
         yield "  `pulumi destroy` refuses: the bucket and what keeps it locked are protected. With"
         yield "  `--exclude-protected` it takes the rest."
     else:
         yield "  `pulumi destroy` takes the rest the same day, and the bucket once it has been emptied after that."
+
+
+def _vault(settings: Settings, today: datetime) -> Iterator[str]:
+    gone = (today + timedelta(days=2)).date()
+    yield "  Payloads go to the vault, and are gone from there 24 to 48 hours later: what came today is never to be"
+    yield f"  seen again from {gone} on."
+    if settings.envelope == "raw":
+        yield "  They lie there as they came, with every secret that is in them, for the vault's readers to see."
+    yield "  `pulumi destroy` takes the vault once it is empty; its key is gone for good 7 days after that."
 
 
 def _costs(plan: Plan, settings: Settings) -> Iterator[str]:
@@ -201,6 +212,8 @@ def _costs(plan: Plan, settings: Settings) -> Iterator[str]:
             retention_days=settings.retention.days,
             alarms=counts["aws:cloudwatch/metricAlarm:MetricAlarm"],
             metrics=counts["aws:cloudwatch/logMetricFilter:LogMetricFilter"],
+            own_trail=settings.access_trail == "own",
+            vault=settings.envelope != "off",
         )
         yield f"  {estimate.usd:7.2f}  {f'at {calls:,} calls a day, once the log is full' if calls else 'idle'}"
         for line in estimate.lines:

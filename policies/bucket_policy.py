@@ -66,8 +66,8 @@ def statements(
     bucket, objects = place.bucket_arn(), place.objects_arn("")
     records = place.objects_arn(RECORDS)
     result: list[Statement] = [
-        _deny("TlsOnly", ["s3:*"], [bucket, objects], _without_tls(loopback=loopback)),
-        _deny(
+        deny("TlsOnly", ["s3:*"], [bucket, objects], without_tls(loopback=loopback)),
+        deny(
             "CreateOnly",
             ["s3:PutObject"],
             [records],
@@ -76,13 +76,13 @@ def statements(
             # https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes-enforce.html
             {"Null": {"s3:if-none-match": "true"}, "Bool": {"s3:ObjectCreationOperation": "true"}},
         ),
-        _deny(
+        deny(
             "OnlyTheWriterWritesRecords",
             ["s3:PutObject"],
             [records],
-            _not_one_of([place.role_arn(Principal.WRITER)]),
+            not_one_of([place.role_arn(Principal.WRITER)]),
         ),
-        _deny(
+        deny(
             "OnlyServicesWriteTheTrail",
             ["s3:PutObject"],
             [place.objects_arn(TRAIL)],
@@ -90,26 +90,26 @@ def statements(
             {"BoolIfExists": {"aws:PrincipalIsAWSService": "false"}},
         ),
         _nothing_elsewhere([records, place.objects_arn(TRAIL)]),
-        _deny("NobodyDeletes", list(DELETIONS), [objects]),
-        _deny("NobodyReplicatesInto", list(REPLICATIONS), [objects]),
-        _deny("NobodyBypasses", [BYPASS], [objects]),
-        _deny(
+        deny("NobodyDeletes", list(DELETIONS), [objects]),
+        deny("NobodyReplicatesInto", list(REPLICATIONS), [objects]),
+        deny("NobodyBypasses", [BYPASS], [objects]),
+        deny(
             "OnlyTheReleaserReleases",
             ["s3:PutObjectLegalHold"],
             [objects],
             {
                 "StringEquals": {"s3:object-lock-legal-hold": "OFF"},
-                **_not_one_of([place.role_arn(Principal.HOLD_RELEASER)]),
+                **not_one_of([place.role_arn(Principal.HOLD_RELEASER)]),
             },
         ),
-        _deny("OnlyAdministratorsChangeProtections", list(PROTECTIONS), [bucket], _not_one_of(administrators)),
+        deny("OnlyAdministratorsChangeProtections", list(PROTECTIONS), [bucket], not_one_of(administrators)),
     ]
     if trail is not None:
         result += _trail_delivery(place, trail)
     return result
 
 
-def _deny(sid: str, actions: list[str], resources: list[str], condition: dict[str, Json] | None = None) -> Statement:
+def deny(sid: str, actions: list[str], resources: list[str], condition: dict[str, Json] | None = None) -> Statement:
     """One refusal for everybody."""
     statement: Statement = {
         "Sid": sid,
@@ -134,7 +134,7 @@ def _nothing_elsewhere(places: Sequence[str]) -> Statement:
     }
 
 
-def _without_tls(*, loopback: bool) -> dict[str, Json]:
+def without_tls(*, loopback: bool) -> dict[str, Json]:
     """A request that came without TLS."""
     condition: dict[str, Json] = {"Bool": {"aws:SecureTransport": "false"}}
     if loopback:
@@ -142,7 +142,7 @@ def _without_tls(*, loopback: bool) -> dict[str, Json]:
     return condition
 
 
-def _not_one_of(principals: Sequence[str]) -> dict[str, Json]:
+def not_one_of(principals: Sequence[str]) -> dict[str, Json]:
     """A request by anyone but these principals."""
     patterns: list[Json] = [pattern for arn in principals for pattern in principal_patterns(arn)]
     return {"ArnNotLike": {"aws:PrincipalArn": patterns}}

@@ -1,7 +1,7 @@
 """The guardrails about buckets: what each is for, and what that takes.
 
-Guarantee: a bucket of no kind, a log with a protection missing or weakened, and a vault or scratch bucket that does not
-expire each break a rule. A log's retention is never under its profile's.
+Guarantee: a bucket of no kind, a log with a protection missing or weakened, a vault that is not shut, and a vault or
+scratch bucket that does not expire each break a rule. A log's retention is never under its profile's.
 """
 
 from __future__ import annotations
@@ -28,8 +28,11 @@ from policies.retention import MAX_DAYS, PROFILES, Mode, Retention, RetentionErr
 KIND_TAG: Final = "audit-log:kind"
 PROFILE_TAG: Final = "audit-log:profile"
 KINDS: Final = ("log", "vault", "scratch")
-MAX_VAULT_DAYS: Final = 2
-"""The guide lets raw bodies be kept for 24 to 48 hours."""
+VAULT_DAYS: Final = 1
+"""The guide lets raw bodies be kept for 24 to 48 hours, which one day comes to, since S3 goes on to the next midnight.
+
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/intro-lifecycle-rules.html
+"""
 _BUCKET_ASIDES: Final = (
     "acl",
     "grants",
@@ -87,7 +90,7 @@ def log_buckets_are_locked(resources: Sequence[Registered]) -> Iterator[tuple[st
 
 
 def short_lived_buckets_expire(resources: Sequence[Registered]) -> Iterator[tuple[str, str]]:
-    """A vault is gone after two days and has a key of the customer's own; what is scratch expires some day."""
+    """A vault is empty again after 48 hours; what is scratch expires some day. All of it, whatever its key."""
     for bucket, kind, settings in _buckets(resources):
         if kind not in ("vault", "scratch"):
             continue
@@ -96,15 +99,43 @@ def short_lived_buckets_expire(resources: Sequence[Registered]) -> Iterator[tupl
             for item in settings
             if item.type == LIFECYCLE
             for rule in mappings(item.props.get("rules"))
-            if rule.get("status") == "Enabled" and isinstance(expiration := rule.get("expiration"), Mapping)
+            if rule.get("status") == "Enabled"
+            and _is_about_everything(rule)
+            and isinstance(expiration := rule.get("expiration"), Mapping)
         ]
         whole = [day for day in days if isinstance(day, int) and day >= 1]
         if not whole:
             yield bucket.name, f"a {kind} bucket must expire"
-        elif kind == "vault" and min(whole) > MAX_VAULT_DAYS:
-            yield bucket.name, f"a vault must be gone after {MAX_VAULT_DAYS} days, got {min(whole)}"
-        if kind == "vault" and not any(_has_customer_key(item) for item in settings):
-            yield bucket.name, "a vault must be encrypted with a customer key"
+        elif kind == "vault" and min(whole) > VAULT_DAYS:
+            yield bucket.name, f"a vault must expire after {VAULT_DAYS} day, which is up to 48 hours, got {min(whole)}"
+
+
+def vaults_are_shut(resources: Sequence[Registered]) -> Iterator[tuple[str, str]]:
+    """A vault has a customer key and is one account's alone, and it keeps nothing: no versions, no lock."""
+    for bucket, kind, settings in _buckets(resources):
+        if kind != "vault":
+            continue
+        for type_, says, holds in (
+            (ENCRYPTION, "a vault must be encrypted with a customer key", _has_customer_key),
+            (OWNERSHIP, "a vault must be owned by its account alone", _is_enforced),
+            (PUBLIC_ACCESS, "a vault must block public access", _is_there),
+            (BUCKET_POLICY, "a vault must have a policy of who may read it", _is_there),
+        ):
+            found = [item for item in settings if item.type == type_]
+            if len(found) != 1 or not all(holds(item.props) for item in found):
+                yield bucket.name, says
+        if any(item.type == VERSIONING for item in settings):
+            yield bucket.name, "a vault must keep no versions: a payload that expires would go on as one"
+        if bucket.props.get("objectLockEnabled") or any(item.type == LOCK for item in settings):
+            yield bucket.name, "a vault must not be locked: nothing in it may outlast its hours"
+
+
+def _is_about_everything(rule: Mapping[str, object]) -> bool:
+    """Whether a lifecycle rule spares no object."""
+    condition = rule.get("filter")
+    if rule.get("prefix"):
+        return False
+    return condition is None or (isinstance(condition, Mapping) and not any(condition.values()))
 
 
 def _buckets(resources: Sequence[Registered]) -> Iterator[tuple[Registered, object, list[Registered]]]:
@@ -190,10 +221,12 @@ def _refuses_deletion(props: Mapping[str, object]) -> bool:
     return refused >= {*DELETIONS, BYPASS}
 
 
-def _has_customer_key(resource: Registered) -> bool:
-    """Whether a bucket's encryption uses a key of the customer's own."""
-    return resource.type == ENCRYPTION and any(
+def _has_customer_key(props: Mapping[str, object]) -> bool:
+    """Whether a bucket's encryption names a key (without a name it would be the one that AWS manages)."""
+    rules = mappings(props.get("rules"))
+    return bool(rules) and all(
         isinstance(default := rule.get("applyServerSideEncryptionByDefault"), Mapping)
         and default.get("sseAlgorithm") == "aws:kms"
-        for rule in mappings(resource.props.get("rules"))
+        and bool(default.get("kmsMasterKeyId"))
+        for rule in rules
     )

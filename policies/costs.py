@@ -47,6 +47,8 @@ LOG_STORAGE: Final = Price(
     usd=0.03, per=_GB, unit="byte-month in CloudWatch Logs", source="https://aws.amazon.com/cloudwatch/pricing/"
 )
 ALARM: Final = Price(usd=0.10, per=1, unit="alarm-month", source="https://aws.amazon.com/cloudwatch/pricing/")
+KEY: Final = Price(usd=1.00, per=1, unit="customer key-month", source="https://aws.amazon.com/kms/pricing/")
+KEY_USE: Final = Price(usd=0.03, per=10_000, unit="KMS request", source="https://aws.amazon.com/kms/pricing/")
 METRIC: Final = Price(usd=0.30, per=1, unit="metric-month", source="https://aws.amazon.com/cloudwatch/pricing/")
 
 
@@ -61,6 +63,9 @@ class Assumptions:
     milliseconds_per_post: int = 100
     memory_gb: float = 1.0
     log_days: int = 90
+    payloads_per_call: int = 2
+    bytes_per_payload: int = 4 * _KB
+    vault_days: int = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,12 +102,14 @@ def monthly(
     alarms: int = 5,
     metrics: int = 2,
     own_trail: bool = True,
+    vault: bool = False,
     assumed: Assumptions | None = None,
 ) -> Estimate:
     """What a month costs with `calls_per_day` recorded calls (0: idle), kept for `retention_days`.
 
     `alarms` and `metrics` are how many of each the stack registers. `own_trail`: the stack has a trail, the account's
-    only one (a second copy of its events costs $2.00 per 100,000). Raises ValueError for a negative number of calls.
+    only one (a second copy of its events costs $2.00 per 100,000). `vault`: there is one. Raises ValueError for a
+    negative number of calls.
     """
     if calls_per_day < 0:
         msg = f"calls_per_day: must not be negative, got {calls_per_day}"
@@ -113,6 +120,8 @@ def monthly(
     lines = [Line(what=f"{alarms} alarms", quantity=alarms, price=ALARM)]
     if own_trail:
         lines.append(Line(what="CloudTrail's deliveries", quantity=_DELIVERIES_PER_DAY * _DAYS, price=PUT))
+    if vault:
+        lines += _vault(calls_per_day, each)
     if calls_per_day:
         seconds = posts * each.milliseconds_per_post / 1_000
         lines += [
@@ -137,3 +146,21 @@ def monthly(
             ),
         ]
     return Estimate(calls_per_day=calls_per_day, lines=tuple(lines))
+
+
+def _vault(calls_per_day: int, each: Assumptions) -> list[Line]:
+    """What the vault costs: its key (of which each of the first two yearly renewals adds as much), and what is put."""
+    payloads_per_day = calls_per_day * each.payloads_per_call
+    payloads = payloads_per_day * _DAYS
+    lines = [Line(what="the vault's key", quantity=1, price=KEY)]
+    if payloads:
+        lines += [
+            Line(what=f"{each.payloads_per_call} payloads a call into the vault", quantity=payloads, price=PUT),
+            Line(what="a use of the vault's key for each", quantity=payloads, price=KEY_USE),
+            Line(
+                what=f"{each.bytes_per_payload} bytes a payload, for {each.vault_days} days",
+                quantity=payloads_per_day * each.vault_days * each.bytes_per_payload,
+                price=STORAGE,
+            ),
+        ]
+    return lines

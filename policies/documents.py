@@ -8,11 +8,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 
-from policies import iam
+from policies.wildcards import WILDCARDS
 
 
-def faults(statement: Mapping[str, object]) -> Iterator[str]:
-    """What is wrong with one statement."""
+def faults(statement: Mapping[str, object], *, of_key: bool = False) -> Iterator[str]:
+    """What is wrong with one statement. In the policy `of_key`, the resource `*` is the key itself."""
     excluding = ["NotPrincipal"] if statement.get("Effect") == "Deny" else ["NotAction", "NotPrincipal", "NotResource"]
     for key in excluding:
         if key in statement:
@@ -22,7 +22,7 @@ def faults(statement: Mapping[str, object]) -> Iterator[str]:
     values = [value for operand in operands if isinstance(operand, Mapping) for value in operand.values()]
     patterns = [text for value in values for text in listed(value)]
     if statement.get("Effect") != "Deny":
-        patterns += listed(statement.get("Resource"))
+        patterns += [text for text in listed(statement.get("Resource")) if not (of_key and text == "*")]
         for action in listed(statement.get("Action")):
             if "*" in action or "?" in action:
                 yield f"an allowed action must be named in full, got {action!r}"
@@ -32,7 +32,7 @@ def faults(statement: Mapping[str, object]) -> Iterator[str]:
             if "*" in text:
                 yield f"an allowed principal must be named in full, got {text!r}"
     for text in patterns:
-        if ("*" in text or "?" in text) and not any(item.arn.fullmatch(text) for item in iam.WILDCARDS):
+        if ("*" in text or "?" in text) and not any(item.arn.fullmatch(text) for item in WILDCARDS):
             yield f"a wildcard must have a listed reason, got {text!r}"
 
 

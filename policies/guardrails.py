@@ -15,12 +15,13 @@ from typing import Final, TypeAlias
 
 from policies import bucket_rules
 from policies.bucket_policy import BYPASS, DELETIONS, PROTECTIONS, REPLICATIONS
-from policies.documents import allowed_actions, faults, parse
+from policies.documents import allowed_actions, faults, listed, parse
 from policies.registered import (
     BUCKET,
     BUCKET_POLICY,
     ENCRYPTION,
     FUNCTION_URL,
+    KEY,
     LIFECYCLE,
     LOCK,
     LOG_GROUP,
@@ -77,6 +78,15 @@ PUBLIC_FUNCTIONS: Final = (
 KEY_READER: Final = "-writer"
 """How the name of the one role ends that may read parameters."""
 
+KEY_USERS: Final[Mapping[str, str]] = {
+    "kms:Decrypt": "-vault-reader",
+    "kms:Encrypt": "-writer",
+    "kms:GenerateDataKey": "-writer",
+    "kms:ReEncrypt": "-nobody",
+    "kms:CreateGrant": "-nobody",
+}
+"""How an action on an encryption key begins, and how the name of the one role ends that may be given it."""
+
 FORBIDDEN_ACTIONS: Final = frozenset(action.lower() for action in (BYPASS, *PROTECTIONS, *DELETIONS, *REPLICATIONS))
 """What no role is ever given: it would weaken the log, or remove from it."""
 
@@ -84,7 +94,7 @@ _POLICY_PROPERTIES: Final[Mapping[str, str]] = {
     BUCKET_POLICY: "policy",
     ROLE_POLICY: "policy",
     ROLE: "assumeRolePolicy",
-    "aws:kms/key:Key": "policy",
+    KEY: "policy",
     "aws:sns/topic:Topic": "policy",
     "aws:sns/topicPolicy:TopicPolicy": "policy",
     "aws:sqs/queue:Queue": "policy",
@@ -95,14 +105,13 @@ _POLICY_PROPERTIES: Final[Mapping[str, str]] = {
 KNOWN_TYPES: Final = frozenset(
     {
         *(BUCKET, BUCKET_POLICY, LOCK, VERSIONING, PUBLIC_ACCESS, OWNERSHIP, ENCRYPTION, LIFECYCLE),
-        *(ROLE, ROLE_POLICY, LOG_GROUP, PERMISSION, FUNCTION_URL),
+        *(ROLE, ROLE_POLICY, LOG_GROUP, PERMISSION, FUNCTION_URL, KEY, PARAMETER),
         "aws:cloudtrail/trail:Trail",
         "aws:cloudwatch/eventRule:EventRule",
         "aws:cloudwatch/eventTarget:EventTarget",
         "aws:cloudwatch/logMetricFilter:LogMetricFilter",
         "aws:cloudwatch/metricAlarm:MetricAlarm",
         "aws:kms/alias:Alias",
-        "aws:kms/key:Key",
         "aws:lambda/eventSourceMapping:EventSourceMapping",
         "aws:lambda/function:Function",
         "aws:s3/bucketNotification:BucketNotification",
@@ -112,7 +121,6 @@ KNOWN_TYPES: Final = frozenset(
         "aws:sns/topicSubscription:TopicSubscription",
         "aws:sqs/queue:Queue",
         "aws:sqs/queuePolicy:QueuePolicy",
-        PARAMETER,
         "random:index/randomPassword:RandomPassword",
     }
 )
@@ -147,7 +155,7 @@ def _policy_documents(resource: Registered) -> Iterator[str]:
     for statement, fault in _statements(resource):
         if fault:
             yield fault
-        yield from faults(statement)
+        yield from faults(statement, of_key=resource.type == KEY)
 
 
 def _no_weakening_role(resource: Registered) -> Iterator[str]:
@@ -189,6 +197,23 @@ def _parameters_are_secret(resource: Registered) -> Iterator[str]:
             yield f"type must be SecureString, got {shown(resource.props.get('type'))}"
         if resource.props.get("insecureValue") is not None:
             yield "insecureValue must not be used: it is shown in clear"
+
+
+def _encryption_keys(resource: Registered) -> Iterator[str]:
+    """A key that encrypts is renewed every year, and its policy says who uses it: one encrypts, another decrypts."""
+    if resource.type != KEY or resource.props.get("keyUsage", "ENCRYPT_DECRYPT") != "ENCRYPT_DECRYPT":
+        return
+    if resource.props.get("enableKeyRotation") is not True:
+        yield f"enableKeyRotation must be true, got {shown(resource.props.get('enableKeyRotation'))}"
+    if resource.props.get("policy") is None:
+        yield "policy must be given: the one that KMS gives lets every administrator decrypt"
+    for statement, _ in _statements(resource):
+        for action in allowed_actions(statement):
+            user = next((user for use, user in KEY_USERS.items() if action.startswith(use)), None)
+            principal = statement.get("Principal")
+            named = listed(principal.get("AWS")) if isinstance(principal, Mapping) else []
+            if user is not None and not (named and all(arn.endswith(user) for arn in named)):
+                yield f"only a role that ends in {user} may be given {action}, got {shown(principal)}"
 
 
 def _only_the_writer_has_keys(resource: Registered) -> Iterator[str]:
@@ -252,12 +277,14 @@ RESOURCE_RULES: Final[Mapping[str, Rule]] = {
     "log-groups-end": _log_group_ends,
     "secret-parameters": _parameters_are_secret,
     "keys-are-the-writers": _only_the_writer_has_keys,
+    "encryption-keys": _encryption_keys,
     "nothing-public": _nothing_public,
 }
 STACK_RULES: Final[Mapping[str, StackRule]] = {
     "no-role-writes-and-deletes": _no_role_writes_and_deletes,
     "log-buckets-are-locked": bucket_rules.log_buckets_are_locked,
     "short-lived-buckets-expire": bucket_rules.short_lived_buckets_expire,
+    "vaults-are-shut": bucket_rules.vaults_are_shut,
 }
 
 

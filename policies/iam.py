@@ -8,7 +8,6 @@ bucket's own policy, which binds everybody else too, is in `policies.bucket_poli
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, TypeAlias
@@ -31,13 +30,22 @@ TRAIL: Final = "trail/"
 """Where CloudTrail puts who touched the log's protections."""
 
 
+PAYLOADS: Final = "payloads/"
+"""Where the writer puts payloads in the vault; the one prefix that it may write there."""
+
+
 class Principal(StrEnum):
-    """The kit's four roles."""
+    """The kit's roles; the last is there only where there is a vault."""
 
     WRITER = "writer"
     AUDITOR = "auditor"
     RETENTION_ADMIN = "retention-admin"
     HOLD_RELEASER = "hold-releaser"
+    VAULT_READER = "vault-reader"
+
+
+STANDING: Final = (Principal.WRITER, Principal.AUDITOR, Principal.RETENTION_ADMIN, Principal.HOLD_RELEASER)
+"""The roles that every stack has."""
 
 
 class Scope(StrEnum):
@@ -50,6 +58,7 @@ class Scope(StrEnum):
     LOG_GROUP_BY_NAME = "log group by name"
     FUNCTION = "function"
     KEYS = "keys of digests and pseudonyms"
+    PAYLOADS = "payloads"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +74,9 @@ class Place:
     keys: str
     """The parameter that holds the keys of digests and pseudonyms; begins with a slash."""
     roles: Mapping[Principal, str]
-    """Each role's name, without path."""
+    """Each role's name, without path; of just those that there are."""
+    vault: str = ""
+    """The vault's bucket; empty where there is no vault."""
 
     def bucket_arn(self) -> str:
         """The log bucket's ARN."""
@@ -74,6 +85,14 @@ class Place:
     def objects_arn(self, prefix: str) -> str:
         """Every object under `prefix` (empty: every object)."""
         return f"{self.bucket_arn()}/{prefix}*"
+
+    def vault_arn(self) -> str:
+        """The vault's ARN."""
+        return f"arn:{self.partition}:s3:::{self.vault}"
+
+    def payloads_arn(self, prefix: str) -> str:
+        """Every object of the vault under `prefix` (empty: every object)."""
+        return f"{self.vault_arn()}/{prefix}*"
 
     def role_arn(self, principal: Principal) -> str:
         """A role's ARN."""
@@ -90,6 +109,7 @@ class Place:
             Scope.LOG_GROUP: f"{log_group}:*",
             Scope.LOG_GROUP_BY_NAME: log_group,
             Scope.FUNCTION: f"arn:{self.partition}:lambda:{own}:function:{self.function}",
+            Scope.PAYLOADS: self.payloads_arn(prefix),
             Scope.KEYS: f"arn:{self.partition}:ssm:{own}:parameter{self.keys}",
         }[scope]
 
@@ -231,6 +251,22 @@ GRANTS: Final[tuple[Grant, ...]] = (
         scope=Scope.OBJECTS,
         why="Releases legal holds; whoever places them cannot, and every use of this role alarms.",
     ),
+    # Of the vault's key, its own policy says who may use it (policies/vault_policy.py): a policy here would have to
+    # name a key that does not exist yet.
+    Grant(
+        principal=Principal.WRITER,
+        actions=("s3:PutObject",),
+        scope=Scope.PAYLOADS,
+        prefix=PAYLOADS,
+        why="Puts payloads into the vault, where there is one. Cannot read them back.",
+    ),
+    Grant(
+        principal=Principal.VAULT_READER,
+        actions=("s3:GetObject",),
+        scope=Scope.PAYLOADS,
+        prefix=PAYLOADS,
+        why="Reads a payload that a record refers to; every read is recorded. Cannot list, nor read the log.",
+    ),
 )
 """Every permission of every role."""
 
@@ -271,36 +307,6 @@ def refusals(bounds: Bounds) -> tuple[Refusal, ...]:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wildcard:
-    """A `*` that a policy of this kit may hold: a pattern for the whole ARN, why, and where that is documented."""
-
-    arn: re.Pattern[str]
-    reason: str
-    source: str
-
-
-WILDCARDS: Final[tuple[Wildcard, ...]] = (
-    Wildcard(
-        arn=re.compile(r"arn:[a-z-]+:s3:::[a-z0-9.-]+/(?:[A-Za-z0-9_.-]+/)*\*"),
-        reason="The objects of one bucket, or under one prefix of it: keys follow from what is stored, so no list of "
-        "them can be known beforehand.",
-        source="https://docs.aws.amazon.com/AmazonS3/latest/userguide/security_iam_service-with-iam.html",
-    ),
-    Wildcard(
-        arn=re.compile(r"arn:[a-z-]+:logs:[a-z0-9-]+:[0-9]{12}:log-group:[A-Za-z0-9_/.-]+(?::log-stream)?:\*"),
-        reason="The contents of one log group: Lambda names a log stream for every instance of a function.",
-        source="https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/iam-access-control-overview-cwl.html",
-    ),
-    Wildcard(
-        arn=re.compile(r"arn:[a-z-]+:sts::[0-9]{12}:assumed-role/[\w+=,.@-]+/\*"),
-        reason="Every session of one role: whoever takes a role names the session.",
-        source="https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html",
-    ),
-)
-"""Every wildcard in a resource or a condition. In an action or an allowed principal none is let through."""
-
-
 def _sid(*words: str) -> str:
     """An identifier that IAM takes: letters and digits."""
     return "".join(part[:1].upper() + part[1:] for word in words for part in word.replace("-", " ").split())
@@ -316,7 +322,7 @@ def role_statements(principal: Principal, place: Place, bounds: Bounds) -> list[
             "Resource": [place.resource(grant.scope, grant.prefix)],
         }
         for grant in GRANTS
-        if grant.principal is principal
+        if grant.principal is principal and (place.vault or grant.scope is not Scope.PAYLOADS)
     ]
     refused: list[Statement] = [
         {

@@ -10,14 +10,15 @@ import json
 import sys
 from typing import TYPE_CHECKING, Final
 
-from policies import bucket_policy
-from policies.iam import GRANTS, POLICY_VERSION, WILDCARDS, Bounds, Place, Principal, refusals
+from policies import bucket_policy, vault_policy
+from policies.iam import GRANTS, POLICY_VERSION, Bounds, Place, Principal, refusals
 from policies.retention import PROFILES
+from policies.wildcards import WILDCARDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-    from policies.iam import Condition
+    from policies.iam import Condition, Statement
 
 _PLACE: Final = Place(
     partition="aws",
@@ -28,6 +29,7 @@ _PLACE: Final = Place(
     log_group="/aws/lambda/agent-audit-log-prod-writer",
     keys="/agent-audit-log/prod/keys",
     roles={principal: f"agent-audit-log-prod-eu-central-1-{principal.value}" for principal in Principal},
+    vault="aal-vault-prod-123456789012-eu-central-1",
 )
 _ADMINISTRATOR: Final = "arn:aws:iam::123456789012:role/you"
 _PROFILE: Final = PROFILES["standard"]
@@ -43,7 +45,7 @@ def page() -> str:
             "Written by `python -m policies.permissions`, from the tables that the policies themselves are made of.",
             "Shown for a stack `prod` in eu-central-1 with the profile `standard`, deployed by the role `you`.",
             "",
-            "## The four roles",
+            "## The roles",
             "",
             _ONLY_WHY,
             "",
@@ -54,15 +56,34 @@ def page() -> str:
             *_refusals(),
             "",
             "Only the function can take the writer's role. Who may take the others is said by the settings",
-            "`auditors`, `retentionAdmins` and `holdReleasers`; where they say nothing, the administrators may. The",
-            "hold releaser is taken through STS in the stack's own region only, where the alarm on its use listens.",
+            "`auditors`, `retentionAdmins`, `holdReleasers` and `vaultReaders`; where they say nothing, the",
+            "administrators may. The hold releaser is taken through STS in the stack's own region only, where the",
+            "alarm on its use listens. The vault reader is there only where there is a vault (`envelope`).",
             "",
             "## The bucket's own policy",
             "",
             "It binds everybody in the account, whatever their role allows; the account's root user can replace it.",
             "",
             "```json",
-            _policy(),
+            _document(
+                bucket_policy.statements(
+                    _PLACE, administrators=[_ADMINISTRATOR], trail="agent-audit-log-prod-trail", loopback=False
+                )
+            ),
+            "```",
+            "",
+            "## The vault, where there is one",
+            "",
+            "The policy of its bucket:",
+            "",
+            "```json",
+            _document(vault_policy.bucket_statements(_PLACE, administrators=[_ADMINISTRATOR])),
+            "```",
+            "",
+            "And that of its key, which nobody uses but to put and to read payloads:",
+            "",
+            "```json",
+            _document(vault_policy.key_statements(_PLACE, administrators=[_ADMINISTRATOR])),
             "```",
             "",
             "## Wildcards",
@@ -84,6 +105,8 @@ def _grants() -> Iterator[str]:
         where = f"objects under `{grant.prefix}`" if grant.prefix else f"the {grant.scope.value}"
         if grant.scope.value == "objects" and not grant.prefix:
             where = "all objects of the log"
+        if grant.scope.value == "payloads":
+            where += " in the vault"
         yield f"| {grant.principal.value} | {_code(grant.actions)} | {where} | {grant.why} |"
 
 
@@ -110,12 +133,9 @@ def _code(actions: tuple[str, ...]) -> str:
     return ", ".join(f"`{action}`" for action in actions)
 
 
-def _policy() -> str:
-    """The bucket's policy, indented."""
-    statements = bucket_policy.statements(
-        _PLACE, administrators=[_ADMINISTRATOR], trail="agent-audit-log-prod-trail", loopback=False
-    )
-    return json.dumps({"Version": POLICY_VERSION, "Statement": statements}, indent=2)
+def _document(statements: Sequence[Statement]) -> str:
+    """A policy document, indented."""
+    return json.dumps({"Version": POLICY_VERSION, "Statement": [*statements]}, indent=2)
 
 
 if __name__ == "__main__":

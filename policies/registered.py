@@ -36,6 +36,7 @@ ROLE: Final = "aws:iam/role:Role"
 ROLE_POLICY: Final = "aws:iam/rolePolicy:RolePolicy"
 LOG_GROUP: Final = "aws:cloudwatch/logGroup:LogGroup"
 PERMISSION: Final = "aws:lambda/permission:Permission"
+KEY: Final = "aws:kms/key:Key"
 PARAMETER: Final = "aws:ssm/parameter:Parameter"
 FUNCTION_URL: Final = "aws:lambda/functionUrl:FunctionUrl"
 

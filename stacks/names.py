@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from policies.iam import Place, Principal
+from policies.iam import STANDING, Place, Principal
 
 PROJECT: Final = "agent-audit-log"
 STACK: Final = re.compile(r"[a-z][a-z0-9-]{0,15}")
@@ -48,7 +48,11 @@ class Names:
             msg = f"stack: must not end in a dash, got {self.stack!r}"
             raise NameRefusedError(msg)
         longest = max((self.role(principal) for principal in Principal), key=len)
-        for field, name, limit in (("bucket", self.bucket, _BUCKET_LIMIT), ("role", longest, _ROLE_LIMIT)):
+        for field, name, limit in (
+            ("bucket", self.bucket, _BUCKET_LIMIT),
+            ("vault", self.vault, _BUCKET_LIMIT),
+            ("role", longest, _ROLE_LIMIT),
+        ):
             if len(name) > limit:
                 msg = f"stack: its {field} name may have {limit} characters, got {len(name)} ({name})"
                 raise NameRefusedError(msg)
@@ -64,7 +68,7 @@ class Names:
         return f"{self.prefix}-{self.account}-{self.region}"
 
     def role(self, principal: Principal) -> str:
-        """One of the four roles."""
+        """One of the roles."""
         return f"{self.prefix}-{self.region}-{principal.value}"
 
     @property
@@ -92,8 +96,18 @@ class Names:
         """The CloudTrail trail."""
         return f"{self.prefix}-trail"
 
-    def place(self) -> Place:
-        """The same names, as the policies take them."""
+    @property
+    def vault(self) -> str:
+        """The vault's bucket; with a shorter beginning, so that it is apart from the log's in every list."""
+        return f"aal-vault-{self.stack}-{self.account}-{self.region}"
+
+    @property
+    def vault_alias(self) -> str:
+        """The name of the vault's key."""
+        return f"alias/{self.prefix}-vault"
+
+    def place(self, *, vault: bool) -> Place:
+        """The same names, as the policies take them; `vault` says whether there is one."""
         return Place(
             partition=self.partition,
             region=self.region,
@@ -102,5 +116,6 @@ class Names:
             function=self.function,
             log_group=self.function_log_group,
             keys=self.keys,
-            roles={principal: self.role(principal) for principal in Principal},
+            roles={principal: self.role(principal) for principal in (Principal if vault else STANDING)},
+            vault=self.vault if vault else "",
         )

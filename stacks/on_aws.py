@@ -18,8 +18,9 @@ from components.aws.locked_bucket import LockedBucket, LockedBucketArgs
 from components.aws.log_writer import LogWriter, LogWriterArgs, WriterAgent
 from components.aws.roles import Roles, RolesArgs
 from components.aws.tokens import TokenHolder, Tokens, TokensArgs
+from components.aws.vault import Vault, VaultArgs
 from components.package import ROOT, ensure_wheels
-from policies import bucket_policy, iam
+from policies import bucket_policy, iam, vault_policy
 from policies.iam import Bounds, Principal
 from policies.retention import Mode, Retention, refuse_weakening
 from stacks.names import Names
@@ -62,7 +63,7 @@ def deploy(settings: Settings) -> None:
     _check_concurrency(settings.reserved_concurrency)
     ensure_wheels(settings.function_target)
 
-    place = names.place()
+    place = names.place(vault=settings.envelope != "off")
     trail = names.trail if settings.access_trail == "own" else None
     bucket = LockedBucket(
         "log",
@@ -90,9 +91,11 @@ def deploy(settings: Settings) -> None:
                 Principal.AUDITOR: settings.auditors or administrators,
                 Principal.RETENTION_ADMIN: settings.retention_admins or administrators,
                 Principal.HOLD_RELEASER: settings.hold_releasers or administrators,
+                Principal.VAULT_READER: settings.vault_readers or administrators,
             },
         ),
     )
+    vault = _vault(settings, names, administrators, roles) if place.vault else None
     tokens = Tokens(
         "token",
         TokensArgs(
@@ -131,6 +134,8 @@ def deploy(settings: Settings) -> None:
             digest=settings.digest,
             personal_data=settings.personal_data,
             mask_rules=settings.mask_rules,
+            envelope=settings.envelope,
+            vault=None if vault is None else vault.bucket,
             reserved_concurrency=settings.reserved_concurrency,
         ),
     )
@@ -160,6 +165,8 @@ def deploy(settings: Settings) -> None:
             hold_releaser_arn=place.role_arn(Principal.HOLD_RELEASER),
             role_names=tuple(place.roles.values()),
             own_trail=trail is not None,
+            vault=place.vault,
+            vault_arn=place.vault_arn() if place.vault else "",
             bucket=bucket.bucket,
             topic_arn=alarms.topic_arn,
         ),
@@ -184,8 +191,28 @@ def deploy(settings: Settings) -> None:
         "retention": {"mode": settings.retention.mode.value, "days": settings.retention.days},
         "profile": settings.profile.name,
     }
+    if vault is not None:
+        outputs["vault_bucket"] = vault.bucket
+        outputs["vault_reader_role_arn"] = roles.arns[Principal.VAULT_READER]
     for key, value in outputs.items():
         pulumi.export(key, value)
+
+
+def _vault(settings: Settings, names: Names, administrators: Sequence[str], roles: Roles) -> Vault:
+    """The vault, whose key's policy is about roles that must be there first."""
+    place = names.place(vault=True)
+    loopback = settings.function_target == "local"
+    statements = vault_policy.bucket_statements(place, administrators=administrators, loopback=loopback)
+    return Vault(
+        "vault",
+        VaultArgs(
+            name=names.vault,
+            alias=names.vault_alias,
+            policy=iam.document(statements),
+            key_policy=iam.document(vault_policy.key_statements(place, administrators=administrators)),
+            after=[roles],
+        ),
+    )
 
 
 def _check_administrators(administrators: Sequence[str], deployer: str) -> None:

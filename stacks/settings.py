@@ -38,6 +38,8 @@ LOG_DAYS: Final = (
 https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
 """
 MAX_AGENTS: Final = 200
+RAW_VAULT: Final = "secrets will lie in the vault for up to 48 hours"
+"""What `acknowledgeRawVault` must say before payloads are kept as they are."""
 MAX_CONCURRENCY: Final = 10_000
 
 DEFAULTS: Final[Mapping[str, str | int | tuple[str, ...]]] = MappingProxyType(
@@ -61,6 +63,9 @@ DEFAULTS: Final[Mapping[str, str | int | tuple[str, ...]]] = MappingProxyType(
         "holdReleasers": (),
         "alarmEmail": "",
         "accessTrail": "own",
+        "envelope": "off",
+        "acknowledgeRawVault": "",
+        "vaultReaders": (),
         "reservedConcurrency": 0,
         "functionLogDays": 90,
         "functionTarget": "aws",
@@ -70,6 +75,7 @@ DEFAULTS: Final[Mapping[str, str | int | tuple[str, ...]]] = MappingProxyType(
 
 Detail = Literal["path", "domain"]
 Digest = Literal["sha256", "hmac-sha256"]
+Envelope = Literal["off", "masked", "raw"]
 Personal = Literal["mask", "hmac", "off"]
 _Name = TypeVar("_Name", bound=str)
 
@@ -143,6 +149,8 @@ class Settings:
     hold_releasers: tuple[str, ...]
     alarm_email: str
     access_trail: Literal["own", "existing"]
+    envelope: Envelope
+    vault_readers: tuple[str, ...]
     reserved_concurrency: int
     function_log_days: int
     function_target: Literal["aws", "local"]
@@ -185,6 +193,8 @@ def parse(config: Mapping[str, str]) -> Settings:
         hold_releasers=_arns(own, "holdReleasers"),
         alarm_email=_email(own),
         access_trail=_choice(own, "accessTrail", ("own", "existing")),
+        envelope=_envelope(own),
+        vault_readers=_arns(own, "vaultReaders"),
         reserved_concurrency=_integer(own, "reservedConcurrency", 0, MAX_CONCURRENCY),
         function_log_days=_log_days(own),
         function_target=_choice(own, "functionTarget", ("aws", "local")),
@@ -295,6 +305,19 @@ def _arns(own: Mapping[str, str], key: str) -> tuple[str, ...]:
         if not ARN.fullmatch(arn):
             raise SettingError(key, "must be ARNs of IAM roles or users", arn)
     return arns
+
+
+def _envelope(own: Mapping[str, str]) -> Envelope:
+    """Whether payloads go to a vault, and as what."""
+    envelope: Envelope = _choice(own, "envelope", ("off", "masked", "raw"))
+    acknowledged = _text(own, "acknowledgeRawVault")
+    if acknowledged != (RAW_VAULT if envelope == "raw" else ""):
+        rule = f"must be {RAW_VAULT!r} for envelope raw, and is for nothing else"
+        raise SettingError("acknowledgeRawVault", rule, acknowledged)
+    if envelope != "off" and _text(own, "accessTrail") != "own":
+        rule = "must be own where there is a vault: a trail that the account has already records no reads of objects"
+        raise SettingError("accessTrail", rule, _text(own, "accessTrail"))
+    return envelope
 
 
 def _email(own: Mapping[str, str]) -> str:

@@ -93,7 +93,8 @@ https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-service-event-cloudt
 class AccessTrailArgs:
     """What to watch, by name; `bucket` and `topic_arn` come from the components that make them.
 
-    `own_trail` false relies on a trail that the account already has for management events.
+    `own_trail` false relies on a trail that the account already has for management events. `vault` is the vault's
+    bucket, where there is one; its reads are events that only an own trail records.
     """
 
     prefix: str
@@ -107,6 +108,8 @@ class AccessTrailArgs:
     hold_releaser_arn: str
     role_names: tuple[str, ...]
     own_trail: bool
+    vault: str = ""
+    vault_arn: str = ""
     bucket: pulumi.Input[str]
     topic_arn: pulumi.Input[str]
 
@@ -116,6 +119,9 @@ class AccessTrailArgs:
             if not given:
                 msg = f"AccessTrailArgs.{field}: must not be empty, got {given!r}"
                 raise ValueError(msg)
+        if self.vault and not (self.own_trail and self.vault_arn):
+            msg = f"AccessTrailArgs.vault: reads are recorded by an own trail alone, got own_trail {self.own_trail!r}"
+            raise ValueError(msg)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,6 +190,18 @@ class AccessTrail(pulumi.ComponentResource):
                         on(field="eventName", equals=list(OBJECT_CALLS)),
                     ],
                 ),
+                *(
+                    selector(
+                        name="Reads of the vault",
+                        field_selectors=[
+                            on(field="eventCategory", equals=["Data"]),
+                            on(field="resources.type", equals=["AWS::S3::Object"]),
+                            on(field="resources.ARN", starts_withs=[f"{arn}/"]),
+                            on(field="readOnly", equals=["true"]),
+                        ],
+                    )
+                    for arn in ([args.vault_arn] if args.vault else [])
+                ),
             ],
             opts=pulumi.ResourceOptions(parent=self),
         )
@@ -192,6 +210,7 @@ class AccessTrail(pulumi.ComponentResource):
 
 def watched(args: AccessTrailArgs) -> tuple[_Watch, ...]:
     """Every kind of event that is published."""
+    buckets: list[Json] = [args.bucket_name, args.vault] if args.vault else [args.bucket_name]
     always = (
         _Watch(
             key="hold-releaser-used",
@@ -201,7 +220,7 @@ def watched(args: AccessTrailArgs) -> tuple[_Watch, ...]:
         _Watch(
             key="protections-changed",
             says="Somebody changed what keeps the log locked, or tried to.",
-            pattern=_calls("aws.s3", BUCKET_CALLS, {"requestParameters": {"bucketName": [args.bucket_name]}}),
+            pattern=_calls("aws.s3", BUCKET_CALLS, {"requestParameters": {"bucketName": buckets}}),
         ),
         _Watch(
             key="roles-changed",

@@ -26,6 +26,7 @@ HANDLER: Final = "log_writer.handler.handler"
 MEMORY_MB: Final = 1024
 TIMEOUT_S: Final = 30
 DIGESTS: Final = ("sha256", "hmac-sha256")
+ENVELOPES: Final = ("off", "masked", "raw")
 PERSONAL: Final = ("mask", "hmac", "off")
 
 
@@ -50,7 +51,8 @@ class LogWriterArgs:
     `bucket` and `role_arn` come from the components that make them. `accepted` is what `Tokens` gives.
     `log_days` is the operational log's retention, `reserved_concurrency` 0 for none. `out_dir` is where the package is
     put before it is uploaded. `keys_parameter` comes from the key store; `digest` is `sha256` or `hmac-sha256`,
-    `personal_data` `mask`, `hmac` or `off`.
+    `personal_data` `mask`, `hmac` or `off`. `envelope` is `off`, `masked` or `raw`, and `vault` the bucket for the last
+    two.
     """
 
     function: str
@@ -67,6 +69,8 @@ class LogWriterArgs:
     digest: str
     personal_data: str
     mask_rules: MaskRules
+    envelope: str = "off"
+    vault: pulumi.Input[str] | None = None
     reserved_concurrency: int = 0
 
     def __post_init__(self) -> None:
@@ -77,10 +81,14 @@ class LogWriterArgs:
         for field, given, known in (
             ("digest", self.digest, DIGESTS),
             ("personal_data", self.personal_data, PERSONAL),
+            ("envelope", self.envelope, ENVELOPES),
         ):
             if given not in known:
                 msg = f"LogWriterArgs.{field}: must be one of {', '.join(known)}, got {given!r}"
                 raise ValueError(msg)
+        if (self.envelope == "off") != (self.vault is None):
+            msg = f"LogWriterArgs.vault: must be given unless envelope is off, got envelope {self.envelope!r}"
+            raise ValueError(msg)
         for field, given, least in (
             ("log_days", self.log_days, 1),
             ("reserved_concurrency", self.reserved_concurrency, 0),
@@ -108,11 +116,17 @@ class LogWriter(pulumi.ComponentResource):
     def __init__(self, name: str, args: LogWriterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Register the log group, the function, its address, and both permissions that an open address takes."""
         super().__init__("agent-audit-log:aws:LogWriter", name, None, opts)
-        package = pulumi.Output.all(bucket=args.bucket, keys=args.keys_parameter, accepted=args.accepted).apply(
+        package = pulumi.Output.all(
+            bucket=args.bucket, keys=args.keys_parameter, vault=args.vault, accepted=args.accepted
+        ).apply(
             lambda known: build_package(
                 target=args.target,
                 config=render_config(
-                    args, bucket=known["bucket"], keys_parameter=known["keys"], accepted=known["accepted"]
+                    args,
+                    bucket=known["bucket"],
+                    keys_parameter=known["keys"],
+                    vault=known["vault"],
+                    accepted=known["accepted"],
                 ),
                 out_dir=args.out_dir,
             )
@@ -191,6 +205,7 @@ def render_config(
     *,
     bucket: str,
     keys_parameter: str,
+    vault: str | None,
     accepted: Mapping[str, Sequence[Sequence[str | None]]],
 ) -> bytes:
     """The writer's configuration file: the same bytes for the same settings.
@@ -212,5 +227,6 @@ def render_config(
         "masking": {"personal": args.personal_data, "custom": rules_config(args.mask_rules)},
         "digest": {"algorithm": args.digest},
         "keys": {"parameter": keys_parameter},
+        "envelope": {"mode": args.envelope, **({"bucket": vault} if vault else {})},
     }
     return json.dumps(config, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode("utf-8")

@@ -1,7 +1,7 @@
-"""The four roles, each with the permissions of its rows in `policies.iam` and no other.
+"""The roles of a stack, each with the permissions of its rows in `policies.iam` and no other.
 
 Guarantee: no role can delete, bypass a lock or change the bucket's protections; the one that writes cannot read, and
-the one that reads cannot write.
+those that read cannot write.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ _DESCRIPTIONS = {
     Principal.AUDITOR: "Reads the audit log and how it is protected. Changes nothing.",
     Principal.RETENTION_ADMIN: "Extends retention and places legal holds. Cannot release, shorten or delete.",
     Principal.HOLD_RELEASER: "Releases legal holds. Every use of it alarms.",
+    Principal.VAULT_READER: "Reads payloads in the vault. Every read is recorded.",
 }
 
 
@@ -39,7 +40,7 @@ class RolesArgs:
 
     def __post_init__(self) -> None:
         """Refuse a role that nobody, or anybody, may take."""
-        for principal in Principal:
+        for principal in self.place.roles:
             if principal is Principal.WRITER:
                 continue
             given = self.assumed_by.get(principal, ())
@@ -56,7 +57,7 @@ class Roles(pulumi.ComponentResource):
     def __init__(self, name: str, args: RolesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Register each role and its one policy."""
         super().__init__("agent-audit-log:aws:Roles", name, None, opts)
-        self.arns = {principal: self._role(name, args, principal) for principal in Principal}
+        self.arns = {principal: self._role(name, args, principal) for principal in args.place.roles}
         self.register_outputs({"arns": {principal.value: arn for principal, arn in self.arns.items()}})
 
     def _role(self, name: str, args: RolesArgs, principal: Principal) -> pulumi.Output[str]:

@@ -14,6 +14,7 @@ from localcloud.provider.aws import (
     events,
     function_url,
     iam,
+    kms,
     lambda_,
     logs,
     s3,
@@ -27,7 +28,23 @@ from localcloud.provider.server import Function, Provider, Resources
 
 HANDLERS: Final = tuple(
     handler
-    for service in (bucket_settings, cloudtrail, cloudwatch, events, function_url, iam, lambda_, logs, s3, sns, ssm)
+    for service in (
+        *(
+            bucket_settings,
+            cloudtrail,
+            cloudwatch,
+            events,
+            function_url,
+            iam,
+            kms,
+            lambda_,
+            logs,
+            s3,
+            sns,
+            ssm,
+        ),
+        *(),
+    )
     for handler in service.HANDLERS
 )
 # Sent with every configuration; they say where the official plugin is from.

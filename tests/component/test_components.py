@@ -11,19 +11,12 @@ from typing import Any
 
 import pytest
 
-from components.aws.access_trail import AccessTrailArgs
-from components.aws.alarms import AlarmsArgs
-from components.aws.key_store import KeyStoreArgs
-from components.aws.locked_bucket import LockedBucketArgs
-from components.aws.log_writer import LogWriterArgs, WriterAgent
-from components.aws.roles import RolesArgs
-from components.aws.tokens import TOKEN_PREFIX, TokenHolder, TokensArgs, slug
-from components.mask_rules import read_mask_rules
+from components.aws.tokens import TOKEN_PREFIX, slug
 from localcloud.offline import ACCOUNT
 from localcloud.place import ROOT
 from policies import iam
-from policies.iam import Bounds, Place, Principal
-from policies.retention import Mode, Retention
+from policies.iam import STANDING, Bounds, Place, Principal
+from policies.retention import Mode
 
 from .conftest import DRAWN, Run, Up
 
@@ -97,7 +90,7 @@ def test_compliance_mode_reaches_the_bucket(run_program: Up) -> None:
     ]
 
 
-@pytest.mark.parametrize("principal", Principal)
+@pytest.mark.parametrize("principal", STANDING)
 def test_each_role_has_one_policy_which_is_its_rows(standard: Run, principal: Principal) -> None:
     """And no other: nothing attached, nothing inline."""
     name = f"agent-audit-log-test-eu-central-1-{principal.value}"
@@ -110,7 +103,7 @@ def test_each_role_has_one_policy_which_is_its_rows(standard: Run, principal: Pr
         function="agent-audit-log-test-writer",
         log_group="/aws/lambda/agent-audit-log-test-writer",
         keys="/agent-audit-log/test/keys",
-        roles={each: f"agent-audit-log-test-eu-central-1-{each.value}" for each in Principal},
+        roles={each: f"agent-audit-log-test-eu-central-1-{each.value}" for each in STANDING},
     )
     bounds = Bounds(mode=Mode.GOVERNANCE, max_days=3653)
     assert [entry.inputs["policy"] for entry in policies] == [
@@ -353,72 +346,6 @@ def test_an_accounts_own_trail_can_be_relied_on(run_program: Up) -> None:
         "hold-releaser-used", "protections-changed", "roles-changed", "writer-changed", "alarms-changed",
     }  # fmt: skip
     assert "CloudTrail" not in str(_inputs(run, "log-policy")["policy"])
-
-
-PLACE = Place(
-    partition="aws", region="r", account="1", bucket="b", function="f", log_group="l", keys="/k",
-    roles={principal: principal.value for principal in Principal},
-)  # fmt: skip
-RETENTION = Retention(mode=Mode.GOVERNANCE, days=1)
-BOUNDS = Bounds(mode=Mode.GOVERNANCE, max_days=1)
-LOCKED: dict[str, Any] = {"name": "b", "retention": RETENTION, "policy": "{}", "profile": "trial", "protect": False}
-WRITER: dict[str, Any] = {
-    "function": "f", "log_group": "l", "log_days": 1, "region": "r", "bucket": "b", "role_arn": "a",
-    "agents": [WriterAgent(name="a", endpoint_detail="path")], "accepted": {}, "target": "aws", "out_dir": Path(),
-    "keys_parameter": "/k", "digest": "sha256", "personal_data": "mask", "mask_rules": read_mask_rules([]),
-}  # fmt: skip
-ALARMS: dict[str, Any] = {
-    "prefix": "p",
-    "topic": "t",
-    "topic_arn": "a",
-    "account": "1",
-    "function": "f",
-    "log_group": "l",
-}
-ACCESS: dict[str, Any] = {
-    "prefix": "p", "function": "f", "log_group": "l", "topic": "t", "trail": "t", "trail_arn": "a",
-    "bucket_name": "b", "bucket_arn": "a", "hold_releaser_arn": "h",
-    "role_names": (), "own_trail": True, "bucket": "b", "topic_arn": "t",
-}  # fmt: skip
-KEYS: dict[str, Any] = {"parameter": "/k", "digest_generation": 1, "pseudonym_generation": 30}
-EVERYONE = {principal: ["*"] for principal in Principal}
-
-
-@pytest.mark.parametrize(
-    ("args", "given", "says"),
-    [
-        (LockedBucketArgs, {**LOCKED, "name": ""}, "LockedBucketArgs.name: must not be empty, got ''"),
-        (LockedBucketArgs, {**LOCKED, "policy": ""}, "LockedBucketArgs.policy: must not be empty"),
-        (RolesArgs, {"place": PLACE, "bounds": BOUNDS, "assumed_by": {}}, "must name principals, without wildcards"),
-        (RolesArgs, {"place": PLACE, "bounds": BOUNDS, "assumed_by": EVERYONE}, "must name principals"),
-        (TokenHolder, {"agent": "a", "generation": 0}, "TokenHolder.generation: must be at least 1, got 0"),
-        (TokensArgs, {"holders": [TokenHolder(agent="a", generation=1)] * 2}, "must name each agent once"),
-        (WriterAgent, {"name": "a", "endpoint_detail": "all"}, "must be path or domain, got 'all'"),
-        (LogWriterArgs, {**WRITER, "agents": []}, "LogWriterArgs.agents: must name at least one agent"),
-        (LogWriterArgs, {**WRITER, "digest": "md5"}, "must be one of sha256, hmac-sha256, got 'md5'"),
-        (LogWriterArgs, {**WRITER, "personal_data": "on"}, "must be one of mask, hmac, off, got 'on'"),
-        (KeyStoreArgs, {**KEYS, "parameter": "keys"}, "KeyStoreArgs.parameter: must begin with a slash, got 'keys'"),
-        (KeyStoreArgs, {**KEYS, "digest_generation": 0}, "digest_generation: must be from 1 to 30, got 0"),
-        (KeyStoreArgs, {**KEYS, "pseudonym_generation": 31}, "pseudonym_generation: must be from 1 to 30, got 31"),
-        (LogWriterArgs, {**WRITER, "log_days": 0}, "LogWriterArgs.log_days: must be at least 1, got 0"),
-        (LogWriterArgs, {**WRITER, "reserved_concurrency": -1}, "must be at least 0, got -1"),
-        (AlarmsArgs, {**ALARMS, "topic": ""}, "AlarmsArgs.topic: must not be empty"),
-        (AccessTrailArgs, {**ACCESS, "hold_releaser_arn": ""}, "AccessTrailArgs.hold_releaser_arn: must not be empty"),
-    ],
-)
-def test_arguments_that_make_no_sense_are_refused(args: type, given: dict[str, Any], says: str) -> None:
-    """With field, rule and what was given."""
-    with pytest.raises(ValueError, match=re.escape(says)):
-        args(**given)
-
-
-def test_arguments_that_make_sense_are_taken() -> None:
-    """The same ones, with nothing wrong in them."""
-    assert LockedBucketArgs(**LOCKED).retention is RETENTION
-    assert LogWriterArgs(**WRITER).reserved_concurrency == 0
-    assert AlarmsArgs(**ALARMS).email == ""
-    assert AccessTrailArgs(**ACCESS).own_trail
-    assert KeyStoreArgs(**KEYS).pseudonym_generation == 30
 
 
 def test_two_agents_never_share_a_token_resource() -> None:

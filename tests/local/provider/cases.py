@@ -33,6 +33,13 @@ def deny_on(bucket: str, action: str) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 
+def key_policy(action: str) -> str:
+    """Return a key policy that leaves the key to the account and allows one action more to a service."""
+    root = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "Action": "kms:*", "Resource": "*"}
+    also = {"Effect": "Allow", "Principal": {"Service": "s3.amazonaws.com"}, "Action": action, "Resource": "*"}
+    return json.dumps({"Version": "2012-10-17", "Statement": [root, also]})
+
+
 def code(reply: str) -> Archive:
     """Return a function's code that answers `reply`."""
     return Archive(assets={"app.py": Asset(text=f"def handler(event, context):\n    return {{'body': {reply!r}}}\n")})
@@ -60,7 +67,10 @@ class Case:
     stays: bool = False
 
 
+FIRST, SECOND = "<id of the first need>", "<id of the second need>"
+"""What in a case's inputs stands for an id that only the cloud knows."""
 BUCKET = "aws:s3/bucket:Bucket"
+KEY = "aws:kms/key:Key"
 ROLE = "aws:iam/role:Role"
 FUNCTION = "aws:lambda/function:Function"
 GROUP = "aws:cloudwatch/logGroup:LogGroup"
@@ -481,5 +491,37 @@ CASES: tuple[Case, ...] = (
         forces="name",
         outputs=("arn", "version"),
         resource_id="/case/keys",
+    ),
+    Case(
+        token=KEY,
+        inputs={
+            "description": "case key",
+            "deletionWindowInDays": 7,
+            "enableKeyRotation": True,
+            "policy": key_policy("kms:Decrypt"),
+            "tags": {"a": "1", "b": "2"},
+        },
+        changed={
+            "description": "case key",
+            "deletionWindowInDays": 30,
+            "isEnabled": False,
+            "policy": key_policy("kms:Encrypt"),
+            "tags": {"a": "3"},
+        },
+        differs=("deletionWindowInDays", "enableKeyRotation", "isEnabled", "policy", "tags"),
+        moved={"description": "another key", "multiRegion": True},
+        forces="multiRegion",
+        outputs=("arn", "keyId"),
+    ),
+    Case(
+        token="aws:kms/alias:Alias",
+        needs=((KEY, {"description": "case alias' key"}), (KEY, {"description": "case alias' other key"})),
+        inputs={"name": "alias/case", "targetKeyId": FIRST},
+        changed={"name": "alias/case", "targetKeyId": SECOND},
+        differs=("targetKeyId",),
+        moved={"name": "alias/another", "targetKeyId": FIRST},
+        forces="name",
+        outputs=("arn", "targetKeyArn"),
+        resource_id="alias/case",
     ),
 )

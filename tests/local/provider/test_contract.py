@@ -1,6 +1,7 @@
 """What every resource type of the local provider guarantees, tried on each against a real emulator."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import grpc
@@ -8,7 +9,7 @@ import pytest
 
 from localcloud.provider.packages import HANDLERS
 from localcloud.provider.values import UNKNOWN
-from tests.local.provider.cases import CASES, Case
+from tests.local.provider.cases import CASES, FIRST, SECOND, Case, Inputs
 from tests.local.provider.driver import Driver, Refused
 
 NAME = "case"
@@ -30,10 +31,20 @@ named = _each(*(case for case in CASES if case.resource_id is not None))
 def prepared_case(request: pytest.FixtureRequest, aws: Driver) -> Iterator[Case]:
     """Yield each case with what it needs in place (made by one test, adopted by the others), and clear it away."""
     case: Case = request.param
-    for index, (token, inputs) in enumerate(case.needs):
-        aws.create(token, f"{NAME}-{token}-{index}", inputs)
+    made = [aws.create(token, f"{NAME}-{token}-{i}", inputs)[0] for i, (token, inputs) in enumerate(case.needs)]
+    case = _with_ids(case, dict(zip((FIRST, SECOND), made, strict=False)))
     yield case
     _remove(aws, case)
+
+
+def _with_ids(case: Case, ids: Mapping[str, str]) -> Case:
+    """Put the ids of what a case needs where it names them."""
+
+    def known(inputs: Inputs) -> Inputs:
+        return {key: ids.get(value, value) if isinstance(value, str) else value for key, value in inputs.items()}
+
+    changed = None if case.changed is None else known(case.changed)
+    return replace(case, inputs=known(case.inputs), changed=changed, moved=known(case.moved))
 
 
 def _remove(aws: Driver, case: Case) -> None:

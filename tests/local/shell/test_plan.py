@@ -78,6 +78,20 @@ def test_plan_of_a_stack_of_ones_own(checkout: Path) -> None:
     assert "Nobody can end that earlier" in answer.stdout
 
 
+def test_plan_of_a_stack_with_a_vault(checkout: Path) -> None:
+    """Its role, what cannot be had back, and what its key costs."""
+    (checkout / "stacks" / "Pulumi.acme.yaml").write_text(
+        "config:\n  aws:region: eu-central-1\n  agent-audit-log:envelope: raw\n"
+        "  agent-audit-log:acknowledgeRawVault: secrets will lie in the vault for up to 48 hours\n"
+    )
+    answer = run(checkout, STACK="acme")
+    assert answer.returncode == 0, answer.stderr
+    assert "agent-audit-log-acme-eu-central-1-vault-reader" in answer.stdout
+    assert "gone from there 24 to 48 hours later" in answer.stdout
+    assert "with every secret that is in them" in answer.stdout
+    assert "1.00  the vault's key" in answer.stdout
+
+
 @pytest.mark.parametrize(
     ("variables", "file", "says"),
     [
@@ -106,4 +120,4 @@ def test_every_role_and_its_trust_is_told() -> None:
     lines = [*planning.describe(plan, stack="acme", settings=parse(config), today=datetime(2026, 1, 1, tzinfo=UTC))]
     assert "    taken by arn:aws:iam::111122223333:role/eve" in lines
     assert "  One that arrives today (2026-01-01) stays until 2026-06-30, and the bucket with it." in lines
-    assert sum(line.startswith("    taken by ") for line in lines) == len(iam.Principal)
+    assert sum(line.startswith("    taken by ") for line in lines) == len(iam.STANDING)

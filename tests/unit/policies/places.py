@@ -1,6 +1,8 @@
 """A stack's names, for tests."""
 
-from policies.iam import Place, Principal
+from dataclasses import replace
+
+from policies.iam import STANDING, Place, Principal
 
 PLACE = Place(
     partition="aws",
@@ -10,5 +12,6 @@ PLACE = Place(
     function="the-writer",
     log_group="/aws/lambda/the-writer",
     keys="/the/keys",
-    roles={principal: f"the-{principal.value}" for principal in Principal},
+    roles={principal: f"the-{principal.value}" for principal in STANDING},
 )
+WITH_VAULT = replace(PLACE, vault="the-vault", roles={principal: f"the-{principal.value}" for principal in Principal})

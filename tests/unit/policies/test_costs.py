@@ -9,7 +9,7 @@ from policies.costs import Assumptions, Price, monthly
 def test_every_price_has_a_source_and_a_date() -> None:
     """A figure that cannot be looked up is a guess."""
     prices = [value for value in vars(costs).values() if isinstance(value, Price)]
-    assert len(prices) == 8
+    assert len(prices) == 10
     assert all(price.source.startswith("https://aws.amazon.com/") for price in prices)
     assert costs.PRICES_READ.isoformat() == "2026-11-23"
 
@@ -43,6 +43,14 @@ def test_batches_divide_what_a_post_costs() -> None:
         1_000_000, retention_days=1, alarms=0, metrics=0, own_trail=False, assumed=Assumptions(records_per_post=100)
     )
     assert batches.usd == pytest.approx(single.usd / 100)
+
+
+def test_a_vault_costs_its_key_and_what_is_put_there() -> None:
+    """By hand: a dollar idle; 600,000 payloads a month, each a PUT and a use of the key, and their bytes."""
+    idle = monthly(0, retention_days=1, vault=True).usd - monthly(0, retention_days=1).usd
+    assert idle == pytest.approx(1.00)
+    busy = monthly(10_000, retention_days=1, vault=True).usd - monthly(10_000, retention_days=1).usd
+    assert busy == pytest.approx(1.00 + 3.00 + 1.80 + 0.16 * 0.023)
 
 
 def test_fewer_than_no_calls_are_refused() -> None:

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 import pytest
 from ministack.core.iam_evaluator import EvalContext, evaluate, evaluate_resource_policy, parse_policy_document
 
-from policies import bucket_policy, iam
+from policies import bucket_policy, iam, vault_policy
 from policies.iam import Bounds, Principal
 from policies.retention import Mode
 
-from .places import PLACE
+from .places import PLACE, WITH_VAULT
 
 BOSS = "arn:aws:iam::123456789012:role/boss"
 RECORD = "arn:aws:s3:::the-log/records/dt=2026-06-30/x.jsonl.gz"
@@ -166,3 +166,42 @@ def test_cloudtrail_delivers_this_trail_to_its_place(resource: str, trail: str, 
     context = _context("", PUT, resource, keys)
     decision = evaluate_resource_policy(_policy(), context, service="cloudtrail.amazonaws.com").decision
     assert (decision == "Allow") is expected
+
+
+VAULT = iam.document(vault_policy.bucket_statements(WITH_VAULT, administrators=[BOSS]))
+KEY = iam.document(vault_policy.key_statements(WITH_VAULT, administrators=[BOSS]))
+PAYLOAD = "arn:aws:s3:::the-vault/payloads/x"
+
+
+def _of_vault(principal: Principal) -> str:
+    return iam.document(iam.role_statements(principal, WITH_VAULT, BOUNDS))
+
+
+@pytest.mark.parametrize("arn", _arns("the-writer"))
+@pytest.mark.parametrize(
+    ("keys", "allowed"),
+    [
+        ({}, True),
+        ({"s3:x-amz-server-side-encryption": "AES256"}, False),
+        ({"s3:x-amz-server-side-encryption": "aws:kms"}, False),
+        ({"s3:x-amz-server-side-encryption-aws-kms-key-id": "arn:aws:kms:eu-central-1:1:key/another"}, False),
+        ({"s3:x-amz-server-side-encryption-customer-algorithm": "AES256"}, False),
+    ],
+)
+def test_the_vaults_own_key_is_the_only_one(arn: str, keys: Mapping[str, str], *, allowed: bool) -> None:
+    """A put that names an encryption, a key, or one of the sender's is refused; one that says nothing gets the key."""
+    put = _context(arn, "s3:PutObject", PAYLOAD, keys)
+    assert _allowed(_of_vault(Principal.WRITER), put, VAULT) is allowed
+
+
+@pytest.mark.parametrize(("context", "allowed"), [(PAYLOAD, True), ("arn:aws:s3:::the-vault/x", False), (None, False)])
+@pytest.mark.parametrize(
+    ("role", "action"), [("the-writer", "kms:GenerateDataKey"), ("the-vault-reader", "kms:Decrypt")]
+)
+def test_the_key_is_for_payloads_alone(role: str, action: str, context: str | None, *, allowed: bool) -> None:
+    """S3 names what it encrypts or decrypts for; without that name, or with another, the key is of no use."""
+    keys = {} if context is None else {"kms:encryptioncontext:aws:s3:arn": context}
+    asked = _context(
+        f"arn:aws:iam::123456789012:role/{role}", action, "arn:aws:kms:eu-central-1:123456789012:key/k", keys
+    )
+    assert (evaluate_resource_policy(KEY, asked).decision == "Allow") is allowed

@@ -5,10 +5,11 @@ import json
 import pytest
 
 from policies import bucket_policy, iam
-from policies.iam import Bounds, Principal, Scope
+from policies.iam import Bounds, Place, Principal, Scope
 from policies.retention import PROFILES, Mode, Retention
+from policies.wildcards import WILDCARDS
 
-from .places import PLACE
+from .places import PLACE, WITH_VAULT
 
 BOUNDS = Bounds(mode=Mode.GOVERNANCE, max_days=3653)
 
@@ -64,8 +65,15 @@ EXPECTED = {
 }
 
 
-def _allowed(principal: Principal) -> set[tuple[str, str]]:
-    document = json.loads(iam.document(iam.role_statements(principal, PLACE, BOUNDS)))
+WITH_A_VAULT = {
+    **EXPECTED,
+    Principal.WRITER: {*EXPECTED[Principal.WRITER], ("s3:PutObject", "arn:aws:s3:::the-vault/payloads/*")},
+    Principal.VAULT_READER: {("s3:GetObject", "arn:aws:s3:::the-vault/payloads/*")},
+}
+
+
+def _allowed(principal: Principal, place: Place = PLACE) -> set[tuple[str, str]]:
+    document = json.loads(iam.document(iam.role_statements(principal, place, BOUNDS)))
     return {
         (action, resource)
         for statement in document["Statement"]
@@ -75,10 +83,18 @@ def _allowed(principal: Principal) -> set[tuple[str, str]]:
     }
 
 
-@pytest.mark.parametrize("principal", Principal)
+@pytest.mark.parametrize("principal", iam.STANDING)
 def test_a_role_may_do_what_the_table_says_and_nothing_else(principal: Principal) -> None:
     """An action added to a role, or taken from it, is noticed."""
     assert _allowed(principal) == EXPECTED[principal]
+
+
+@pytest.mark.parametrize("principal", Principal)
+def test_with_a_vault_the_writer_may_put_there_and_one_role_may_read(principal: Principal) -> None:
+    """And nobody has anything else more; without a vault there is no such role."""
+    assert _allowed(principal, WITH_VAULT) == WITH_A_VAULT[principal]
+    assert set(PLACE.roles) == set(EXPECTED)
+    assert not _allowed(Principal.VAULT_READER)
 
 
 def test_no_role_deletes_bypasses_or_changes_a_protection() -> None:
@@ -93,7 +109,7 @@ def test_no_role_has_the_work_of_two() -> None:
     """Who writes records neither reads nor locks them; who reads writes nothing."""
     reads, writes = {"s3:GetObject", "s3:GetObjectVersion"}, {"s3:PutObject"}
     for principal in Principal:
-        actions = {action for action, _ in _allowed(principal)}
+        actions = {action for action, _ in _allowed(principal, WITH_VAULT)}
         assert not (actions & reads and actions & writes)
     assert not {a for a, _ in _allowed(Principal.AUDITOR) if not a.startswith(("s3:Get", "s3:List", "lambda:Get"))} - {
         "logs:FilterLogEvents"
@@ -148,19 +164,19 @@ def test_every_row_says_why_and_every_wildcard_has_a_source() -> None:
     """A permission without a reason is no permission."""
     assert all(grant.why for grant in iam.GRANTS)
     assert all(refusal.why for refusal in iam.refusals(BOUNDS))
-    assert all(item.reason and item.source.startswith("https://") for item in iam.WILDCARDS)
+    assert all(item.reason and item.source.startswith("https://") for item in WILDCARDS)
 
 
 def test_every_listed_wildcard_is_used() -> None:
     """A reason for a wildcard that no policy holds is a hole kept open."""
     texts = [place for grants in EXPECTED.values() for _, place in grants]
     texts += iam.principal_patterns("arn:aws:iam::123456789012:role/boss")
-    assert all(any(item.arn.fullmatch(text) for text in texts) for item in iam.WILDCARDS)
+    assert all(any(item.arn.fullmatch(text) for text in texts) for item in WILDCARDS)
 
 
 def test_prefixes_are_for_objects_alone() -> None:
     """A prefix on any other scope would be ignored, so none is written."""
-    assert all(grant.scope is Scope.OBJECTS for grant in iam.GRANTS if grant.prefix)
+    assert all(grant.scope in (Scope.OBJECTS, Scope.PAYLOADS) for grant in iam.GRANTS if grant.prefix)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 from localcloud.place import ROOT
 from policies.retention import PROFILES, Mode, RetentionError
 from stacks.names import PROJECT
-from stacks.settings import DEFAULTS, Agent, Rotation, SettingError, Settings, parse
+from stacks.settings import DEFAULTS, RAW_VAULT, Agent, Rotation, SettingError, Settings, parse
 
 
 def _parse(**own: object) -> Settings:
@@ -112,6 +112,13 @@ def test_the_local_stack_is_sound() -> None:
         ({"functionLogDays": "0"}, "functionLogDays: must be a whole number from 1 to 3653, got '0'"),
         ({"functionLogDays": "91"}, "functionLogDays: must be one of 1, 3, 5, "),
         ({"personalData": "hash"}, "personalData: must be one of mask, hmac, off, got 'hash'"),
+        ({"envelope": "on"}, "envelope: must be one of off, masked, raw, got 'on'"),
+        ({"envelope": "raw"}, "acknowledgeRawVault: must be 'secrets will lie in the vault for up to 48 hours' for"),
+        ({"envelope": "raw", "acknowledgeRawVault": "yes"}, "and is for nothing else, got 'yes'"),
+        ({"envelope": "masked", "acknowledgeRawVault": RAW_VAULT}, "acknowledgeRawVault: must be"),
+        ({"acknowledgeRawVault": RAW_VAULT}, "acknowledgeRawVault: must be"),
+        ({"envelope": "masked", "accessTrail": "existing"}, "accessTrail: must be own where there is a vault"),
+        ({"vaultReaders": ["me"]}, "vaultReaders: must be ARNs of IAM roles or users, got 'me'"),
         ({"digest": "md5"}, "digest: must be one of sha256, hmac-sha256, got 'md5'"),
         ({"digestKeyGeneration": "0"}, "digestKeyGeneration: must be a whole number from 1 to 30, got '0'"),
         ({"pseudonymKeyGeneration": "31"}, "pseudonymKeyGeneration: must be a whole number from 1 to 30, got '31'"),
@@ -166,6 +173,13 @@ def test_what_applies_to_one_agent_applies_to_it_alone() -> None:
         Agent(name="a", endpoint_detail="path", generation=3, previous_until=until),
         Agent(name="b", endpoint_detail="domain"),
     )
+
+
+def test_a_raw_vault_takes_its_very_words() -> None:
+    """Nobody keeps secrets by a slip of the pen."""
+    assert _parse(envelope="raw", acknowledgeRawVault=RAW_VAULT).envelope == "raw"
+    assert _parse(envelope="masked").envelope == "masked"
+    assert _parse().envelope == "off"
 
 
 def test_one_detail_for_all() -> None:

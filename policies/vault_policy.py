@@ -1,0 +1,115 @@
+"""The vault's own policies: who may put payloads there, who may read them, and who may use their key.
+
+Guarantee: the log writer adds and cannot read back; the vault's reader reads and cannot add; nobody else does either,
+whatever their role allows, over TLS alone, and under the vault's own key. The administrators manage bucket and key, and
+decrypt nothing: to read, they would have to change a policy first, which is recorded and alarms.
+
+Nothing here keeps payloads from being deleted: a vault is to be empty again soon.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from policies.bucket_policy import PROTECTIONS, deny, not_one_of, without_tls
+from policies.iam import PAYLOADS, Place, Principal, Statement
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from policies.iam import Json
+
+READS: Final = ("s3:GetObject", "s3:GetObjectAttributes", "s3:GetObjectTorrent", "s3:GetObjectVersion")
+KEY_MANAGEMENT: Final = (
+    "kms:CancelKeyDeletion",
+    "kms:CreateAlias",
+    "kms:DeleteAlias",
+    "kms:DescribeKey",
+    "kms:DisableKey",
+    "kms:DisableKeyRotation",
+    "kms:EnableKey",
+    "kms:EnableKeyRotation",
+    "kms:GetKeyPolicy",
+    "kms:GetKeyRotationStatus",
+    "kms:ListAliases",
+    "kms:ListGrants",
+    "kms:ListKeyPolicies",
+    "kms:ListResourceTags",
+    "kms:PutKeyPolicy",
+    "kms:RevokeGrant",
+    "kms:ScheduleKeyDeletion",
+    "kms:TagResource",
+    "kms:UntagResource",
+    "kms:UpdateAlias",
+    "kms:UpdateKeyDescription",
+)
+"""What an administrator does with a key. Not CreateGrant: a grant gives the use of the key to whoever it names.
+
+https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-default.html
+"""
+
+
+def bucket_statements(place: Place, *, administrators: Sequence[str], loopback: bool = False) -> list[Statement]:
+    """The policy of the vault's bucket; the parameters are those of `policies.bucket_policy.statements`."""
+    bucket, objects, payloads = place.vault_arn(), place.payloads_arn(""), place.payloads_arn(PAYLOADS)
+    return [
+        deny("TlsOnly", ["s3:*"], [bucket, objects], without_tls(loopback=loopback)),
+        deny("OnlyTheWriterPuts", ["s3:PutObject"], [objects], not_one_of([place.role_arn(Principal.WRITER)])),
+        {
+            "Sid": "NothingIsPutElsewhere",
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": ["s3:PutObject"],
+            "NotResource": [payloads],
+        },
+        deny("OnlyTheVaultReaderReads", list(READS), [objects], not_one_of([place.role_arn(Principal.VAULT_READER)])),
+        # A put that says nothing gets the bucket's own key. One that names a key, or a lesser encryption, is refused.
+        *(
+            deny(f"NoOther{name}", ["s3:PutObject"], [objects], {"Null": {f"s3:{header}": "false"}})
+            for name, header in (
+                ("Encryption", "x-amz-server-side-encryption"),
+                ("Key", "x-amz-server-side-encryption-aws-kms-key-id"),
+                ("KeyOfTheSender", "x-amz-server-side-encryption-customer-algorithm"),
+            )
+        ),
+        deny("OnlyAdministratorsChangeProtections", list(PROTECTIONS), [bucket], not_one_of(administrators)),
+    ]
+
+
+def key_statements(place: Place, *, administrators: Sequence[str]) -> list[Statement]:
+    """The policy of the vault's key. In it, the resource `*` is the key itself.
+
+    The account's root is among those who manage, so that the key is never out of everybody's hands; a statement for the
+    root lets the account's own IAM policies give these actions to others, and these alone.
+    https://docs.aws.amazon.com/kms/latest/developerguide/key-policies.html
+    """
+    root = f"arn:{place.partition}:iam::{place.account}:root"
+    payloads: dict[str, Json] = {"ArnLike": {"kms:EncryptionContext:aws:s3:arn": place.payloads_arn(PAYLOADS)}}
+    return [
+        {
+            "Sid": "AdministratorsManage",
+            "Effect": "Allow",
+            "Principal": {"AWS": [*dict.fromkeys([root, *administrators])]},
+            "Action": [*KEY_MANAGEMENT],
+            "Resource": "*",
+        },
+        {
+            "Sid": "TheWriterEncrypts",
+            "Effect": "Allow",
+            "Principal": {"AWS": place.role_arn(Principal.WRITER)},
+            # All that a put takes: S3 asks for a data key, encrypts with it and forgets it. A bucket key would save
+            # calls, and take kms:Decrypt of whoever puts.
+            # https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html
+            "Action": ["kms:GenerateDataKey"],
+            "Resource": "*",
+            "Condition": {**payloads},
+        },
+        {
+            "Sid": "TheVaultReaderDecrypts",
+            "Effect": "Allow",
+            "Principal": {"AWS": place.role_arn(Principal.VAULT_READER)},
+            "Action": ["kms:Decrypt"],
+            "Resource": "*",
+            "Condition": {**payloads},
+        },
+    ]

@@ -1,0 +1,215 @@
+"""A stack with a vault, deployed: what reaches it, who reads it, and everybody who does neither."""
+
+import contextlib
+import json
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from botocore.exceptions import ClientError
+
+from localcloud import emulator as emulators
+from localcloud import place, stack_config
+from localcloud.deploy import Deployed, deploy
+from policies import iam, vault_policy
+from policies.iam import Principal
+from tests.local.check.cloud import Cloud
+
+SECRET: Final = "sk_live_" + "4eC39HqLyjWDarjtT1zdp7dc"
+BODY: Final = {"question": "where is order 4711?", "note": f"the key is {SECRET}"}
+REFUSED: Final = {"AccessDenied", "AccessDeniedException"}
+CONFIG: Final = {
+    **stack_config.read(place.STACK_FILE),
+    "agent-audit-log:envelope": "masked",
+    "agent-audit-log:vaultReaders": '["arn:aws:iam::000000000000:root"]',
+}
+EVERYONE: Final = (*Principal, None)
+"""Each role, and an administrator who may do anything that IAM can give."""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return where the stack's state is kept."""
+    return tmp_path_factory.mktemp("vaulted")
+
+
+@pytest.fixture(scope="module")
+def vaulted(folder: Path) -> Iterator[Deployed]:
+    """Yield the local stack with masked payloads in a vault."""
+    started = emulators.start(state_dir=folder / "emulator")
+    try:
+        yield deploy(started, config=CONFIG, folder=folder)
+    finally:
+        emulators.stop(state_dir=folder / "emulator")
+
+
+@pytest.fixture(scope="module")
+def cloud(vaulted: Deployed) -> Iterator[Cloud]:
+    """Yield that stack."""
+    with contextlib.closing(Cloud(outputs=vaulted.outputs)) as cloud:
+        yield cloud
+
+
+@pytest.fixture(scope="module")
+def payload(cloud: Cloud) -> str:
+    """Return the key of a payload that an agent's call left in the vault."""
+    event = {"timestamp": datetime.now(UTC).isoformat(), "id": uuid.uuid4().hex, "request": BODY}
+    reply = cloud.post(event)
+    assert reply.status_code == 200, reply.text
+    listed = cloud.root("s3").list_objects_v2(Bucket=cloud.deployment.vault_bucket)["Contents"]
+    (key,) = [item["Key"] for item in listed]
+    assert key.startswith(iam.PAYLOADS)
+    return str(key)
+
+
+def _client(cloud: Cloud, principal: Principal | None, service: str = "s3") -> Any:  # noqa: ANN401 - a boto3 client is made at run time
+    stack = cloud.deployment
+    arn = stack.administrators[0] if principal is None else stack.place.role_arn(principal)
+    taken = cloud.root("sts").assume_role(RoleArn=arn, RoleSessionName="vault-test")["Credentials"]
+    return cloud.client(
+        service,
+        aws_access_key_id=taken["AccessKeyId"],
+        aws_secret_access_key=taken["SecretAccessKey"],
+        aws_session_token=taken["SessionToken"],
+    )
+
+
+def _answer(call: Callable[..., object], **given: object) -> str:
+    try:
+        call(**given)
+    except ClientError as error:
+        return str(error.response["Error"]["Code"])
+    return "done"
+
+
+def test_the_record_names_what_lies_in_the_vault(cloud: Cloud, payload: str) -> None:
+    """The payload is there, masked, and what the record refers to is its key."""
+    stored = cloud.root("s3").get_object(Bucket=cloud.deployment.vault_bucket, Key=payload)
+    body = stored["Body"].read()
+    assert SECRET.encode() not in body
+    assert stored["ServerSideEncryption"] == "aws:kms"
+    key = cloud.root("kms").describe_key(KeyId=f"alias/agent-audit-log-{place.STACK}-vault")["KeyMetadata"]
+    assert stored["SSEKMSKeyId"] in (key["Arn"], key["KeyId"])
+
+
+@pytest.mark.parametrize("principal", EVERYONE)
+def test_one_role_reads(cloud: Cloud, payload: str, principal: Principal | None) -> None:
+    """The vault's reader, and nobody else: not who wrote it, not the log's auditor, not an administrator."""
+    answer = _answer(_client(cloud, principal).get_object, Bucket=cloud.deployment.vault_bucket, Key=payload)
+    assert answer == "done" if principal is Principal.VAULT_READER else answer in REFUSED
+
+
+@pytest.mark.parametrize("principal", EVERYONE)
+def test_one_role_puts(cloud: Cloud, principal: Principal | None) -> None:
+    """The writer, and under `payloads/` alone."""
+    s3, bucket = _client(cloud, principal), cloud.deployment.vault_bucket
+    answers = [
+        _answer(s3.put_object, Bucket=bucket, Key=f"{prefix}{uuid.uuid4().hex}", Body=b"{}")
+        for prefix in ("elsewhere/", iam.PAYLOADS)
+    ]
+    assert answers[0] in REFUSED
+    assert answers[1] == "done" if principal is Principal.WRITER else answers[1] in REFUSED
+
+
+@pytest.mark.parametrize("principal", Principal)
+def test_no_role_lists_deletes_or_changes_the_vault(cloud: Cloud, payload: str, principal: Principal) -> None:
+    """Who puts there and who reads there has just the one call."""
+    s3, bucket = _client(cloud, principal), cloud.deployment.vault_bucket
+    kept = {"Rules": [{"ID": "a", "Status": "Disabled", "Filter": {"Prefix": ""}, "Expiration": {"Days": 400}}]}
+    answers = {
+        "list": _answer(s3.list_objects_v2, Bucket=bucket),
+        "delete": _answer(s3.delete_object, Bucket=bucket, Key=payload),
+        "policy": _answer(s3.delete_bucket_policy, Bucket=bucket),
+        "lifecycle": _answer(s3.put_bucket_lifecycle_configuration, Bucket=bucket, LifecycleConfiguration=kept),
+        "versions": _answer(s3.put_bucket_versioning, Bucket=bucket, VersioningConfiguration={"Status": "Enabled"}),
+    }
+    assert set(answers.values()) <= REFUSED, answers
+
+
+def test_the_vaults_reader_has_nothing_of_the_log(cloud: Cloud) -> None:
+    """Neither a record nor a list of them, nor the keys of digests."""
+    s3, log = _client(cloud, Principal.VAULT_READER), cloud.deployment.bucket
+    record = cloud.root("s3").list_objects_v2(Bucket=log, Prefix=iam.RECORDS)["Contents"][0]["Key"]
+    assert _answer(s3.get_object, Bucket=log, Key=record) in REFUSED
+    assert _answer(s3.list_objects_v2, Bucket=log) in REFUSED
+    assert _answer(s3.put_object, Bucket=log, Key=f"{iam.RECORDS}x", Body=b"", IfNoneMatch="*") in REFUSED
+    ssm = _client(cloud, Principal.VAULT_READER, "ssm")
+    assert _answer(ssm.get_parameter, Name=cloud.deployment.keys_parameter) in REFUSED
+
+
+@pytest.mark.parametrize("principal", Principal)
+def test_even_with_every_permission_another_role_neither_puts_nor_reads(
+    cloud: Cloud, payload: str, principal: Principal
+) -> None:
+    """The bucket's own policy binds whoever is not the writer, or not the reader, whatever IAM says."""
+    name = cloud.deployment.place.roles[principal]
+    statement = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    root, bucket = cloud.root("iam"), cloud.deployment.vault_bucket
+    root.put_role_policy(RoleName=name, PolicyName="more", PolicyDocument=document)
+    try:
+        s3 = _client(cloud, principal)
+        if principal is not Principal.VAULT_READER:
+            assert _answer(s3.get_object, Bucket=bucket, Key=payload) in REFUSED
+        if principal is not Principal.WRITER:
+            key = f"{iam.PAYLOADS}{uuid.uuid4().hex}"
+            assert _answer(s3.put_object, Bucket=bucket, Key=key, Body=b"{}") in REFUSED
+        assert _answer(s3.delete_bucket_policy, Bucket=bucket) in REFUSED
+    finally:
+        root.delete_role_policy(RoleName=name, PolicyName="more")
+
+
+@pytest.fixture
+def key(cloud: Cloud) -> Iterator[str]:
+    """Yield the vault's key, its policy without conditions: the emulator does not know those on what is encrypted."""
+    kms = cloud.root("kms")
+    key = kms.describe_key(KeyId=f"alias/agent-audit-log-{place.STACK}-vault")["KeyMetadata"]["KeyId"]
+    before = kms.get_key_policy(KeyId=key, PolicyName="default")["Policy"]
+    bare = json.loads(before)
+    for statement in bare["Statement"]:
+        statement.pop("Condition", None)
+    kms.put_key_policy(KeyId=key, PolicyName="default", Policy=json.dumps(bare))
+    yield str(key)
+    kms.put_key_policy(KeyId=key, PolicyName="default", Policy=before)
+
+
+@pytest.mark.parametrize("principal", EVERYONE)
+def test_the_key_is_used_by_two_roles_for_one_thing_each(cloud: Cloud, key: str, principal: Principal | None) -> None:
+    """The writer asks for data keys, the reader decrypts, an administrator manages, and nobody does anything else."""
+    secret = cloud.root("kms").encrypt(KeyId=key, Plaintext=b"x")["CiphertextBlob"]
+    kms = _client(cloud, principal, "kms")
+    answers = {
+        "make": _answer(kms.generate_data_key, KeyId=key, KeySpec="AES_256"),
+        "encrypt": _answer(kms.encrypt, KeyId=key, Plaintext=b"x"),
+        "decrypt": _answer(kms.decrypt, KeyId=key, CiphertextBlob=secret),
+        "manage": _answer(kms.describe_key, KeyId=key),
+        "lend": _answer(kms.create_grant, KeyId=key, GranteePrincipal="arn:aws:iam::1:root", Operations=["Decrypt"]),
+    }
+    own = {Principal.WRITER: "make", Principal.VAULT_READER: "decrypt", None: "manage"}.get(principal)
+    assert [name for name, answer in answers.items() if answer == "done"] == ([own] if own else [])
+    assert {answer for name, answer in answers.items() if name != own} <= REFUSED, answers
+
+
+def test_a_second_run_changes_nothing(vaulted: Deployed, folder: Path) -> None:
+    """The vault, its key and its policies are left as they are."""
+    again = deploy(vaulted.emulator, config=CONFIG, folder=folder)
+    assert {step.action for step in again.result.steps} <= {"same", "read"}
+
+
+def test_the_vault_expires_and_is_shut(cloud: Cloud) -> None:
+    """What S3 itself says of the bucket."""
+    s3, bucket = cloud.root("s3"), cloud.deployment.vault_bucket
+    (rule,) = s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
+    assert (rule["Status"], rule["Expiration"]) == ("Enabled", {"Days": 1})
+    assert "Status" not in s3.get_bucket_versioning(Bucket=bucket)
+    assert all(s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"].values())
+    with pytest.raises(ClientError, match="ObjectLockConfigurationNotFound"):
+        s3.get_object_lock_configuration(Bucket=bucket)
+    document = json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"])
+    assert {statement["Sid"] for statement in document["Statement"]} == {
+        str(statement["Sid"])
+        for statement in vault_policy.bucket_statements(cloud.deployment.place, administrators=[], loopback=True)
+    }
