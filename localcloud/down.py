@@ -2,12 +2,18 @@
 
 import shutil
 import sys
+from typing import Final
 
 from localcloud import emulator, place
+
+_NOTHING: Final = "There was no local cloud here."
 
 
 def main() -> int:
     """Stop, remove, say so."""
+    if not place.FOLDER.exists():
+        print(_NOTHING)
+        return 0
     try:
         with place.alone():
             stopped = emulator.stop(state_dir=place.EMULATOR)
@@ -20,7 +26,7 @@ def main() -> int:
     if stopped or had:
         print("The local cloud is stopped; its records, tokens and state are gone.")
     else:
-        print("There was no local cloud here.")
+        print(_NOTHING)
     return 0
 
 

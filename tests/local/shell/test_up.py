@@ -244,7 +244,9 @@ def test_down_stops_and_removes(place: Place) -> None:
     while Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not Path(f"/proc/{pid}").exists()
+    modified = place.checkout.stat().st_mtime_ns
     assert "There was no local cloud here." in place.run("localcloud.down").stdout
+    assert place.checkout.stat().st_mtime_ns == modified, "a folder that holds no local cloud need not be written to"
 
 
 def _changing_calls(place: Place, *, since: float) -> set[str]:
