@@ -47,7 +47,7 @@ def test_the_function_reads_back_what_the_settings_said() -> None:
         (["pattern any ."], "'any': matches ordinary text"),
         (["pattern words [a-z]+"], "'words': matches ordinary text"),
         (["pattern long " + "x" * 1001], "'long': longer than 1000 characters"),
-        (["allow .*"], "matches the empty text"),
+        (["allow .*"], "would match everywhere, got 'allow .*'"),
         ([f"key name{n}" for n in range(101)], "at most 100 in all, got '101 rules'"),
     ],
 )

@@ -190,6 +190,29 @@ def test_a_secret_inside_marks_its_whole_property(aws: Driver) -> None:
     assert _is_secret(made.properties, "tags")
 
 
+def test_what_is_imported_is_marked(aws: Driver) -> None:
+    """A secret of the cloud's is one in the state and in the inputs, though nobody has marked it before."""
+    inputs = {"name": "/imported", "type": "SecureString", "value": "a-secret-value"}
+    aws.create("aws:ssm/parameter:Parameter", "imported", inputs)
+    urn = aws.urn("aws:ssm/parameter:Parameter", "imported")
+    found = aws.raw.Read(provider_pb2.ReadRequest(id="/imported", urn=urn))
+    assert _is_secret(found.properties, "value")
+    assert _is_secret(found.inputs, "value")
+    assert json_format.MessageToJson(found).count("a-secret-value") == 2
+
+
+def test_a_refused_secret_is_not_told(aws: Driver) -> None:
+    """A value that does not fit, or a call that the cloud refuses, is named without its content."""
+    token, long = "aws:ssm/parameter:Parameter", "a-secret-value" * 400
+    with pytest.raises(Refused) as refused:
+        aws.check(token, "long", {"name": "/long", "type": "SecureString", "value": long})
+    assert "value" in refused.value.failures
+    assert "a-secret-value" not in str(refused.value)
+    with pytest.raises(grpc.RpcError) as error:
+        aws.create(token, "reserved", {"name": "/aws/reserved", "type": "SecureString", "value": "a-secret-value"})
+    assert "a-secret-value" not in str(error.value)
+
+
 def test_an_engine_without_secrets_gets_none() -> None:
     """An engine that does not understand the mark would store it as a value."""
     server, port = serve(RandomProvider())
