@@ -228,7 +228,7 @@ Masker.mask_text = lambda self, text, *, path="": (text, ())
 Masker.mask_value = lambda self, value, *, path="": (value, ())
 """
 WHOLE_URL = """
-def clean_endpoint(text, *, domain_only=False):
+def clean_endpoint(text, *, domain_only=False, **further):
     return text.replace("***", "")
 """
 ANY_TOKEN = """
