@@ -11,6 +11,8 @@ from typing import Any, Final
 import pytest
 from botocore.exceptions import ClientError
 
+from cli.check import run_controls
+from cli.checks.probe import Outcome
 from localcloud import emulator as emulators
 from localcloud import place, stack_config
 from localcloud.deploy import Deployed, deploy
@@ -191,6 +193,16 @@ def test_the_key_is_used_by_two_roles_for_one_thing_each(cloud: Cloud, key: str,
     own = {Principal.WRITER: "make", Principal.VAULT_READER: "decrypt", None: "manage"}.get(principal)
     assert [name for name, answer in answers.items() if answer == "done"] == ([own] if own else [])
     assert {answer for name, answer in answers.items() if name != own} <= REFUSED, answers
+
+
+def test_the_checklist_holds_with_a_vault(cloud: Cloud) -> None:
+    """The roles are as their table has them, the vault's rows too, and nothing of the log is weaker for it."""
+    failed = {
+        line.control.id: line.verdict.detail
+        for line in run_controls(cloud.deployment)
+        if line.verdict.outcome not in (Outcome.PASSED, Outcome.NOT_ENFORCED_HERE)
+    }
+    assert failed == {}
 
 
 def test_a_second_run_changes_nothing(vaulted: Deployed, folder: Path) -> None:
