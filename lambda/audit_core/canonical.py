@@ -219,7 +219,7 @@ def _with_written_numbers(value: JsonValue) -> object:
         return {key: _with_written_numbers(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_with_written_numbers(item) for item in value]
-    if type(value) is float and -_SAFE_INTEGER <= value <= _SAFE_INTEGER and value.is_integer():
+    if type(value) is float and -_SAFE_INTEGER <= value <= _SAFE_INTEGER and float.is_integer(value):
         return int(value)
     if isinstance(value, (int, float)) and not _is_plain_number(value):
         return orjson.Fragment(_written(_as_double(value)))
