@@ -16,7 +16,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from audit_core.masking import fold
-from audit_core.masking.patterns import Pattern, Span, compile_bytes
+from audit_core.masking.patterns import Match, Pattern, Span, compile_bytes
 from audit_core.masking.result import PLACEHOLDER
 
 _PLACEHOLDER = PLACEHOLDER.encode()
@@ -266,18 +266,26 @@ class Places:
         """Give the last place at or before `at` that is not inside an encoded unit."""
         if at >= len(self._raw):
             return len(self._raw)
-        longest = self._codec.longest
-        for match in self._codec.unit.finditer(self._raw, max(0, at - longest), min(len(self._raw), at + longest)):
+        for match in self._units_near(at):
             if match.start() < at < match.end():
                 return match.start()
         return at
 
     def _split_up(self, at: int) -> int:
-        longest = self._codec.longest
-        for match in self._codec.unit.finditer(self._raw, max(0, at - longest), min(len(self._raw), at + longest)):
+        for match in self._units_near(at):
             if match.start() < at < match.end():
                 return match.end()
         return min(at, len(self._raw))
+
+    def _units_near(self, at: int) -> Iterator[Match]:
+        """Give the encoded units that may hold the place `at`.
+
+        The search starts before a run of backslashes, never inside it: from the second of two on, they and all that
+        follows would be misread.
+        """
+        before = self._raw[self._base : max(self._base, at - self._codec.longest)]
+        start = self._base + len(before.rstrip(b"\\"))
+        return self._codec.unit.finditer(self._raw, start, min(len(self._raw), at + self._codec.longest))
 
 
 def _block(start: int, end: int, raw: bytes) -> Region:

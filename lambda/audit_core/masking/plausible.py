@@ -65,6 +65,7 @@ STAND_INS = words("""
     passphrase api-key my-password mypassword
 """)
 """Words that stand where a value could, in schemas, types and settings."""
+_BLANKS = frozenset("xX*.-_\u2022")
 _UUID = re.compile(r"(?i)[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z")
 _HEX = re.compile(r"(?i)(?:0x)?[0-9a-f]+\Z")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d|\Z)|\d\d:\d\d:\d\d|\d\d[/.]\d\d[/.]\d{4}\Z")
@@ -83,6 +84,14 @@ def is_placeholder(value: str) -> bool:
     if distinct <= min(5, 2 + len(value) // 12) or _REFERENCE.match(value):
         return True
     return _PLACEHOLDER_WORDS.search(value) is not None or _is_sequence(value)
+
+
+def stands_in(value: str) -> bool:
+    """Whether the value only marks where a password goes: `${PASS}`, `<password>`, `password`, `xxx`, `***`."""
+    value = value[:JUDGED_CHARACTERS]
+    if value.lower() in STAND_INS or set(value) <= _BLANKS or _REFERENCE.match(value):
+        return True
+    return _PLACEHOLDER_WORDS.search(value) is not None
 
 
 def _is_sequence(value: str) -> bool:

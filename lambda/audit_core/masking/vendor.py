@@ -9,7 +9,7 @@ from functools import lru_cache
 import ahocorasick_rs
 
 from audit_core.masking.patterns import Pattern, Span, compile_bytes
-from audit_core.masking.plausible import STAND_INS, is_placeholder, wordiness
+from audit_core.masking.plausible import STAND_INS, is_placeholder, stands_in, wordiness
 from audit_core.masking.rules import RULES, Rule
 
 _WINDOW = 4096
@@ -76,6 +76,7 @@ class VendorRules:
                             done = max(done, span.end)
 
 
+_USERINFO = "url/userinfo"
 _COUNTED = re.compile(r"(\[[^\]]+\])\{(\d+)[,}]")
 
 
@@ -84,7 +85,7 @@ def _head(rule: Rule) -> re.Pattern[bytes] | None:
     counted = _COUNTED.match(rule.tail)
     if counted is not None and "|" not in rule.tail:
         return re.compile(f"{counted[1]}{{{counted[2]}}}".encode())
-    if rule.id == "url/userinfo":
+    if rule.id == _USERINFO:
         return re.compile(rb"[^\s/?#@\"'<>\x00]{1,2048}+@")
     return None if rule.hidden or rule.certain else re.compile(rb"[\w.+/=~%$:-]{6}")
 
@@ -123,6 +124,9 @@ def _at_mark(text: bytes, rule: Rule, start: int, end: int) -> Span | None:  # n
         start, stop = match.span(1) if _tail(rule).groups else (end, stop)
     first = max(start, end)
     tail = text[first : min(stop, first + _JUDGED)].decode("utf-8", "replace")
+    if rule.id == _USERINFO and ":" in tail:
+        # People choose these passwords, so they look like words; only what marks an empty place is none.
+        return None if stands_in(tail.partition(":")[2]) else Span(start, stop, rule.id)
     if rule.certain:
         return None if tail.rpartition(":")[2].lower() in STAND_INS else Span(start, stop, rule.id)
     if _blanked(text[stop : stop + 4]) or not _machine_made(tail, unmistakable=end - start >= _UNMISTAKABLE_MARK):

@@ -121,6 +121,23 @@ def test_addresses_headers_and_settings_keep_all_but_the_secret(text: str, expec
     assert MASKER.mask_text(text)[0] == expected
 
 
+@pytest.mark.parametrize(
+    "password", ["hunter2", "correct-horse", "password1", "guest", "12345678", "hunter-tTIokksExQ!x"]
+)
+@pytest.mark.parametrize("scheme", ["postgres", "https", "amqp"])
+def test_a_password_in_an_address_vanishes_however_plain(scheme: str, password: str) -> None:
+    """People choose them, so they need not look machine-made."""
+    text = f"see {scheme}://u:{password}@db.example.com:5432/x"
+    assert MASKER.mask_text(text)[0] == f"see {scheme}://{PLACEHOLDER}@db.example.com:5432/x"
+
+
+@pytest.mark.parametrize("password", ["${PASS}", "{password}", "password", "xxxx", "***", "your-password"])
+def test_an_empty_place_for_a_password_stays(password: str) -> None:
+    """Documentation is full of them."""
+    text = f"postgres://u:{password}@db.example.com/x"
+    assert MASKER.mask_text(text)[0] == text
+
+
 def test_a_private_key_vanishes_whole() -> None:
     """Header, body and footer, with real or escaped line ends."""
     body = "MC4CAQAwBQYDK2VwBCIEIB7vKZt1m0Xy9uJf2hQpR8sWnLcDgEaTbUvOiYxMzP4k"

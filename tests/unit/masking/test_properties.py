@@ -7,7 +7,7 @@ import string
 from typing import Any
 
 import orjson
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from audit_core.masking import PLACEHOLDER, Masker, Unscannable
@@ -88,6 +88,9 @@ def test_a_planted_secret_never_survives(value: Any, secret: str, before: str, a
 
 @settings(max_examples=300, deadline=None)
 @given(VALUES)
+@example(["\\\U00010000@0.AA"])
+@example("\\\U00010000@0.AA")
+@example(["\\\\\U0001f600\\ jane@example.com"])
 def test_bytes_and_values_agree(value: Any) -> None:  # noqa: ANN401
     """A JSON payload masked as bytes decodes to the same as its value masked."""
     data = json.dumps(value).encode()
