@@ -6,8 +6,6 @@ more complete gzip members, and nothing else, is refused.
 
 from __future__ import annotations
 
-import re
-
 from isal import isal_zlib
 
 from audit_core.errors import DecodeError
@@ -19,8 +17,7 @@ _MAX_MEMBERS = 256
 
 
 _CONTAINER_WEIGHT = 4  # what an empty one takes in memory is that much more than a number
-_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
-_STRINGS = re.compile(rb'(?:[^"]*+"(?:[^"\\]++|\\.)*+"){1,1000}', re.DOTALL)
+_PIECE = 256 * 1024
 
 
 class TooLargeError(DecodeError):
@@ -66,11 +63,16 @@ def holds_more_values(body: bytes, limit: int) -> bool:
     """
     if len(body) <= limit // _CONTAINER_WEIGHT or _weight(body) <= limit:
         return False
-    weight = end = 0
-    for strings in _STRINGS.finditer(body):  # some at a time, as what lies between them takes memory too
-        weight += _weight(_STRING.sub(b"", strings[0]))
-        end = strings.end()
-    return weight + _weight(body[end:]) > limit
+    # Without escapes each quote begins or ends a string. Some at a time, as the pieces take memory too.
+    bare = body.replace(b"\\\\", b"").replace(b'\\"', b"")
+    weight = quotes = 0
+    for start in range(0, len(bare), _PIECE):
+        pieces = bare[start : start + _PIECE].split(b'"')
+        weight += _weight(b" ".join(pieces[quotes % 2 :: 2]))
+        if any(b"\n" in text for text in pieces[1 - quotes % 2 :: 2]):
+            return True  # no text goes over a line's end: a quote that is none hides what follows
+        quotes += len(pieces) - 1
+    return weight > limit or quotes % 2 == 1
 
 
 def _weight(body: bytes) -> int:

@@ -95,6 +95,8 @@ def test_many_members_take_no_time() -> None:
         (b'["\\"[,",[]]', 9),
         (b'["an unfinished text ,,,', 7),
         (b",".join([b'"[{,"'] * 5000), 4999),
+        (b'"\n' + b"[]\n" * 9 + b'"', 36),
+        (b'"' + b"x" * 300_000 + b'",[]' + b'"' + b"[," * 200_000 + b'"', 5),
     ],
 )
 def test_values_are_counted(body: bytes, values: int) -> None:
