@@ -46,7 +46,8 @@ class Program:
         self._tail: list[str] = []
         try:
             self._process = subprocess.Popen(
-                [sys.executable, str(_ENTRY)],
+                # -B: a program changed twice in a second must not be taken from the cache of the first time.
+                [sys.executable, "-B", str(_ENTRY)],
                 cwd=directory,
                 env=_environment(),
                 stdin=subprocess.PIPE,
