@@ -204,7 +204,7 @@ def _vault(settings: Settings, today: datetime) -> Iterator[str]:
 
 def _costs(plan: Plan, settings: Settings) -> Iterator[str]:
     counts = Counter[str](step.type for step in plan.steps)
-    prices = f"list prices of {costs.REGION}, read on {costs.PRICES_READ}, no free tier"
+    prices = f"list prices of {costs.REGION} as of {costs.PRICES_READ}, no free tier"
     yield f"What it costs a month, in US dollars ({prices})"
     for calls in CALLS_A_DAY:
         estimate = costs.monthly(
