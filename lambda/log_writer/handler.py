@@ -17,11 +17,11 @@ import traceback
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
-from log_writer import reply
 from log_writer.config import Config, load_config
+from log_writer.intake.routes import answers_for, loggable_path
 from log_writer.key_source import KeysUnavailableError, ParameterKeys
 from log_writer.reply import Response
-from log_writer.service import EVENTS_PATHS, HEALTH_PATH, STORE_SECONDS, Request, Writer
+from log_writer.service import STORE_SECONDS, Request, Writer
 from log_writer.signed import Credentials, SignedClient
 from log_writer.store import S3Store
 
@@ -78,14 +78,15 @@ def handler(event: FunctionUrlEvent, context: Context) -> dict[str, object]:
         request = request_of(event, deadline=min(deadline, started + STORE_SECONDS))
         response = _writer().handle(request)
     except Exception as error:  # noqa: BLE001 - whatever it is, the sender must keep its records and learn nothing else
-        response = reply.unavailable()
+        path, content_type = (request.path, request.content_type) if request else ("/", "")
+        response = answers_for(path, content_type).unavailable()
         response.summary.update(failure=type(error).__name__, at=_places(error))
     _log(request, response, started, getattr(context, "aws_request_id", None))
     return {
         "statusCode": int(response.status),
         "headers": dict(response.headers),
-        "body": response.body.decode(),
-        "isBase64Encoded": False,
+        "body": base64.b64encode(response.body).decode() if response.binary else response.body.decode(),
+        "isBase64Encoded": response.binary,
     }
 
 
@@ -134,12 +135,11 @@ def _places(error: BaseException) -> list[str]:
 
 
 def _log(request: Request | None, response: Response, started: float, request_id: str | None) -> None:
-    path = "" if request is None else request.path.rstrip("/") or "/"
     entry = {
         "event": "request",
         "request_id": request_id,
         "method": request.method if request and request.method in _KNOWN_METHODS else "other",
-        "path": path if path in {*EVENTS_PATHS, HEALTH_PATH} else "other",
+        "path": loggable_path(request.path) if request else "other",
         "status": int(response.status),
         "duration_ms": round((time.monotonic() - started) * 1000, 1),
         **response.summary,

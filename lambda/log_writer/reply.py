@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from typing import Protocol
 
 import orjson
 
@@ -23,12 +24,57 @@ _ALWAYS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Response:
-    """An HTTP response. `summary` is what the operational log may say about it."""
+    """An HTTP response. `binary`: its body is no text. `summary` is what the operational log may say about it."""
 
     status: int
     body: bytes
     headers: Mapping[str, str]
+    binary: bool = False
     summary: dict[str, object] = field(default_factory=dict)
+
+
+class Answers(Protocol):
+    """How one format's senders are told what became of a request: in words that they understand."""
+
+    def stored(
+        self, records: Sequence[StoredRecord], refused: Sequence[Refusal], *, key: str, duplicate: bool, ours: bool
+    ) -> Response:
+        """The records are durable, in the object `key`; what is refused is refused for good. See `stored`."""
+        ...
+
+    def refused_all(self, refused: Sequence[Refusal]) -> Response:
+        """Each of one or more events is refused for good."""
+        ...
+
+    def problem(self, status: HTTPStatus, detail: str, *, headers: Mapping[str, str] | None = None) -> Response:
+        """The request as a whole is refused for good: a 4xx."""
+        ...
+
+    def unavailable(self) -> Response:
+        """503: it is not known that anything is stored; the same request may be sent again."""
+        ...
+
+
+class JsonAnswers:
+    """The writer's own way: a list of what is stored and what is refused, and problem documents."""
+
+    def stored(
+        self, records: Sequence[StoredRecord], refused: Sequence[Refusal], *, key: str, duplicate: bool, ours: bool
+    ) -> Response:
+        """200 or 207."""
+        return stored(records, refused, key=key, duplicate=duplicate, ours=ours)
+
+    def refused_all(self, refused: Sequence[Refusal]) -> Response:
+        """403 or 422."""
+        return refused_all(refused)
+
+    def problem(self, status: HTTPStatus, detail: str, *, headers: Mapping[str, str] | None = None) -> Response:
+        """A problem document."""
+        return problem(status, detail, headers=headers)
+
+    def unavailable(self) -> Response:
+        """A problem document, and when to come again."""
+        return unavailable()
 
 
 def stored(

@@ -23,17 +23,15 @@ from audit_core.values import CONTROL
 from log_writer import reply, vault
 from log_writer.auth import authenticate, secret_of
 from log_writer.batch import CONTENT_ENCODING, CONTENT_TYPE, Batch, Draft, draft, make_batch
-from log_writer.body import GZIP_MAGIC, TooLargeError, holds_more_values, unzip
+from log_writer.body import GZIP_MAGIC, TooLargeError, unzip
 from log_writer.config import Agent, Config
-from log_writer.intake.decoded import Decoded, Refusal
-from log_writer.intake.native import TooManyError, decode_native
+from log_writer.intake.decoded import Decoded, Refusal, TooManyError
+from log_writer.intake.routes import HEALTH_PATH, ROUTES, Intake, plain_path
 from log_writer.key_source import KeySource, KeysUnavailableError
 from log_writer.reply import Response
 from log_writer.rules import RuleBook
 from log_writer.store import NotDurableError, Store
 
-EVENTS_PATHS = ("/v1/events", "/")
-HEALTH_PATH = "/healthz"
 STORE_SECONDS = 10.0
 _MAX_HEADER_ID = 256
 
@@ -47,6 +45,11 @@ class Request:
     headers: Mapping[str, str]
     body: bytes
     deadline: float
+
+    @property
+    def content_type(self) -> str:
+        """The `Content-Type` header; empty where there is none."""
+        return self.headers.get("content-type", "")
 
 
 class Writer:
@@ -93,48 +96,51 @@ class Writer:
 
     def handle(self, request: Request) -> Response:
         """Answer one request."""
-        path = request.path.rstrip("/") or "/"
+        path = plain_path(request.path)
         if path == HEALTH_PATH:
-            if request.method != "GET":
-                return _method_not_allowed("GET")
-            return Response(status=HTTPStatus.OK, body=b'{"status":"ok"}', headers={"Content-Type": reply.JSON})
-        if path not in EVENTS_PATHS:
+            return _health(request.method)
+        route = ROUTES.get(path)
+        if route is None:
             return reply.problem(HTTPStatus.NOT_FOUND, "There is nothing at this path. Events go to /v1/events.")
+        intake, readable = route.choose(request.content_type)
         if request.method != "POST":
-            return _method_not_allowed("POST")
+            return _method_not_allowed(intake.answers, "POST")
         agent = authenticate(request.headers.get("authorization"), self._config.agents, now=self._now())
         if agent is None:
-            return reply.problem(
+            return intake.answers.problem(
                 HTTPStatus.UNAUTHORIZED,
                 "A valid token is needed: Authorization: Bearer <token>.",
                 headers={"WWW-Authenticate": "Bearer"},
             )
-        return self._write(request, agent)
+        if not readable:
+            types = " or ".join(route.typed)
+            return intake.answers.problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"Content-Type must be {types}.")
+        return self._write(request, agent, intake)
 
-    def _write(self, request: Request, agent: Agent) -> Response:
+    def _write(self, request: Request, agent: Agent, intake: Intake) -> Response:
         limits = self._config.limits
         summary: dict[str, object] = {"agent": agent.name, "raw_bytes": len(request.body)}
         try:
             body = self._body(request)
             summary["decoded_bytes"] = len(body)
-            if holds_more_values(body, limits.values):
+            if intake.too_heavy(body, limits.values):
                 raise TooManyError(limits.values, "values, where an array or an object counts as four")
-            decoded = decode_native(body, max_events=limits.events)
-            response = self._store_events(request, agent, decoded, summary)
+            decoded = intake.decode(body, max_events=limits.events)
+            response = self._store_events(request, agent, intake, decoded, summary)
         except (TooLargeError, TooManyError) as error:
-            response = reply.problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The body {error.reason}.")
+            response = intake.answers.problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The body {error.reason}.")
         except DecodeError as error:
             where = "" if error.position is None else f" (at byte {error.position})"
-            response = reply.problem(HTTPStatus.BAD_REQUEST, f"The body {error.reason}{where}.")
+            response = intake.answers.problem(HTTPStatus.BAD_REQUEST, f"The body {error.reason}{where}.")
         except _UnsupportedEncodingError:
-            response = reply.problem(
+            response = intake.answers.problem(
                 HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
                 "Content-Encoding may be gzip or identity.",
                 headers={"Accept-Encoding": "gzip, identity"},
             )
         except KeysUnavailableError as error:
             summary["cause"] = f"keys: {error.cause}"
-            response = reply.unavailable()
+            response = intake.answers.unavailable()
         response.summary.update(summary)
         return response
 
@@ -151,13 +157,15 @@ class Writer:
             raise TooLargeError(limits.decoded_bytes)
         return request.body
 
-    def _store_events(self, request: Request, agent: Agent, decoded: Decoded, summary: dict[str, object]) -> Response:
+    def _store_events(
+        self, request: Request, agent: Agent, intake: Intake, decoded: Decoded, summary: dict[str, object]
+    ) -> Response:
         received = now_timestamp(self._now())
         maker = RecordMaker(
             sender=self._senders[agent.name],
             rules=self._rules.get(deadline=min(request.deadline, time.monotonic() + STORE_SECONDS)),
             received=received,
-            correlation=correlation_of(request.headers),
+            correlation=correlation_of(request.headers, carries_trace=intake.carries_trace),
         )
         drafts: list[Draft] = []
         refused: list[Refusal] = []
@@ -181,8 +189,8 @@ class Writer:
         }
         if not drafts:
             if not refused:
-                return reply.stored([], [], key="", duplicate=False, ours=True)
-            return reply.refused_all(refused)
+                return intake.answers.stored([], [], key="", duplicate=False, ours=True)
+            return intake.answers.refused_all(refused)
         idempotency_key = request.headers.get("idempotency-key", "").strip()
         kept = sum(len(item.envelope.payloads) for item in drafts if item.envelope is not None)
         if kept > self._config.limits.kept_payloads:
@@ -197,11 +205,16 @@ class Writer:
             random_bytes=self._random_bytes,
             vault_bucket=self._config.vault_bucket,
         )
-        return self._store_batch(batch, refused, received, request.deadline, summary)
+        existed = self._store_batch(batch, received, request.deadline, summary)
+        if existed is None:
+            return intake.answers.unavailable()
+        # A random key is nobody else's: what is there, an attempt of ours put there.
+        duplicate = existed and batch.repeatable
+        summary |= {"stored": len(batch.records), "duplicate": duplicate, "object_bytes": len(batch.body)}
+        return intake.answers.stored(batch.records, refused, key=batch.key, duplicate=duplicate, ours=not duplicate)
 
-    def _store_batch(
-        self, batch: Batch, refused: list[Refusal], received: str, deadline: float, summary: dict[str, object]
-    ) -> Response:
+    def _store_batch(self, batch: Batch, received: str, deadline: float, summary: dict[str, object]) -> bool | None:
+        """Whether the batch's object was there before; null when it is not known to be durable."""
         started = time.monotonic()
         deadline = min(deadline, started + STORE_SECONDS)
         try:
@@ -219,27 +232,22 @@ class Writer:
             )
         except NotDurableError as error:
             summary |= {"store_ms": _since(started), "attempts": error.attempts, "cause": error.cause}
-            return reply.unavailable()
-        # A random key is nobody else's: what is there, an attempt of ours put there.
-        duplicate = put.existed and batch.repeatable
-        summary |= {
-            "store_ms": _since(started),
-            "attempts": put.attempts,
-            "stored": len(batch.records),
-            "duplicate": duplicate,
-            "object_bytes": len(batch.body),
-        }
-        return reply.stored(batch.records, refused, key=batch.key, duplicate=duplicate, ours=not duplicate)
+            return None
+        summary |= {"store_ms": _since(started), "attempts": put.attempts}
+        return put.existed
 
 
 class _UnsupportedEncodingError(Exception):
     """The body is compressed in a way that the writer does not read."""
 
 
-def correlation_of(headers: Mapping[str, str]) -> Correlation:
-    """The ids that came with a request. What is malformed is as good as absent: a proxy may have added it."""
+def correlation_of(headers: Mapping[str, str], *, carries_trace: bool = True) -> Correlation:
+    """The ids that came with a request. What is malformed is as good as absent: a proxy may have added it.
+
+    `carries_trace`: whether its trace headers are those of the calls that it tells of.
+    """
     shared = _header_id(headers, "x-trace-id")
-    trace = trace_id_of(headers.get("traceparent", "").strip())
+    trace = trace_id_of(headers.get("traceparent", "").strip()) if carries_trace else None
     return Correlation(
         correlation_id=_header_id(headers, "x-correlation-id") or shared or trace,
         trace_id=trace or shared,
@@ -251,8 +259,14 @@ def _header_id(headers: Mapping[str, str], name: str) -> str | None:
     return value if value and len(value) <= _MAX_HEADER_ID and not CONTROL.search(value) else None
 
 
-def _method_not_allowed(allowed: str) -> Response:
-    return reply.problem(HTTPStatus.METHOD_NOT_ALLOWED, f"The method must be {allowed}.", headers={"Allow": allowed})
+def _health(method: str) -> Response:
+    if method != "GET":
+        return _method_not_allowed(reply.JsonAnswers(), "GET")
+    return Response(status=HTTPStatus.OK, body=b'{"status":"ok"}', headers={"Content-Type": reply.JSON})
+
+
+def _method_not_allowed(answers: reply.Answers, allowed: str) -> Response:
+    return answers.problem(HTTPStatus.METHOD_NOT_ALLOWED, f"The method must be {allowed}.", headers={"Allow": allowed})
 
 
 def _since(started: float) -> float:

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from audit_core.errors import DecodeError
 from audit_core.event import Event
+
+
+class TooManyError(DecodeError):
+    """More of something in one request than the writer takes."""
+
+    def __init__(self, limit: int, what: str = "events") -> None:
+        super().__init__(f"holds more than {limit} {what}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,7 +26,7 @@ from audit_core.canonical import (
 from audit_core.errors import DecodeError, FieldError
 from audit_core.event import Event, Payload
 from audit_core.record import FIELDS
-from log_writer.intake.decoded import Decoded, Refusal
+from log_writer.intake.decoded import Decoded, Refusal, TooManyError
 
 SOURCE = "native"
 _BOM = b"\xef\xbb\xbf"
@@ -37,13 +37,6 @@ _OWN_KEYS = (
     "request", "response", "request_base64", "response_base64", "response_chunks", "response_chunks_base64",
     "attributes",
 )  # fmt: skip
-
-
-class TooManyError(DecodeError):
-    """More of something in one request than the writer takes."""
-
-    def __init__(self, limit: int, what: str = "events") -> None:
-        super().__init__(f"holds more than {limit} {what}")
 
 
 def decode_native(body: bytes, *, max_events: int) -> Decoded:

@@ -1,0 +1,87 @@
+"""Which path takes which format, how that is decoded, and how its senders are answered.
+
+Promise: one table. A path that is not in it is no intake; what a path takes, and how it answers, stands here alone. The
+operational log may name these paths, and no other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from log_writer.body import holds_more_values
+from log_writer.intake.decoded import Decoded
+from log_writer.intake.native import decode_native
+from log_writer.reply import Answers, JsonAnswers
+
+HEALTH_PATH = "/healthz"
+NATIVE_PATH = "/v1/events"
+
+
+class Decode(Protocol):
+    """From a request's body to its events; see `Decoded`.
+
+    Raises `DecodeError` when none of the body can be decoded, `TooManyError` when it holds too many events.
+    """
+
+    def __call__(self, body: bytes, *, max_events: int) -> Decoded:
+        """Decode `body`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intake:
+    """One format.
+
+    `too_heavy` tells, without decoding it, whether a body holds more values than the limit. `carries_trace`: the
+    request's own trace headers are those of the calls in it; a telemetry exporter's are not.
+    """
+
+    decode: Decode
+    answers: Answers
+    too_heavy: Callable[[bytes, int], bool] = holds_more_values
+    carries_trace: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """What one path takes: a format for each media type, and one for any other.
+
+    `strict`: a body of any other type is refused (415), and `default` only says how.
+    """
+
+    default: Intake
+    typed: Mapping[str, Intake] = field(default_factory=dict)
+    strict: bool = False
+
+    def choose(self, content_type: str) -> tuple[Intake, bool]:
+        """The format for a `Content-Type` header, and whether it may be read as such."""
+        media_type = content_type.partition(";")[0].strip().lower()
+        intake = self.typed.get(media_type)
+        return (self.default, not self.strict) if intake is None else (intake, True)
+
+
+_NATIVE = Route(default=Intake(decode=decode_native, answers=JsonAnswers()))
+
+ROUTES: Mapping[str, Route] = {
+    NATIVE_PATH: _NATIVE,
+    "/": _NATIVE,
+}
+
+
+def plain_path(path: str) -> str:
+    """`path` as the table has it."""
+    return path.rstrip("/") or "/"
+
+
+def loggable_path(path: str) -> str:
+    """`path` where it is one of ours, `other` where it may hold anything."""
+    path = plain_path(path)
+    return path if path in ROUTES or path == HEALTH_PATH else "other"
+
+
+def answers_for(path: str, content_type: str) -> Answers:
+    """How the sender of a request is answered, whatever becomes of it."""
+    route = ROUTES.get(plain_path(path), _NATIVE)
+    return route.choose(content_type)[0].answers
