@@ -1,0 +1,211 @@
+"""The tree as static files, in the C2SP tlog-tiles format: paths, and what a growing tree adds.
+
+Promise: which files there are, and each one's bytes, follow from the leaf hashes and the tree's size alone. Growing a
+tree needs nothing but its right edge (at most one partial tile a level), however large it is.
+
+Source: https://c2sp.org/tlog-tiles
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from audit_core.errors import DecodeError
+from audit_core.merkle import HASH_BYTES, fold_root, perfect_root
+
+WIDTH = 256
+"""Hashes in a full tile, entries in a full bundle."""
+TILE_BYTES = WIDTH * HASH_BYTES
+MAX_ENTRY_BYTES = 65_535
+_HEIGHT = 8  # levels of the tree that one tile spans
+_LENGTH_BYTES = 2
+
+ReadTile = Callable[[str], bytes]
+
+
+def tile_path(level: int, index: int, width: int = WIDTH) -> str:
+    """Where a tile of `width` hashes is, relative to the log's prefix."""
+    return f"tile/{level}/{_number(index)}{_part(width)}"
+
+
+def bundle_path(index: int, width: int = WIDTH) -> str:
+    """Where a bundle of `width` entries is, relative to the log's prefix."""
+    return f"tile/entries/{_number(index)}{_part(width)}"
+
+
+def bundle(entries: Sequence[bytes]) -> bytes:
+    """Entries one after the other, each after its length in two bytes."""
+    if any(len(entry) > MAX_ENTRY_BYTES for entry in entries):
+        raise ValueError(f"bundle: an entry may have {MAX_ENTRY_BYTES} bytes")
+    return b"".join(len(entry).to_bytes(_LENGTH_BYTES, "big") + entry for entry in entries)
+
+
+def unbundle(data: bytes) -> list[bytes]:
+    """The entries of a bundle. Raises `DecodeError` when it ends within one."""
+    entries: list[bytes] = []
+    position = 0
+    while position < len(data):
+        start = position + _LENGTH_BYTES
+        position = start + int.from_bytes(data[position:start], "big")
+        if start > len(data) or position > len(data):
+            raise DecodeError("ends within an entry")
+        entries.append(data[start:position])
+    return entries
+
+
+def hashes_of(tile: bytes) -> list[bytes]:
+    """The hashes of a tile. Raises `DecodeError` when it is not whole."""
+    if not tile or len(tile) > TILE_BYTES or len(tile) % HASH_BYTES:
+        raise DecodeError("is not a tile")
+    return [tile[start : start + HASH_BYTES] for start in range(0, len(tile), HASH_BYTES)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edge:
+    """The right edge of a tree: its size, and of each level the hashes of its partial tile, the lowest level first."""
+
+    size: int = 0
+    levels: tuple[tuple[bytes, ...], ...] = ()
+
+    def __post_init__(self) -> None:
+        if tuple(map(len, self.levels)) != tuple(widths_of(self.size)):
+            raise ValueError("Edge: levels must be as wide as the size says")
+
+    def root(self) -> bytes:
+        """The tree's root."""
+        subtrees = [node for hashes in reversed(self.levels) for node in _perfect_subtrees(hashes)]
+        return fold_root(subtrees)
+
+    def grow(self, leaves: Sequence[bytes]) -> tuple[Edge, dict[str, bytes]]:
+        """The edge after `leaves` (leaf hashes) were added, and the tiles that the larger tree adds, by path.
+
+        Partial tiles are those of the new size alone, as a checkpoint of it needs them.
+        """
+        added: dict[str, bytes] = {}
+        levels: list[tuple[bytes, ...]] = []
+        fresh: Sequence[bytes] = leaves
+        level = 0
+        size = self.size + len(leaves)
+        while fresh or level < len(self.levels):
+            before = self.levels[level] if level < len(self.levels) else ()
+            index = (self.size >> _HEIGHT * level) // WIDTH
+            hashes = [*before, *fresh]
+            above: list[bytes] = []
+            for start in range(0, len(hashes) - WIDTH + 1, WIDTH):
+                full = hashes[start : start + WIDTH]
+                added[tile_path(level, index + start // WIDTH)] = b"".join(full)
+                above.append(perfect_root(full))
+            rest = tuple(hashes[len(above) * WIDTH :])
+            if rest and fresh:
+                added[tile_path(level, index + len(above), len(rest))] = b"".join(rest)
+            levels.append(rest)
+            fresh = above
+            level += 1
+        return Edge(size=size, levels=tuple(levels[: len(list(widths_of(size)))])), added
+
+
+def widths_of(size: int) -> Iterator[int]:
+    """How wide the partial tile of each level is, from the lowest to the highest that has any hash; 0 is none."""
+    while size:
+        yield size % WIDTH
+        size //= WIDTH
+
+
+def edge_paths(size: int) -> list[tuple[int, str]]:
+    """The level and path of each partial tile of a tree of `size` leaves."""
+    return [
+        (level, tile_path(level, (size >> _HEIGHT * level) // WIDTH, width))
+        for level, width in enumerate(widths_of(size))
+        if width
+    ]
+
+
+def read_edge(size: int, read: ReadTile) -> Edge:
+    """The edge of a tree of `size` leaves, from its partial tiles. Raises `DecodeError` when one is not as wide."""
+    levels: list[tuple[bytes, ...]] = [() for _ in widths_of(size)]
+    for level, path in edge_paths(size):
+        levels[level] = tuple(hashes_of(read(path)))
+    if tuple(map(len, levels)) != tuple(widths_of(size)):
+        raise DecodeError("is not as wide as its name says")
+    return Edge(size=size, levels=tuple(levels))
+
+
+def prove_inclusion(index: int, size: int, read: ReadTile) -> list[bytes]:
+    """The inclusion proof of leaf `index` in the tree of `size` leaves, from its tiles.
+
+    `read` is asked for the paths of full tiles, and of partial ones as of `size`. Raises `DecodeError`.
+    """
+    if not 0 <= index < size:
+        raise ValueError("prove_inclusion: index must be in the tree")
+    nodes = _Nodes(size, read)
+    path: list[bytes] = []
+    start, end = 0, size
+    while end - start > 1:
+        middle = start + (1 << (end - start - 1).bit_length() - 1)
+        if index < middle:
+            path.append(nodes.root(middle, end))
+            end = middle
+        else:
+            path.append(nodes.root(start, middle))
+            start = middle
+    return path[::-1]
+
+
+class _Nodes:
+    """Roots of ranges of leaves, from tiles; each tile is read once."""
+
+    def __init__(self, size: int, read: ReadTile) -> None:
+        self._size = size
+        self._read = read
+        self._tiles: dict[str, list[bytes]] = {}
+
+    def root(self, start: int, end: int) -> bytes:
+        """The root over leaves `start` to `end`, where `start` is where a subtree of that many can begin."""
+        subtrees: list[bytes] = []
+        while start < end:
+            height = (end - start).bit_length() - 1
+            subtrees.append(self._perfect(height, start >> height))
+            start += 1 << height
+        return fold_root(subtrees)
+
+    def _perfect(self, height: int, index: int) -> bytes:
+        """The perfect subtree of 2^`height` leaves that is number `index` among those."""
+        level, above = divmod(height, _HEIGHT)
+        first = index << above  # the first of its hashes in the tile's level
+        hashes = self._tile(level, first // WIDTH)
+        within = first % WIDTH
+        return perfect_root(hashes[within : within + (1 << above)])
+
+    def _tile(self, level: int, index: int) -> list[bytes]:
+        width = min(WIDTH, (self._size >> _HEIGHT * level) - index * WIDTH)
+        path = tile_path(level, index, width)
+        if path not in self._tiles:
+            hashes = hashes_of(self._read(path))
+            if len(hashes) != width:
+                raise DecodeError("is not as wide as its name says")
+            self._tiles[path] = hashes
+        return self._tiles[path]
+
+
+def _perfect_subtrees(hashes: Sequence[bytes]) -> Iterator[bytes]:
+    start = 0
+    for bit in range(_HEIGHT, -1, -1):
+        width = 1 << bit
+        if len(hashes) & width:
+            yield perfect_root(hashes[start : start + width])
+            start += width
+
+
+def _number(index: int) -> str:
+    """An index as path elements of three digits, all but the last after an `x`."""
+    digits = str(index)
+    digits = digits.zfill(-(-len(digits) // 3) * 3)
+    groups = [digits[start : start + 3] for start in range(0, len(digits), 3)]
+    return "/".join([*(f"x{group}" for group in groups[:-1]), groups[-1]])
+
+
+def _part(width: int) -> str:
+    if not 1 <= width <= WIDTH:
+        raise ValueError(f"tile: its width must be from 1 to {WIDTH}")
+    return "" if width == WIDTH else f".p/{width}"
