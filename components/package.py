@@ -28,7 +28,7 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 SOURCES: Final = ROOT / "lambda"
 LOCK: Final = SOURCES / "requirements.lock"
 WHEELS: Final = ROOT / ".cache" / "wheels"
-PACKAGES: Final = ("audit_core", "log_writer")
+PACKAGES: Final = ("audit_core", "aws_client", "log_writer")
 CONFIG_NAME: Final = "config.json"
 MAX_BYTES: Final = 15 * 1024 * 1024
 """What a package may weigh; Lambda itself would take 50 MB."""

@@ -17,12 +17,12 @@ import traceback
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
+from aws_client.signed import Credentials, SignedClient
 from log_writer.config import Config, load_config
 from log_writer.intake.routes import answers_for, loggable_path
 from log_writer.key_source import KeysUnavailableError, ParameterKeys
 from log_writer.reply import Response
 from log_writer.service import STORE_SECONDS, Request, Writer
-from log_writer.signed import Credentials, SignedClient
 from log_writer.store import S3Store
 
 FunctionUrlEvent: TypeAlias = "dict[str, object]"
@@ -32,7 +32,7 @@ CONFIG_FILE = "config.json"
 _ANSWER_SECONDS = 1.0
 _PREPARE_SECONDS = 3.0
 _KNOWN_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-_OWN_PACKAGES = ("log_writer", "audit_core")
+_OWN_PACKAGES = ("log_writer", "audit_core", "aws_client")
 
 
 class Context(Protocol):

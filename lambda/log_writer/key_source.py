@@ -15,7 +15,7 @@ import orjson
 
 from audit_core.errors import AuditError
 from audit_core.keys import Keys, parse_keys
-from log_writer.signed import TRANSPORT_ERRORS, SignedClient, domain_of
+from aws_client.signed import TRANSPORT_ERRORS, SignedClient, domain_of
 
 FRESH_SECONDS = 300.0
 """So long what was read is used without asking again: a rotated key is in use everywhere within minutes."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import quote
 
-from log_writer.signed import TRANSPORT_ERRORS, SignedClient, domain_of
+from aws_client.signed import TRANSPORT_ERRORS, SignedClient, domain_of
 
 if TYPE_CHECKING:
     import urllib3

@@ -13,16 +13,17 @@ from localcloud.place import ROOT
 # What each top-level package may import of the others.
 MAY_IMPORT = {
     "audit_core": set(),
-    "log_writer": {"audit_core"},
+    "aws_client": {"audit_core"},
+    "log_writer": {"audit_core", "aws_client"},
     "policies": set(),
     "components": {"audit_core", "policies"},
     "stacks": {"components", "policies"},
     "cli": {"audit_core", "components", "localcloud", "log_writer", "policies", "stacks"},
     "localcloud": {"audit_core", "cli", "components", "log_writer", "policies", "stacks"},
     "benchmarks": {"audit_core", "cli", "components", "localcloud", "log_writer", "policies", "stacks"},
-    "tests": {"audit_core", "benchmarks", "cli", "components", "localcloud", "log_writer", "policies", "stacks"},
+    "tests": {"audit_core", "aws_client", "benchmarks", "cli", "components", "localcloud", "log_writer", "policies", "stacks"},
 }
-IN_THE_FUNCTION = ("audit_core", "log_writer")
+IN_THE_FUNCTION = ("audit_core", "aws_client", "log_writer")
 # What runs in the function: the standard library, and what lambda/requirements.in declares, under its import names.
 RUNTIME = {"ahocorasick_rs", "botocore", "isal", "orjson", "re2", "rfc8785", "urllib3"}
 # What else each package may import. Whoever is not named here may import anything that is installed.

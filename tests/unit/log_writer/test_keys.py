@@ -16,12 +16,12 @@ from audit_core.digest import HmacKey, digest_json, digest_payload
 from audit_core.errors import AuditError
 from audit_core.keys import KeyRing, Keys, parse_keys
 from audit_core.masking import Masker
+from aws_client.signed import Credentials, SignedClient
 from log_writer.config import Config
 from log_writer.key_source import FRESH_SECONDS, KeysUnavailableError, ParameterKeys
 from log_writer.reply import Response
 from log_writer.rules import RuleBook
 from log_writer.service import Request, Writer
-from log_writer.signed import Credentials, SignedClient
 from tests.unit.log_writer.harness import EVENT, NOW, TOKEN, MemoryStore
 from tests.unit.log_writer.scripted import Server, answer, serving
 

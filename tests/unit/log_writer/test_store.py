@@ -12,7 +12,7 @@ from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as BotocoreCredentials
 
-from log_writer.signed import Credentials, SignedClient
+from aws_client.signed import Credentials, SignedClient
 from log_writer.store import NotDurableError, S3Store
 from tests.unit.log_writer.scripted import OK, Server, answer, serving
 

@@ -15,7 +15,7 @@ import urllib3
 from botocore.auth import S3SigV4Auth, SigV4Auth
 from botocore.awsrequest import AWSRequest
 
-Service: TypeAlias = Literal["s3", "ssm"]
+Service: TypeAlias = Literal["kms", "s3", "sns", "sqs", "ssm"]
 
 TRANSPORT_ERRORS = (urllib3.exceptions.HTTPError, HTTPException, OSError)
 """What `SignedClient.send` raises when no reply came."""
