@@ -45,6 +45,7 @@ class Lock:
     path: Path
     purpose: str
     megabytes: int
+    into: str = ".venv"
 
     @property
     def packages(self) -> int:
@@ -54,7 +55,8 @@ class Lock:
     @property
     def announcement(self) -> str:
         """What is said before it is installed."""
-        return f"installing {self.packages} packages ({self.purpose}) into .venv; about {self.megabytes} MB to download"
+        what = f"installing {self.packages} packages ({self.purpose}) into {self.into}"
+        return f"{what}; about {self.megabytes} MB to download"
 
     @property
     def digest(self) -> str:
@@ -84,6 +86,16 @@ class Environment:
         return self.folder / "agent-audit-log.json"
 
     @property
+    def log(self) -> Path:
+        """All that pip said last."""
+        return self.root / ".cache" / "set-up.log"
+
+    @property
+    def installer(self) -> list[str]:
+        """The pip that installs into it."""
+        return [str(self.python), "-I", "-m", "pip"]
+
+    @property
     def locks(self) -> dict[str, Lock]:
         """The lists that may go in, by the name under which the notes know them."""
         return {
@@ -93,7 +105,9 @@ class Environment:
 
     def make_ready(self, *, tests: bool) -> None:
         """Install what is missing. Raises SetUpError; prints only when there is something to do."""
-        wanted = ["run", "tests"] if tests else ["run"]
+        self._bring(["run", "tests", "project"] if tests else ["run", "project"])
+
+    def _bring(self, wanted: list[str]) -> None:
         if not self._steps(wanted):
             return
         with self._alone():
@@ -124,12 +138,11 @@ class Environment:
 
     def _steps(self, wanted: list[str]) -> list[str]:
         known = self._known()
-        steps = [*wanted, "project"]
         if "unfinished" in known or known.get("environment") != self._state("environment") or not self._runs():
             # One that was made by hand (no notes) is completed, not thrown away.
             by_hand = not known and (self.folder / "pyvenv.cfg").exists() and self._runs()
-            return steps if by_hand else ["environment", *steps]
-        return [step for step in steps if known.get(step) != self._state(step)]
+            return wanted if by_hand else ["environment", *wanted]
+        return [step for step in wanted if known.get(step) != self._state(step)]
 
     def _runs(self) -> bool:
         # The interpreter that it points to may be gone, or be a newer one that does not look into its packages.
@@ -149,20 +162,19 @@ class Environment:
             known["unfinished"] = unfinished
         if done is not None:
             known[done] = self._state(done)
-        self.folder.mkdir(exist_ok=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
         draft = self.notes.with_suffix(".new")
         draft.write_text(json.dumps(known, indent=1), encoding="utf-8")
         draft.replace(self.notes)
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
-        lock_file = self.root / ".cache" / "set-up.lock"
-        lock_file.parent.mkdir(exist_ok=True)
-        with lock_file.open("w") as lock:
+        self.log.parent.mkdir(exist_ok=True)
+        with self.log.with_suffix(".lock").open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                say("waiting for another command that is setting up .venv")
+                say(f"waiting for another command that is setting up {self.folder.relative_to(self.root)}")
                 fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
@@ -192,12 +204,11 @@ class Environment:
         self._pip(["--no-deps", "--no-build-isolation", "--no-index", "--editable", str(self.root)], progress=None)
 
     def _pip(self, arguments: list[str], *, progress: "Progress | None") -> None:
-        log = self.root / ".cache" / "set-up.log"
         environment = {key: value for key, value in os.environ.items() if key not in _PIP_MISDIRECTED}
         options = ["--disable-pip-version-check", "--no-input", "--progress-bar", "off"]
-        command = [str(self.python), "-I", "-m", "pip", "install", *options, *arguments]
+        command = [*self.installer, "install", *options, *arguments]
         with (
-            log.open("w", encoding="utf-8") as record,
+            self.log.open("w", encoding="utf-8") as record,
             subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
@@ -216,7 +227,7 @@ class Environment:
         if progress is not None:
             progress.end()
         if pip.returncode:
-            raise SetUpError(_why(log))
+            raise SetUpError(_why(self.log))
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
