@@ -1,7 +1,7 @@
 """What an agent called, without what must not be kept of it.
 
-Promise: userinfo, query and fragment are gone, whatever the input looks like; in domain mode so is everything but the
-host. Never raises.
+Promise: userinfo, path parameters (`;jsessionid=…`), query and fragment are gone, whatever the input looks like, also
+where their marks are full-width ones; in domain mode so is everything but the host. Never raises.
 """
 
 from __future__ import annotations
@@ -13,18 +13,21 @@ _SCHEME = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*(?::[A-Za-z][A-Za-z0-9+
 _OPAQUE = re.compile(r"(?P<scheme>data|javascript|blob|about|vbscript|file):", re.IGNORECASE)
 _AUTHORITY_END = re.compile(r"[/\\?#]")
 _QUERY = re.compile(r"[?#]")
+_PARAMETERS = re.compile(r";[^/\\]*")
+# Look-alikes of `?`, `#`, `@` and `;`, full-width and small: whoever wrote the address meant the plain ones.
+_LOOKALIKES = str.maketrans("\uff1f\ufe56\uff03\ufe5f\uff20\ufe6b\uff1b\ufe54", "??##@@;;")
 _PORT = re.compile(r"(?P<host>\[[^\]]*\]|[^:\[\]]*):(?P<port>[0-9]{0,5})")
 _ENCODED_AT = re.compile(r".*%40", re.IGNORECASE | re.DOTALL)
 _INNER_USERINFO = re.compile(r"(:[/\\]{2})[^/\\]*@")
 
 
 def clean_endpoint(text: str, *, domain_only: bool = False, fold: bool = True) -> str | None:
-    """`text`, a URL with or without a scheme, without userinfo, query and fragment; null when nothing is left.
+    """`text`, a URL with or without a scheme, without userinfo, parameters, query, fragment; null: nothing is left.
 
     The scheme and, with `fold`, the host become lower case; the rest stays as it is. With `domain_only`: the host
     alone.
     """
-    text = text.strip()
+    text = text.strip().translate(_LOOKALIKES)
     scheme = ""
     if match := _SCHEME.match(text):
         scheme, text = match["scheme"].lower() + "://", text[match.end() :]
@@ -38,7 +41,7 @@ def clean_endpoint(text: str, *, domain_only: bool = False, fold: bool = True) -
     if domain_only:
         match = _PORT.fullmatch(authority)
         return (match["host"] if match else authority) or None
-    return scheme + authority + _INNER_USERINFO.sub(r"\1", path) or None
+    return scheme + authority + _PARAMETERS.sub("", _INNER_USERINFO.sub(r"\1", path)) or None
 
 
 def _authority(text: str, *, strict: bool) -> tuple[str, str]:
@@ -54,4 +57,4 @@ def _authority(text: str, *, strict: bool) -> tuple[str, str]:
             return _authority(rest.rpartition("@")[2], strict=strict)
         if strict:
             authority = authority.partition(":")[0]
-    return _ENCODED_AT.sub("", authority), _QUERY.split(rest, maxsplit=1)[0]
+    return _ENCODED_AT.sub("", authority).partition(";")[0], _QUERY.split(rest, maxsplit=1)[0]

@@ -16,7 +16,7 @@ from audit_core.masking.result import PLACEHOLDER
 
 _TELLING = (
     rb"(?:key|token|secret|passw|passphrase|passcode|pass|pwd|psw|auth|cred|bearer|cookie|jwt|signature|sig|sas"
-    rb"|licen[cs]e|webhook|dsn|mnemonic|seed|otp|pin|cvv|cvc|pat|conn|kennwort|senha|contrase|mdp|has\xc5\x82o"
+    rb"|licen[cs]e|webhook|sessionid|sessid|connect\.sid|dsn|mnemonic|seed|otp|pin|cvv|cvc|pat|conn|kennwort|senha|contrase|mdp|has\xc5\x82o"
     rb"|\xd0\xbf\xd0\xb0\xd1\x80\xd0\xbe\xd0\xbb\xd1\x8c|\xe5\xaf\x86\xe7\xa0\x81|\xe3\x83\x91\xe3\x82\xb9\xe3\x83\xaf)"
 )
 _NAME = _TELLING + rb"[\w.\-\x80-\xff]*"
@@ -76,7 +76,7 @@ _NAME_BYTES = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.
 _MAX_NAME = 96
 _MAX_QUOTED = 8192
 _BARE = compile_bytes(rb"[^\s\"'`<>\x00]*")
-_CUT = compile_bytes(rb"&(?:amp;)?[\w.%\[\]-]{1,64}=|[;,](?:$|\s|[\w-]{1,40}=)|\\[nrt]|\\+$|#")
+_CUT = compile_bytes(rb"[&?](?:amp;)?[\w.%\[\]-]{1,64}=|[;,](?:$|\s|[\w-]{1,40}=)|\\[nrt]|\\+$|#")
 _CLOSERS = b",;.)]}:!?\\"
 
 

@@ -10,14 +10,17 @@ from enum import Enum
 from functools import lru_cache
 
 from audit_core.masking.keys import secret_kind, words_of
+from audit_core.masking.patterns import Pattern, compile_bytes
 from audit_core.masking.plausible import (
     STAND_INS,
     is_identifier,
     is_placeholder,
     is_random,
     is_structured,
+    repeats_a_group,
     wordiness,
 )
+from audit_core.masking.rules import RULES
 from audit_core.masking.wordlist import words
 
 _OTHER_THINGS = words("""
@@ -37,6 +40,8 @@ _OTHER_THINGS = words("""
 _OPEN_WORDS = frozenset(["public", "foreign", "primary", "sort", "cache", "partition"])
 _PUBLIC_WORDS = frozenset(["public", "publishable", "csrf", "xsrf", "authenticity"])
 """Words of names whose values are meant to be seen, or (anti-forgery tokens) open nothing by themselves."""
+_DENYING_WORDS = frozenset(["non", "fake", "dummy", "bogus", "mock", "invalid", "nonexistent"])
+"""Words of names that say outright that the value opens nothing. A documented format is still masked under them."""
 
 
 class Form(Enum):
@@ -70,6 +75,8 @@ def is_secret(kind: str | None, name: str, value: str, form: Form) -> bool:
     lowered = value.lower().strip(".-_ ")
     if lowered in STAND_INS or is_placeholder(value) or _same_words(name, lowered):
         return False
+    if (repeats_a_group(value) and not is_identifier(value)) or _ruled_out().fullmatch(value.encode()):
+        return False
     if form not in _AS_DATA and form is not Form.CODE and any(map(value.__contains__, _EXPRESSION_MARKS)):
         return False
     if kind is None:
@@ -79,6 +86,11 @@ def is_secret(kind: str | None, name: str, value: str, form: Form) -> bool:
         few = value.count(" ") <= _MOST_SPACES and any(map(str.isdigit, value))
         return few and form is Form.DATA and kind == "password"
     return _is_password(value, form) if kind in ("password", "pin") else _is_token(value, form)
+
+
+@lru_cache(maxsize=1)
+def _ruled_out() -> Pattern:
+    return compile_bytes("|".join(rule.never for rule in RULES if rule.never).encode())
 
 
 def _is_password(value: str, form: Form) -> bool:
@@ -115,7 +127,7 @@ def _is_token(value: str, form: Form) -> bool:
 def name_tells(name: str) -> tuple[str | None, bool]:
     """Say what kind of secret a name holds, and whether it may hold one where the value is random enough."""
     parts = words_of(name)
-    if not parts or _PUBLIC_WORDS.intersection(parts):
+    if not parts or _PUBLIC_WORDS.intersection(parts) or _DENYING_WORDS.intersection(parts):
         return None, False
     kind = secret_kind(name)
     return kind, kind is not None or (parts[-1] not in _OTHER_THINGS and not _OPEN_WORDS.intersection(parts))

@@ -50,7 +50,8 @@ HEADS: dict[str, str] = by_word(
         """
         token accesstoken refreshtoken idtoken authtoken apitoken bearertoken bearer sessiontoken csrftoken
         xsrftoken csrf xsrf jwt sastoken personalaccesstoken pat accesstokens refreshtokens authtokens apitokens
-        oauthtoken authenticitytoken sid phpsessid jsessionid sessionkey sessionsecret sessioncookie
+        oauthtoken authenticitytoken sid phpsessid jsessionid aspnetsessionid cftoken sessionkey sessionsecret
+        sessioncookie
     """,
     ),
     # keys that open or sign something; a bare `key` does neither

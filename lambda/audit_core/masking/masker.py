@@ -5,15 +5,15 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Literal, TypeAlias
 
 from audit_core.masking.assignment import find_assigned
-from audit_core.masking.budget import Budget
+from audit_core.masking.budget import SUSPECT, TEXT, Budget
 from audit_core.masking.custom import CustomRules
 from audit_core.masking.document import Walk
-from audit_core.masking.jsontext import DuplicateKeyError, edit, parse
-from audit_core.masking.keys import KeyInfo, classify
+from audit_core.masking.jsontext import DuplicateKeyError, edit, find_documents, parse
+from audit_core.masking.keys import KeyInfo, classify, holds_secret
 from audit_core.masking.patterns import Pattern, Span, compile_bytes
 from audit_core.masking.personal import PersonalData
 from audit_core.masking.quick import Quick
@@ -26,7 +26,7 @@ Personal: TypeAlias = Literal["mask", "hmac", "off"]
 MAX_BYTES = 32 * 1024 * 1024
 _PASSES = 4
 _CUSTOM = "custom"
-_GENERATION = 2
+_GENERATION = 3
 """Raised by hand with what is no token format: key names, assignments, personal data, how values are judged."""
 
 
@@ -75,11 +75,9 @@ class Masker:
 
     def mask_value(self, value: JsonValue, *, path: str = "") -> tuple[JsonValue, tuple[Redaction, ...]]:
         """Mask a decoded JSON value: keys and leaves. The value handed in is not changed. Raises `Unscannable`."""
-        key = path.rpartition("/")[2].replace("~1", "/").replace("~0", "~")
-        info = self._classify(key) if key else None
+        info = self._info_of(path)
         redactions: dict[Redaction, None] = {}
-        tells = info is not None and (info.secret or info.personal or info.telling)
-        if not tells and self._quick.is_clean(value):
+        if not _tells(info) and self._quick.is_clean(value):
             return value, ()
         for _ in range(_PASSES):
             walk = self._walk(value, info)
@@ -90,6 +88,68 @@ class Masker:
             if self._quick.is_clean(value):
                 return value, tuple(redactions)
         raise Unscannable("does not come to rest")
+
+    def mask_each(
+        self, items: Sequence[tuple[str, JsonValue]], budget: Budget
+    ) -> list[tuple[JsonValue, tuple[Redaction, ...]]]:
+        """Mask many small values, each with its path, as `mask_value` would, but look at all of them at once.
+
+        `budget` is used up by their masking and may be shared with that of others. Raises `Unscannable` for all of them
+        where it does not last, or one of them cannot be scanned.
+        """
+        infos = [self._info_of(path) for path, _ in items]
+        results: list[tuple[JsonValue, tuple[Redaction, ...]]] = [(value, ()) for _, value in items]
+        suspects = self._suspects(results, infos, budget)
+        for _ in range(_PASSES):
+            if not suspects:
+                return results
+            walk = Walk(self._classify, personal=self._personal != "off")
+            for index in suspects:
+                info = infos[index]
+                walk.collect(results[index][0], info, info.secret if info else None)
+            self._scan(walk, budget)
+            found: list[int] = []
+            for index in suspects:
+                info = infos[index]
+                value, redactions = results[index]
+                walk.redactions = dict.fromkeys(redactions)
+                masked = walk.rebuild(value, items[index][0], info, info.secret if info else None)
+                if masked != value:
+                    results[index] = masked, tuple(walk.redactions)
+                    found.append(index)
+            suspects = found
+        raise Unscannable("does not come to rest")
+
+    def _suspects(
+        self,
+        results: Sequence[tuple[JsonValue, tuple[Redaction, ...]]],
+        infos: Sequence[KeyInfo | None],
+        budget: Budget,
+    ) -> list[int]:
+        """Tell which of many values must be walked through; nearly all are short texts, and clean."""
+        suspects: list[int] = []
+        texts: list[bytes] = []
+        places: list[int] = []
+        for index, ((value, _), info) in enumerate(zip(results, infos, strict=True)):
+            if _tells(info) or isinstance(value, (dict, list)):
+                suspects.append(index)
+            elif isinstance(value, str):
+                text = value.encode("utf-8", "surrogatepass")
+                if next(find_documents(text), None) is None:
+                    texts.append(text)
+                    places.append(index)
+                else:
+                    suspects.append(index)
+        budget.take(TEXT * len(texts))
+        found = scan(texts, self._detectors, budget, self._allow)
+        suspects += [index for index, spans in zip(places, found, strict=True) if spans]
+        budget.take(SUSPECT * len(suspects))
+        return suspects
+
+    def names_secret(self, name: str) -> str | None:
+        """The rule by which any value goes under a key of this name, however short; None where there is none."""
+        kind = self._classify(name).secret
+        return None if kind is None or not holds_secret(kind, "x") else f"key/{kind}"
 
     def mask_bytes(self, data: bytes, *, mime: str | None = None) -> Masked:
         """Mask a payload: JSON as JSON, anything else as UTF-8 text; what is not masked stays byte for byte.
@@ -121,16 +181,29 @@ class Masker:
     def _walk(self, value: JsonValue, info: KeyInfo | None) -> Walk:
         walk = Walk(self._classify, personal=self._personal != "off", is_clean=self._quick.is_clean)
         walk.collect(value, info, info.secret if info else None)
+        self._scan(walk)
+        return walk
+
+    def _scan(self, walk: Walk, budget: Budget | None = None) -> None:
         size = sum(map(len, walk.texts))
         if size > MAX_BYTES:
             raise Unscannable("larger than the cap")
         if walk.texts:
-            walk.settle(scan(walk.texts, self._detectors, Budget(size), self._allow), self._pseudonym)
-        return walk
+            found = scan(walk.texts, self._detectors, Budget(size) if budget is None else budget, self._allow)
+            walk.settle(found, self._pseudonym)
+
+    def _info_of(self, path: str) -> KeyInfo | None:
+        """What the last part of a path says, taken for a key."""
+        key = path.rpartition("/")[2].replace("~1", "/").replace("~0", "~")
+        return self._classify(key) if key else None
 
     def _classify(self, key: str) -> KeyInfo:
         info = classify(key)
         return info._replace(secret=_CUSTOM) if self._custom_keys and _compact(key) in self._custom_keys else info
+
+
+def _tells(info: KeyInfo | None) -> bool:
+    return info is not None and (info.secret is not None or info.personal is not None or info.telling)
 
 
 def _pseudonymizer(key: bytes) -> Callable[[bytes], bytes]:

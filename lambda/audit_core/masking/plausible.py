@@ -95,11 +95,22 @@ def stands_in(value: str) -> bool:
 
 
 def _is_sequence(value: str) -> bool:
-    if len(value) < 8:  # noqa: PLR2004 - a shorter run happens by chance
-        return False
+    return len(value) >= 8 and counting(value) >= 0.85  # noqa: PLR2004 - a shorter run happens by chance
+
+
+def counting(value: str) -> float:
+    """The share of characters that repeat the one before or count on from it: `abcdefgh` and `1111` have all.
+
+    Random hexadecimal digits have one in eight, random letters one in thirty.
+    """
     codes = value.encode()
-    steps = sum(1 for a, b in pairwise(codes) if b - a in (0, 1))
-    return steps * 20 >= 17 * (len(codes) - 1)
+    return sum(b - a in (0, 1) for a, b in pairwise(codes)) / (len(codes) - 1) if len(codes) > 1 else 0.0
+
+
+def repeats_a_group(value: str) -> bool:
+    """Whether groups between dashes are the same three times over, as nobody issues them: `1234-1234-1234-…`."""
+    groups = [group for group in value.split("-") if len(group) > 2]  # noqa: PLR2004 - one or two can be alike by chance
+    return len(groups) > 2 and max(map(groups.count, groups)) > 2  # noqa: PLR2004
 
 
 def entropy(value: str) -> float:

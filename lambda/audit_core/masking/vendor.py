@@ -9,13 +9,23 @@ from functools import lru_cache
 import ahocorasick_rs
 
 from audit_core.masking.patterns import Pattern, Span, compile_bytes
-from audit_core.masking.plausible import STAND_INS, is_placeholder, stands_in, wordiness
+from audit_core.masking.plausible import (
+    STAND_INS,
+    counting,
+    is_placeholder,
+    repeats_a_group,
+    stands_in,
+    wordiness,
+)
 from audit_core.masking.rules import RULES, Rule
+from audit_core.masking.wordlist import words
 
 _WINDOW = 4096
 _BEHIND = 128
 _UNMISTAKABLE_MARK = 6
 _WORD = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
+_LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_LONGEST_WORD = 16
 _BACKSLASH, _PERCENT = b"\\%"
 _CHUNK = 1 << 18
 _HITS_A_CANDIDATE = 8
@@ -23,6 +33,17 @@ _WEIGHT = 3
 _JUDGED = 256
 _WORDS_WITHOUT_DIGITS, _WORDS_WITH_DIGITS, _WORDS_IN_PLAIN_SIGHT = 0.6, 1.5, 3.0
 """How much a tail may look like words (see `wordiness`), by what else speaks for a token."""
+_LONG_TAIL = 32
+_MOST_COUNTING = 0.6
+"""How much of a long tail may count up (`abc123xyz-456def…`), as people type who make up an example."""
+_GLUED = frozenset(
+    mark.encode()
+    for mark in words("""
+        ghp_ gho_ ghu_ ghs_ ghr_ AKIA ASIA AIza xoxb- xoxp- xoxa- xoxs- xapp- gsk_ npm_ hf_ SG. pplx- xai- tvly- pcsk_
+        r8_ ya29. sbp_ glsa_ glc_ gldt- glrt- hvs. hvb. hvr. pul- figd_ nfp_ phx_ lin_api_ ntn_ jina_ aal_
+    """)
+)
+"""Short marks that no word ends in, so that a token is known even where it is glued to one: `/botghp_…`."""
 _IN_BASE64 = re.compile(rb"(?=.*[A-Z])(?=.*[0-9])[A-Za-z0-9+/]{24}")
 
 
@@ -42,6 +63,7 @@ class VendorRules:
             for index, (mark, found) in enumerate(by_mark.items())
             if all(_needs_boundary(rule, mark) for rule in found)
         )
+        self._glued = frozenset(index for index, mark in enumerate(by_mark) if mark in _GLUED)
         self._longest = max(map(len, by_mark))
         self._marks = ahocorasick_rs.BytesAhoCorasick(list(by_mark), implementation=ahocorasick_rs.Implementation.DFA)
 
@@ -63,11 +85,14 @@ class VendorRules:
                     and text[place - 1] in _WORD
                     and text[place - 2] != _BACKSLASH
                     and text[place - 3] != _PERCENT
+                    and not (index in self._glued and _after_word(text, place))
                 ):
                     continue
                 for rule, head, bounded in self._rules[index]:
                     if (head is None or head.match(text, base + end)) and not (
-                        bounded and not _at_boundary(text, place)
+                        bounded
+                        and not _at_boundary(text, place)
+                        and not (index in self._glued and _after_word(text, place))
                     ):
                         spend(_WEIGHT)
                         span = _at_mark(text, rule, place, base + end)
@@ -129,7 +154,9 @@ def _at_mark(text: bytes, rule: Rule, start: int, end: int) -> Span | None:  # n
         return None if stands_in(tail.partition(":")[2]) else Span(start, stop, rule.id)
     if rule.certain:
         return None if tail.rpartition(":")[2].lower() in STAND_INS else Span(start, stop, rule.id)
-    if _blanked(text[stop : stop + 4]) or not _machine_made(tail, unmistakable=end - start >= _UNMISTAKABLE_MARK):
+    if _blanked(text[stop : stop + 4]) or not _machine_made(
+        tail, unmistakable=end - start >= _UNMISTAKABLE_MARK, issued=not rule.hidden
+    ):
         return None
     return Span(start, stop, rule.id)
 
@@ -152,8 +179,20 @@ def _at_boundary(text: bytes, start: int) -> bool:
     )
 
 
-def _machine_made(tail: str, *, unmistakable: bool) -> bool:
-    if is_placeholder(tail):
+def _after_word(text: bytes, start: int) -> bool:
+    """Whether a short word, and nothing else, is glued to the front of a mark: `bot` in `/botghp_…`."""
+    before = text[max(0, start - _LONGEST_WORD - 1) : start]
+    word = before[len(before.rstrip(_LETTERS)) :]
+    if not word or len(word) > _LONGEST_WORD or (word[-1:].isupper() and text[start : start + 1].isupper()):
+        return False
+    return _at_boundary(text, start - len(word))
+
+
+def _machine_made(tail: str, *, unmistakable: bool, issued: bool) -> bool:
+    """Whether a tail looks like a machine's. `issued`: the mark is the vendor's own, not a name anyone may write."""
+    if is_placeholder(tail) or repeats_a_group(tail):
+        return False
+    if issued and len(tail) >= _LONG_TAIL and counting(tail) > _MOST_COUNTING:
         return False
     digits = sum(map(str.isdigit, tail))
     if digits <= 1:

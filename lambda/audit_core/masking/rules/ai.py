@@ -5,8 +5,12 @@ from __future__ import annotations
 from audit_core.masking.rules.rule import ALNUM, BASE64, HEX, UUID, WORD, Rule
 
 RULES: tuple[Rule, ...] = (
+    Rule("openai/key", ("sk-",), rf"(?:None-|service-)?{WORD}{{20,}}", "OpenAI: API authentication"),
     Rule(
-        "openai/key", ("sk-",), rf"(?:proj-|svcacct-|admin-|None-|service-)?{WORD}{{20,}}", "OpenAI: API authentication"
+        "openai/project-key",
+        ("sk-proj-", "sk-svcacct-", "sk-admin-"),
+        rf"{WORD}{{20,}}",
+        "OpenAI: API keys, admin keys, service accounts",
     ),
     Rule("openai/ephemeral", ("ek_",), rf"{HEX}{{32,}}", "OpenAI: Realtime API, client secrets"),
     Rule("openai/session", ("sess-",), rf"{ALNUM}{{40}}", "OpenAI: API authentication"),

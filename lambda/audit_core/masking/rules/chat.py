@@ -36,7 +36,23 @@ RULES: tuple[Rule, ...] = (
         hidden=True,
         certain=True,
     ),
-    Rule("telegram/bot-token", (":A",), rf"{WORD}{{34}}", "Telegram Bot API: authorizing your bot", before=r"\d{5,16}"),
+    # a bot's id is an integer of at most 52 bits, hence 16 digits; those of four were given to people long before
+    Rule(
+        "telegram/bot-token",
+        (":A",),
+        rf"{WORD}{{33,34}}",
+        "Telegram Bot API: authorizing your bot; User",
+        before=r"\d{5,16}",
+        never=rf"(?:\d{{1,4}}|\d{{17,}}):A{WORD}{{30,}}",
+    ),
+    Rule(
+        "telegram/bot-url",
+        ("/bot",),
+        rf"\d{{5,16}}:{WORD}{{30,}}",
+        "Telegram Bot API: making requests",
+        hidden=True,
+        certain=True,
+    ),
     Rule(
         "teams/webhook",
         (".webhook.office.com/", "outlook.office.com/webhook/", "outlook.office365.com/webhook/"),
