@@ -1,0 +1,83 @@
+"""What is a token and what only looks like one: glued marks, examples that count, session ids, ruled-out forms."""
+
+from __future__ import annotations
+
+import pytest
+
+from audit_core.masking import PLACEHOLDER, Masker
+
+MASKER = Masker(personal="off")
+RANDOM = "k3VZr8Qm1TzWx7Lc9Nd2Hs5Yb4Gf6Jp0RtAe"
+HASH = "4ddbc191d40ee098cbaae6f3523ada2d"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (f"GET /botghp_{RANDOM}/x", f"GET /bot{PLACEHOLDER}/x"),
+        ("botAKIAK3VZR7QMTZWX2LCN", f"bot{PLACEHOLDER}"),
+        (f"tokenxoxb-2349871234-{RANDOM[:20]}", f"token{PLACEHOLDER}"),
+        (f"keysk-proj-{RANDOM}", f"key{PLACEHOLDER}"),
+        (
+            f"https://api.telegram.org/bot110201543:A{RANDOM[:33]}/getMe",
+            f"https://api.telegram.org/bot{PLACEHOLDER}/getMe",
+        ),
+        (
+            f"https://api.telegram.org/file/bot110201543:A{RANDOM[:34]}/a.jpg",
+            f"https://api.telegram.org/file/bot{PLACEHOLDER}/a.jpg",
+        ),
+    ],
+)
+def test_a_token_glued_to_a_word_vanishes(text: str, expected: str) -> None:
+    """The word in front stays."""
+    assert MASKER.mask_text(text)[0] == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "https://h.example/a;jsessionid=1A2B3C4D5E6F7A8B9C0D1E2F?x=1",
+            f"https://h.example/a;jsessionid={PLACEHOLDER}?x=1",
+        ),
+        (
+            "https://h.example/a;jsessionid=1A2B3C4D5E6F7A8B9C0D1E2F.node1",
+            f"https://h.example/a;jsessionid={PLACEHOLDER}",
+        ),
+        ("GET /x;JSESSIONID=abcDEF0123456789xyz HTTP/1.1", f"GET /x;JSESSIONID={PLACEHOLDER} HTTP/1.1"),
+        ("PHPSESSID=3n4l8k2m1p9q7r5s6t0u; path=/", f"PHPSESSID={PLACEHOLDER}; path=/"),
+    ],
+)
+def test_a_session_id_in_an_address_or_a_cookie_vanishes(text: str, expected: str) -> None:
+    """Whoever has it is let in; what follows it in the address stays."""
+    assert MASKER.mask_text(text)[0] == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        # examples that somebody typed
+        "sk-ant-api03-abcdefgh-ijklmnop-qrstuvwx-yz012345-6789abcd-efghijkl-mnopqrst",
+        f'"token3": "xoxp-1234-1234-1234-{HASH}"',
+        # names that deny it
+        'nonMatchingToken := "hq7x1tmffiqat60y"',
+        'fake_api_key = "q8Zr2Lw9Xc4Vb7Nm"',
+        'error="invalid_token=q8Zr2Lw9Xc4Vb7Nm"',
+        # no bot has such an id
+        f'telegram_token = "12345678901234567:A{RANDOM[:34]}"',
+        # identifiers of a session, not its key
+        "session_id=550e8400-e29b-41d4-a716-446655440000",
+        "sessionId: 550e8400-e29b-41d4-a716-446655440000",
+        # words that end like a mark
+        "ask-me-anything-about-this-long-name-2024-01-02",
+        "risk-management-2024-q1-final-v2-report-0123",
+    ],
+)
+def test_what_only_looks_like_a_token_stays(text: str) -> None:
+    """Stand-ins, denials and identifiers are left as they are."""
+    assert MASKER.mask_text(text) == (text, ())
+
+
+def test_a_denying_name_keeps_no_documented_format() -> None:
+    """The name may say `fake`; the vendor's own mark says otherwise."""
+    assert MASKER.mask_text(f'fake_token = "ghp_{RANDOM}"')[0] == f'fake_token = "{PLACEHOLDER}"'
