@@ -7,6 +7,7 @@ from typing import Final
 import click
 
 COMMANDS: Final[Mapping[str, tuple[str, str, str]]] = {
+    "connect": ("cli.connect", "connect", "Print what to paste into an agent, and try it."),
     "check": ("cli.check", "check", "Try every promise against a deployed stack."),
     "find": ("cli.find", "find", "Show records, or follow them as they arrive."),
     "digest": ("cli.digests", "digest", "Compute a payload's digest, or say whether it was logged."),

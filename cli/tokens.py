@@ -39,7 +39,7 @@ def token() -> None:
 def show(agent: str, outputs: Path | None, stack: str | None) -> None:
     """Print AGENT's token, and nothing else, for pasting into its configuration."""
     tokens = load_deployment(outputs=outputs, stack=stack).tokens
-    click.echo(tokens[_named(agent, tuple(tokens))])
+    click.echo(tokens[named_agent(agent, tuple(tokens))])
 
 
 @token.command("list")
@@ -83,7 +83,7 @@ def rotate(agent: str, stack: str, overlap: str) -> None:
     """
     span = _overlap(overlap)
     document = _Rotations(stack)
-    name = _named(agent, document.agents())
+    name = named_agent(agent, document.agents())
     before = document.rotations().get(name, Rotation(agent=name, generation=1))
     now = datetime.now(UTC)
     after = Rotation(agent=name, generation=before.generation + 1, previous_until=now + span if span else None)
@@ -140,7 +140,7 @@ class _Rotations:
         yield from (str(item) for item in value)
 
 
-def _named(given: str, agents: tuple[str, ...]) -> str:
+def named_agent(given: str, agents: tuple[str, ...]) -> str:
     """Return the agent that `given` names, whichever hyphens were typed; raise CouldNot naming those there are."""
     if given in agents:
         return given

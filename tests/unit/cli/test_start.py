@@ -6,7 +6,15 @@ import sys
 import pytest
 
 HEAVY = ("boto3", "botocore", "pulumi", "httpx", "ruamel", "audit_core")
-NEEDED = {"--help": (), "check": (), "find": (), "digest": ("audit_core",), "redact": ("audit_core",), "token": ()}
+NEEDED = {
+    "--help": (),
+    "connect": (),
+    "check": (),
+    "find": (),
+    "digest": ("audit_core",),
+    "redact": ("audit_core",),
+    "token": (),
+}
 
 
 @pytest.mark.parametrize("command", NEEDED)

@@ -1,0 +1,384 @@
+"""One call in each form in which platforms send theirs, with an invented secret and an invented text in it.
+
+Guarantees: a sample has the shape of what the platform's own exporter sends (captures of them are in tests/sdks/wire);
+its secret and its text are new each time, and random. `agent_name` or its like says audit-log-check, so that nobody
+takes the record for a real call.
+"""
+
+import json
+import secrets
+import string
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from cli.checks.planted import PROBE_HOST, PROBE_NAME
+from cli.connect_snippets import Wire
+
+_MODEL: Final = "example-model-1"
+_JSON: Final = "application/json"
+_TOOK: Final = timedelta(milliseconds=250)
+_NOT_CARRIED: Final = "this platform does not report it"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """A request to the endpoint, and what its record must say.
+
+    `run` is in every record of it; `sent` names record fields with the values that they must have (None: any value);
+    `absent` names those that the platform leaves out, with the reason.
+    """
+
+    path: str
+    content_type: str
+    body: bytes
+    what: str
+    run: str
+    at: datetime
+    sent: Mapping[str, object]
+    absent: Mapping[str, str] = field(default_factory=dict)
+    secret: str = field(repr=False)
+    content: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Call:
+    """What every sample tells, each in its own form."""
+
+    run: str
+    at: datetime
+    secret: str
+    content: str
+
+    @property
+    def request(self) -> list[dict[str, str]]:
+        return [{"role": "user", "content": f"{self.content} {self.secret}"}]
+
+    @property
+    def user(self) -> str:
+        return f"{PROBE_NAME}-user"
+
+    @property
+    def text_time(self) -> str:
+        return _rfc3339(self.at)
+
+
+def sample(wire: Wire, *, at: datetime | None = None) -> Sample:
+    """Return a new call in the form `wire`, made at `at` (default: now)."""
+    letters = string.ascii_letters + string.digits
+    call = _Call(
+        run=secrets.token_hex(16),
+        at=datetime.now(UTC) if at is None else at,
+        secret="sk_live_" + "".join(secrets.choice(letters) for _ in range(32)),
+        content="words of the probe " + "".join(secrets.choice(letters) for _ in range(24)),
+    )
+    return _MAKERS[wire](call)
+
+
+def _native(call: _Call) -> Sample:
+    """What the Python and the Node client send: digests that were computed in the agent's process, and no content."""
+    from audit_core.digest import digest_payload  # noqa: PLC0415 - a snippet does without
+
+    request = json.dumps({"messages": call.request}).encode()
+    response = json.dumps({"text": call.content}).encode()
+    digests = {"request": digest_payload(request), "response": digest_payload(response)}
+    event: dict[str, Any] = {
+        "id": str(uuid.UUID(call.run)),
+        "timestamp": call.text_time,
+        "agent_name": PROBE_NAME,
+        "user_id": call.user,
+        "endpoint": f"https://{PROBE_HOST}/v1/chat?api_key={call.secret}",
+        "method": "POST",
+        "status": 200,
+        "request_hash": digests["request"].digest,
+        "request_bytes": digests["request"].size,
+        "response_hash": digests["response"].digest,
+        "response_bytes": digests["response"].size,
+        "correlation_id": f"{PROBE_NAME}-{call.run}",
+        "duration_ms": 250,
+    }
+    same = ("timestamp", "user_id", "method", "status", "request_hash", "response_hash", "correlation_id")
+    return _sample(
+        call,
+        path="/v1/events",
+        body=json.dumps([event]).encode(),
+        what="a native event, as the Python and Node clients send it",
+        sent={**{name: event[name] for name in same}, "endpoint": None, "outcome": "success"},
+    )
+
+
+def _openai_traces(call: _Call) -> Sample:
+    """What the OpenAI Agents SDK sends: a trace, and a generation span in it."""
+    trace = f"trace_{call.run}"
+    data: list[dict[str, Any]] = [
+        {
+            "object": "trace",
+            "id": trace,
+            "workflow_name": PROBE_NAME,
+            "group_id": f"{PROBE_NAME}-{call.run}",
+            "metadata": {"user_id": call.user},
+        },
+        {
+            "object": "trace.span",
+            "id": f"span_{call.run[:24]}",
+            "trace_id": trace,
+            "parent_id": None,
+            "started_at": _rfc3339(call.at - _TOOK),
+            "ended_at": call.text_time,
+            "span_data": {
+                "type": "generation",
+                "input": call.request,
+                "output": [{"role": "assistant", "content": call.content}],
+                "model": _MODEL,
+                "model_config": {"base_url": f"https://{PROBE_HOST}/v1/"},
+                "usage": {"input_tokens": 21, "output_tokens": 7},
+            },
+            "error": None,
+        },
+    ]
+    return _sample(
+        call,
+        path="/v1/traces/ingest",
+        body=json.dumps({"data": data}).encode(),
+        what="a trace with one generation span, as the OpenAI Agents SDK sends it",
+        sent={
+            "timestamp": None,
+            "user_id": None,
+            "endpoint": None,
+            "method": None,
+            "request_hash": None,
+            "response_hash": None,
+            "outcome": "success",
+            "correlation_id": None,
+        },
+        absent={"status": _NOT_CARRIED},
+    )
+
+
+def _claude_events(call: _Call) -> Sample:
+    """What Claude Code and the Claude Agent SDK send: the prompt's event, and the event of the model's answer."""
+    common = {
+        "user.id": call.run,
+        "session.id": str(uuid.UUID(call.run)),
+        "prompt.id": str(uuid.UUID(call.run[::-1])),
+    }
+    events: list[dict[str, Any]] = [
+        {
+            "event.name": "user_prompt",
+            "event.sequence": 0,
+            "prompt_length": str(len(call.content)),
+            "prompt": f"{call.content} {call.secret}",
+        },
+        {
+            "event.name": "api_request",
+            "event.sequence": 1,
+            "model": _MODEL,
+            "input_tokens": 21,
+            "output_tokens": 7,
+            "duration_ms": 250,
+            "request_id": f"req_{call.run[:20]}",
+        },
+    ]
+    nanoseconds = str(int(call.at.timestamp() * 1000) * 1_000_000)
+    records = [
+        {
+            "timeUnixNano": nanoseconds,
+            "observedTimeUnixNano": nanoseconds,
+            "body": {"stringValue": f"claude_code.{event['event.name']}"},
+            "attributes": _attributes({**common, **event, "event.timestamp": _rfc3339(call.at)}),
+        }
+        for event in events
+    ]
+    resource = {"service.name": "claude-code", "service.version": "0.0.0", "deployment.environment": PROBE_NAME}
+    scope = {"name": "com.anthropic.claude_code.events", "version": "0.0.0"}
+    document = {
+        "resourceLogs": [
+            {
+                "resource": {"attributes": _attributes(resource)},
+                "scopeLogs": [{"scope": scope, "logRecords": records}],
+            }
+        ]
+    }
+    return _sample(
+        call,
+        path="/v1/logs",
+        body=json.dumps(document).encode(),
+        what="OTLP/JSON events of one prompt, as Claude Code sends them",
+        sent={
+            "timestamp": None,
+            "user_id": None,
+            "endpoint": None,
+            "method": None,
+            "status": None,
+            "outcome": "success",
+            "correlation_id": common["prompt.id"],
+        },
+        absent={
+            "request_hash": "only where OTEL_LOG_RAW_API_BODIES=1 lets Claude report bodies",
+            "response_hash": "only where OTEL_LOG_RAW_API_BODIES=1 lets Claude report bodies",
+        },
+    )
+
+
+def _litellm(call: _Call) -> Sample:
+    """What LiteLLM's generic logger sends: an array of its standard payloads."""
+    payload: dict[str, Any] = {
+        "id": f"chatcmpl-{call.run}",
+        "litellm_call_id": str(uuid.UUID(call.run)),
+        "trace_id": f"{PROBE_NAME}-{call.run}",
+        "call_type": "acompletion",
+        "stream": False,
+        "status": "success",
+        "custom_llm_provider": "openai",
+        "startTime": (call.at - _TOOK).timestamp(),
+        "endTime": call.at.timestamp(),
+        "model": _MODEL,
+        "metadata": {"user_api_key_alias": PROBE_NAME},
+        "response_cost": 0.0,
+        "total_tokens": 28,
+        "prompt_tokens": 21,
+        "completion_tokens": 7,
+        "end_user": call.user,
+        "api_base": f"https://{PROBE_HOST}/v1",
+        "messages": call.request,
+        "response": {"choices": [{"message": {"role": "assistant", "content": call.content}}]},
+        "error_str": None,
+    }
+    return _sample(
+        call,
+        path="/v1/litellm",
+        body=json.dumps([payload]).encode(),
+        what="a call's standard payload, as LiteLLM's generic logger sends it",
+        sent={
+            "timestamp": None,
+            "user_id": call.user,
+            "endpoint": None,
+            "method": None,
+            "status": None,
+            "request_hash": None,
+            "response_hash": None,
+            "outcome": "success",
+            "correlation_id": f"{PROBE_NAME}-{call.run}",
+        },
+    )
+
+
+def _otel_spans(call: _Call) -> Sample:
+    """What an OpenTelemetry SDK sends of an HTTP client: one span."""
+    attributes = {
+        "http.request.method": "POST",
+        "url.full": f"https://{PROBE_HOST}/v1/chat?api_key={call.secret}",
+        "http.response.status_code": 200,
+        "user.id": call.user,
+    }
+    return _sample(
+        call,
+        path="/v1/traces",
+        body=json.dumps(_spans(call, service=PROBE_NAME, name="POST", attributes=attributes)).encode(),
+        what="an HTTP client's span in OTLP/JSON, as an OpenTelemetry SDK sends it",
+        sent={
+            "timestamp": None,
+            "user_id": call.user,
+            "endpoint": None,
+            "method": "POST",
+            "status": 200,
+            "outcome": "success",
+            "correlation_id": call.run,
+        },
+        absent={"request_hash": _NOT_CARRIED, "response_hash": _NOT_CARRIED},
+    )
+
+
+def _claude_platform(call: _Call) -> Sample:
+    """What the Claude platform exports: spans of its model calls."""
+    attributes: dict[str, Any] = {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.provider.name": "anthropic",
+        "gen_ai.request.model": _MODEL,
+        "gen_ai.response.model": _MODEL,
+        "gen_ai.response.id": f"msg_{call.run[:20]}",
+        "gen_ai.conversation.id": f"{PROBE_NAME}-{call.run}",
+        "gen_ai.usage.input_tokens": 21,
+        "gen_ai.usage.output_tokens": 7,
+        "gen_ai.input.messages": json.dumps(call.request),
+        "gen_ai.output.messages": json.dumps([{"role": "assistant", "content": call.content}]),
+    }
+    return _sample(
+        call,
+        path="/v1/traces",
+        body=json.dumps(_spans(call, service="claude-platform", name=f"chat {_MODEL}", attributes=attributes)).encode(),
+        what="a model call's span, as the Claude platform exports it",
+        sent={
+            "timestamp": None,
+            "endpoint": None,
+            "method": None,
+            "request_hash": None,
+            "response_hash": None,
+            "outcome": "success",
+            "correlation_id": None,
+        },
+        absent={"user_id": _NOT_CARRIED, "status": _NOT_CARRIED},
+    )
+
+
+_MAKERS: Final[Mapping[Wire, Callable[[_Call], Sample]]] = {
+    Wire.NATIVE: _native,
+    Wire.OPENAI_TRACES: _openai_traces,
+    Wire.CLAUDE_EVENTS: _claude_events,
+    Wire.CLAUDE_PLATFORM: _claude_platform,
+    Wire.LITELLM: _litellm,
+    Wire.OTEL_SPANS: _otel_spans,
+}
+
+
+def _sample(
+    call: _Call,
+    *,
+    path: str,
+    body: bytes,
+    what: str,
+    sent: Mapping[str, object],
+    absent: Mapping[str, str] | None = None,
+) -> Sample:
+    return Sample(
+        path=path,
+        content_type=_JSON,
+        body=body,
+        what=what,
+        run=call.run,
+        at=call.at,
+        sent=sent,
+        absent=absent or {},
+        secret=call.secret,
+        content=call.content,
+    )
+
+
+def _spans(call: _Call, *, service: str, name: str, attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an OTLP/JSON document of one client span; its ids are hexadecimal, its times nanoseconds in text."""
+    span: dict[str, Any] = {
+        "traceId": call.run,
+        "spanId": call.run[:16],
+        "name": name,
+        "kind": 3,
+        "startTimeUnixNano": str(int((call.at - _TOOK).timestamp() * 1000) * 1_000_000),
+        "endTimeUnixNano": str(int(call.at.timestamp() * 1000) * 1_000_000),
+        "attributes": _attributes(attributes),
+        "status": {},
+    }
+    resource = {"attributes": _attributes({"service.name": service, "service.version": "0.0.0"})}
+    return {"resourceSpans": [{"resource": resource, "scopeSpans": [{"scope": {"name": PROBE_NAME}, "spans": [span]}]}]}
+
+
+def _attributes(values: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return attributes as OTLP/JSON has them."""
+    return [
+        {"key": key, "value": {"intValue": value} if isinstance(value, int) else {"stringValue": value}}
+        for key, value in values.items()
+    ]
+
+
+def _rfc3339(when: datetime) -> str:
+    return when.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,307 @@
+"""What is pasted into each platform: the files of clients/snippets, filled with a stack's endpoint and token.
+
+Guarantees: a filled snippet is what stands in the file but for the two placeholders; nothing that is put in can end a
+string or a word of a shell, of Python, JavaScript, JSON or YAML. One table says which snippets there are; the command,
+`make up` and docs/agents.md all take theirs from here.
+"""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+from cli.exits import CouldNot
+
+SNIPPETS: Final = Path(__file__).resolve().parent.parent / "clients" / "snippets"
+ENDPOINT_VARIABLE: Final = "AUDIT_LOG_ENDPOINT"
+TOKEN_VARIABLE: Final = "AUDIT_LOG_TOKEN"  # noqa: S105 - a variable's name
+EXAMPLE_ENDPOINT: Final = "https://abcdefghijklmnopqrstuvwxyz012345.lambda-url.eu-central-1.on.aws"
+EXAMPLE_TOKEN: Final = "aal_" + 43 * "x"
+"""What stands in docs/agents.md where a platform reads no variables."""
+_ENDPOINT: Final = re.compile(r"https?://[A-Za-z0-9.:-]+(?:/[A-Za-z0-9._~-]+)*")
+_TOKEN: Final = re.compile(r"[A-Za-z0-9._~-]+")
+_PLACEHOLDER: Final = re.compile(r"\{(endpoint|token)\}")
+_STRING: Final = re.compile(r'"([^"\n]*\{(?:endpoint|token)\}[^"\n]*)"')
+
+
+class Wire(StrEnum):
+    """The form in which a platform's calls arrive."""
+
+    NATIVE = "native"
+    OPENAI_TRACES = "openai-traces"
+    CLAUDE_EVENTS = "claude-events"
+    CLAUDE_PLATFORM = "claude-platform"
+    LITELLM = "litellm"
+    OTEL_SPANS = "otel-spans"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """A variable that a snippet reads its endpoint or token from, when it is run."""
+
+    variable: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Form:
+    """One thing to paste for a platform.
+
+    `file` is its file in clients/snippets; `into` completes "Paste it into …"; `notes` are the sentences that go with
+    it; `hosted` runs on somebody else's machines, which cannot reach a local stack.
+    """
+
+    platform: str
+    name: str
+    file: str
+    into: str
+    wire: Wire
+    notes: tuple[str, ...] = ()
+    hosted: bool = False
+
+    @property
+    def language(self) -> str:
+        """The language of the snippet, as a fenced block names it."""
+        return _LANGUAGES[self.file.rpartition(".")[2]]
+
+    @property
+    def template(self) -> str:
+        """The snippet as its file has it, with its placeholders."""
+        return (SNIPPETS / self.file).read_text(encoding="utf-8")
+
+    @property
+    def holds_token(self) -> bool:
+        """Whether the token stands in the snippet."""
+        return "{token}" in self.template
+
+    @property
+    def takes_reference(self) -> bool:
+        """Whether the snippet can read a variable when it is run, so that its token need not stand in it."""
+        return self.language in _REFERENCES
+
+    @property
+    def command(self) -> str:
+        """What is typed to get this snippet."""
+        is_first = next(form for form in FORMS if form.platform == self.platform) is self
+        return f"audit-log connect {self.platform}" + ("" if is_first else f" {self.name}")
+
+
+_LANGUAGES: Final = {
+    "sh": "sh",
+    "py": "python",
+    "mjs": "js",
+    "json": "json",
+    "yaml": "yaml",
+    "env": "ini",
+    "txt": "text",
+}
+_REFERENCES: Final = {
+    "sh": "${}",
+    "yaml": "${{env:{}}}",
+    "python": 'os.environ["{}"]',
+    "js": "process.env.{}",
+}
+_INSTALL: Final = "Install the client first: pip install ./clients/python"
+_STORED: Final = (
+    "Content stays out of it: Claude reports prompts and bodies only where OTEL_LOG_* variables ask for it."
+)
+
+FORMS: Final = (
+    Form(
+        platform="openai",
+        name="client",
+        file="openai-client.py",
+        into="the program that makes an OpenAI client",
+        wire=Wire.NATIVE,
+        notes=(_INSTALL, "anthropic and any other httpx client take the same http_client."),
+    ),
+    Form(
+        platform="openai",
+        name="agents",
+        file="openai-agents.py",
+        into="the program that runs agents of the OpenAI Agents SDK",
+        wire=Wire.OPENAI_TRACES,
+        notes=(_INSTALL,),
+    ),
+    Form(
+        platform="openai",
+        name="env",
+        file="client.sh",
+        into="the shell that starts the agent; the client is then just AuditLog()",
+        wire=Wire.NATIVE,
+        notes=(_INSTALL,),
+    ),
+    Form(
+        platform="claude",
+        name="env",
+        file="claude.sh",
+        into="the shell that starts Claude Code or a program of the Claude Agent SDK",
+        wire=Wire.CLAUDE_EVENTS,
+        notes=(_STORED,),
+    ),
+    Form(
+        platform="claude",
+        name="settings",
+        file="claude-settings.json",
+        into="~/.claude/settings.json",
+        wire=Wire.CLAUDE_EVENTS,
+        notes=(_STORED,),
+    ),
+    Form(
+        platform="claude",
+        name="sdk",
+        file="claude-agent-sdk.py",
+        into="the program that uses the Claude Agent SDK",
+        wire=Wire.CLAUDE_EVENTS,
+        notes=(_STORED,),
+    ),
+    Form(
+        platform="claude",
+        name="platform",
+        file="claude-platform.txt",
+        into="the Claude Console: Settings, OpenTelemetry, Add destination (Managed Agents and the Messages API)",
+        wire=Wire.CLAUDE_PLATFORM,
+        hosted=True,
+    ),
+    Form(
+        platform="replit",
+        name="js",
+        file="replit.mjs",
+        into="the agent's own code, beside a copy of clients/node/audit-log.mjs",
+        wire=Wire.NATIVE,
+        notes=("In a project that others can see, take it with --no-token and put the token into Secrets.",),
+        hosted=True,
+    ),
+    Form(
+        platform="replit",
+        name="secrets",
+        file="replit.env",
+        into="Secrets (edit as .env)",
+        wire=Wire.NATIVE,
+        hosted=True,
+    ),
+    Form(
+        platform="litellm",
+        name="env",
+        file="litellm.sh",
+        into="the shell that starts LiteLLM, as a proxy or in a program of yours",
+        wire=Wire.LITELLM,
+        notes=('Then turn its logger on: `audit-log connect litellm proxy`, or litellm.callbacks = ["generic_api"].',),
+    ),
+    Form(
+        platform="litellm",
+        name="proxy",
+        file="litellm-proxy.yaml",
+        into="the proxy's config.yaml",
+        wire=Wire.LITELLM,
+        notes=("Its environment needs `audit-log connect litellm`.",),
+    ),
+    Form(
+        platform="litellm",
+        name="python",
+        file="litellm-python.py",
+        into="the program that calls LiteLLM",
+        wire=Wire.LITELLM,
+        notes=("Its environment needs `audit-log connect litellm`.",),
+    ),
+    Form(
+        platform="otel",
+        name="env",
+        file="otel.sh",
+        into="the shell that starts anything with an OpenTelemetry SDK",
+        wire=Wire.OTEL_SPANS,
+    ),
+    Form(
+        platform="otel",
+        name="python",
+        file="otel-python.py",
+        into="a program that sets OpenTelemetry up by itself",
+        wire=Wire.OTEL_SPANS,
+    ),
+    Form(
+        platform="otel",
+        name="collector",
+        file="otel-collector.yaml",
+        into="an OpenTelemetry Collector's configuration, beside its receivers",
+        wire=Wire.OTEL_SPANS,
+    ),
+    Form(
+        platform="python",
+        name="post",
+        file="python.py",
+        into="python: one call, posted by hand",
+        wire=Wire.NATIVE,
+    ),
+    Form(
+        platform="shell",
+        name="post",
+        file="shell.sh",
+        into="shell: one call, posted by hand",
+        wire=Wire.NATIVE,
+    ),
+)
+"""Every snippet; a platform's first is the one it is connected with when no other is named."""
+
+PLATFORMS: Final = tuple(dict.fromkeys(form.platform for form in FORMS))
+
+
+def find_form(platform: str, name: str | None = None) -> Form:
+    """Return a platform's form by name, or its first; raise CouldNot naming those there are."""
+    forms = [form for form in FORMS if form.platform == platform]
+    if not forms:
+        raise CouldNot(f"{platform}: is no platform; there are {', '.join(PLATFORMS)}")
+    found = next((form for form in forms if name in (None, form.name)), None)
+    if found is None:
+        raise CouldNot(f"{platform} {name}: there are {', '.join(form.name for form in forms)}")
+    return found
+
+
+def fill(form: Form, *, endpoint: str | Reference, token: str | Reference) -> str:
+    """Return the snippet with `endpoint` (a base URL without a trailing slash) and `token` in their places.
+
+    A Reference becomes the reading of an environment variable, in the snippet's own language. Raises CouldNot for a
+    value with a character that such a value never has, and for a reference where the platform takes values only.
+    """
+    given = {"endpoint": endpoint, "token": token}
+    for name, value in given.items():
+        shape = _ENDPOINT if name == "endpoint" else _TOKEN
+        if isinstance(value, str) and not shape.fullmatch(value):
+            raise CouldNot(f"stack output {name}: holds what no {name} holds; nothing is printed that could be pasted")
+    text = form.template
+    wanted = {name for name in given if f"{{{name}}}" in text}
+    references = {name: value for name in wanted if isinstance(value := given[name], Reference)}
+    if references and not form.takes_reference:
+        raise CouldNot(f"{form.command}: reads no variables, so its values must stand in it")
+    if references and form.language in ("python", "js"):
+        text = _STRING.sub(lambda match: _expression(match[1], references, form.language), text)
+        if form.language == "python":
+            first = "import asyncio\n"  # the standard library comes first, in order
+            text = f"{first}import os\n{text.removeprefix(first)}" if text.startswith(first) else f"import os\n\n{text}"
+    values = {
+        name: _REFERENCES[form.language].format(value.variable) if isinstance(value, Reference) else value
+        for name, value in given.items()
+        if name in wanted
+    }
+    return _PLACEHOLDER.sub(lambda match: values[match[1]], text)
+
+
+def shown(form: Form) -> str:
+    """Return the snippet as docs/agents.md shows it: it reads endpoint and token from the environment where it can."""
+    if form.takes_reference:
+        return fill(form, endpoint=Reference(variable=ENDPOINT_VARIABLE), token=Reference(variable=TOKEN_VARIABLE))
+    return fill(form, endpoint=EXAMPLE_ENDPOINT, token=EXAMPLE_TOKEN)
+
+
+def _expression(content: str, references: dict[str, Reference], language: str) -> str:
+    """Return a string literal's content as an expression in which each reference is read where its placeholder was."""
+    parts: list[str] = []
+    for part in re.split(r"(\{(?:endpoint|token)\})", content):
+        name = part[1:-1]
+        if part.startswith("{") and name in references:
+            parts.append(_REFERENCES[language].format(references[name].variable))
+        elif part:
+            if parts and parts[-1].endswith('"'):
+                parts[-1] = f'{parts[-1][:-1]}{part}"'
+            else:
+                parts.append(f'"{part}"')
+    return " + ".join(parts)

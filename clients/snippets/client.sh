@@ -1,0 +1,2 @@
+export AUDIT_LOG_ENDPOINT="{endpoint}"
+export AUDIT_LOG_TOKEN="{token}"

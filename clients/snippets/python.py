@@ -1,0 +1,6 @@
+import httpx
+
+url = "{endpoint}/v1/events"
+headers = {"Authorization": "Bearer {token}"}
+call = {"endpoint": "api.stripe.com/v1/charges", "method": "POST", "status": 200, "correlation_id": "c9f8e7"}
+print(httpx.post(url, headers=headers, json=call).raise_for_status().json())
