@@ -10,23 +10,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 from audit_core.canonical import JsonValue
 from audit_core.digest import HmacKey, PayloadDigest, digest_bytes, digest_json, digest_payload
 from audit_core.errors import FieldError
 from audit_core.fields_1 import is_secret_field
-from audit_core.masking import PLACEHOLDER, Masker, Redaction, Unscannable
+from audit_core.masking import PLACEHOLDER, Redaction
+from audit_core.masking.texts import UNSCANNABLE, Texts
 from audit_core.values import CONTROL, SAFE_INTEGER
 
 MAX_ATTRIBUTES = 128
 MAX_TEXT = 256
 MAX_ITEMS = 32
 _GUESSABLE = 1024
-_HARMLESS = "x"
-_MEMORY = 4096  # entries; their texts are short but for descriptions, which a request's size bounds
-_Key = TypeVar("_Key")
-_Known = TypeVar("_Known")
+_MEMORY = 4096
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/-]{0,63}")
 
 ALLOWED: frozenset[str] = frozenset({
@@ -57,11 +54,20 @@ ALLOWED: frozenset[str] = frozenset({
 class AttributeReader:
     """Reads the attributes of the events of one request; what it learns of a name holds for all of them."""
 
-    masker: Masker
+    texts: Texts
     key: HmacKey | None
     _names: dict[str, tuple[str, tuple[str, ...], str | None]] = field(default_factory=dict)
-    _texts: dict[tuple[str, str], tuple[JsonValue, tuple[Redaction, ...]]] = field(default_factory=dict)
-    _descriptions: dict[str, tuple[JsonValue, Iterable[str]]] = field(default_factory=dict)
+
+    def expect(self, given: dict[str, JsonValue]) -> None:
+        """Announce to `texts` what `read` will ask it."""
+        for name, value in given.items():
+            if name in ALLOWED and _is_metadata(value):
+                self.texts.expect(f"/attributes/{name}", value)
+                continue
+            if name not in self._names and _NAME.fullmatch(name):
+                self.texts.expect("", name)
+            if isinstance(value, str) and len(value) <= _GUESSABLE:
+                self.texts.expect("", value)
 
     def read(self, given: dict[str, JsonValue]) -> tuple[dict[str, JsonValue], list[Redaction]]:
         """What a record keeps of `given`, and what was masked in it. Raises `FieldError` when there are too many."""
@@ -73,14 +79,14 @@ class AttributeReader:
             if value is None:
                 continue
             if name in ALLOWED and _is_metadata(value):
-                kept[name], found = self._masked(name, value)
+                kept[name], found = self.texts.mask(f"/attributes/{name}", value)
                 redactions += found
                 continue
             shown, name_rules, secret_rule = self._names.get(name) or self._learn(name)
             while shown in kept:
                 shown += "_"
             if secret_rule is None:
-                kept[shown], rules = self._described(value)
+                kept[shown], rules = self._describe(value)
             else:
                 kept[shown], rules = PLACEHOLDER, [secret_rule]
             if name_rules or rules:
@@ -88,51 +94,30 @@ class AttributeReader:
                 redactions += [Redaction(path=path, rule=rule) for rule in (*name_rules, *rules)]
         return kept, redactions
 
-    def _masked(self, name: str, value: JsonValue) -> tuple[JsonValue, tuple[Redaction, ...]]:
-        if not isinstance(value, str):
-            return self.masker.mask_value(value, path=f"/attributes/{name}")
-        known = self._texts.get((name, value))
-        if known is None:
-            known = self.masker.mask_value(value, path=f"/attributes/{name}")
-            _remember(self._texts, (name, value), known)
-        return known
-
     def _learn(self, name: str) -> tuple[str, tuple[str, ...], str | None]:
         """How to show `name`: masked, or its digest where it is no plain name; by which rule its value is secret."""
         rules: tuple[str, ...] = ()
-        shown = name
+        shown: str | None = None
         if _NAME.fullmatch(name):
-            shown, found = self.masker.mask_text(name)
+            masked, found = self.texts.mask("", name)
             rules = tuple(redaction.rule for redaction in found)
-        else:
+            shown = None if rules == (UNSCANNABLE,) else str(masked)
+        if shown is None:
             shown = "name:" + digest_bytes(name.encode(), key=self.key).rpartition(":")[2][:16]
         secret = "key/fields-1" if is_secret_field(name) else None
         if secret is None and len(name) <= _GUESSABLE:
-            masked, found = self.masker.mask_value({name: _HARMLESS})
-            if isinstance(masked, dict) and PLACEHOLDER in masked.values():
-                secret = found[-1].rule
-        learned = (shown, rules, secret)
-        _remember(self._names, name, learned)
+            secret = self.texts.masker.names_secret(name)
+        if len(self._names) >= _MEMORY:
+            self._names.clear()
+        self._names[name] = learned = (shown, rules, secret)
         return learned
-
-    def _described(self, value: JsonValue) -> tuple[JsonValue, Iterable[str]]:
-        if not isinstance(value, str):
-            return self._describe(value)
-        known = self._descriptions.get(value)
-        if known is None:
-            known = self._describe(value)
-            _remember(self._descriptions, value, known)
-        return known
 
     def _describe(self, value: JsonValue) -> tuple[JsonValue, Iterable[str]]:
         """Type, size and digest of a value, and the rules by which it has no digest."""
         described: dict[str, JsonValue] = {"type": _type(value)}
         digest = self._digest(value)
         if digest.size <= _GUESSABLE:
-            try:
-                _, found = self.masker.mask_value(value)
-            except Unscannable:
-                return {**described, "digest": None}, ["unscannable"]
+            _, found = self.texts.mask("", value)
             if found:
                 return {**described, "digest": None}, dict.fromkeys(redaction.rule for redaction in found)
         return {**described, "bytes": digest.size, "digest": digest.digest}, ()
@@ -141,13 +126,6 @@ class AttributeReader:
         if isinstance(value, str):
             return digest_payload(value.encode(), key=self.key, text=True)
         return digest_json(value, key=self.key)
-
-
-def _remember(memory: dict[_Key, _Known], key: _Key, known: _Known) -> None:
-    """Keep what was learned: the events of a request are much alike, and masking is what costs most."""
-    if len(memory) >= _MEMORY:
-        memory.clear()
-    memory[key] = known
 
 
 def _is_metadata(value: JsonValue) -> bool:

@@ -7,6 +7,7 @@ room for a secret. What the wire lacks is null; what was derived is listed in `i
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from audit_core import values
@@ -17,7 +18,9 @@ from audit_core.endpoint import clean_endpoint
 from audit_core.envelope import Envelope, EnvelopeMode
 from audit_core.errors import FieldError
 from audit_core.event import Event, Payload
-from audit_core.masking import PLACEHOLDER, Masker, Redaction, Unscannable
+from audit_core.masking import Masker, Redaction
+from audit_core.masking.budget import REQUEST_ALLOWANCE, Budget
+from audit_core.masking.texts import Texts
 from audit_core.stream import StreamDigest
 
 SCHEMA = 1
@@ -56,13 +59,16 @@ FIELDS: frozenset[str] = frozenset({"timestamp", "agent_id", *(name for name, _ 
 _ALWAYS = ("user_id", "endpoint", "method", "status", "request_hash", "response_hash", "outcome", "correlation_id")
 # A key id is the sender's own words; a plain digest has no room for any.
 _KEYED = "hmac-"
-# The events of a request are much alike, and masking is what costs most: so many results are kept for the next one.
-_MEMORY = 4096
 _FREE_TEXT = (
     "user_id", "endpoint", "method", "request_hash", "response_hash", "correlation_id", "session_id", "agent_name",
     "agent_version", "deployment_id", "trace_id", "span_id", "provider_request_id", "request_mime", "response_mime",
     "model",
 )  # fmt: skip
+# Of those, what is masked as it came.
+_SHORT_TEXTS = tuple(
+    (name, f"/{name}") for name in _FREE_TEXT if name not in {"endpoint", "method", "request_hash", "response_hash"}
+)
+_MEMORY = 256  # endpoints
 _read_name = values.text(256)
 _HYPHENS = str.maketrans({"\u2010": "-", "\u2011": "-"})
 
@@ -111,20 +117,41 @@ class Rules:
 class RecordMaker:
     """Makes the records of one request.
 
-    `received`: when the request came, for events without a time.
+    `received`: when the request came, for events without a time. `size`: the bytes of the request, to which the work
+    of masking what is stored of it is in proportion.
     """
 
     sender: Sender
     rules: Rules
     received: str
     correlation: Correlation = field(default_factory=Correlation)
-    _masks: dict[tuple[str, str], tuple[str, tuple[Redaction, ...]]] = field(default_factory=dict)
+    size: int = 0
+    _texts: Texts = field(init=False)
+    _endpoints: dict[str, tuple[str | None, str | None]] = field(default_factory=dict)
     _attributes: AttributeReader = field(init=False)
     _name: str = field(init=False)
 
     def __post_init__(self) -> None:
-        self._attributes = AttributeReader(masker=self.rules.masker, key=self.rules.key)
+        self._texts = Texts(self.rules.masker, Budget(self.size, REQUEST_ALLOWANCE))
+        self._attributes = AttributeReader(texts=self._texts, key=self.rules.key)
         self._name = self.rules.name
+
+    def look_at(self, events: Iterable[Event]) -> None:
+        """Mask at once what the records of these events will hold. Optional: `make` is faster for it."""
+        expect = self._texts.expect
+        for event in events:
+            fields = event.fields
+            for name, path in _SHORT_TEXTS:
+                value = fields.get(name)
+                if value and isinstance(value, str):
+                    expect(path, value)
+            endpoint = fields.get("endpoint")
+            if isinstance(endpoint, str):
+                for cleaned in self._cleaned(endpoint):
+                    if cleaned is not None:
+                        expect("/endpoint", cleaned)
+            self._attributes.expect(event.attributes)
+        self._texts.look()
 
     def make(self, event: Event) -> tuple[dict[str, JsonValue], Envelope | None]:
         """The `Record` of `event` (see `audit_core.record_type`), and what is to be kept of its payloads, if anything.
@@ -278,12 +305,25 @@ class RecordMaker:
 
     def _endpoint(self, given: str, redactions: list[Redaction]) -> str | None:
         """The endpoint as it is kept; masked also before its host is in lower case, where a secret is hard to know."""
-        plain = clean_endpoint(given, domain_only=self.sender.domain_only, fold=False)
-        folded = clean_endpoint(given, domain_only=self.sender.domain_only)
+        plain, folded = self._cleaned(given)
         if plain is None or folded is None or plain == folded:
             return folded
         masked = self._masked("endpoint", plain, redactions)
         return folded if masked == plain else masked
+
+    def _cleaned(self, given: str) -> tuple[str | None, str | None]:
+        """An endpoint without what is not kept of it: as it was written, and with its host in lower case."""
+        known = self._endpoints.get(given)
+        if known is None:
+            domain_only = self.sender.domain_only
+            known = (
+                clean_endpoint(given, domain_only=domain_only, fold=False),
+                clean_endpoint(given, domain_only=domain_only),
+            )
+            if len(self._endpoints) >= _MEMORY:
+                self._endpoints.clear()
+            self._endpoints[given] = known
+        return known
 
     def _masked_part(self, name: str, value: JsonValue, redactions: list[Redaction]) -> JsonValue:
         if isinstance(value, str):
@@ -302,15 +342,6 @@ class RecordMaker:
         return not ours and self._masked(name, digest, redactions) != digest
 
     def _masked(self, name: str, value: str, redactions: list[Redaction]) -> str:
-        known = self._masks.get((name, value))
-        if known is None:
-            try:
-                known = self.rules.masker.mask_text(value, path=f"/{name}")
-            except Unscannable:
-                known = PLACEHOLDER, (Redaction(path=f"/{name}", rule="unscannable"),)
-            if len(self._masks) >= _MEMORY:
-                self._masks.clear()
-            self._masks[name, value] = known
-        masked, found = known
+        masked, found = self._texts.mask(f"/{name}", value)
         redactions += found
-        return masked
+        return str(masked)

@@ -13,8 +13,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
+from itertools import islice
 
 from audit_core.errors import DecodeError, FieldError
+from audit_core.event import Event
 from audit_core.masking import Masker
 from audit_core.record import Correlation, RecordMaker, Sender
 from audit_core.times import now_timestamp
@@ -34,6 +36,7 @@ from log_writer.store import NotDurableError, Store
 
 STORE_SECONDS = 10.0
 _MAX_HEADER_ID = 256
+_EVENTS_AT_ONCE = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +129,7 @@ class Writer:
             if intake.too_heavy(body, limits.values):
                 raise TooManyError(limits.values, "values, where an array or an object counts as four")
             decoded = intake.decode(body, max_events=limits.events)
-            response = self._store_events(request, agent, intake, decoded, summary)
+            response = self._store_events(request, agent, intake, decoded, len(body), summary)
         except (TooLargeError, TooManyError) as error:
             response = intake.answers.problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The body {error.reason}.")
         except DecodeError as error:
@@ -158,7 +161,13 @@ class Writer:
         return request.body
 
     def _store_events(
-        self, request: Request, agent: Agent, intake: Intake, decoded: Decoded, summary: dict[str, object]
+        self,
+        request: Request,
+        agent: Agent,
+        intake: Intake,
+        decoded: Decoded,
+        size: int,
+        summary: dict[str, object],
     ) -> Response:
         received = now_timestamp(self._now())
         maker = RecordMaker(
@@ -166,22 +175,26 @@ class Writer:
             rules=self._rules.get(deadline=min(request.deadline, time.monotonic() + STORE_SECONDS)),
             received=received,
             correlation=correlation_of(request.headers, carries_trace=intake.carries_trace),
+            size=size,
         )
         drafts: list[Draft] = []
         refused: list[Refusal] = []
         identified = True
-        for item in decoded.items:
-            if isinstance(item, Refusal):
-                refused.append(item)
-                continue
-            try:
-                record, envelope = maker.make(item)
-                drafts.append(draft(item.index, record, envelope))
-                identified = identified and item.has_identity
-            except FieldError as error:
-                refused.append(
-                    Refusal(index=item.index, field=error.field, reason=error.reason, forbidden=error.forbidden)
-                )
+        items = iter(decoded.items)
+        while some := list(islice(items, _EVENTS_AT_ONCE)):
+            maker.look_at(item for item in some if isinstance(item, Event))
+            for item in some:
+                if isinstance(item, Refusal):
+                    refused.append(item)
+                    continue
+                try:
+                    record, envelope = maker.make(item)
+                    drafts.append(draft(item.index, record, envelope))
+                    identified = identified and item.has_identity
+                except FieldError as error:
+                    refused.append(
+                        Refusal(index=item.index, field=error.field, reason=error.reason, forbidden=error.forbidden)
+                    )
         summary |= {
             "events": len(drafts) + len(refused),
             "refused": len(refused),

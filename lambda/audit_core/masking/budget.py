@@ -6,10 +6,17 @@ from audit_core.masking.result import Unscannable
 
 ALLOWANCE = 262_144
 """Work every call may do, however small its input."""
+REQUEST_ALLOWANCE = 4_000_000
+"""Work that all records of a request may do together, however small it is."""
 PER_BYTE = 2
 """Further work for each byte of input."""
 CANDIDATE = 64
 """What one candidate costs, as bytes scanned: about the time that either takes."""
+
+TEXT = 32
+"""What taking up one more text costs."""
+SUSPECT = 1024
+"""What it costs to walk through one text that may hold something, and to put it together again."""
 
 
 class Budget:
@@ -21,8 +28,8 @@ class Budget:
 
     __slots__ = ("left", "used")
 
-    def __init__(self, size: int) -> None:
-        self.left = ALLOWANCE + PER_BYTE * size
+    def __init__(self, size: int, allowance: int = ALLOWANCE) -> None:
+        self.left = allowance + PER_BYTE * size
         self.used = 0
 
     def spend(self, candidates: int) -> None:

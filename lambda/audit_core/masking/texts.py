@@ -1,0 +1,73 @@
+"""The short texts of one request: looked at all at once, and none of them twice.
+
+Promise: each comes out as `Masker.mask_value` would give it, at a fraction of the cost, or, when the request has used
+up its budget, as `***REDACTED***` under the rule `unscannable`. What comes out depends on the request alone.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import orjson
+
+from audit_core.masking.budget import SUSPECT, Budget
+from audit_core.masking.masker import Masker
+from audit_core.masking.result import PLACEHOLDER, JsonValue, Redaction, Unscannable
+
+UNSCANNABLE = "unscannable"
+_MEMORY = 4096
+_Key: TypeAlias = "tuple[str, str | bytes]"
+_Result: TypeAlias = "tuple[JsonValue, tuple[Redaction, ...]]"
+
+
+class Texts:
+    """Masks what a request's records hold. `expect` what will be asked for, `look` at it, then ask with `mask`.
+
+    What was not expected is masked when it is asked for.
+    """
+
+    def __init__(self, masker: Masker, budget: Budget) -> None:
+        self.masker = masker
+        self._budget = budget
+        self._known: dict[_Key, _Result] = {}
+        self._expected: dict[_Key, tuple[str, JsonValue]] = {}
+
+    def expect(self, path: str, value: JsonValue) -> None:
+        """Announce a value that is to be masked under a path (see `Masker.mask_value`)."""
+        key = _key(path, value)
+        if key not in self._known:
+            self._expected[key] = path, value
+
+    def look(self) -> None:
+        """Mask all that is expected."""
+        if len(self._known) > _MEMORY:  # an entry outlives the events that are much alike, which come together
+            self._known.clear()
+        items = list(self._expected.values())
+        try:
+            results = self.masker.mask_each(items, self._budget)
+        except Unscannable:  # one of them cannot be scanned, which is no reason to give up the others
+            results = [self._alone(path, value) for path, value in items]
+        self._known.update(zip(self._expected, results, strict=True))
+        self._expected.clear()
+
+    def mask(self, path: str, value: JsonValue) -> _Result:
+        """`value` as it may be stored, and what was masked in it."""
+        if value is None or isinstance(value, bool):
+            return value, ()
+        known = self._known.get(_key(path, value))
+        if known is None:
+            self.expect(path, value)
+            self.look()
+            known = self._known[_key(path, value)]
+        return known
+
+    def _alone(self, path: str, value: JsonValue) -> _Result:
+        try:
+            self._budget.take(SUSPECT)
+            return self.masker.mask_each([(path, value)], self._budget)[0]
+        except Unscannable:
+            return PLACEHOLDER, (Redaction(path=path, rule=UNSCANNABLE),)
+
+
+def _key(path: str, value: JsonValue) -> _Key:
+    return path, value if isinstance(value, str) else orjson.dumps(value)
