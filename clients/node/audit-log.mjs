@@ -1,0 +1,1688 @@
+/**
+ * Logs every external call of an agent to an agent-audit-log endpoint. Node >= 20, no dependencies, one file to copy.
+ *
+ *     import { fetchWithLog } from './audit-log.mjs';     // AUDIT_LOG_ENDPOINT and AUDIT_LOG_TOKEN are in the environment
+ *     const res = await fetchWithLog(url, options, { userId: 'u_12345' });
+ *
+ * Promises:
+ * - The call is the same as without this file: same response, same errors, and whatever goes wrong in here is a warning.
+ * - Payloads never leave the process, are never on disk and never in a message: what is kept of them is a digest, a size
+ *   and a media type. Userinfo, query and fragment of addresses are dropped before anything is kept.
+ * - An event is on disk (where there is one) before the call, or the end of its body, is seen by the caller. Each is sent
+ *   until the endpoint says that it is stored, or refuses it for good, across restarts; sent twice, it is stored once.
+ * - What is kept is bounded: beyond `maxSpoolBytes` new events are dropped, counted and reported.
+ *
+ * It is long for one file because one file is what can be copied into a project without a package manager: digests,
+ * calls, spool, delivery, in that order. `docs/record.md` of agent-audit-log says what the fields mean.
+ */
+
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { createHash, randomUUID } from 'node:crypto';
+import fs from 'node:fs';
+import http from 'node:http';
+import https from 'node:https';
+import os from 'node:os';
+import path from 'node:path';
+import { threadId } from 'node:worker_threads';
+
+/**
+ * @typedef {object} Context  Who calls, for whom, as part of what. Anything left out is null in the record.
+ * @property {string} [agentId]  the agent's name; the token says who it really is
+ * @property {string} [userId]
+ * @property {string} [sessionId]
+ * @property {string} [correlationId]  ties the calls of a workflow together; sent along as X-Trace-ID
+ * @property {string} [agentVersion]
+ * @property {string} [deploymentId]
+ * @property {string} [traceId]
+ * @property {string} [spanId]
+ * @property {string} [model]
+ * @property {'success' | 'throttled' | 'error' | 'policy-blocked'} [outcome]  instead of what the status implies
+ * @property {Record<string, unknown>} [attributes]  other metadata; no content
+ */
+
+/**
+ * @typedef {object} DigestKey  For `hmac-sha256` digests: an id that records name it by, and at least 32 bytes.
+ * @property {string} id
+ * @property {Uint8Array} key
+ */
+
+/**
+ * @typedef {object} PayloadDigest
+ * @property {string | null} digest  null when `undigestible` says why there is none
+ * @property {number} size  in bytes
+ * @property {string} mime
+ * @property {string} [undigestible]
+ * @property {unknown} [value]  the decoded JSON, where it is some
+ */
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Digests: RFC 8785 without the fields of fields-1, the same as the writer's. tests/vectors/digests.json proves it.
+
+const PLACEHOLDER = '***REDACTED***';
+const JSON_MIME = 'application/json';
+const TEXT_MIME = 'text/plain';
+const BINARY_MIME = 'application/octet-stream';
+const MAX_DEPTH = 128;
+const MAX_CHUNK_DIGESTS = 128;
+/** Bytes. What is shorter can be found from an unkeyed digest by trying what it may be. */
+const GUESSABLE = 1024;
+export const limits = {
+  /** A payload is read as JSON up to so many bytes. */
+  jsonBytes: 32 * 1024 * 1024,
+};
+const TOO_LARGE = 'is too large, and may be JSON';
+
+/** Frozen: `fields-1`. A better list would be `fields-2`, beside it. */
+const FIELDS_1 = new Set(
+  `
+  accesskey accesskeyid accesskeysecret accesstoken accesstokens accountkey accountnumber adminpassword
+  anthropicapikey apikey apikeys apikeysecret apisecret apisecretkey apitoken apitokens appkey applicationkey
+  appsecret assertion auth authcode authentication authenticationkey authkey authorization authorizationcode
+  authsecret authtoken awsaccesskeyid awssecretaccesskey awssessiontoken azureopenaiapikey backupcode backupcodes
+  bankaccountnumber basicauth bearer bearertoken bottoken cardcvc cardcvv cardnumber cardpin cardsecuritycode
+  clientassertion clientsecret codeverifier cohereapikey confirmpassword connectionstring connectionstrings
+  connectionuri consumersecret cookie cookies credential credentials creditcard creditcardnumber csrftoken
+  currentpassword cvc cvv cvv2 databasepassword databaseuri databaseurl dbpass dbpassword dbpwd ddapikey
+  ddapplicationkey deploytoken devicetoken discordtoken dsn encryptionkey geminiapikey githubtoken gitlabtoken
+  googleapikey groqapikey hftoken hmackey hmacsecret huggingfacetoken iban idtoken jobtoken jwt licensekey masterkey
+  masterpassword mfacode mfatoken mistralapikey mnemonic mongodburi mysqlpassword newpassword npmtoken oauthtoken
+  oauthtokensecret ocpapimsubscriptionkey oldpassword onetimecode onetimepassword openaiapikey otp otpcode passcode
+  passphrase passportnumber passwd password passwordconfirmation passwordhash passwords passwordsalt
+  personalaccesstoken pgpassword pgpkey pin postgresurl privatekey privatekeypassphrase privatekeypem privatetoken
+  proxyauthorization pwd pypitoken recoverycode recoverycodes recoveryphrase redispassword redisurl refreshtoken
+  registrationtoken rootpassword routingnumber sastoken secret secretaccesskey secretkey secrets secretstring
+  secrettoken secretvalue securitycode securitytoken seedphrase sendgridapikey serviceaccountkey servicekey
+  sessioncookie sessionkey sessiontoken setcookie sharedaccesskey sharedaccesssignature sharedkey sharedsecret
+  signingkey signingsecret slacktoken smscode smtppassword socialsecuritynumber sshkey sshprivatekey ssn storagekey
+  stripekey stripesecretkey subscriptionkey telegrambottoken token totp totpsecret twilioauthtoken twofactorcode
+  userpassword userpwd usertoken verificationcode walletkey webhooksecret wwwauthenticate xaccesstoken
+  xamzsecuritytoken xapikey xapisecret xapitoken xauthkey xauthorization xauthtoken xcsrftoken xfunctionskey
+  xgitlabtoken xgoogapikey xrapidapikey xrefreshtoken xsessiontoken xshopifyaccesstoken xsrftoken xusertoken
+  xvaulttoken xxsrftoken
+`
+    .trim()
+    .split(/\s+/),
+);
+
+/** @type {Map<string, boolean>} */
+const knownNames = new Map();
+
+/** Whether the value under `name` stays out of a digest. @param {string} name */
+export function isSecretField(name) {
+  let secret = knownNames.get(name);
+  if (secret === undefined) {
+    secret = FIELDS_1.has(name.replace(/[-_. ]/g, '').replace(/[A-Z]+/g, (letters) => letters.toLowerCase()));
+    if (knownNames.size >= 4096) knownNames.clear();
+    knownNames.set(name, secret);
+  }
+  return secret;
+}
+
+/** RFC 8785, with the values of secret fields replaced. `value` has been through `decodeJson`. @param {any} value */
+function digestForm(value) {
+  if (typeof value === 'string') return JSON.stringify(value);
+  if (typeof value !== 'object' || value === null) return String(value === 0 ? 0 : value);
+  if (Array.isArray(value)) return `[${value.map(digestForm).join(',')}]`;
+  /** @type {string[]} */
+  const members = [];
+  for (const key of Object.keys(value).sort()) {
+    members.push(`${JSON.stringify(key)}:${isSecretField(key) ? `"${PLACEHOLDER}"` : digestForm(value[key])}`);
+  }
+  return `{${members.join(',')}}`;
+}
+
+/** Why a payload that looks like JSON has no digest. Its message holds none of it. */
+class Undigestible extends Error {}
+
+const UTF_8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/**
+ * One JSON text, strictly: no key twice, no lone surrogate, no number beyond a double, at most 128 levels.
+ * @param {Uint8Array} bytes
+ */
+function decodeJson(bytes) {
+  let text, value;
+  try {
+    text = UTF_8.decode(bytes);
+    value = JSON.parse(text);
+  } catch {
+    throw new Undigestible('is not JSON');
+  }
+  checkValues(value, /\\u[dD][89a-fA-F]/.test(text));
+  // JSON.parse keeps the last of two equal keys, so that a colon is missing from what it read. An escaped colon would
+  // upset the count: then every object is looked at.
+  const twice = text.includes('\\u003')
+    ? readJson(text, false).twice
+    : typeof value === 'object' && colons(text) !== colons(JSON.stringify(value));
+  if (twice) throw new Undigestible('has an object with the same key twice');
+  return value;
+}
+
+/** @param {any} root @param {boolean} surrogates whether there may be lone ones */
+function checkValues(root, surrogates) {
+  let level = [root];
+  for (let depth = 0; level.length > 0; depth += 1) {
+    const inner = [];
+    for (const value of level) {
+      if (typeof value === 'number' && !Number.isFinite(value)) throw new Undigestible('is not JSON');
+      if (surrogates && typeof value === 'string' && !wellFormed(value)) throw new Undigestible('is not JSON');
+      if (typeof value !== 'object' || value === null) continue;
+      if (depth >= MAX_DEPTH) throw new Undigestible('is nested too deep');
+      if (surrogates && !Array.isArray(value) && !Object.keys(value).every(wellFormed)) {
+        throw new Undigestible('is not JSON');
+      }
+      for (const child of Object.values(value)) {
+        if (typeof child === 'object' || typeof child === 'number' || surrogates) inner.push(child);
+      }
+    }
+    level = inner;
+  }
+}
+
+/** @param {string} text */
+function wellFormed(text) {
+  return !/\p{Surrogate}/u.test(text);
+}
+
+/** @param {string} text */
+function colons(text) {
+  let count = 0;
+  for (let at = text.indexOf(':'); at !== -1; at = text.indexOf(':', at + 1)) count += 1;
+  return count;
+}
+
+const DEEPEST = 900;
+const NUMBER = '-?(?:0|[1-9][0-9]*)(?:\\.[0-9]+)?(?:[eE][-+]?[0-9]+)?';
+
+/**
+ * Follow a JSON text token by token, in linear time and without recursion: whether it is one, and has a key twice.
+ * `loose`: as a lenient decoder reads it, with NaN, infinities and control characters in texts. More than 900 levels
+ * are taken for JSON at once: a decoder that gives up there has read an object until then.
+ * @param {string} text @param {boolean} loose
+ */
+function readJson(text, loose) {
+  const space = /[ \t\r\n]*/y;
+  const scalar = new RegExp(`${NUMBER}|true|false|null${loose ? '|-?Infinity|NaN' : ''}`, 'y');
+  const escape = /["\\/bfnrt]|u[0-9a-fA-F]{4}/y;
+  const stop = loose ? /["\\]/g : /["\\\x00-\x1f]/g;
+  const no = { valid: false, twice: false };
+  let at = 0;
+  let twice = false;
+  /** @type {(Set<string> | null)[]} */
+  const open = []; // for each object its keys so far, for each array null
+
+  /** Pass over what `token` matches here. @param {RegExp} token */
+  const take = (token) => {
+    token.lastIndex = at;
+    const found = token.test(text);
+    if (found) at = token.lastIndex;
+    return found;
+  };
+  /** Pass over `mark`, if it is here. @param {string} mark */
+  const takeMark = (mark) => {
+    if (text[at] !== mark) return false;
+    at += 1;
+    return true;
+  };
+  /** The raw content of the string that begins here, or null when none does. */
+  const string = () => {
+    if (!takeMark('"')) return null;
+    const start = at;
+    for (;;) {
+      stop.lastIndex = at;
+      const found = stop.exec(text);
+      if (found === null) return null;
+      at = found.index + 1;
+      if (found[0] === '"') return text.slice(start, found.index);
+      if (found[0] !== '\\' || !take(escape)) return null;
+    }
+  };
+  /** Pass over a key and its colon. */
+  const key = () => {
+    take(space);
+    const raw = string();
+    if (raw === null) return false;
+    const keys = open[open.length - 1];
+    if (!loose && keys) {
+      const name = raw.includes('\\') ? JSON.parse(`"${raw}"`) : raw;
+      if (keys.has(name)) twice = true;
+      keys.add(name);
+    }
+    take(space);
+    return takeMark(':');
+  };
+
+  for (;;) {
+    take(space);
+    if (text[at] === '{' || text[at] === '[') {
+      const isObject = text[at] === '{';
+      at += 1;
+      take(space);
+      if (!takeMark(isObject ? '}' : ']')) {
+        open.push(isObject ? new Set() : null);
+        if (open.length > DEEPEST) return { valid: true, twice };
+        if (isObject && !key()) return no;
+        continue;
+      }
+    } else if (text[at] === '"' ? string() === null : !take(scalar)) {
+      return no;
+    }
+    // A value has ended: what is around it ends too, or goes on with another.
+    for (;;) {
+      take(space);
+      if (open.length === 0) return at === text.length ? { valid: true, twice } : no;
+      const isObject = open[open.length - 1] !== null;
+      if (takeMark(',')) {
+        if (isObject && !key()) return no;
+        break;
+      }
+      if (!takeMark(isObject ? '}' : ']')) return no;
+      open.pop();
+    }
+  }
+}
+
+/** @param {number | undefined} byte */
+const isSpace = (byte) => byte === 0x20 || byte === 0x09 || byte === 0x0d || byte === 0x0a;
+/** @param {number} byte */
+const isSkipped = (byte) => isSpace(byte) || byte === 0xef || byte === 0xbb || byte === 0xbf;
+
+/** Where the first byte is that is neither white space nor of a byte order mark. @param {Uint8Array} bytes */
+function firstOf(bytes) {
+  let at = 0;
+  while (at < bytes.length && isSkipped(bytes[at])) at += 1;
+  return at;
+}
+
+/** Whether a decoder less strict than ours would find an object or an array. @param {Uint8Array} bytes */
+function isLooseJson(bytes) {
+  const first = String.fromCharCode(bytes[firstOf(bytes)] ?? 0);
+  if (first !== '{' && first !== '[') return false;
+  const readings = [new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes)];
+  if (bytes[1] === 0) readings.push(new TextDecoder('utf-16le', { ignoreBOM: true }).decode(bytes));
+  return readings.some((text) => readJson(text.replace(/^[ \t\r\n\ufeff]+/, ''), true).valid);
+}
+
+/** A running SHA-256, or an HMAC-SHA-256 (Node's own cannot be read on the way). */
+class Running {
+  /** @param {DigestKey} [key] */
+  constructor(key) {
+    this.prefix = 'sha256:';
+    this.hash = createHash('sha256');
+    if (key === undefined) return;
+    if (!/^[A-Za-z0-9._-]{1,64}$/.test(key.id) || !(key.key instanceof Uint8Array) || key.key.length < 32) {
+      throw new TypeError('a digest key has an id of letters, digits, dots, dashes, underscores, and 32 bytes or more');
+    }
+    this.prefix = `hmac-sha256:${key.id}:`;
+    const block = Buffer.alloc(64);
+    block.set(key.key.length > 64 ? createHash('sha256').update(key.key).digest() : key.key);
+    this.outer = block.map((byte) => byte ^ 0x5c);
+    this.hash.update(block.map((byte) => byte ^ 0x36));
+  }
+
+  /** @param {Uint8Array | string} data */
+  update(data) {
+    this.hash.update(data);
+    return this;
+  }
+
+  /** The digest so far. */
+  written() {
+    const inner = this.hash.copy();
+    if (this.outer === undefined) return this.prefix + inner.digest('hex');
+    return this.prefix + createHash('sha256').update(this.outer).update(inner.digest()).digest('hex');
+  }
+}
+
+/**
+ * The digest of a payload: as JSON where it is JSON, as it is otherwise. JSON that is ambiguous gets none: one over its
+ * bytes would hold the secret fields.
+ * @param {Uint8Array} bytes @param {{ key?: DigestKey, text?: boolean }} [options] @returns {PayloadDigest}
+ */
+export function digestPayload(bytes, { key, text = false } = {}) {
+  const size = bytes.length;
+  const mime = text ? TEXT_MIME : BINARY_MIME;
+  if (size > limits.jsonBytes) {
+    const shape = new JsonShape();
+    shape.feed(bytes.subarray(0, limits.jsonBytes));
+    if (shape.mayHoldFields) return { digest: null, size, mime: JSON_MIME, undigestible: TOO_LARGE };
+  } else if ('{["-0123456789tfn'.includes(String.fromCharCode(bytes[firstOf(bytes)] ?? 0))) {
+    try {
+      const value = decodeJson(bytes);
+      return { digest: new Running(key).update(digestForm(value)).written(), size, mime: JSON_MIME, value };
+    } catch (error) {
+      if (!(error instanceof Undigestible)) throw error;
+      if (isLooseJson(bytes)) return { digest: null, size, mime: JSON_MIME, undigestible: error.message };
+    }
+  }
+  return { digest: new Running(key).update(bytes).written(), size, mime };
+}
+
+/** Whether bytes that arrive piece by piece can still be one JSON document. A "no" is final and right. */
+class JsonShape {
+  /** @type {'before' | 'opened' | 'inside' | 'word' | 'after' | 'wide' | 'not'} */
+  state = 'before';
+  skipped = false;
+  depth = 0;
+  inString = false;
+  escaped = false;
+  isContainer = false;
+
+  get mayBeJson() {
+    return this.state !== 'not';
+  }
+
+  get mayHoldFields() {
+    return this.mayBeJson && (this.isContainer || this.state === 'before');
+  }
+
+  /** @param {Uint8Array} bytes */
+  feed(bytes) {
+    let at = this.state === 'before' ? this.begin(bytes) : 0;
+    // A zero byte second is UTF-16: what looks like a bracket or a quote there need not be one.
+    if (this.state === 'opened' && at < bytes.length) this.state = bytes[at] === 0 ? 'wide' : 'inside';
+    if (this.state === 'inside') at = this.follow(bytes, at);
+    else if (this.state === 'word') {
+      while (at < bytes.length && '-+.0123456789eEtrufalsn'.includes(String.fromCharCode(bytes[at]))) at += 1;
+      if (at < bytes.length) this.state = 'after';
+    }
+    if (this.state === 'after') {
+      while (isSpace(bytes[at])) at += 1;
+      if (at < bytes.length) this.state = 'not';
+    }
+  }
+
+  /** Look for the first byte that counts: where to go on. @param {Uint8Array} bytes */
+  begin(bytes) {
+    const at = firstOf(bytes);
+    this.skipped ||= at > 0;
+    if (at === bytes.length) return at;
+    const first = String.fromCharCode(bytes[at]);
+    if (first === '{' || first === '[') {
+      this.isContainer = true;
+      this.depth = 1;
+      this.state = this.skipped ? 'inside' : 'opened';
+      return at + 1;
+    }
+    this.state = first === '"' ? 'inside' : '-0123456789tfn'.includes(first) ? 'word' : 'not';
+    return at;
+  }
+
+  /** Follow strings and brackets. @param {Uint8Array} bytes @param {number} at */
+  follow(bytes, at) {
+    for (; at < bytes.length; at += 1) {
+      const byte = bytes[at];
+      if (this.inString) {
+        if (this.escaped) this.escaped = false;
+        else if (byte === 0x5c) this.escaped = true;
+        else if (byte === 0x22) this.inString = false;
+        if (this.inString || this.depth > 0) continue;
+      } else if (byte === 0x22) {
+        this.inString = true;
+        continue;
+      } else if (byte === 0x7b || byte === 0x5b) {
+        this.depth += 1;
+        continue;
+      } else if (byte !== 0x7d && byte !== 0x5d) {
+        continue;
+      } else {
+        this.depth -= 1;
+        if (this.depth > 0) continue;
+      }
+      this.state = 'after';
+      return at + 1;
+    }
+    return at;
+  }
+}
+
+/**
+ * Digests one body, chunk by chunk. No chunk is digested alone: a chunk's digest is that of the body up to its end, and
+ * there is none within a JSON document, nor, without a key, in the first 1,024 bytes. Only what may still be one JSON
+ * document is held.
+ */
+export class StreamDigest {
+  /** @param {{ key?: DigestKey, text?: boolean }} [options] */
+  constructor(options = {}) {
+    this.options = options;
+    this.running = new Running(options.key);
+    /** @type {JsonShape | null} */
+    this.shape = new JsonShape();
+    /** @type {Uint8Array[]} */
+    this.held = [];
+    this.tooLarge = false;
+    this.size = 0;
+    this.chunks = 0;
+    this.chunkEvery = 1;
+    /** @type {(string | null)[]} */
+    this.chunkDigests = [];
+  }
+
+  /** Take the next chunk. An empty one is none. @param {Uint8Array} chunk */
+  add(chunk) {
+    if (chunk.length === 0) return;
+    const before = this.size;
+    this.size += chunk.length;
+    this.chunks += 1;
+    if (this.shape !== null) {
+      this.held.push(new Uint8Array(chunk)); // a copy: the chunk's buffer is its reader's from now on
+      this.decide(this.shape, chunk.subarray(0, Math.max(0, limits.jsonBytes - before)));
+    } else if (!this.tooLarge) {
+      this.running.update(chunk);
+    }
+    if (this.chunks % this.chunkEvery !== 0) return;
+    const guessable = this.options.key === undefined && this.size < GUESSABLE;
+    this.chunkDigests.push(this.shape !== null || this.tooLarge || guessable ? null : this.running.written());
+    if (this.chunkDigests.length > MAX_CHUNK_DIGESTS) {
+      this.chunkDigests = this.chunkDigests.filter((_, index) => index % 2 === 1);
+      this.chunkEvery *= 2;
+    }
+  }
+
+  /** Let go of what is held once it cannot be JSON, or is too large. @param {JsonShape} shape @param {Uint8Array} piece */
+  decide(shape, piece) {
+    shape.feed(piece);
+    if (shape.mayBeJson && this.size <= limits.jsonBytes) return;
+    this.tooLarge = shape.mayHoldFields;
+    if (!this.tooLarge) for (const held of this.held) this.running.update(held);
+    this.held = [];
+    this.shape = null;
+  }
+
+  /** The digest of the whole body. Call it once, at the end. @returns {PayloadDigest} */
+  finish() {
+    const { size } = this;
+    if (this.shape !== null) {
+      const whole = this.held.length === 1 ? this.held[0] : Buffer.concat(this.held);
+      this.held = [];
+      return digestPayload(whole, this.options);
+    }
+    if (this.tooLarge) return { digest: null, size, mime: JSON_MIME, undigestible: TOO_LARGE };
+    return { digest: this.running.written(), size, mime: this.options.text ? TEXT_MIME : BINARY_MIME };
+  }
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Calls: one `fetch`, watched. Everything that could fail here is caught, and said once; only the call's own errors pass.
+
+const SETTINGS_IN_CONTEXT = /** @type {const} */ ([
+  ['agentId', 'agent_id'],
+  ['userId', 'user_id'],
+  ['sessionId', 'session_id'],
+  ['correlationId', 'correlation_id'],
+  ['agentVersion', 'agent_version'],
+  ['deploymentId', 'deployment_id'],
+  ['traceId', 'trace_id'],
+  ['spanId', 'span_id'],
+  ['model', 'model'],
+  ['outcome', 'outcome'],
+]);
+const TRACE_HEADER = 'x-trace-id';
+/** Where services put their own id of a request, the most telling first. */
+const REQUEST_ID_HEADERS = [
+  'x-request-id', 'request-id', 'x-amzn-requestid', 'x-amz-request-id', 'apim-request-id', 'x-ms-request-id',
+  'x-goog-request-id', 'x-github-request-id', 'x-correlation-id', 'x-trace-id', 'cf-ray',
+];
+const STREAM_TYPES = /event-stream|eventstream|ndjson|jsonl|jsonlines|json-seq|stream\+json/;
+/** A body that is not over after so many milliseconds is logged as a stream: it has begun, whatever becomes of it. */
+const SLOW_BODY_MS = 10_000;
+/** So much of a body is read ahead of the caller, so that the record of a body that nobody reads is whole. */
+const READ_AHEAD = 256 * 1024;
+const COUNTS = {
+  input: ['input_tokens', 'prompt_tokens', 'promptTokenCount', 'inputTokens'],
+  output: ['output_tokens', 'completion_tokens', 'candidatesTokenCount', 'outputTokens'],
+  total: ['total_tokens', 'totalTokenCount', 'totalTokens'],
+  cache_read: ['cache_read_input_tokens'],
+  cache_write: ['cache_creation_input_tokens'],
+};
+const CONTROL = /[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]/;
+
+/** A text that a record's field may hold, or undefined. @param {unknown} value @param {number} [most] */
+function plainText(value, most = 256) {
+  return typeof value === 'string' && value !== '' && value.length <= most && !CONTROL.test(value) ? value : undefined;
+}
+
+/** An identifier that is no prose: a model's name, an error's code. @param {unknown} value */
+function plainName(value) {
+  return typeof value === 'string' && /^[A-Za-z0-9][\w.:/@-]{0,127}$/.test(value) ? value : undefined;
+}
+
+/** What was called, without userinfo, query and fragment. @param {string} text @param {boolean} [domainOnly] */
+function cleanEndpoint(text, domainOnly = false) {
+  if (!URL.canParse(text)) return undefined;
+  const url = new URL(text);
+  if (url.host === '') return url.protocol;
+  return domainOnly ? url.hostname : `${url.protocol}//${url.host}${url.pathname}`;
+}
+
+/** The media type without its parameters. @param {string | null | undefined} contentType */
+function mediaType(contentType) {
+  return plainText(contentType?.split(';', 1)[0].trim().toLowerCase(), 255);
+}
+
+/** Token counts as a model's answer gives them. @param {any} value */
+function tokensOf(value) {
+  const usage = value?.usage ?? value?.usageMetadata ?? value?.response?.usage;
+  /** @type {Record<string, number>} */
+  const tokens = {};
+  if (typeof usage !== 'object' || usage === null) return undefined;
+  for (const [kind, names] of Object.entries(COUNTS)) {
+    const count = names.map((name) => usage[name]).find((number) => Number.isSafeInteger(number) && number >= 0);
+    if (count !== undefined) tokens[kind] = count;
+  }
+  return Object.keys(tokens).length > 0 ? tokens : undefined;
+}
+
+/** The fields of an event that a context gives. @param {Context} context */
+function contextFields(context) {
+  /** @type {Record<string, unknown>} */
+  const fields = {};
+  for (const [name, field] of SETTINGS_IN_CONTEXT) fields[field] = plainText(context[name]);
+  return fields;
+}
+
+/** @param {unknown} value @returns {value is AsyncIterable<Uint8Array>} */
+function isAsyncIterable(value) {
+  return typeof value === 'object' && value !== null && Symbol.asyncIterator in value;
+}
+
+/** The body as bytes, where it is there as a whole; it is read before anybody can change it. @param {unknown} body */
+function wholeBody(body) {
+  if (body === undefined || body === null) return new Uint8Array();
+  if (body instanceof ArrayBuffer || body instanceof SharedArrayBuffer) return new Uint8Array(body);
+  if (ArrayBuffer.isView(body)) return new Uint8Array(body.buffer, body.byteOffset, body.byteLength);
+  return Buffer.from(String(body));
+}
+
+/** Bodies that are closed when their stream is no longer reachable: see `Call.answered`. */
+const unread = new FinalizationRegistry((/** @type {() => void} */ abandon) => abandon());
+
+/** One call: from what `fetch` is given to the records of what came of it. */
+class Call {
+  /**
+   * @param {Recorder} recorder
+   * @param {string | URL | Request} url
+   * @param {RequestInit | undefined} options
+   * @param {Context} context
+   */
+  constructor(recorder, url, options, context) {
+    this.recorder = recorder;
+    this.started = performance.now();
+    this.url = url;
+    this.options = options;
+    /** @type {Promise<PayloadDigest> | null} */
+    this.sending = null; // the digest of a request body that is read on its way
+    /** @type {Uint8Array | null} */
+    this.sent = null; // a request body that is there as a whole
+    this.isStream = false;
+    this.startTold = false;
+    this.over = false;
+    this.body = new StreamDigest({ key: recorder.digestKey });
+    /** @type {Record<string, unknown>} */
+    this.attributes = { ...context.attributes };
+
+    const headers = this.prepare(url, options, context.correlationId);
+    const trace = /^[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-/.exec(headers.get('traceparent') ?? '');
+    const address = url instanceof Request ? url.url : String(url);
+    const method = options?.method ?? (url instanceof Request ? url.method : 'GET');
+    /** @type {Record<string, any>} */
+    this.fields = {
+      timestamp: new Date().toISOString(),
+      ...contextFields(context),
+      endpoint: cleanEndpoint(address, recorder.domainOnly),
+      method: /^[A-Za-z][A-Za-z-]{0,19}$/.test(method) ? method.toUpperCase() : undefined,
+      status: undefined,
+      correlation_id: plainText(headers.get('x-correlation-id')) ?? plainText(headers.get(TRACE_HEADER)),
+      request_mime: mediaType(headers.get('content-type')),
+    };
+    if (plainText(context.correlationId)) this.fields.correlation_id = context.correlationId;
+    this.fields.trace_id ??= trace?.[1];
+    this.fields.span_id ??= trace?.[2];
+  }
+
+  /**
+   * Make the request that is sent: the same, with an X-Trace-ID, and with its body digested on the way. Returns its
+   * headers.
+   * @param {string | URL | Request} url @param {RequestInit | undefined} options @param {string | undefined} correlation
+   */
+  prepare(url, options, correlation) {
+    const body = options?.body;
+    if (url instanceof Request || options instanceof Request || body instanceof FormData) {
+      // Made here, so that a form's boundary is the same in what is sent and in what is digested.
+      const request = new Request(url, options);
+      this.url = request;
+      this.options = undefined;
+      this.addTrace(request.headers, correlation);
+      const copy = request.body === null ? null : request.clone().body;
+      if (copy === null) this.sent = new Uint8Array();
+      else this.sending = this.digestAll(copy);
+      return request.headers;
+    }
+    const headers = new Headers(options?.headers);
+    this.addTrace(headers, correlation);
+    this.options = { ...options, headers };
+    if (body instanceof Blob) {
+      this.sending = this.digestAll(body.stream());
+      if (!headers.has('content-type') && body.type !== '') return new Headers([...headers, ['content-type', body.type]]);
+    } else if (isAsyncIterable(body)) {
+      this.options.body = /** @type {any} */ (this.watched(body));
+    } else {
+      this.sent = wholeBody(body);
+    }
+    return headers;
+  }
+
+  /** @param {Headers} headers @param {string | undefined} correlation */
+  addTrace(headers, correlation) {
+    if (!this.recorder.traceHeader || headers.has(TRACE_HEADER)) return;
+    const known = correlation ?? plainText(headers.get('x-correlation-id')) ?? randomUUID();
+    if (/^[\x21-\x7e]{1,256}$/.test(known)) headers.set(TRACE_HEADER, known);
+  }
+
+  /** A body that streams, digested as the network takes it. @param {AsyncIterable<Uint8Array>} body */
+  watched(body) {
+    const digest = new StreamDigest({ key: this.recorder.digestKey });
+    /** @type {(result: PayloadDigest) => void} */
+    let settle = () => {};
+    this.sending = new Promise((resolve) => (settle = resolve));
+    const unknown = { digest: null, size: 0, mime: '' };
+    /** @param {boolean} whole */
+    const end = (whole) => settle(whole ? digest.finish() : { ...unknown, size: digest.size });
+    async function* pass() {
+      let whole = false;
+      try {
+        for await (const chunk of body) {
+          if (chunk instanceof Uint8Array) digest.add(chunk);
+          else digest.add(Buffer.from(/** @type {any} */ (chunk)));
+          yield chunk;
+        }
+        whole = true;
+      } finally {
+        end(whole);
+      }
+    }
+    const passed = pass();
+    return body instanceof ReadableStream ? ReadableStream.from(passed) : passed;
+  }
+
+  /** @param {ReadableStream<Uint8Array>} stream @returns {Promise<PayloadDigest>} */
+  async digestAll(stream) {
+    const digest = new StreamDigest({ key: this.recorder.digestKey });
+    try {
+      for await (const chunk of stream) digest.add(chunk);
+      return digest.finish();
+    } catch {
+      return { digest: null, size: digest.size, mime: '' };
+    }
+  }
+
+  /** The request is on its way: digest what is known of it. */
+  departed() {
+    if (this.sent === null) return;
+    this.addRequest(digestPayload(this.sent, { key: this.recorder.digestKey, text: true }));
+    this.sent = null;
+  }
+
+  /** @param {PayloadDigest} payload */
+  addRequest(payload) {
+    const value = /** @type {any} */ (payload.value);
+    this.fields.request_hash = payload.digest ?? undefined;
+    this.fields.request_bytes = payload.size;
+    if (payload.size > 0) this.fields.request_mime ??= payload.mime || undefined;
+    this.fields.model ??= plainName(value?.model);
+    if (value?.stream === true) this.isStream = true;
+  }
+
+  /** There is no answer. @param {unknown} error */
+  failed(error) {
+    this.addError(error);
+    this.attributes.target = undefined;
+    this.finish({ complete: false });
+  }
+
+  /** What kind of error it was; its message may hold anything. @param {any} error */
+  addError(error) {
+    this.fields.outcome ??= 'error';
+    const cause = error?.cause;
+    this.attributes.error_type = plainName(error?.name) ?? 'Error';
+    this.attributes.error_code = plainName(cause?.code) ?? plainName(error?.code);
+  }
+
+  /** There is an answer: the same one, for the caller to read, watched. @param {Response} response */
+  answered(response) {
+    const { headers, status } = response;
+    this.attributes.first_byte_ms = this.elapsed();
+    this.fields.status = status;
+    this.fields.outcome ??= status === 429 ? 'throttled' : status >= 400 ? 'error' : 'success';
+    this.fields.response_mime = mediaType(headers.get('content-type'));
+    this.fields.provider_request_id = REQUEST_ID_HEADERS.map((name) => plainText(headers.get(name))).find(Boolean);
+    this.attributes.retry_after_ms = retryAfter(headers.get('retry-after'));
+    if (response.redirected) this.attributes.target = cleanEndpoint(response.url, this.recorder.domainOnly);
+    if (STREAM_TYPES.test(this.fields.response_mime ?? '')) this.isStream = true;
+    if (response.body === null) {
+      this.finish({ complete: true });
+      return response;
+    }
+    this.recorder.open.add(this);
+    if (this.isStream) this.begin();
+    return this.watch(response, response.body);
+  }
+
+  /** Put a watched body in the place of a response's own. @param {Response} response @param {ReadableStream} source */
+  watch(response, source) {
+    const call = this;
+    const reader = source.getReader();
+    const stream = new ReadableStream(
+      {
+        type: 'bytes',
+        async pull(controller) {
+          let next;
+          try {
+            do next = await reader.read();
+            while (!next.done && next.value.length === 0);
+          } catch (error) {
+            call.guard(() => call.cut(error));
+            throw error;
+          }
+          if (next.done) {
+            call.guard(() => call.finish({ complete: true }));
+            controller.close();
+            controller.byobRequest?.respond(0);
+            return;
+          }
+          const chunk = next.value;
+          call.guard(() => call.body.add(chunk));
+          // A byte stream takes the whole buffer over: one that is shared, as Node's small ones are, has to be copied.
+          controller.enqueue(chunk.byteLength === chunk.buffer.byteLength ? chunk : new Uint8Array(chunk));
+        },
+        cancel(reason) {
+          call.guard(() => call.finish({ complete: false }));
+          return reader.cancel(reason);
+        },
+      },
+      { highWaterMark: READ_AHEAD },
+    );
+    // Nobody can read a stream that nobody holds: let go of its connection, and say that its end was not seen.
+    unread.register(stream, () => {
+      call.guard(() => call.finish({ complete: false }));
+      reader.cancel().catch(() => {});
+    });
+    return sameAs(response, new Response(stream, response));
+  }
+
+  /** The body broke off. @param {unknown} error */
+  cut(error) {
+    this.fields.outcome = 'error';
+    this.addError(error);
+    this.finish({ complete: false });
+  }
+
+  /** The record of a stream's start. */
+  begin() {
+    if (this.startTold || this.over) return;
+    this.startTold = true;
+    this.streamId = randomUUID();
+    this.tell({ stream: { id: this.streamId, phase: 'start' }, duration_ms: this.elapsed() });
+  }
+
+  /** The record of the call, or of its stream's end. Only the first end counts. @param {{ complete: boolean }} how */
+  finish({ complete }) {
+    if (this.over) return;
+    this.over = true;
+    this.recorder.open.delete(this);
+    const answered = this.fields.status !== undefined;
+    const { size, chunks, chunkEvery, chunkDigests } = this.body;
+    const payload = answered && complete ? this.body.finish() : null;
+    this.body.held = [];
+    /** @type {Record<string, unknown>} */
+    const last = { duration_ms: this.elapsed() };
+    if (answered) last.response_bytes = size;
+    if (payload !== null) {
+      last.response_hash = payload.digest ?? undefined;
+      last.tokens = tokensOf(payload.value);
+      if (size > 0) last.response_mime = this.fields.response_mime ?? payload.mime;
+    } else if (answered) {
+      this.attributes.truncated = true;
+    }
+    if (this.startTold || this.isStream) {
+      const digests = chunkDigests.some(Boolean) ? { chunk_every: chunkEvery, chunk_digests: chunkDigests } : {};
+      last.stream = { id: this.streamId ?? randomUUID(), phase: 'end', chunks, bytes: size, complete, ...digests };
+    }
+    this.tell(last);
+  }
+
+  /** Record the event, once its request's digest is known. @param {Record<string, unknown>} more */
+  tell(more) {
+    const event = { id: randomUUID(), ...this.fields, ...more, attributes: { ...this.attributes } };
+    const { sending } = this;
+    if (sending === null) {
+      this.recorder.add(event);
+      return;
+    }
+    const done = within(sending, 250).then((payload) => {
+      if (payload) this.addRequest(payload);
+      this.recorder.add({ ...event, ...this.requestFields(), ...more });
+    });
+    this.recorder.wait(done);
+  }
+
+  requestFields() {
+    const { request_hash, request_bytes, request_mime, model } = this.fields;
+    return { request_hash, request_bytes, request_mime, model };
+  }
+
+  elapsed() {
+    return Math.round((performance.now() - this.started) * 10) / 10;
+  }
+
+  /** @param {() => void} work */
+  guard(work) {
+    try {
+      work();
+    } catch (error) {
+      this.recorder.failed(error);
+    }
+  }
+}
+
+/** Give a response what the constructor cannot: where it came from. @param {Response} from @param {Response} to */
+function sameAs(from, to) {
+  const { url, redirected, type } = from;
+  return Object.defineProperties(to, {
+    url: { value: url },
+    redirected: { value: redirected },
+    type: { value: type },
+    clone: { value: () => sameAs(from, Response.prototype.clone.call(to)) },
+  });
+}
+
+/** Milliseconds that a Retry-After asks for. @param {string | null | undefined} text */
+function retryAfter(text) {
+  if (!text) return undefined;
+  const ms = /^\s*\d+(\.\d+)?\s*$/.test(text) ? Number(text) * 1000 : Date.parse(text) - Date.now();
+  return Number.isFinite(ms) ? Math.max(0, Math.round(ms)) : undefined;
+}
+
+/** @param {number} ms @returns {Promise<void>} */
+function pause(ms) {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/** What comes of `work`, or undefined when that takes longer than `ms`. @template T @param {Promise<T>} work @param {number} ms */
+async function within(work, ms) {
+  /** @type {NodeJS.Timeout | undefined} */
+  let timer;
+  const late = new Promise((resolve) => (timer = setTimeout(resolve, ms)));
+  try {
+    return await /** @type {Promise<T | undefined>} */ (Promise.race([work, late]));
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// The spool: files of lines, appended to by one process each, sealed into batches that never change again. A batch's
+// name is its Idempotency-Key. In memory where there is no disk.
+//
+//     node-<time>-<machine>-<process>-<id>.open     being written, by the process that is named
+//     node-<time>-<machine>-<process>-<id>.batch    waiting to be stored
+//     node-refused.ndjson                           what the endpoint refused for good, and why
+
+const BATCH_BYTES = 3 * 1024 * 1024;
+const BATCH_EVENTS = 5000;
+const EVENT_BYTES = 64 * 1024;
+const REFUSED_BYTES = 8 * 1024 * 1024;
+const MEMORY_BYTES = 16 * 1024 * 1024;
+/** Its process seals a file before it is this old; others take what is ten times older, whoever wrote it. */
+const OPEN_MS = 60_000;
+const ORPHAN_MS = 10 * OPEN_MS;
+const FILE = /^node-(\d{13})-([0-9a-f]{8})-(\d+\.\d+)-([0-9a-f-]{36}(?:_[01])*)\.(open|batch)$/;
+const PROCESS = `${process.pid}.${threadId}`;
+/** Process ids say something only within one machine, or container. */
+const MACHINE = createHash('sha256').update(os.hostname() + processNamespace()).digest('hex').slice(0, 8);
+/** The files that this process writes, shared by all copies of this module in it. @type {Set<string>} */
+const ownFiles = ((/** @type {any} */ (globalThis))[Symbol.for('agent-audit-log.files')] ??= new Set());
+
+function processNamespace() {
+  try {
+    return fs.readlinkSync('/proc/self/ns/pid');
+  } catch {
+    return '';
+  }
+}
+
+/**
+ * @typedef {object} Batch  Lines that are sent together. `file`: where they are; `text`: what they are, without a file.
+ * @property {string} id
+ * @property {string | null} file
+ * @property {string | null} text
+ */
+
+class Spool {
+  /** @param {string} folder @param {number} maxBytes @param {(kind: string, message: string) => void} warn */
+  constructor(folder, maxBytes, warn) {
+    this.folder = folder;
+    this.maxBytes = maxBytes;
+    this.warn = warn;
+    /** @type {{ fd: number, name: string, bytes: number, events: number, since: number } | null} */
+    this.current = null;
+    /** @type {string[]} */
+    this.lines = []; // without a disk
+    /** @type {Batch[]} */
+    this.memory = [];
+    this.memoryBytes = 0;
+    this.bytes = 0;
+    this.dropped = 0;
+    this.retryDisk = 0;
+    try {
+      this.makeFolder();
+      for (const name of fs.readdirSync(folder)) this.bytes += fs.statSync(path.join(folder, name)).size;
+    } catch (error) {
+      this.withoutDisk(error);
+    }
+  }
+
+  makeFolder() {
+    fs.mkdirSync(this.folder, { recursive: true, mode: 0o700 });
+    const stat = fs.lstatSync(this.folder);
+    if (!stat.isDirectory() || (process.getuid && stat.uid !== process.getuid())) throw new Error('is not our own');
+    if (process.getuid && (stat.mode & 0o077) !== 0) fs.chmodSync(this.folder, 0o700);
+  }
+
+  /** @param {any} error */
+  withoutDisk(error) {
+    this.retryDisk = Date.now() + OPEN_MS;
+    this.warn('spool', `no spool on disk (${error?.code ?? 'unusable folder'}): what is not sent yet is only in memory`);
+  }
+
+  /** Keep one event. @param {string} line */
+  append(line) {
+    const data = Buffer.from(`${line}\n`);
+    if (this.bytes + data.length > this.maxBytes) {
+      this.drop();
+      return;
+    }
+    if (Date.now() >= this.retryDisk) {
+      try {
+        this.write(data);
+        return;
+      } catch (error) {
+        this.seal();
+        this.withoutDisk(error);
+      }
+    }
+    if (this.memoryBytes + data.length > Math.min(MEMORY_BYTES, this.maxBytes)) {
+      this.drop();
+      return;
+    }
+    this.memoryBytes += data.length;
+    this.lines.push(line);
+  }
+
+  drop() {
+    this.dropped += 1;
+    this.warn('full', 'the spool is full: new events are dropped until the endpoint takes some');
+  }
+
+  /** @param {Buffer} data */
+  write(data) {
+    const { current } = this;
+    if (current !== null) {
+      const full = current.bytes + data.length > BATCH_BYTES || current.events >= BATCH_EVENTS;
+      if (full || Date.now() - current.since > OPEN_MS) this.seal();
+    }
+    this.current ??= this.create();
+    const { fd } = this.current;
+    if (fs.writeSync(fd, data) !== data.length) throw Object.assign(new Error(), { code: 'ENOSPC' });
+    this.current.bytes += data.length;
+    this.current.events += 1;
+    this.bytes += data.length;
+  }
+
+  create() {
+    this.makeFolder();
+    const since = Date.now();
+    const name = `node-${String(since).padStart(13, '0')}-${MACHINE}-${PROCESS}-${randomUUID()}`;
+    const { O_WRONLY, O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW = 0 } = fs.constants;
+    ownFiles.add(name);
+    const file = path.join(this.folder, `${name}.open`);
+    return { fd: fs.openSync(file, O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600), name, bytes: 0, events: 0, since };
+  }
+
+  /** What was appended so far becomes a batch. */
+  seal() {
+    const { current } = this;
+    this.current = null;
+    if (current !== null) {
+      try {
+        fs.closeSync(current.fd);
+        const file = path.join(this.folder, current.name);
+        fs.renameSync(`${file}.open`, `${file}.batch`);
+      } catch (error) {
+        // Taken by another process, which thought us gone: it has all of it.
+        if (/** @type {any} */ (error).code !== 'ENOENT') this.warn('seal', 'a spool file could not be closed');
+      }
+    }
+    if (this.lines.length > 0) {
+      for (let at = 0; at < this.lines.length; at += 1000) {
+        this.memory.push({ id: randomUUID(), file: null, text: this.lines.slice(at, at + 1000).join('\n') + '\n' });
+      }
+      this.lines = [];
+    }
+  }
+
+  /** The batches that are ours to send, oldest first: our own, and those that nobody else will send. */
+  batches() {
+    /** @type {Batch[]} */
+    const found = [...this.memory];
+    let names;
+    try {
+      names = fs.readdirSync(this.folder).sort();
+    } catch {
+      return found;
+    }
+    this.bytes = 0;
+    for (const file of names) {
+      try {
+        this.bytes += fs.statSync(path.join(this.folder, file)).size;
+        const match = FILE.exec(file);
+        if (match === null) continue;
+        const [, since, machine, owner, id, state] = match;
+        const name = file.slice(0, file.lastIndexOf('.'));
+        if (!this.isOurs(name, Number(since), machine, owner, state)) continue;
+        const batch = path.join(this.folder, `${name}.batch`);
+        if (state === 'open') fs.renameSync(path.join(this.folder, file), batch);
+        found.push({ id, file: batch, text: null });
+      } catch {
+        // Sent by another process in the meantime.
+      }
+    }
+    return found;
+  }
+
+  /** @param {string} name @param {number} since @param {string} machine @param {string} owner @param {string} state */
+  isOurs(name, since, machine, owner, state) {
+    if (ownFiles.has(name)) return state === 'batch';
+    if (Date.now() - since > ORPHAN_MS) return true;
+    if (machine !== MACHINE) return false;
+    const [pid, thread] = owner.split('.');
+    if (Number(pid) === process.pid) return Number(thread) === threadId; // a process before us, with the same number
+    try {
+      process.kill(Number(pid), 0);
+      return false;
+    } catch (error) {
+      return /** @type {any} */ (error).code === 'ESRCH';
+    }
+  }
+
+  /** @param {Batch} batch */
+  read(batch) {
+    return batch.file === null ? batch.text ?? '' : fs.readFileSync(batch.file, 'utf8');
+  }
+
+  /** @param {Batch} batch */
+  remove(batch) {
+    if (batch.file === null) {
+      this.memory = this.memory.filter((other) => other !== batch);
+      this.memoryBytes -= Buffer.byteLength(batch.text ?? '');
+      return;
+    }
+    fs.rmSync(batch.file, { force: true });
+    ownFiles.delete(path.basename(batch.file, '.batch'));
+  }
+
+  /** Two batches instead of one that is too large. Done twice, it gives the same two. @param {Batch} batch @param {string[]} lines */
+  split(batch, lines) {
+    const middle = Math.ceil(lines.length / 2);
+    const halves = [lines.slice(0, middle), lines.slice(middle)].map((half) => half.join('\n') + '\n');
+    if (batch.file === null) {
+      const at = this.memory.indexOf(batch);
+      const parts = halves.map((text, index) => ({ id: `${batch.id}_${index}`, file: null, text }));
+      this.memory.splice(at, 1, ...parts);
+      return;
+    }
+    const { file } = batch;
+    halves.forEach((text, index) => {
+      const part = file.replace(/\.batch$/, `_${index}.batch`);
+      fs.writeFileSync(`${part}.new`, text, { mode: 0o600 });
+      fs.renameSync(`${part}.new`, part);
+      if (ownFiles.has(path.basename(file, '.batch'))) ownFiles.add(path.basename(part, '.batch'));
+    });
+    this.remove(batch);
+  }
+
+  /** Put events aside that the endpoint will never take. @param {{ event: string, field?: string, reason?: string }[]} entries */
+  refuse(entries) {
+    const file = path.join(this.folder, 'node-refused.ndjson');
+    const text = entries.map(({ event, field, reason }) => `${JSON.stringify({ field, reason, event: tryJson(event) })}\n`).join('');
+    try {
+      if ((fs.statSync(file, { throwIfNoEntry: false })?.size ?? 0) > REFUSED_BYTES) fs.renameSync(file, `${file}.old`);
+      fs.appendFileSync(file, text, { mode: 0o600 });
+      this.warn('refused', `the endpoint refused ${entries.length} event(s) for good: they are in ${file}`);
+    } catch {
+      this.warn('refused', `the endpoint refused ${entries.length} event(s) for good: ${entries[0]?.field} ${entries[0]?.reason}`);
+    }
+  }
+}
+
+/** @param {string} text */
+function tryJson(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Delivery: one batch after the other, until the endpoint names each of its events as stored or as refused for good.
+
+const LINGER_MS = 1000;
+const SEND_MS = 20_000;
+const FIRST_BACKOFF_MS = 1000;
+const LONGEST_BACKOFF_MS = 60_000;
+const LONGEST_RETRY_AFTER_MS = 10 * 60_000;
+const FORBIDDEN_MS = 5 * 60_000;
+const RESCAN_MS = 60_000;
+const REPLY_BYTES = 16 * 1024 * 1024;
+
+class Delivery {
+  /** @param {URL} target @param {string} token @param {Spool} spool @param {(kind: string, message: string) => void} warn */
+  constructor(target, token, spool, warn) {
+    this.target = target;
+    this.token = token;
+    this.spool = spool;
+    this.warn = warn;
+    this.agent = new (target.protocol === 'https:' ? https : http).Agent({ keepAlive: true, maxSockets: 1 });
+    this.failures = 0;
+    this.notBefore = 0;
+    this.holding = 0; // how many wait for it: while nobody does, it keeps no process alive
+    /** @type {Promise<boolean> | null} */
+    this.running = null;
+    /** @type {import('node:net').Socket | null} */
+    this.socket = null;
+    /** @type {NodeJS.Timeout | null} */
+    this.timer = null;
+    this.due = Infinity;
+    this.closed = false;
+    /** @type {Map<string, number>} */
+    this.setAside = new Map(); // batches that wait for another token, and until when
+    this.schedule(LINGER_MS);
+  }
+
+  /** Work in so many milliseconds, or earlier. @param {number} ms */
+  schedule(ms) {
+    const due = Math.max(Date.now() + ms, this.notBefore);
+    if (this.closed || due >= this.due) return;
+    if (this.timer !== null) clearTimeout(this.timer);
+    this.due = due;
+    this.timer = setTimeout(() => {
+      this.due = Infinity;
+      void this.work();
+    }, due - Date.now());
+    this.timer.unref();
+  }
+
+  /** Send what there is. Whether all of it is gone. */
+  work() {
+    this.running ??= this.sendAll()
+      .catch(() => {
+        this.backOff(undefined);
+        return false;
+      })
+      .finally(() => {
+        this.running = null;
+        this.schedule(RESCAN_MS);
+      });
+    return this.running;
+  }
+
+  async sendAll() {
+    for (;;) {
+      this.spool.seal();
+      const now = Date.now();
+      const batches = this.spool.batches();
+      const waiting = batches.filter((batch) => (this.setAside.get(batch.id) ?? 0) <= now);
+      if (waiting.length === 0) return batches.length === 0;
+      for (const batch of waiting) if (!(await this.send(batch))) return false;
+    }
+  }
+
+  /** Send one batch. False: the endpoint does not take any now. @param {Batch} batch */
+  async send(batch) {
+    let text;
+    try {
+      text = this.spool.read(batch);
+    } catch {
+      return true; // another process sent it
+    }
+    const lines = text.split('\n').filter(Boolean);
+    const torn = lines.filter((line) => !line.endsWith('}'));
+    if (torn.length > 0) {
+      // The last line of a process that a power cut took: no reader could make an event of it.
+      this.spool.refuse(torn.map((event) => ({ event, reason: 'was cut off' })));
+    }
+    const whole = torn.length > 0 ? lines.filter((line) => line.endsWith('}')) : lines;
+    if (whole.length === 0) {
+      this.spool.remove(batch);
+      return true;
+    }
+    let reply;
+    try {
+      reply = await this.post(whole.join('\n'), batch.id);
+    } catch (error) {
+      this.warn('away', `the endpoint cannot be reached (${/** @type {any} */ (error)?.code ?? 'error'}): events are kept`);
+      this.backOff(undefined);
+      return false;
+    }
+    return this.settle(batch, whole, reply);
+  }
+
+  /** @param {Batch} batch @param {string[]} lines @param {{ status: number, retryAfter: string | undefined, body: any }} reply */
+  settle(batch, lines, { status, retryAfter: wait, body }) {
+    const refused = Array.isArray(body?.refused) ? body.refused : [];
+    const stored = Array.isArray(body?.stored) ? body.stored : null;
+    const isAnswer = stored !== null && stored.length + refused.length === lines.length;
+    if ((status === 200 || status === 207 || status === 422) && isAnswer) {
+      if (refused.length > 0) {
+        this.spool.refuse(
+          refused.map((/** @type {any} */ { index, field, reason }) => ({ event: lines[index] ?? '', field, reason })),
+        );
+      }
+      this.spool.remove(batch);
+      this.failures = 0;
+      this.notBefore = 0;
+      return true;
+    }
+    if (status === 413 && lines.length > 1) {
+      this.spool.split(batch, lines);
+      return true;
+    }
+    if (status === 413 || status === 400) {
+      this.spool.refuse(lines.map((event) => ({ event, reason: `was answered with ${status}` })));
+      this.spool.remove(batch);
+      return true;
+    }
+    if (status === 403 && refused.length > 0) {
+      // These events name another agent: with that agent's token they would be taken. Others may be, with this one.
+      this.warn('403', 'events name another agent than the token does: they are kept until the token is that agent’s');
+      this.setAside.set(batch.id, Date.now() + FORBIDDEN_MS);
+      return true;
+    }
+    if (status === 401 || status === 403) {
+      this.warn(String(status), `the endpoint does not take the token (${status}): events are kept until it does`);
+    } else if (status !== 429 && status < 500) {
+      this.warn(String(status), `the endpoint does not answer as the log does (${status}): events are kept`);
+    }
+    this.backOff(retryAfter(wait));
+    return false;
+  }
+
+  /** @param {number | undefined} asked milliseconds */
+  backOff(asked) {
+    const most = Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** Math.min(this.failures, 10));
+    this.failures += 1;
+    const jittered = most * (0.5 + Math.random() / 2);
+    this.notBefore = Date.now() + Math.max(jittered, Math.min(asked ?? 0, LONGEST_RETRY_AFTER_MS));
+    this.schedule(0);
+  }
+
+  /**
+   * @param {string} text @param {string} id
+   * @returns {Promise<{ status: number, retryAfter: string | undefined, body: any }>}
+   */
+  post(text, id) {
+    const data = Buffer.from(text);
+    return new Promise((resolve, reject) => {
+      const request = (this.target.protocol === 'https:' ? https : http).request(this.target, {
+        method: 'POST',
+        agent: this.agent,
+        headers: {
+          authorization: `Bearer ${this.token}`,
+          'content-type': 'application/x-ndjson',
+          'content-length': data.length,
+          'idempotency-key': id,
+        },
+      });
+      const timer = setTimeout(() => request.destroy(Object.assign(new Error(), { code: 'ETIMEDOUT' })), SEND_MS);
+      timer.unref();
+      request.on('socket', (socket) => {
+        this.socket = socket;
+        this.hold();
+      });
+      request.on('error', reject);
+      request.on('close', () => {
+        clearTimeout(timer);
+        this.socket = null;
+        reject(Object.assign(new Error(), { code: 'ECONNRESET' })); // no effect on what was answered in full
+      });
+      request.on('response', (response) => {
+        /** @type {Buffer[]} */
+        const chunks = [];
+        let size = 0;
+        response.on('data', (/** @type {Buffer} */ chunk) => {
+          size += chunk.length;
+          if (size <= REPLY_BYTES) chunks.push(chunk);
+          else request.destroy();
+        });
+        response.on('error', reject);
+        response.on('end', () => {
+          if (!response.complete) return;
+          const body = tryJson(Buffer.concat(chunks).toString());
+          resolve({ status: response.statusCode ?? 0, retryAfter: response.headers['retry-after'], body });
+        });
+      });
+      request.end(data);
+    });
+  }
+
+  /** A process that has nothing else to do stays for a request only while somebody waits for it. */
+  hold() {
+    if (this.holding > 0) this.socket?.ref();
+    else this.socket?.unref();
+  }
+
+  /**
+   * Send all there is, for at most `ms`. Whether all of it is stored.
+   * @param {number} ms @param {boolean} [patient] whether to try again when the endpoint is away
+   */
+  async flush(ms, patient = true) {
+    const deadline = Date.now() + ms;
+    this.holding += 1;
+    this.hold();
+    try {
+      for (;;) {
+        const left = deadline - Date.now();
+        const gone = await within(this.work(), Math.max(0, left));
+        if (gone === true) return true;
+        if (gone === undefined || !patient) return false;
+        const next = Math.max(10, Math.min(this.notBefore, Date.now() + FIRST_BACKOFF_MS) - Date.now());
+        if (Date.now() + next >= deadline) return false;
+        await pause(next);
+      }
+    } finally {
+      this.holding -= 1;
+      this.hold();
+    }
+  }
+
+  close() {
+    this.closed = true;
+    if (this.timer !== null) clearTimeout(this.timer);
+    this.agent.destroy();
+  }
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// The log: what a program holds.
+
+/**
+ * @typedef {object} AuditLogOptions  What is left out is taken from the environment.
+ * @property {string} [endpoint]  AUDIT_LOG_ENDPOINT
+ * @property {string} [token]  AUDIT_LOG_TOKEN
+ * @property {string} [spool]  AUDIT_LOG_SPOOL: a folder; by default one in the user's state folder
+ * @property {Context} [context]  for every call; AUDIT_LOG_USER and AUDIT_LOG_CORRELATION
+ * @property {DigestKey} [digestKey]  makes digests `hmac-sha256`
+ * @property {'path' | 'domain'} [endpointDetail]  how much of an address is kept; `path`
+ * @property {boolean} [traceHeader]  whether X-Trace-ID is added to calls; true
+ * @property {number} [maxSpoolBytes]  256 MiB
+ * @property {typeof fetch} [fetch]  what makes the calls
+ * @property {(message: string) => void} [onWarning]  instead of a process warning
+ */
+
+/**
+ * @typedef {object} AuditLog
+ * @property {(url: string | URL | Request, options?: RequestInit, context?: Context) => Promise<Response>} fetchWithLog
+ *   `fetch`, logged. Can be given to any SDK that takes a `fetch`.
+ * @property {(event: Record<string, unknown>) => void} record
+ *   one call by hand: fields as in the guide (or as in a context), `request` and `response`, which are digested here
+ * @property {<T>(context: Context, work: () => T) => T} withContext  a context for every call that `work` makes
+ * @property {(ms?: number) => Promise<boolean>} flush  send what waits; whether all of it is stored
+ * @property {(ms?: number) => Promise<boolean>} close  the same, then stop
+ */
+
+const EXIT_MS = 3000;
+const nativeFetch = globalThis.fetch; // taken now, as somebody may put `fetchWithLog` in its place
+
+class Recorder {
+  /** @param {AuditLogOptions} options */
+  constructor(options) {
+    const { env } = process;
+    this.fetch = options.fetch ?? nativeFetch;
+    this.onWarning = options.onWarning ?? ((message) => process.emitWarning(message, 'AuditLogWarning'));
+    this.digestKey = options.digestKey;
+    this.domainOnly = options.endpointDetail === 'domain';
+    this.traceHeader = options.traceHeader ?? true;
+    /** @type {Context} */
+    this.context = { userId: env.AUDIT_LOG_USER, correlationId: env.AUDIT_LOG_CORRELATION, ...options.context };
+    /** @type {AsyncLocalStorage<Context>} */
+    this.around = new AsyncLocalStorage();
+    /** @type {Set<Call>} */
+    this.open = new Set(); // calls whose body is not over
+    /** @type {Set<Promise<void>>} */
+    this.waiting = new Set();
+    /** @type {Set<string>} */
+    this.said = new Set();
+    /** @type {Spool | null} */
+    this.spool = null;
+    /** @type {Delivery | null} */
+    this.delivery = null;
+    new Running(options.digestKey); // a key that is none is the program's mistake: said at once
+    const token = options.token ?? env.AUDIT_LOG_TOKEN ?? '';
+    const target = eventsAddress(options.endpoint ?? env.AUDIT_LOG_ENDPOINT ?? '');
+    if (target === null || !/^[\x21-\x7e]+$/.test(token)) {
+      this.warn('settings', 'AUDIT_LOG_ENDPOINT and AUDIT_LOG_TOKEN are not set, or not usable: nothing is logged');
+      return;
+    }
+    const folder = path.join(
+      options.spool ?? env.AUDIT_LOG_SPOOL ?? defaultFolder(),
+      createHash('sha256').update(`${target.href}\n${token}`).digest('hex').slice(0, 16),
+    );
+    const warn = this.warn.bind(this);
+    this.spool = new Spool(folder, options.maxSpoolBytes ?? 256 * 1024 * 1024, warn);
+    this.delivery = new Delivery(target, token, this.spool, warn);
+    this.slow = setInterval(() => this.tellSlow(), SLOW_BODY_MS / 4);
+    this.slow.unref();
+    this.onBeforeExit = () => void this.exit();
+    this.onTerm = () => void this.terminate();
+    process.on('beforeExit', this.onBeforeExit);
+    process.once('SIGTERM', this.onTerm);
+  }
+
+  /** Say something once: never a value, a payload or a token. @param {string} kind @param {string} message */
+  warn(kind, message) {
+    if (this.said.has(kind)) return;
+    this.said.add(kind);
+    try {
+      this.onWarning(`agent-audit-log: ${message}`);
+    } catch {
+      // Whoever was to hear it cannot.
+    }
+  }
+
+  /** Something in here went wrong: the call goes on without a record. @param {any} error */
+  failed(error) {
+    this.warn('bug', `a call could not be logged (${plainName(error?.name) ?? 'Error'})`);
+  }
+
+  /** Keep an event. @param {Record<string, unknown>} event */
+  add(event) {
+    if (this.spool === null || this.delivery === null) return;
+    try {
+      let line = JSON.stringify(event);
+      if (line.length > EVENT_BYTES) line = JSON.stringify({ ...event, attributes: { truncated: true } });
+      this.spool.append(line);
+      this.delivery.schedule(LINGER_MS);
+    } catch (error) {
+      this.failed(error);
+    }
+  }
+
+  /** Have `flush` wait for an event that is still being put together. @param {Promise<void>} event */
+  wait(event) {
+    const settled = event.catch((error) => this.failed(error)).finally(() => this.waiting.delete(settled));
+    this.waiting.add(settled);
+  }
+
+  /** Bodies that take long have begun, whatever becomes of them. */
+  tellSlow() {
+    const now = performance.now();
+    for (const call of this.open) if (now - call.started > SLOW_BODY_MS) call.guard(() => call.begin());
+  }
+
+  /** @param {string | URL | Request} url @param {RequestInit} [options] @param {Context} [context] */
+  async fetchWithLog(url, options, context) {
+    /** @type {Call | null} */
+    let call = null;
+    if (this.spool !== null) {
+      try {
+        call = new Call(this, url, options, { ...this.context, ...this.around.getStore(), ...context });
+      } catch (error) {
+        this.failed(error);
+      }
+    }
+    if (call === null) return this.fetch.call(undefined, url, options);
+    const known = call;
+    let response;
+    try {
+      const answer = this.fetch.call(undefined, call.url, call.options);
+      known.guard(() => known.departed());
+      response = await answer;
+    } catch (error) {
+      known.guard(() => known.failed(error));
+      throw error;
+    }
+    try {
+      return known.answered(response);
+    } catch (error) {
+      this.failed(error);
+      return response;
+    }
+  }
+
+  /** @param {Record<string, any>} event */
+  record(event) {
+    try {
+      const { request, response, endpoint, attributes, ...fields } = event;
+      /** @type {Context} */
+      const context = { ...this.context, ...this.around.getStore() };
+      /** @type {Record<string, any>} */
+      const made = { id: randomUUID(), timestamp: new Date().toISOString(), ...contextFields(context) };
+      for (const [name, field] of SETTINGS_IN_CONTEXT) {
+        if (fields[name] === undefined) continue;
+        made[field] = fields[name];
+        delete fields[name];
+      }
+      Object.assign(made, fields, { attributes: { ...context.attributes, ...attributes } });
+      if (typeof endpoint === 'string') made.endpoint = cleanEndpoint(endpoint, this.domainOnly) ?? withoutQuery(endpoint);
+      for (const [side, payload] of Object.entries({ request, response })) {
+        if (payload === undefined || payload === null) continue;
+        const isBytes = ArrayBuffer.isView(payload) || payload instanceof ArrayBuffer;
+        const bytes = isBytes || typeof payload === 'string' ? wholeBody(payload) : Buffer.from(JSON.stringify(payload));
+        const { digest, size, mime } = digestPayload(bytes, { key: this.digestKey, text: !isBytes });
+        made[`${side}_hash`] = digest ?? undefined;
+        made[`${side}_bytes`] ??= size;
+        made[`${side}_mime`] ??= mime;
+      }
+      this.add(made);
+    } catch (error) {
+      this.failed(error);
+    }
+  }
+
+  /** @param {number} ms @param {boolean} [patient] */
+  async flush(ms, patient) {
+    if (this.delivery === null) return true;
+    await within(Promise.all(this.waiting), ms);
+    return this.delivery.flush(ms, patient);
+  }
+
+  /** Streams that end with the process were not seen to their end. */
+  cutOpen() {
+    for (const call of this.open) call.guard(() => call.finish({ complete: false }));
+  }
+
+  /** The process has nothing left to do: send what waits, if the endpoint takes it. */
+  async exit() {
+    this.cutOpen();
+    const { spool } = this;
+    if (this.waiting.size === 0 && (spool === null || (spool.current === null && spool.lines.length === 0))) return;
+    await this.flush(EXIT_MS, false);
+  }
+
+  /** Asked to end. A program with a handler of its own ends when that says so; another would be gone by now. */
+  async terminate() {
+    if (process.listenerCount('SIGTERM') > 0) {
+      await this.flush(EXIT_MS, false);
+      return;
+    }
+    this.cutOpen();
+    await this.flush(EXIT_MS, false).catch(() => false);
+    process.kill(process.pid, 'SIGTERM');
+  }
+
+  /** @param {number} ms */
+  async close(ms) {
+    this.cutOpen();
+    const gone = await this.flush(ms);
+    this.spool?.seal();
+    this.delivery?.close();
+    clearInterval(this.slow);
+    if (this.onBeforeExit) process.off('beforeExit', this.onBeforeExit);
+    if (this.onTerm) process.off('SIGTERM', this.onTerm);
+    return gone;
+  }
+}
+
+/** @param {string} endpoint */
+function eventsAddress(endpoint) {
+  if (!URL.canParse(endpoint)) return null;
+  const url = new URL(endpoint);
+  if (!/^https?:$/.test(url.protocol)) return null;
+  url.pathname = url.pathname.replace(/\/+$/, '').replace(/\/v1\/events$/, '') + '/v1/events';
+  url.search = url.hash = '';
+  return url;
+}
+
+function defaultFolder() {
+  const state =
+    process.env.XDG_STATE_HOME ||
+    (process.platform === 'win32' ? process.env.LOCALAPPDATA : undefined) ||
+    path.join(os.homedir(), '.local', 'state');
+  return path.join(state, 'agent-audit-log');
+}
+
+/** @param {string} text */
+function withoutQuery(text) {
+  return text.replace(/[?#].*$/s, '').replace(/^.*@/s, '');
+}
+
+/**
+ * A log. Never throws for want of an endpoint: it says so once, and calls go on unlogged.
+ * @param {AuditLogOptions} [options] @returns {AuditLog}
+ */
+export function createAuditLog(options = {}) {
+  const recorder = new Recorder(options);
+  return {
+    fetchWithLog: (url, init, context) => recorder.fetchWithLog(url, init, context),
+    record: (event) => recorder.record(event),
+    withContext: (context, work) => recorder.around.run({ ...recorder.around.getStore(), ...context }, work),
+    flush: (ms = 5000) => recorder.flush(ms),
+    close: (ms = 5000) => recorder.close(ms),
+  };
+}
+
+/** @type {AuditLog | undefined} */
+let shared;
+
+/**
+ * `fetch`, logged as the environment says (AUDIT_LOG_ENDPOINT, AUDIT_LOG_TOKEN).
+ * @param {string | URL | Request} url @param {RequestInit} [options] @param {Context} [context]
+ * @returns {Promise<Response>}
+ */
+export function fetchWithLog(url, options, context) {
+  shared ??= createAuditLog();
+  return shared.fetchWithLog(url, options, context);
+}
+
+export default fetchWithLog;
