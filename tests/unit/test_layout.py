@@ -14,6 +14,7 @@ from localcloud.place import ROOT
 MAY_IMPORT = {
     "audit_core": set(),
     "aws_client": {"audit_core"},
+    "log_sealer": {"audit_core", "aws_client"},
     "log_writer": {"audit_core", "aws_client"},
     "policies": set(),
     "components": {"audit_core", "policies"},
@@ -21,9 +22,12 @@ MAY_IMPORT = {
     "cli": {"audit_core", "components", "localcloud", "log_writer", "policies", "stacks"},
     "localcloud": {"audit_core", "cli", "components", "log_writer", "policies", "stacks"},
     "benchmarks": {"audit_core", "cli", "components", "localcloud", "log_writer", "policies", "stacks"},
-    "tests": {"audit_core", "aws_client", "benchmarks", "cli", "components", "localcloud", "log_writer", "policies", "stacks"},
+    "tests": {
+        "audit_core", "aws_client", "benchmarks", "cli", "components", "localcloud", "log_sealer", "log_writer",
+        "policies", "stacks",
+    },
 }
-IN_THE_FUNCTION = ("audit_core", "aws_client", "log_writer")
+IN_THE_FUNCTION = ("audit_core", "aws_client", "log_sealer", "log_writer")
 # What runs in the function: the standard library, and what lambda/requirements.in declares, under its import names.
 RUNTIME = {"ahocorasick_rs", "botocore", "isal", "orjson", "re2", "rfc8785", "urllib3"}
 # What else each package may import. Whoever is not named here may import anything that is installed.

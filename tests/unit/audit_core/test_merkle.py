@@ -63,7 +63,8 @@ def _by_definition(leaves: Sequence[bytes]) -> bytes:
 
 
 def _grown(leaves: Sequence[bytes], steps: Sequence[int]) -> tuple[Edge, dict[str, bytes]]:
-    edge, files, start = Edge(), {}, 0
+    edge, start = Edge(), 0
+    files: dict[str, bytes] = {}
     for step in [*steps, len(leaves)]:
         edge, added = edge.grow(leaves[start : start + step])
         files.update(added)

@@ -1,7 +1,6 @@
 """Signed notes, checkpoints, entries and proofs: one form each, and nothing believed before its signature."""
 
 import base64
-from collections.abc import Callable
 
 import pytest
 from cryptography.exceptions import InvalidSignature
@@ -204,22 +203,23 @@ def test_entries_come_back(entry: Entry) -> None:
 
 
 @pytest.mark.parametrize(
-    "change",
+    ("old", "new"),
     [
-        lambda data: data.replace(b'"line":0', b'"line": 0'),
-        lambda data: data.replace(b'"line":0', b'"line":1'),
-        lambda data: data.replace(b'"line":0', b'"line":true'),
-        lambda data: data.replace(b'"version":"v"', b'"version":""'),
-        lambda data: data.replace(b'"version"', b'"more":1,"version"'),
-        lambda data: data.replace(b"sha256:bb", b"sha256:BB"),
-        lambda data: data + b" ",
-        lambda data: b"[" + data + b"]",
-        lambda _: b"{}",
-        lambda _: b"[" * 5000,
+        (b'"line":0', b'"line": 0'),
+        (b'"line":0', b'"line":1'),
+        (b'"line":0', b'"line":true'),
+        (b'"version":"v"', b'"version":""'),
+        (b'"version"', b'"more":1,"version"'),
+        (b"sha256:bb", b"sha256:BB"),
+        (b"}", b"} "),
+        (b"{", b"[{"),
+        (b"{", b"[" * 5000 + b"{"),
+        (b'"digest"', b'"digest":null,"digest"'),
     ],
 )
-def test_entries_in_another_form(change: Callable[[bytes], bytes]) -> None:
+def test_entries_in_another_form(old: bytes, new: bytes) -> None:
     """An entry in any form but its own is refused."""
     data = Entry(key="records/a", version="v", line=0, record_id="x-0", digest="sha256:" + "b" * 64, whole=_WHOLE).data
+    assert old in data
     with pytest.raises(DecodeError):
-        parse_entry(change(data))
+        parse_entry(data.replace(old, new))

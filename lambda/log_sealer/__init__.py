@@ -1,0 +1,1 @@
+"""The log sealer: a Merkle log, in static files, over every record that was stored."""

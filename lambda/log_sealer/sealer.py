@@ -1,0 +1,228 @@
+"""A run of the sealer: what is new in the bucket becomes part of the sealed log.
+
+Promise: every object under `records/` is sealed once, whatever the order in which it came or was told of, however many
+runs there are at once, and wherever one dies. A message is forgotten only after what it tells of is sealed. What is
+not as it must be is told of, and sealed all the same.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+
+from audit_core.entries import Entry
+from log_sealer.bucket import Bucket, Version
+from log_sealer.contents import StoredObject, entries_of
+from log_sealer.ledger import MARKERS, RECORDS, Ledger, marker_key
+from log_sealer.services import Notice, Notices
+
+MAX_OBJECTS = 2_000
+"""In one commit."""
+MAX_ENTRIES = 50_000
+MAX_BYTES = 64 * 1024 * 1024
+_MAX_ROUNDS = 10_000
+_ROUND_SECONDS = 60.0
+_LOST_RACES = 100
+_CLOCKS = timedelta(hours=1)
+_RECENT_DAYS = 3
+_CYCLE_DAYS = 30
+
+Alarm = Callable[[str, str], None]
+"""Told of a kind of finding, and the key that it is about."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Sealed:
+    """What a run did: the log's size after it, how many entries and objects it added."""
+
+    size: int = 0
+    entries: int = 0
+    objects: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """Objects that may have to be sealed: the version that was told of, by key, and the messages that told of them."""
+
+    versions: Mapping[str, str]
+    notices: list[Notice] = field(default_factory=list)
+
+
+class Sealer:
+    """Seals what is new."""
+
+    def __init__(
+        self,
+        *,
+        bucket: Bucket,
+        ledger: Ledger,
+        notices: Notices,
+        retention_days: int,
+        alarm: Alarm,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        threads: int = 16,
+    ) -> None:
+        self._bucket = bucket
+        self._ledger = ledger
+        self._notices = notices
+        self._retention = timedelta(days=retention_days)
+        self._alarm = alarm
+        self._now = now
+        self._threads = threads
+
+    def seal(self, *, deadline: float) -> Sealed:
+        """Seal what the queue tells of, until it is empty or `deadline` (on the monotonic clock) is near."""
+        sealed = Sealed(size=self._ledger.open().size)
+        for _ in range(_MAX_ROUNDS):
+            found = self._received()
+            if not found.notices:
+                break
+            self._add(found.versions, sealed)
+            self._notices.done(found.notices)
+            if time.monotonic() + _ROUND_SECONDS > deadline:
+                break
+        return sealed
+
+    def reconcile(self, *, deadline: float) -> Sealed:
+        """Look at the bucket itself: at the last days, and at a part of the older ones, so that each has its turn.
+
+        Seals what nobody told of; tells of delete markers and of versions laid over others.
+        """
+        sealed = Sealed(size=self._ledger.open().size)
+        waiting: dict[str, str] = {}
+        for folder in self._days():
+            for key, version in self._unsealed(folder):
+                waiting[key] = version
+                if len(waiting) == MAX_OBJECTS:
+                    self._add(waiting, sealed)
+                    waiting = {}
+            if time.monotonic() + _ROUND_SECONDS > deadline:
+                break
+        self._add(waiting, sealed)
+        return sealed
+
+    def _received(self) -> Found:
+        versions: dict[str, str] = {}
+        notices: list[Notice] = []
+        while len(versions) < MAX_OBJECTS and (some := self._notices.receive()):
+            notices += some
+            for notice in some:
+                for key, version in notice.objects:
+                    if not key.startswith(RECORDS):
+                        continue
+                    if versions.setdefault(key, version) != version:
+                        self._alarm("second-version", key)
+                        versions[key] = self._first_version(key) or version
+            if len(notices) >= MAX_OBJECTS:
+                break
+        return Found(versions=versions, notices=notices)
+
+    def _add(self, versions: Mapping[str, str], sealed: Sealed) -> None:
+        """Seal of `versions` what is not sealed yet."""
+        left = dict(versions)
+        for _ in range(_LOST_RACES):
+            edge = self._ledger.open()
+            sealed.size = edge.size
+            left = self._without_sealed(left)
+            if not left:
+                return
+            entries, taken = self._entries(left)
+            if not entries:
+                return
+            if self._ledger.commit(edge, entries):
+                edge = self._ledger.publish(edge, entries)
+                sealed.size = edge.size
+                sealed.entries += len(entries)
+                sealed.objects += len(taken)
+                left = {key: version for key, version in left.items() if key not in taken}
+        if left:
+            raise TimeoutError("others were always first")
+
+    def _without_sealed(self, versions: Mapping[str, str]) -> dict[str, str]:
+        with ThreadPoolExecutor(self._threads) as pool:
+            markers = pool.map(self._ledger.marker, versions)
+            left: dict[str, str] = {}
+            for (key, version), marker in zip(versions.items(), markers, strict=True):
+                if marker is None:
+                    left[key] = version
+                elif version and version != marker.version:
+                    self._alarm("second-version", key)
+        return left
+
+    def _entries(self, versions: Mapping[str, str]) -> tuple[list[Entry], set[str]]:
+        """The entries of some objects, in the order in which they were stored; and the keys of those."""
+        stored: list[StoredObject] = []
+        size = 0
+        keys = iter(versions)
+        with ThreadPoolExecutor(self._threads) as pool:
+            while size < MAX_BYTES and (some := [key for key, _ in zip(keys, range(self._threads * 4), strict=False)]):
+                read = pool.map(self._read, some, [versions[key] for key in some])
+                for key, item in zip(some, read, strict=True):
+                    if item is None:
+                        self._alarm("missing", key)
+                    else:
+                        stored.append(item)
+                        size += len(item.body)
+        stored.sort(key=lambda item: (item.stored_at, item.key))
+        entries: list[Entry] = []
+        taken: set[str] = set()
+        for item in stored:
+            own = entries_of(item)
+            if entries and len(entries) + len(own) > MAX_ENTRIES:
+                break
+            entries += own
+            taken.add(item.key)
+            self._look(item, own[0])
+        return entries, taken
+
+    def _read(self, key: str, version: str) -> StoredObject | None:
+        return self._bucket.read(key, version=version or self._first_version(key))
+
+    def _look(self, stored: StoredObject, first: Entry) -> None:
+        """Tell of an object that is not as the writer makes them, or not locked for as long as it must be."""
+        if first.whole is not None and first.whole.unreadable is not None:
+            self._alarm("unreadable", stored.key)
+        if stored.retain_until is None or stored.retain_until < stored.stored_at + self._retention - _CLOCKS:
+            self._alarm("short-lock", stored.key)
+
+    def _first_version(self, key: str) -> str | None:
+        for rows in self._bucket.versions(key):
+            if rows[0].key != key:
+                break
+            return next((row.version for row in rows if not row.marker), None)
+        return None
+
+    def _days(self) -> Iterator[str]:
+        """The folders of the last days, and of those older ones whose turn it is today; any other folder too."""
+        today = self._now().date().toordinal()
+        for folder in self._bucket.folders(RECORDS):
+            try:
+                day = date.fromisoformat(folder.removeprefix(f"{RECORDS}dt=").rstrip("/")).toordinal()
+            except ValueError:
+                yield folder
+                continue
+            if today - day < _RECENT_DAYS or day % _CYCLE_DAYS == today % _CYCLE_DAYS:
+                yield folder
+
+    def _unsealed(self, folder: str) -> Iterator[tuple[str, str]]:
+        """Keys and first versions of what has no marker; both listings are in the order of keys."""
+        markers = self._bucket.keys(MARKERS + folder.removeprefix(RECORDS))
+        marker = next(markers, None)
+        for rows in self._bucket.versions(folder):
+            key = rows[0].key
+            first = self._only(rows)
+            wanted = marker_key(key)
+            while marker is not None and marker < wanted:
+                marker = next(markers, None)
+            if first is not None and marker != wanted:
+                yield key, first.version
+
+    def _only(self, rows: Iterable[Version]) -> Version | None:
+        """The first version; tells of what was laid over it."""
+        first, *others = rows
+        for row in (first, *others) if first.marker else others:
+            self._alarm("delete-marker" if row.marker else "second-version", row.key)
+        return next((row for row in (first, *others) if not row.marker), None)

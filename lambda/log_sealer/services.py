@@ -1,0 +1,207 @@
+"""The other services that the sealer asks: the key that signs, the queue that tells of new objects, the topic.
+
+Promise: the private key never leaves KMS. What KMS signed is only used once KMS has also said that it is good.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+from urllib.parse import unquote_plus
+
+from audit_core.notes import Checkpoint, NoteError, VerifierKey, note, open_checkpoint
+from aws_client.signed import TRANSPORT_ERRORS, Service, SignedClient, domain_of
+
+_OK = 200
+_SERVER_ERROR = 500
+_ATTEMPTS = 4
+_SECONDS = 20.0
+_ALGORITHM = "ED25519_SHA_512"
+_RECEIVED_AT_ONCE = 10
+# An Ed25519 public key in DER is these bytes, which name the algorithm, and then the key (RFC 8410).
+_SPKI = bytes.fromhex("302a300506032b6570032100")
+
+
+class ServiceError(Exception):
+    """A service could not be asked, or its reply is none: which, and how it failed."""
+
+
+# What a service calls itself in a request's target, and which version of AWS's JSON protocol it speaks.
+_PROTOCOLS: dict[Service, tuple[str, str]] = {"kms": ("TrentService", "1.1"), "sqs": ("AmazonSQS", "1.0")}
+
+
+class JsonService:
+    """One of AWS's JSON services. `endpoint_url`: null for AWS's own."""
+
+    def __init__(self, service: Service, *, client: SignedClient, endpoint_url: str | None) -> None:
+        self._service: Service = service
+        self._target, version = _PROTOCOLS[service]
+        self._mime = f"application/x-amz-json-{version}"
+        self._client = client
+        own = f"https://{service}.{client.region}.{domain_of(client.region)}"
+        self._url = f"{(endpoint_url or own).rstrip('/')}/"
+
+    def call(self, action: str, document: Mapping[str, object]) -> dict[str, object]:
+        """The reply to one action, as decoded JSON. Raises `ServiceError`."""
+        cause = "no reply"
+        for _ in range(_ATTEMPTS):
+            try:
+                reply = self._client.send(
+                    self._service,
+                    "POST",
+                    self._url,
+                    body=json.dumps(document).encode(),
+                    headers={"Content-Type": self._mime, "X-Amz-Target": f"{self._target}.{action}"},
+                    seconds=_SECONDS,
+                )
+            except TRANSPORT_ERRORS as error:
+                cause = type(error).__name__
+                continue
+            if reply.status == _OK:
+                try:
+                    decoded = json.loads(reply.data or b"{}")
+                except ValueError:
+                    decoded = None
+                if isinstance(decoded, dict):
+                    return decoded
+                cause = "the reply is none"
+            else:
+                cause = f"{reply.status} {_kind(reply.data)}".strip()
+                if reply.status < _SERVER_ERROR:
+                    break
+        raise ServiceError(f"{self._service} {action}: {cause}")
+
+
+class Signer(Protocol):
+    """What signs checkpoints."""
+
+    @property
+    def key(self) -> VerifierKey:
+        """The public key, under the log's name."""
+        ...
+
+    def sign(self, checkpoint: Checkpoint) -> bytes:
+        """The signed note of a checkpoint; the same bytes whenever it is asked for again."""
+        ...
+
+    def opened(self, data: bytes) -> Checkpoint | None:
+        """The checkpoint in a note, when this key has signed it."""
+        ...
+
+
+class KmsSigner:
+    """Signs with an Ed25519 key in KMS."""
+
+    def __init__(self, *, key_id: str, origin: str, kms: JsonService) -> None:
+        self._key_id = key_id
+        self._origin = origin
+        self._kms = kms
+        self._key: VerifierKey | None = None
+
+    @property
+    def key(self) -> VerifierKey:
+        """The public key, under the log's name."""
+        if self._key is None:
+            encoded = _bytes(self._kms.call("GetPublicKey", {"KeyId": self._key_id}), "PublicKey")
+            if not encoded.startswith(_SPKI):
+                raise ServiceError("kms GetPublicKey: the key is not an Ed25519 key")
+            self._key = VerifierKey(name=self._origin, public_key=encoded[len(_SPKI) :])
+        return self._key
+
+    def sign(self, checkpoint: Checkpoint) -> bytes:
+        """The signed note of a checkpoint. Raises `ServiceError` when KMS does not stand by its signature."""
+        asked = self._asked(checkpoint.text.encode())
+        signed = note(checkpoint.text, self.key, _bytes(self._kms.call("Sign", asked), "Signature"))
+        if self.opened(signed) != checkpoint:
+            raise ServiceError("kms Sign: the signature is not good")
+        return signed
+
+    def opened(self, data: bytes) -> Checkpoint | None:
+        """The checkpoint in a note, when this key has signed it."""
+        try:
+            return open_checkpoint(data, self.key, self._verify)
+        except NoteError:
+            return None
+
+    def _verify(self, _: bytes, signature: bytes, message: bytes) -> bool:
+        asked = {**self._asked(message), "Signature": base64.b64encode(signature).decode()}
+        try:
+            return self._kms.call("Verify", asked).get("SignatureValid") is True
+        except ServiceError as error:
+            if "KMSInvalidSignature" in str(error):
+                return False
+            raise
+
+    def _asked(self, message: bytes) -> dict[str, object]:
+        return {
+            "KeyId": self._key_id,
+            "Message": base64.b64encode(message).decode(),
+            "MessageType": "RAW",
+            "SigningAlgorithm": _ALGORITHM,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """One message of the queue: the objects that it tells of (key and version), and its handle."""
+
+    handle: str
+    objects: tuple[tuple[str, str], ...]
+
+
+class Notices:
+    """The queue of what S3 says was put."""
+
+    def __init__(self, *, queue_url: str, sqs: JsonService) -> None:
+        self._queue_url = queue_url
+        self._sqs = sqs
+
+    def receive(self) -> list[Notice]:
+        """Some of what waits; nothing when the queue is empty, or seems so."""
+        asked = {"QueueUrl": self._queue_url, "MaxNumberOfMessages": _RECEIVED_AT_ONCE, "WaitTimeSeconds": 0}
+        messages = self._sqs.call("ReceiveMessage", asked).get("Messages")
+        return [
+            Notice(handle=handle, objects=tuple(_objects(message.get("Body"))))
+            for message in (messages if isinstance(messages, list) else [])
+            if isinstance(message, dict) and isinstance(handle := message.get("ReceiptHandle"), str)
+        ]
+
+    def done(self, notices: list[Notice]) -> None:
+        """Forget messages, after what they tell of was sealed."""
+        for start in range(0, len(notices), _RECEIVED_AT_ONCE):
+            entries = [
+                {"Id": str(number), "ReceiptHandle": notice.handle}
+                for number, notice in enumerate(notices[start : start + _RECEIVED_AT_ONCE])
+            ]
+            self._sqs.call("DeleteMessageBatch", {"QueueUrl": self._queue_url, "Entries": entries})
+
+
+def _objects(body: object) -> Iterator[tuple[str, str]]:
+    """Keys and versions in S3's own message. One that is none tells of nothing: the daily reconcile looks anyway."""
+    try:
+        records = json.loads(body if isinstance(body, str) else "")["Records"]
+        for record in records:
+            described = record["s3"]["object"]
+            yield unquote_plus(described["key"]), str(described.get("versionId") or "")
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return
+
+
+def _bytes(reply: Mapping[str, object], name: str) -> bytes:
+    value = reply.get(name)
+    try:
+        return base64.b64decode(value if isinstance(value, str) else "", validate=True)
+    except ValueError:
+        raise ServiceError(f"kms: {name} is not base64") from None
+
+
+def _kind(body: bytes) -> str:
+    """The kind of a failure as AWS's JSON protocol names it; nothing else of the reply."""
+    try:
+        kind = str(json.loads(body)["__type"])
+    except (ValueError, KeyError, TypeError):
+        return ""
+    return "".join(letter for letter in kind.rpartition("#")[2][:64] if letter.isalnum())

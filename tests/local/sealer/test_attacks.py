@@ -1,0 +1,204 @@
+"""A sealer that dies anywhere, and a bucket that somebody has been at."""
+
+import gzip
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import pytest
+
+from audit_core.notes import Checkpoint, VerifierKey, note
+from aws_client.signed import Service, SignedClient
+from log_sealer.ledger import TamperedError
+from tests.local.sealer.conftest import ORIGIN, VISIBILITY_SECONDS, Place, soon
+
+if TYPE_CHECKING:
+    import urllib3
+
+_MORE_THAN_A_RUN = 500
+
+
+class _KilledError(BaseException):
+    """The process is gone: nothing catches this."""
+
+
+class _Dying(SignedClient):
+    """A client whose process dies at its `last`-th request, before it is sent or when its reply is lost."""
+
+    def __init__(self, client: SignedClient, last: int, *, sent: bool) -> None:
+        self.__dict__ = client.__dict__
+        self._left = last
+        self._sent = sent
+
+    def send(
+        self, service: Service, method: str, url: str, *, body: bytes, headers: Mapping[str, str], seconds: float
+    ) -> "urllib3.BaseHTTPResponse":
+        self._left -= 1
+        if self._left < 0:
+            raise _KilledError
+        if self._left == 0 and not self._sent:
+            raise _KilledError
+        reply = super().send(service, method, url, body=body, headers=headers, seconds=seconds)
+        if self._left == 0:
+            raise _KilledError
+        return reply
+
+
+@pytest.mark.parametrize("sent", [False, True])
+def test_killed_at_every_step(place: Place, *, sent: bool) -> None:
+    """Wherever a sealer dies, the next one finishes what it had begun, and everything is sealed once."""
+    keys = {place.store(1)}
+    place.sealer().seal(deadline=soon())
+    for last in range(1, _MORE_THAN_A_RUN):
+        keys |= {place.store(2), place.store(1)}
+        try:
+            place.sealer(lambda client, last=last: _Dying(client, last, sent=sent)).seal(deadline=soon())
+        except _KilledError:
+            continue
+        break
+    else:
+        pytest.fail("no run ever ended")
+    assert last > 20, "the sealer was hardly ever killed"
+    time.sleep(VISIBILITY_SECONDS + 0.5)  # what the dead ones had received is there again
+    place.sealer().seal(deadline=soon())
+    assert {entry.key for entry in place.checked()} == keys
+    assert not place.alarms
+
+
+def test_what_nobody_told_of_is_found(place: Place) -> None:
+    """An object whose message was lost is sealed by the daily look at the bucket, of whatever day it is."""
+    keys = {place.store(1, day=f"2026-{month:02}-{day:02}") for month in range(1, 7) for day in (1, 9, 17, 25)}
+    place.sqs.purge_queue(QueueUrl=place.queue_url)
+    sealer = place.sealer()
+    assert sealer.seal(deadline=soon()).size == 0
+    for days in range(31):
+        place.sealer(days=days).reconcile(deadline=soon())
+    assert {entry.key for entry in place.checked()} == keys
+
+
+def test_second_version_and_marker(place: Place) -> None:
+    """A version laid over a record, and a marker that hides one, are told of; what is sealed is the first."""
+    first, second = place.store(2), place.store(2)
+    place.sealer().seal(deadline=soon())
+    before = place.checked()
+    place.s3.put_object(Bucket=place.bucket, Key=first, Body=gzip.compress(b'{"record_id":"forged-0"}\n'))
+    place.s3.delete_object(Bucket=place.bucket, Key=second)
+    place.sealer().seal(deadline=soon())
+    assert ("second-version", first) in place.alarms
+    for days in range(31):
+        place.sealer(days=days).reconcile(deadline=soon())
+    assert ("delete-marker", second) in place.alarms
+    assert place.checked() == before
+
+
+def test_version_laid_over_an_unsealed_record(place: Place) -> None:
+    """When both versions wait to be sealed, it is the first that is, and the second is told of."""
+    key = place.store(3)
+    place.s3.put_object(Bucket=place.bucket, Key=key, Body=gzip.compress(b'{"record_id":"forged-0"}\n'))
+    place.sealer().seal(deadline=soon())
+    assert [entry.record_id for entry in place.checked()] == [f"{key.rpartition('/')[2][:40]}-{n}" for n in range(3)]
+    assert ("second-version", key) in place.alarms
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"not gzip",
+        gzip.compress(b""),
+        gzip.compress(b"{}\n"),
+        gzip.compress(b'{"record_id":"x-0"}'),
+        gzip.compress(b'{"record_id":"x-0"}\n') + b"more",
+        gzip.compress(b'{"record_id":"x-0"}\n')[:-4],
+        gzip.compress(b'{"record_id":"' + b"x" * 70_000 + b'"}\n'),
+        gzip.compress(b"\n" * 200_000),
+        gzip.compress(bytes(50_000_000)),
+    ],
+    ids=["empty", "no gzip", "no line", "no id", "no end", "two members", "cut", "long line", "many lines", "bomb"],
+)
+def test_objects_that_the_writer_never_made(place: Place, body: bytes) -> None:
+    """What lies under `records/` is sealed, whatever it is: as a whole, and it is told of."""
+    key = f"records/dt=2026-06-30/{'ab' * 20}.jsonl.gz"
+    place.s3.put_object(Bucket=place.bucket, Key=key, Body=body)
+    good = place.store(1)
+    place.sealer().seal(deadline=soon())
+    entries = {entry.key: entry for entry in place.checked()}
+    assert set(entries) == {key, good}
+    assert entries[key].record_id is None
+    assert ("unreadable", key) in place.alarms
+
+
+def test_short_lock(place: Place) -> None:
+    """An object that is locked for less than the retention is told of."""
+    place.s3.put_object_lock_configuration(
+        Bucket=place.bucket,
+        ObjectLockConfiguration={
+            "ObjectLockEnabled": "Enabled",
+            "Rule": {"DefaultRetention": {"Mode": "GOVERNANCE", "Days": 1}},
+        },
+    )
+    key = place.store(1)
+    place.sealer().seal(deadline=soon())
+    assert place.alarms == [("short-lock", key)]
+
+
+def test_checkpoint_rolled_back(place: Place) -> None:
+    """An older checkpoint laid over the newest is replaced by the newest, and nothing is sealed twice."""
+    place.store(2)
+    place.sealer().seal(deadline=soon())
+    old = place.objects()["seal/checkpoint"]
+    place.store(2)
+    place.sealer().seal(deadline=soon())
+    place.s3.put_object(Bucket=place.bucket, Key="seal/checkpoint", Body=old)
+    place.store(2)
+    place.sealer().seal(deadline=soon())
+    assert len(place.checked()) == 6
+
+
+@pytest.mark.parametrize("forged", [b"", b"nonsense", b"strange"])
+def test_checkpoint_forged(place: Place, forged: bytes) -> None:
+    """A checkpoint that our key has not signed is told of, and does not stop the sealing."""
+    place.store(2)
+    place.sealer().seal(deadline=soon())
+    if forged == b"strange":
+        text = Checkpoint(origin=ORIGIN, size=0, root=bytes(32)).text
+        forged = note(text, VerifierKey(name=ORIGIN, public_key=bytes(32)), bytes(64))
+    place.s3.put_object(Bucket=place.bucket, Key="seal/checkpoint", Body=forged)
+    place.store(2)
+    place.sealer().seal(deadline=soon())
+    assert ("conflict", "seal/checkpoint") in place.alarms
+    assert len(place.checked()) == 4
+
+
+def test_tile_replaced(place: Place) -> None:
+    """A tile that somebody laid over the right one is told of and not used."""
+    place.store(2)
+    place.sealer().seal(deadline=soon())
+    place.s3.put_object(Bucket=place.bucket, Key="seal/tile/0/000.p/2", Body=bytes(64))
+    place.store(2)
+    place.sealer().seal(deadline=soon())
+    assert ("second-version", "seal/tile/0/000.p/2") in place.alarms
+    assert len(place.checked()) == 4
+
+
+def test_tile_put_before_its_time(place: Place) -> None:
+    """A file that was put where one of ours comes stops the sealing: nothing is put over it, or signed beside it."""
+    place.store(2)
+    place.sealer().seal(deadline=soon())
+    head = place.objects()["seal/checkpoint"]
+    place.s3.put_object(Bucket=place.bucket, Key="seal/tile/0/000.p/4", Body=bytes(128))
+    place.store(2)
+    with pytest.raises(TamperedError) as caught:
+        place.sealer().seal(deadline=soon())
+    assert (caught.value.kind, caught.value.key) == ("conflict", "seal/tile/0/000.p/4")
+    assert place.objects()["seal/checkpoint"] == head
+
+
+def test_sequence_with_a_gap(place: Place) -> None:
+    """A commit that does not begin where the log ends is refused."""
+    place.store(2)
+    place.sealer().seal(deadline=soon())
+    body = place.objects()[f"seal/sequence/{0:016}"]
+    place.s3.put_object(Bucket=place.bucket, Key=f"seal/sequence/{7:016}", Body=body)
+    with pytest.raises(TamperedError, match="sequence-gap"):
+        place.sealer().seal(deadline=soon())
