@@ -1,0 +1,232 @@
+"""JSON as other programs export it: a list of items, alone, in a member of an object, or one a line.
+
+Promise: every item is read or refused, alone. What strict JSON does not allow, but those programs write (NaN, Infinity,
+half a surrogate pair), costs no item: such content has no digest, such metadata is null or has a question mark in that
+place. An item with a key twice is refused: two readers would not read the same in it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import orjson
+
+from audit_core.canonical import DUPLICATE_KEY, NOT_JSON, TOO_DEEP, JsonValue, has_duplicate_key, nests_deeper
+from audit_core.errors import DecodeError, FieldError
+from audit_core.event import Event, Payload
+from log_writer.intake.decoded import Decoded, Refusal, TooManyError
+
+NO_OBJECT = "must be an object"
+_BOM = b"\xef\xbb\xbf"
+_LINES_PER_EVENT = 4  # so many lines may be empty
+_MAX_DEPTH = 250  # what the encoder takes, with the list around it
+_SAFE_DIGITS = 18
+_TWICE = "\0twice"  # no exporter has this key, and a record never shows it
+
+Make: TypeAlias = "Callable[[int, dict[str, JsonValue]], Event]"
+
+
+@dataclass(slots=True, kw_only=True)
+class Items:
+    """What a body holds. `loose`: it took the lenient reader, so that any item may hold what JSON cannot say.
+
+    `bad`: why an item is refused, by its index.
+    """
+
+    items: list[JsonValue]
+    loose: bool
+    bad: dict[int, str]
+
+
+def read_items(body: bytes, *, max_events: int, member: str | None = None) -> Items:
+    """The items in `body`: of an array, of the array in `member` of an object, of one object, or one a line.
+
+    Raises `DecodeError` when nothing of it can be read, `TooManyError` when there are too many.
+    """
+    body = body.removeprefix(_BOM)
+    value, loose, failed = _read(body)
+    if failed is not None:
+        return _read_lines(body, max_events, failed)
+    items = _listed(value, member)
+    if len(items) > max_events:
+        raise TooManyError(max_events)
+    bad = _bad(items) if loose else {}
+    return Items(items=items, loose=loose, bad=bad)
+
+
+def decode_items(found: Items, make: Make) -> Decoded:
+    """Each item as the event that `make` makes of it, or as a refusal. Not-an-object is one of those."""
+    return Decoded(items=_events(found, make), content=_digest(found))
+
+
+def content_of(value: JsonValue) -> Payload | None:
+    """`value` as a payload; null when it is nothing, or an empty text."""
+    if value is None or value == "":
+        return None
+    if isinstance(value, str):
+        return Payload(data=value.encode("utf-8", "surrogatepass"), text=True)
+    return Payload(value=value)
+
+
+def _read(body: bytes) -> tuple[JsonValue, bool, DecodeError | None]:
+    """The value of `body`, whether it took the lenient reader, and why there is none."""
+    try:
+        value: JsonValue = orjson.loads(body)
+        if not has_duplicate_key(body, orjson.dumps([value])):
+            return value, False, None
+    except orjson.JSONDecodeError as error:
+        failed = DecodeError(NOT_JSON, position=error.pos)
+    except orjson.JSONEncodeError:  # it nests deeper than orjson writes
+        failed = DecodeError(TOO_DEEP)
+    else:
+        failed = DecodeError(DUPLICATE_KEY)
+    try:
+        return json.loads(body.decode(), object_pairs_hook=_marked, parse_int=_integer), True, None
+    except (ValueError, RecursionError):
+        return None, True, failed
+
+
+def _marked(pairs: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        made[_TWICE] = True
+    return made
+
+
+def _integer(digits: str) -> int | float:
+    """As orjson reads it: what does not fit into 64 bits is a double."""
+    return int(digits) if len(digits) <= _SAFE_DIGITS else float(digits)
+
+
+def _read_lines(body: bytes, max_events: int, failed: DecodeError) -> Items:
+    if body.count(b"\n") > max_events * _LINES_PER_EVENT:
+        raise TooManyError(max_events)
+    lines = [line for line in body.split(b"\n") if line and not line.isspace()]
+    if len(lines) > max_events:
+        raise TooManyError(max_events)
+    found = Items(items=[], loose=False, bad={})
+    for index, line in enumerate(lines):
+        value, loose, wrong = _read(line)
+        found.loose |= loose
+        found.items.append(value)
+        if wrong is not None:
+            found.bad[index] = wrong.reason
+    # One document over several lines, not one a line: what looks whole in a line of it is a piece of something.
+    if len(found.bad) == len(lines) or (0 in found.bad and _opens_document(lines[0].strip())):
+        raise failed
+    return Items(items=found.items, loose=found.loose, bad={**_bad(found.items), **found.bad})
+
+
+def _opens_document(line: bytes) -> bool:
+    return line[:1] == b"[" or (line[:1] == b"{" and line[-1:] != b"}")
+
+
+def _listed(value: JsonValue, member: str | None) -> list[JsonValue]:
+    if member is not None and isinstance(value, dict) and member in value:
+        inner = value[member]
+        if not isinstance(inner, list):
+            raise DecodeError(f"has no list under {member}")
+        return inner
+    return value if isinstance(value, list) else [value]
+
+
+def _bad(items: list[JsonValue]) -> dict[int, str]:
+    bad: dict[int, str] = {}
+    for index, item in enumerate(items):
+        if nests_deeper(item, _MAX_DEPTH):
+            bad[index] = TOO_DEEP
+        elif any(_TWICE in inner for inner in _objects(item)):
+            bad[index] = DUPLICATE_KEY
+    return bad
+
+
+def _objects(value: JsonValue) -> Iterator[dict[str, JsonValue]]:
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, dict):
+            yield item
+            waiting.extend(item.values())
+        elif isinstance(item, list):
+            waiting.extend(item)
+
+
+def _digest(found: Items) -> bytes:
+    """SHA-256 over what was read, in one form for what was encoded in different ways."""
+    if not found.loose:
+        return hashlib.sha256(orjson.dumps(found.items, option=orjson.OPT_SORT_KEYS)).digest()
+    digest = hashlib.sha256()
+    for index, item in enumerate(found.items):
+        # What is refused is not stored, and may nest too deep to be written.
+        text = found.bad[index] if index in found.bad else json.dumps(item, sort_keys=True)
+        digest.update(text.encode() + b"\n")
+    return digest.digest()
+
+
+def _events(found: Items, make: Make) -> Iterator[Event | Refusal]:
+    for index in range(len(found.items)):
+        item, found.items[index] = found.items[index], None
+        if index in found.bad:
+            yield Refusal(index=index, field="", reason=found.bad[index])
+            continue
+        try:
+            if not isinstance(item, dict):
+                raise FieldError("", NO_OBJECT)
+            event = make(index, item)
+        except FieldError as error:
+            yield Refusal(index=index, field=error.field, reason=error.reason)
+            continue
+        if found.loose:
+            event.request, event.response = _undigestible(event.request), _undigestible(event.response)
+            event.fields = {name: _repaired(value) for name, value in event.fields.items()}
+            event.attributes = {_replaced(name): _repaired(value) for name, value in event.attributes.items()}
+        yield event
+
+
+def _undigestible(payload: Payload | None) -> Payload | None:
+    """`payload` as text that no strict reader takes, where JSON cannot say its value: it will have no digest."""
+    if payload is None or payload.data is not None:
+        return payload
+    try:
+        text = orjson.dumps(payload.value)  # NaN becomes null
+    except orjson.JSONEncodeError:  # half a surrogate pair
+        text = b"null"
+    if b"null" not in text or (text != b"null" and all(map(math.isfinite, _numbers(payload.value)))):
+        return payload
+    return Payload(data=json.dumps(payload.value).encode(), text=True)
+
+
+def _numbers(value: JsonValue) -> Iterator[float]:
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, dict):
+            waiting.extend(item.values())
+        elif isinstance(item, list):
+            waiting.extend(item)
+        elif isinstance(item, float):
+            yield item
+
+
+def _is_no_number(value: JsonValue) -> bool:
+    return isinstance(value, float) and not math.isfinite(value)
+
+
+def _replaced(text: str) -> str:
+    return text.encode("utf-8", "replace").decode() if not text.isascii() else text
+
+
+def _repaired(value: JsonValue) -> JsonValue:
+    """`value`, of metadata, with null for what is no number and a question mark for half a pair."""
+    if isinstance(value, str):
+        return _replaced(value)
+    if isinstance(value, list):
+        return [_repaired(item) for item in value]
+    if isinstance(value, dict):
+        return {_replaced(key): _repaired(item) for key, item in value.items()}
+    return None if _is_no_number(value) else value

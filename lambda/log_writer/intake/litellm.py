@@ -1,0 +1,276 @@
+"""LiteLLM's generic logger: `StandardLoggingPayload` objects in a JSON array, one a line, or alone.
+
+Promise: each payload becomes one event or one refusal. Messages and response are content: digested and dropped. What
+LiteLLM itself has replaced is not content, and gets no digest. Of the many members only those that are named here are
+looked at: keys and their hashes, addresses of people and machines, prices and stack traces are left out.
+
+Source: `litellm.types.utils.StandardLoggingPayload` and `litellm.integrations.generic_api` of litellm 1.40 to 1.109.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from audit_core.canonical import JsonValue
+from audit_core.errors import FieldError
+from audit_core.event import Event
+from audit_core.values import outcome_of
+from log_writer.intake.decoded import Decoded
+from log_writer.intake.exported import content_of, decode_items, read_items
+from log_writer.intake.moments import from_seconds, milliseconds_of
+from log_writer.intake.usage import read_usage
+
+SOURCE = "litellm"
+_REDACTED: Final = frozenset({"redacted-by-litellm", "REDACTED_BY_LITELM"})
+_CUT: Final = re.compile(
+    r"\[base64_data truncated: |litellm_truncated|^(?:MaxDepthExceeded|CircularReference Detected)$"
+)
+_KEY_LIKE: Final = re.compile(r"sk-.*|[0-9a-fA-F]{32,}", re.DOTALL)
+_UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_CODE: Final = re.compile(r"[1-9][0-9]{2}")
+_THROTTLED: Final = "RateLimitError"
+_CACHED: Final = "_cache_hit"
+_REQUEST_IDS: Final = ("llm_provider-x-request-id", "llm_provider-request-id", "x-request-id", "request-id")
+_PLAIN: Final[Mapping[str, str]] = {
+    "event_id": "litellm_call_id",
+    "provider": "custom_llm_provider",
+    "operation": "call_type",
+    "cache_hit": "cache_hit",
+    "tags": "request_tags",
+}
+_OWNERS: Final[Mapping[str, tuple[str, ...]]] = {
+    "team": ("user_api_key_team_alias", "team_alias", "user_api_key_team_id", "team_id"),
+    "project": ("user_api_key_project_alias", "user_api_key_project_id"),
+    "tenant": ("user_api_key_org_alias", "user_api_key_org_id"),
+}
+_ASKED: Final = ("temperature", "top_p", "max_tokens", "seed", "service_tier")
+_SAID: Final = ("user_id", "session_id", "correlation_id", "deployment_id", "agent_name", "agent_version")
+_KNOWN: Final = frozenset({
+    "id", "trace_id", "session_id", "litellm_call_id", "call_type", "stream", "response_cost", "status",
+    "status_fields", "custom_llm_provider", "total_tokens", "prompt_tokens", "completion_tokens", "startTime",
+    "endTime", "completionStartTime", "model", "api_base", "metadata", "cache_hit", "request_tags", "end_user",
+    "messages", "response", "error_str", "error_information", "model_parameters", "hidden_params",
+    "guardrail_information", "user", "cost", "usage", "modelParameters",
+    # left out: derived from the above, about LiteLLM itself, or about a person
+    "cost_finalized", "cost_breakdown", "autorouter_savings", "autorouter_savings_estimate",
+    "autorouter_baseline_observation", "response_cost_failure_debug_info", "zero_cost_diagnostic", "response_time",
+    "model_map_information", "model_id", "model_group", "cache_key", "saved_cache_cost",
+    "request_model_access_groups", "requester_ip_address", "user_agent", "standard_built_in_tools_params",
+    "classifier_input", "originating_request_masked",
+})  # fmt: skip
+_MAX_GUARDRAILS: Final = 32
+
+
+def decode_litellm(body: bytes, *, max_events: int) -> Decoded:
+    """Decode `body`. Raises `DecodeError` when none of it can be, `TooManyError` when it holds too many."""
+    return decode_items(read_items(body, max_events=max_events), _event)
+
+
+def _event(index: int, item: dict[str, JsonValue]) -> Event:
+    event = Event(index=index, source=SOURCE, fields={}, attributes={})
+    metadata, hidden = _members(item.get("metadata")), _members(item.get("hidden_params"))
+    _read_times(event, item)
+    _read_who(event, item, metadata)
+    _read_ids(event, item, hidden)
+    event.fields["endpoint"] = _first(item.get("api_base"), hidden.get("api_base")) or None
+    event.fields["model"] = item.get("model")
+    if isinstance(item.get("stream"), bool):
+        event.fields["stream"] = item["stream"]
+    _read_usage(event, item, metadata)
+    _read_result(event, item)
+    _read_guardrails(event, item)
+    tool = _members(metadata.get("mcp_tool_call_metadata"))
+    _read_tool(event, tool)
+    _read_content(event, item, tool)
+    for name, wire in _PLAIN.items():
+        event.attributes[name] = item.get(wire) or None
+    _read_settings(event, item)
+    for name in item.keys() - _KNOWN:
+        event.attributes.setdefault(name, item[name])
+    return event
+
+
+def _members(value: JsonValue) -> dict[str, JsonValue]:
+    return value if isinstance(value, dict) else {}
+
+
+def _first(*values: JsonValue) -> JsonValue:
+    return next((value for value in values if value not in (None, "")), None)
+
+
+def _read_times(event: Event, item: dict[str, JsonValue]) -> None:
+    """Seconds since 1970; in the oldest versions a local time without an offset, which is no point in time."""
+    start, end = item.get("startTime"), item.get("endTime")
+    if isinstance(start, int | float) and not isinstance(start, bool):
+        event.fields["timestamp"] = stamp = from_seconds(start)
+        if stamp is None:
+            raise FieldError("timestamp", "must be a number of seconds since 1970")
+    duration = milliseconds_of(start, end)
+    if duration is not None:
+        event.fields["duration_ms"] = duration
+        event.inferred.append("duration_ms")
+    if item.get("stream") is True:
+        event.attributes["first_byte_ms"] = milliseconds_of(start, item.get("completionStartTime"))
+
+
+def _read_who(event: Event, item: dict[str, JsonValue], metadata: dict[str, JsonValue]) -> None:
+    fields = event.fields
+    fields["trace_id"] = item.get("trace_id") or None
+    fields["session_id"] = item.get("session_id") or None
+    said = _members(metadata.get("requester_metadata"))
+    for name in _SAID:
+        if isinstance(said.get(name), str) and not fields.get(name):
+            fields[name] = said[name]
+    settings = _members(item.get("model_parameters"))
+    user = _first(
+        item.get("end_user"), metadata.get("user_api_key_end_user_id"), settings.get("user"), item.get("user")
+    )
+    if user is not None:
+        fields["user_id"] = user
+    elif not fields.get("user_id") and (owner := _first(metadata.get("user_api_key_user_id"))) is not None:
+        fields["user_id"] = owner
+        event.inferred.append("user_id")
+    alias = metadata.get("user_api_key_alias")
+    if not fields.get("agent_name") and isinstance(alias, str) and alias and not _KEY_LIKE.fullmatch(alias):
+        fields["agent_name"] = alias
+        event.inferred.append("agent_name")
+    for name, wires in _OWNERS.items():
+        event.attributes[name] = _first(*(metadata.get(wire) for wire in wires))
+    if not fields.get("correlation_id") and fields["trace_id"] is not None:
+        fields["correlation_id"] = fields["trace_id"]
+        event.inferred.append("correlation_id")
+
+
+def _read_ids(event: Event, item: dict[str, JsonValue], hidden: dict[str, JsonValue]) -> None:
+    """`id` is the response's own, or LiteLLM's where there is none, or is made up for an answer from its cache."""
+    identity, call = item.get("id"), item.get("litellm_call_id")
+    event.attributes["id"] = identity
+    if item.get("cache_hit") is True or (isinstance(identity, str) and _CACHED in identity):
+        return
+    headers = _members(hidden.get("additional_headers"))
+    error = _members(item.get("error_information"))
+    event.fields["provider_request_id"] = _first(
+        *(headers.get(name) for name in _REQUEST_IDS), error.get("error_provider_request_id")
+    )
+    if isinstance(identity, str) and identity != call and not _UUID.fullmatch(identity):
+        event.attributes["response_id"] = identity
+        if event.fields["provider_request_id"] is None:
+            event.fields["provider_request_id"] = identity
+
+
+def _read_usage(event: Event, item: dict[str, JsonValue], metadata: dict[str, JsonValue]) -> None:
+    """LiteLLM writes zeros where nothing is known: only what it read itself, or some count above zero, is one."""
+    usage = _members(metadata.get("usage_object")) or _members(item.get("usage"))
+    top = {name: item.get(name) for name in ("prompt_tokens", "completion_tokens", "total_tokens")}
+    counts = read_usage({**top, **{name: value for name, value in usage.items() if value is not None}})
+    if counts is not None and (usage or any(counts.values())):
+        event.fields["tokens"] = counts
+    cost = _first(item.get("response_cost"), item.get("cost"))
+    unknown = item.get("response_cost_failure_debug_info") or item.get("zero_cost_diagnostic")
+    if (
+        isinstance(cost, int | float)
+        and not isinstance(cost, bool)
+        and (cost or not unknown)
+        and item.get("status") != "failure"
+    ):
+        event.attributes["cost_usd"] = cost
+
+
+def _read_result(event: Event, item: dict[str, JsonValue]) -> None:
+    fields, attributes = event.fields, event.attributes
+    error = _members(item.get("error_information"))
+    code = error.get("error_code")
+    status = int(code) if isinstance(code, str) and _CODE.fullmatch(code) else None
+    if status is not None:
+        fields["status"] = status
+    elif code:
+        attributes["error_code"] = code
+    attributes["error_type"] = error.get("error_class") or None
+    attributes["rate_limit"] = error.get("error_rate_limit_type") or None
+    attributes["error"] = _first(item.get("error_str"), error.get("error_message"))
+    said = item.get("status")
+    if said == "failure":
+        implied = "error" if status is None else outcome_of(status)
+        throttled = implied == "throttled" or (
+            status is None and (error.get("error_class") == _THROTTLED or bool(error.get("error_rate_limit_category")))
+        )
+        blocked = _members(item.get("status_fields")).get("guardrail_status") == "guardrail_intervened"
+        fields["outcome"] = "policy-blocked" if blocked else "throttled" if throttled else "error"
+    elif said == "success":
+        fields["outcome"] = "success"
+    elif status is None and said is not None:
+        attributes["status"] = said
+
+
+def _read_guardrails(event: Event, item: dict[str, JsonValue]) -> None:
+    listed = item.get("guardrail_information")
+    ran = [entry for entry in (listed if isinstance(listed, list) else [listed]) if isinstance(entry, dict)]
+    names: list[JsonValue] = [name for entry in ran if isinstance(name := entry.get("guardrail_name"), str)]
+    if names:
+        event.attributes["guardrail"] = names[0] if len(names) == 1 else names[:_MAX_GUARDRAILS]
+    if ran:
+        event.attributes["guardrail_triggered"] = any(
+            entry.get("guardrail_status") in ("guardrail_intervened", "guardrail_flagged") for entry in ran
+        )
+
+
+def _read_tool(event: Event, tool: dict[str, JsonValue]) -> None:
+    event.attributes["tool_name"] = tool.get("name")
+    event.attributes["mcp_server"] = tool.get("mcp_server_name")
+    if event.fields.get("endpoint") is None and tool.get("mcp_server_resource"):
+        event.fields["endpoint"] = tool["mcp_server_resource"]
+
+
+def _read_content(event: Event, item: dict[str, JsonValue], tool: dict[str, JsonValue]) -> None:
+    for side, value in (
+        ("request", _filled(item.get("messages"), tool.get("arguments"))),
+        ("response", _filled(item.get("response"), tool.get("result"))),
+    ):
+        if value is None:
+            continue
+        redacted, cut = _marks(value)
+        if redacted:
+            event.attributes["redacted_by"] = "litellm"
+        elif cut:
+            event.attributes["truncated"] = True
+        else:
+            setattr(event, side, content_of(value))
+    if isinstance(messages := item.get("messages"), list) and messages:
+        event.attributes["message_count"] = len(messages)
+    choices = _members(item.get("response")).get("choices")
+    if isinstance(choices, list):
+        reasons: list[JsonValue] = [choice.get("finish_reason") for choice in choices if isinstance(choice, dict)]
+        event.attributes["finish_reasons"] = [reason for reason in reasons if isinstance(reason, str)] or None
+
+
+def _filled(*values: JsonValue) -> JsonValue:
+    """The first that holds something: LiteLLM writes an empty object or list for nothing."""
+    return next((value for value in values if value not in (None, "", [], {})), None)
+
+
+def _marks(value: JsonValue) -> tuple[bool, bool]:
+    """Whether LiteLLM replaced something in a content, and whether it cut something short."""
+    cut = False
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, str):
+            if item in _REDACTED:
+                return True, cut
+            cut = cut or _CUT.search(item) is not None
+        elif isinstance(item, list):
+            waiting.extend(item)
+        elif isinstance(item, dict):
+            waiting.extend(item.values())
+    return False, cut
+
+
+def _read_settings(event: Event, item: dict[str, JsonValue]) -> None:
+    settings = _members(item.get("model_parameters"))
+    for name in _ASKED:
+        if isinstance(value := settings.get(name), int | float | str) and value != "":
+            event.attributes[name] = value
+    if isinstance(tools := settings.get("tools"), list):
+        event.attributes["tool_count"] = len(tools)

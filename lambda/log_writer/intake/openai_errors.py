@@ -1,0 +1,92 @@
+"""What the spans of the OpenAI Agents SDK say of an error.
+
+Promise: an error's text is metadata of an unknown name: it is never kept, but for the SDK's own fixed sentences.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from audit_core.canonical import JsonValue
+from audit_core.event import Event
+from audit_core.values import outcome_of
+
+_TRIPPED: Final = "Guardrail tripwire triggered"
+_SENTENCES: Final = frozenset({
+    _TRIPPED, "Error getting response", "Error streaming response", "Error running tool",
+    "Error running tool (non-fatal)", "Error in agent run", "Max turns exceeded", "Tool not found",
+    "Invalid JSON provided", "Multiple handoffs requested", "Handoff not found", "Guardrail execution failed",
+})  # fmt: skip
+"""What the SDK writes by itself, in every language."""
+_STATUS_NAMES: Final = ("status", "status_code", "http_status", "statusCode")
+_CODE_NAMES: Final = ("code", "error_code", "type", "error_type", "name")
+_THROTTLED: Final = frozenset({"rate_limit_exceeded", "rate_limit_error", "ratelimiterror", "too_many_requests"})
+_CODE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
+# How the openai package words an answer that is an error: in Python, and in JavaScript.
+_WORDED: Final = re.compile(r"(?:Error code: |(?:[A-Za-z]{0,40}Error: )?)(?P<status>[45][0-9]{2})(?![0-9A-Za-z.,:/])")
+_FIRST: Final = 400
+_LAST: Final = 599
+
+
+def read(event: Event, error: JsonValue, *, is_model: bool) -> None:
+    """Read a span's `error`. `is_model`: the span is a call of a model, so that a status in its text is that call's."""
+    if error is None:
+        return
+    event.attributes["error"] = error
+    fields = event.fields
+    message = error.get("message") if isinstance(error, dict) else error
+    data = error.get("data") if isinstance(error, dict) else None
+    outcome = "error"
+    if isinstance(message, str) and message in _SENTENCES:
+        event.attributes["error_type"] = message
+    said = _parts(error)
+    if message == _TRIPPED:
+        outcome = "policy-blocked"
+        if isinstance(data, dict) and isinstance(data.get("guardrail"), str):
+            event.attributes["guardrail"] = data["guardrail"]
+    elif (status := _status(said)) is not None:
+        fields["status"], outcome = status, outcome_of(status)
+    elif is_model and (status := _worded(data, message)) is not None:
+        fields["status"], outcome = status, outcome_of(status)
+        event.inferred.append("status")
+    if (code := _code(said)) is not None:
+        event.attributes["error_code"] = code
+        if outcome == "error" and code.lower() in _THROTTLED:
+            outcome = "throttled"
+    fields["outcome"] = outcome
+    event.inferred.append("outcome")
+
+
+def _parts(error: JsonValue) -> list[dict[str, JsonValue]]:
+    """The objects that may hold a code: the error's data, and what is called `error` in it."""
+    parts: list[dict[str, JsonValue]] = []
+    part: JsonValue = error.get("data") if isinstance(error, dict) else None
+    while isinstance(part, dict) and len(parts) <= 1:
+        parts.append(part)
+        part = part.get("error")
+    return parts
+
+
+def _status(parts: list[dict[str, JsonValue]]) -> int | None:
+    for part in parts:
+        for name in (*_STATUS_NAMES, "code"):
+            value = part.get(name)
+            if isinstance(value, int) and not isinstance(value, bool) and _FIRST <= value <= _LAST:
+                return value
+    return None
+
+
+def _code(parts: list[dict[str, JsonValue]]) -> str | None:
+    for part in reversed(parts):
+        for name in _CODE_NAMES:
+            value = part.get(name)
+            if isinstance(value, str) and _CODE.fullmatch(value):
+                return value
+    return None
+
+
+def _worded(data: JsonValue, message: JsonValue) -> int | None:
+    text = data.get("error") if isinstance(data, dict) else message
+    match = _WORDED.match(text) if isinstance(text, str) else None
+    return None if match is None else int(match["status"])

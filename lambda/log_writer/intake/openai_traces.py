@@ -1,0 +1,289 @@
+"""The trace ingest of the OpenAI Agents SDK, Python and JavaScript: `{"data": [trace, trace.span, …]}`.
+
+Promise: each item becomes one event or one refusal. What went into a model or a tool, and what came out, is content: it
+is digested and dropped. A `tracing_api_key`, which may be the customer's own, is gone before anything looks at the
+item. Nothing is inferred to have succeeded but a call that shows a result.
+
+Source: `agents.tracing` of openai-agents 0.24, `agents-core/src/tracing` of openai-agents-js.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from audit_core.canonical import JsonValue
+from audit_core.digest import parse_digest
+from audit_core.event import Event
+from log_writer.intake import openai_errors
+from log_writer.intake.decoded import Decoded
+from log_writer.intake.exported import Items, content_of, decode_items, read_items
+from log_writer.intake.moments import milliseconds_between
+from log_writer.intake.usage import read_usage
+
+SOURCE = "openai-traces"
+_MEMBER = "data"
+_SECRET = ("tracing_api_key", "tracingApiKey")
+_TRUNCATED = "... [truncated]"
+_PREVIEW = {"truncated", "original_type", "preview"}
+_DIGEST = "$digest"
+_FORMAT = re.compile(r"[a-z0-9.+-]{1,32}")
+_MAX_METADATA = 64
+_KNOWN = frozenset({
+    "object", "id", "trace_id", "parent_id", "started_at", "ended_at", "span_data", "error", "workflow_name",
+    "group_id", "metadata",
+})  # fmt: skip
+# What a caller may say of itself in a trace's metadata, under the names of a record's fields.
+_SAID = ("user_id", "session_id", "correlation_id", "deployment_id", "agent_version", "agent_name")
+_REQUESTS = ("input", "arguments", "messages", "request", "data")
+_RESPONSES = ("output", "result", "response")
+_SHOWN: Mapping[str, Mapping[str, str]] = {
+    "function": {"name": "tool_name"},
+    "handoff": {"from_agent": "from_agent", "to_agent": "to_agent"},
+    "guardrail": {"name": "guardrail", "triggered": "guardrail_triggered"},
+    "mcp_tools": {"server": "mcp_server"},
+    "turn": {"turn": "step"},
+}
+"""By span type: its own metadata, and the attribute that each becomes."""
+_AGENT: Mapping[str, str] = {"agent": "name", "turn": "agent_name", "handoff": "from_agent"}
+_ASKED = ("temperature", "top_p", "max_tokens", "seed")
+_MODELS = frozenset({"generation", "response", "speech", "transcription"})
+"""Spans that are calls of a model."""
+_CALLS = _MODELS | {"function", "handoff", "mcp_tools"}
+
+_Traces = Mapping[str, dict[str, JsonValue]]
+
+
+def decode_openai_traces(body: bytes, *, max_events: int) -> Decoded:
+    """Decode `body`. Raises `DecodeError` when none of it can be, `TooManyError` when it holds too many."""
+    found = read_items(body, max_events=max_events, member=_MEMBER)
+    for item in found.items:
+        _forget_keys(item)
+    traces = _traces(found)
+    return decode_items(found, lambda index, item: _event(index, item, traces))
+
+
+def _forget_keys(item: JsonValue) -> None:
+    if not isinstance(item, dict):
+        return
+    for part in (item, item.get("metadata"), item.get("span_data")):
+        if isinstance(part, dict):
+            for name in _SECRET:
+                part.pop(name, None)
+
+
+def _traces(found: Items) -> dict[str, dict[str, JsonValue]]:
+    """The traces that came with the request, by id: what they say holds for their spans."""
+    return {
+        identity: item
+        for item in found.items
+        if isinstance(item, dict) and item.get("object") == "trace" and isinstance(identity := item.get("id"), str)
+    }
+
+
+def _event(index: int, item: dict[str, JsonValue], traces: _Traces) -> Event:
+    event = Event(index=index, source=SOURCE, fields={}, attributes={})
+    is_trace = item.get("object") == "trace"
+    trace_id = item.get("id") if is_trace else item.get("trace_id")
+    event.fields["trace_id"] = trace_id
+    event.attributes["event_name"] = item.get("object")
+    if is_trace:
+        event.attributes["id"] = trace_id
+        _say(event, item)
+    else:
+        _read_span(event, item)
+        trace = traces.get(trace_id) if isinstance(trace_id, str) else None
+        if trace is not None:
+            _inherit(event, trace)
+    if event.fields.get("correlation_id") is None and trace_id is not None:
+        event.fields["correlation_id"] = trace_id
+        event.inferred.append("correlation_id")
+    _keep(event, {name: value for name, value in item.items() if name not in _KNOWN})
+    return event
+
+
+def _say(event: Event, item: dict[str, JsonValue]) -> None:
+    """What a trace, or a span, says of its workflow."""
+    fields = event.fields
+    if item.get("workflow_name") is not None:
+        event.attributes["workflow_name"] = item["workflow_name"]
+    if item.get("group_id") is not None:
+        fields["session_id"] = item["group_id"]
+    metadata = item.get("metadata")
+    if not isinstance(metadata, dict) or len(metadata) > _MAX_METADATA:
+        if metadata:
+            event.attributes["metadata"] = metadata
+        return
+    said = {name: metadata[name] for name in _SAID if isinstance(metadata.get(name), str) and fields.get(name) is None}
+    fields |= said
+    _keep(event, {name: value for name, value in metadata.items() if name not in said})
+
+
+def _inherit(event: Event, trace: dict[str, JsonValue]) -> None:
+    said = Event(index=event.index, source=SOURCE, fields={}, attributes={})
+    _say(said, trace)
+    for name, value in said.fields.items():
+        if event.fields.get(name) is None:
+            event.fields[name] = value
+            event.inferred.append(name)
+    if "workflow_name" in said.attributes:
+        event.attributes.setdefault("workflow_name", said.attributes["workflow_name"])
+
+
+def _keep(event: Event, others: dict[str, JsonValue]) -> None:
+    """What has no place of its own is metadata; the record knows which of it may be shown."""
+    for name, value in others.items():
+        while name in event.attributes:
+            name += "_"  # noqa: PLW2901 - both values are kept, the second under a name that shows it
+        event.attributes[name] = value
+
+
+def _read_span(event: Event, item: dict[str, JsonValue]) -> None:
+    fields, attributes = event.fields, event.attributes
+    started, ended = item.get("started_at"), item.get("ended_at")
+    fields["timestamp"] = ended if started is None else started
+    fields["span_id"] = item.get("id")
+    duration = milliseconds_between(started, ended)
+    if duration is not None:
+        fields["duration_ms"] = duration
+        event.inferred.append("duration_ms")
+    if not fields["timestamp"]:
+        attributes["id"] = item.get("id")
+    attributes["parent_span_id"] = item.get("parent_id")
+    data = item.get("span_data")
+    if data is not None and not isinstance(data, dict):
+        attributes["span_data"] = data
+    kind, members = _unwrapped(data if isinstance(data, dict) else {})
+    attributes["span_type"] = kind
+    used = _read_data(event, kind, members)
+    _say(event, item)
+    openai_errors.read(event, item.get("error"), is_model=kind in _MODELS)
+    if fields.get("outcome") is None and item.get("error") is None and ended is not None:
+        _conclude(event, kind, members)
+    _keep(event, {name: value for name, value in members.items() if name not in used})
+    if started is not None and (first := milliseconds_between(started, members.get("first_content_at"))) is not None:
+        attributes["first_byte_ms"] = first
+
+
+def _unwrapped(data: dict[str, JsonValue]) -> tuple[JsonValue, dict[str, JsonValue]]:
+    """The type and the members of a span; newer SDKs wrap their own turns and tasks into a custom span."""
+    kind, inner = data.get("type"), data.get("data")
+    if kind == "custom" and isinstance(inner, dict) and isinstance(own := inner.get("sdk_span_type"), str):
+        return own, inner
+    return kind, data
+
+
+def _read_data(event: Event, kind: JsonValue, data: dict[str, JsonValue]) -> set[str]:
+    """Read what is known of a span's type. Returns the names of what was read."""
+    fields, attributes = event.fields, event.attributes
+    used = {"type", "sdk_span_type", "usage", "model", "model_config", "response_id", "first_content_at", "mcp_data"}
+    used |= _read_contents(event, data)
+    shown = _SHOWN.get(kind, {}) if isinstance(kind, str) else {}
+    for name, attribute in shown.items():
+        attributes[attribute] = data.get(name)
+        used.add(name)
+    agent = _AGENT.get(kind) if isinstance(kind, str) else None
+    if agent is not None and isinstance(data.get(agent), str):
+        fields["agent_name"] = data[agent]
+        used.add(agent)
+    elif "name" not in used and data.get("name") is not None:
+        attributes["operation"] = data["name"]
+        used.add("name")
+    if isinstance(tools := data.get("tools"), list):
+        attributes["tool_count"] = len(tools)
+    if data.get("model") is not None:
+        fields["model"] = data["model"]
+    if (tokens := read_usage(data.get("usage"))) is not None:
+        fields["tokens"] = tokens
+    if data.get("response_id") is not None:
+        fields["provider_request_id"] = attributes["response_id"] = data["response_id"]
+    _read_settings(event, data.get("model_config"))
+    mcp = data.get("mcp_data")
+    if isinstance(mcp, dict) and isinstance(mcp.get("server"), str):
+        attributes["mcp_server"] = mcp["server"]
+    elif mcp is not None:
+        attributes["mcp_data"] = mcp
+    return used
+
+
+def _read_settings(event: Event, settings: JsonValue) -> None:
+    """How a model was asked: `base_url` is where."""
+    if not isinstance(settings, dict):
+        if settings is not None:
+            event.attributes["model_config"] = settings
+        return
+    if isinstance(base := settings.get("base_url"), str) and base:
+        event.fields["endpoint"] = base
+    for name in _ASKED:
+        if isinstance(settings.get(name), int | float):
+            event.attributes[name] = settings[name]
+
+
+def _read_contents(event: Event, data: dict[str, JsonValue]) -> set[str]:
+    """Digest what went in and what came out; the first of each, and the others as metadata of unknown names."""
+    used = set()
+    for side, names in (("request", _REQUESTS), ("response", _RESPONSES)):
+        name = next((name for name in names if data.get(name) not in (None, "")), None)
+        if name is None:
+            continue
+        used.add(name)
+        _digest(event, side, data[name])
+    return used
+
+
+def _digest(event: Event, side: str, value: JsonValue) -> None:
+    if made := _made_elsewhere(value):
+        event.fields |= {f"{side}_{name}": member for name, member in made.items()}
+        return
+    if _is_truncated(value):
+        event.attributes["truncated"] = True
+        return
+    if isinstance(value, dict) and value.keys() == {"data", "format"}:  # sound
+        if isinstance(form := value["format"], str) and _FORMAT.fullmatch(form) and value["data"]:
+            event.fields[f"{side}_mime"] = f"audio/{form}"
+            event.inferred.append(f"{side}_mime")
+        value = value["data"]
+    setattr(event, side, content_of(value))
+
+
+def _made_elsewhere(value: JsonValue) -> dict[str, JsonValue] | None:
+    """A digest in a content's place: `{"$digest": {"digest": …, "bytes": …, "mime": …}}`."""
+    inner = value.get(_DIGEST) if isinstance(value, dict) and value.keys() == {_DIGEST} else None
+    if not isinstance(inner, dict) or not inner.keys() <= {"digest", "bytes", "mime"}:
+        return None
+    digest = inner.get("digest")
+    if digest is not None and not (isinstance(digest, str) and parse_digest(digest)):
+        return None
+    return {"hash": digest, "bytes": inner.get("bytes"), "mime": inner.get("mime")}
+
+
+def _is_truncated(value: JsonValue) -> bool:
+    """Whether the SDK cut it: a text that ends so, or a note in place of something, anywhere within."""
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, str):
+            if item.endswith(_TRUNCATED):
+                return True
+        elif isinstance(item, list):
+            waiting.extend(item)
+        elif isinstance(item, dict):
+            if item.keys() == _PREVIEW and item["truncated"] is True:
+                return True
+            waiting.extend(item.values())
+    return False
+
+
+def _conclude(event: Event, kind: JsonValue, data: dict[str, JsonValue]) -> None:
+    """How a span without an error ended, where it shows."""
+    outcome: str | None = None
+    if kind == "guardrail":
+        outcome = {True: "policy-blocked", False: "success"}.get(data.get("triggered") is True)
+    elif kind in _MODELS:
+        results = (data.get(name) for name in ("response_id", "usage", *_RESPONSES))
+        outcome = "success" if any(results) else None
+    elif kind in _CALLS:
+        outcome = "success"
+    if outcome is not None:
+        event.fields["outcome"] = outcome
+        event.inferred.append("outcome")
