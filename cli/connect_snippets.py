@@ -77,7 +77,7 @@ class Form:
     @property
     def takes_reference(self) -> bool:
         """Whether the snippet can read a variable when it is run, so that its token need not stand in it."""
-        return self.language in _REFERENCES
+        return self.language in _REFERENCES and TOKEN_VARIABLE not in self.template
 
     @property
     def command(self) -> str:
@@ -271,7 +271,7 @@ def fill(form: Form, *, endpoint: str | Reference, token: str | Reference) -> st
     wanted = {name for name in given if f"{{{name}}}" in text}
     references = {name: value for name in wanted if isinstance(value := given[name], Reference)}
     if references and not form.takes_reference:
-        raise CouldNot(f"{form.command}: reads no variables, so its values must stand in it")
+        raise CouldNot(f"{form.command}: reads no variable, so its values must stand in it")
     if references and form.language in ("python", "js"):
         text = _STRING.sub(lambda match: _expression(match[1], references, form.language), text)
         if form.language == "python":

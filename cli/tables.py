@@ -1,8 +1,9 @@
-"""The tables of docs/controls.md and docs/cli.md, made from what they describe.
+"""The tables and blocks of some pages of docs/, made from what they describe.
 
 `python -m cli.tables` writes them anew, between the markers that stand in the pages; a test fails when one is behind.
 """
 
+import functools
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Final
@@ -11,6 +12,7 @@ import click
 
 from cli.check import AREAS
 from cli.checks.emulator import GAPS
+from cli.connect_snippets import FORMS, Form, shown
 from cli.connection import project_root
 from cli.main import COMMANDS, main
 from policies.controls import CONTROLS, MISNOMERS, Publication
@@ -59,9 +61,15 @@ def commands() -> str:
     return "\n\n".join(_help(command, f"audit-log {name}", context) for name, command in _all(main, context))
 
 
+def snippet(form: Form) -> str:
+    """Return what to paste, as a block."""
+    return f"```{form.language}\n{shown(form)}```"
+
+
 TABLES: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
     "docs/controls.md": {"controls": controls, "publications": publications, "misnomers": misnomers, "gaps": gaps},
     "docs/cli.md": {"commands": commands},
+    "docs/agents.md": {form.command: functools.partial(snippet, form) for form in FORMS},
 }
 """By page, then by the name in the page's markers."""
 

@@ -1,23 +1,34 @@
-"""What `make up` prints to be pasted. Every paste here is run by a test, exactly as it is printed."""
+"""What `make up` prints to be pasted. Every paste here is run by a test, exactly as it is printed.
+
+The snippets themselves are those of `audit-log connect`.
+"""
 
 from collections.abc import Mapping
 from typing import Any, Final
 
-_CURL: Final = """\
-curl -sS {endpoint}/v1/events \\
-  -H 'Authorization: Bearer {token}' \\
-  -d '{{"endpoint": "https://api.stripe.com/v1/charges?key=sk_live_51H", "method": "POST", "status": 200}}'
-"""
-_PYTHON: Final = """\
-import httpx
+from cli.connect_snippets import fill, find_form
 
-log = httpx.Client(base_url="{endpoint}", headers={{"Authorization": "Bearer {token}"}})
-call = {{"endpoint": "api.stripe.com/v1/charges", "method": "POST", "status": 200, "correlation_id": "c9f8e7"}}
-print(log.post("/v1/events", json=call).raise_for_status().json())
-"""
+COMMAND: Final = ".venv/bin/audit-log"
+AGENTS: Final = {
+    "openai": "OpenAI's Python client, the OpenAI Agents SDK",
+    "claude": "Claude Code, the Claude Agent SDK, the Claude platform",
+    "replit": "Replit, and anything in Node",
+    "litellm": "LiteLLM",
+    "otel": "anything with OpenTelemetry",
+}
+"""What a platform's name stands for."""
+
+
+def commands() -> str:
+    """Return the commands that print what to paste into each kind of agent, a line each."""
+    width = max(map(len, AGENTS))
+    return "\n".join(f"  {COMMAND} connect {name:<{width}}  {what}" for name, what in AGENTS.items())
 
 
 def pastes(outputs: Mapping[str, Any]) -> dict[str, str]:
-    """Return each paste, by what it is pasted into: `shell`, `python`."""
-    endpoint, token = outputs["endpoint"], outputs["token"]
-    return {name: text.format(endpoint=endpoint, token=token) for name, text in (("shell", _CURL), ("python", _PYTHON))}
+    """Return each paste, by what is said before it."""
+    by_hand = fill(find_form("shell"), endpoint=outputs["endpoint"], token=outputs["token"])
+    return {
+        "Claude Code, from this shell": f'eval "$({COMMAND} connect claude)"\n',
+        "By hand, from any shell": by_hand,
+    }

@@ -21,7 +21,7 @@ from localcloud.deploy import deploy
 from localcloud.deployer import DeployerError
 from localcloud.emulator import Emulator, EmulatorError
 from localcloud.engine import GONE, CancelledError, EngineError, Event, Message, Result
-from localcloud.pastes import pastes
+from localcloud.pastes import COMMAND, commands, pastes
 from localcloud.telling import say
 
 INTERRUPTED: Final = 130
@@ -129,7 +129,7 @@ def _check(outputs: Mapping[str, Any], emulator: Emulator, *, changed: bool) -> 
     passed = place.FOLDER / "checked"
     stamp = emulator.started
     if not changed and passed.exists() and passed.read_text(encoding="utf-8") == stamp:
-        say("The checklist passed after the last change made here; to run it again: .venv/bin/audit-log check")
+        say(f"The checklist passed after the last change made here; to run it again: {COMMAND} check")
         return 0
     passed.unlink(missing_ok=True)
     say("")
@@ -149,11 +149,15 @@ Token      {outputs["token"]}
 Bucket     {outputs["bucket"]} ({retention["mode"].lower()}, {retention["days"]} {days})
 All of it  {place.OUTPUTS.relative_to(place.ROOT)} (only you can read it)
 
-Watch      .venv/bin/audit-log find --tail
+Watch      {COMMAND} find --tail
 Stop       make down (the records here live in memory and go with it)
+
+Point an agent at it. Each of these prints what to paste, and with --check sends a call that way and shows its record:
+
+{commands()}
 """)
     for name, text in pastes(outputs).items():
-        say(f"Paste into {name}:\n\n{text}")
+        say(f"{name}:\n\n{text}")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from cli.connect_snippets import EXAMPLE_ENDPOINT, EXAMPLE_TOKEN, fill, find_for
 from localcloud.place import ROOT
 
 PAGE: Final = ROOT / "docs" / "agents.md"
-_BLOCK: Final = r"<!-- snippet: {} -->\n```(\w+)\n(.*?)^```$\n<!-- end -->"
+_BLOCK: Final = r"<!-- table: {} -->\n```(\w+)\n(.*?)^```$\n<!-- end -->"
 
 
 def variables(*, endpoint: str, token: str) -> dict[str, str]:
@@ -27,12 +27,12 @@ def printed(platform: str, form: str | None = None, *, endpoint: str, token: str
 
 def documented(platform: str, form: str | None = None, *, endpoint: str, token: str) -> str:
     """Return the block of docs/agents.md for a platform's form, with any example value replaced by the real one."""
-    text = block(find_form(platform, form).command.removeprefix("audit-log connect "))
+    text = block(find_form(platform, form).command)
     return text.replace(EXAMPLE_ENDPOINT, endpoint).replace(EXAMPLE_TOKEN, token)
 
 
-def block(name: str) -> str:
-    """Return a snippet of docs/agents.md as it stands there, by what follows `audit-log connect`."""
-    found = re.search(_BLOCK.format(re.escape(name)), PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-    assert found is not None, f"docs/agents.md has no snippet {name!r}"
+def block(command: str) -> str:
+    """Return a snippet of docs/agents.md as it stands there, by the command that prints it."""
+    found = re.search(_BLOCK.format(re.escape(command)), PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    assert found is not None, f"docs/agents.md has no block of {command!r}"
     return found[2]

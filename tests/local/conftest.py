@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = (
     "Makefile", "Pulumi.yaml", "README.md", "pyproject.toml", "requirements.lock", "tests/requirements.lock",
-    "benchmarks", "cli", "components", "docs", "lambda", "localcloud", "policies", "stacks",
+    "benchmarks", "cli", "clients", "components", "docs", "lambda", "localcloud", "policies", "stacks",
 )  # fmt: skip
 
 

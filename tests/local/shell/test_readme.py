@@ -10,6 +10,8 @@ from pathlib import Path
 import click
 import pytest
 
+from cli.connect_samples import sample
+from cli.connect_snippets import find_form
 from cli.main import main
 from localcloud import emulator as emulators
 from localcloud import place as places
@@ -45,6 +47,7 @@ def without_chance(text: str) -> str:
     """Replace what differs from run to run: ports, addresses, tokens."""
     text = re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:PORT", text)
     text = re.sub(r"/lambda-url/\w+", "/lambda-url/ID", text)
+    text = re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+Z", "TIME", text)
     return re.sub(r"aal_[\w-]{43}", "TOKEN", text)
 
 
@@ -74,20 +77,46 @@ def test_agents_commands_run_as_they_stand(place: Place) -> None:
     """What an agent's owner pastes works: the call is acknowledged, then found, without the secret that was in it."""
     values = {"ENDPOINT": place.outputs["endpoint"], "TOKEN": place.outputs["token"]}
     environment = place.environment(http_proxy="", HTTP_PROXY="", **values)
-    post, look = (block for block in blocks("sh") if "pulumi" not in block)
-    (python,) = blocks("python")
-    python = f"import os\nENDPOINT, TOKEN = os.environ['ENDPOINT'], os.environ['TOKEN']\n{python}"
     said = ""
-    for interpreter, text in (["bash", "-e"], post), ([sys.executable, "-"], python), (["bash", "-e"], look):
+    for text in (block for block in blocks("sh") if "pulumi" not in block):
         answer = subprocess.run(
-            interpreter, input=text, cwd=place.checkout, env=environment, capture_output=True, text=True, check=False,
-            timeout=100,
+            ["bash", "-e"], input=text, cwd=place.checkout, env=environment, capture_output=True, text=True,
+            check=False, timeout=100,
         )  # fmt: skip
         assert answer.returncode == 0, answer.stdout + answer.stderr
         said = answer.stdout
     assert "api.stripe.com/v1/charges" in said
     assert "sk_live_51H" not in said
     assert b"sk_live_51H" not in place.stored()
+
+
+def test_quoted_check_of_a_connection_is_what_it_says(place: Place) -> None:
+    """What `connect --check` is quoted to print is what it prints here."""
+    quoted = next(block for block in blocks("console") if "connect" in block.partition("\n")[0])
+    command, _, expected = quoted.removeprefix("$ ").partition("\n")
+    answer = subprocess.run(
+        command.split(), cwd=place.checkout, env=place.environment(), capture_output=True, text=True, check=False,
+        timeout=100,
+    )  # fmt: skip
+    assert answer.returncode == 0, answer.stderr
+    assert_quotes(expected, answer.stdout)
+
+
+def test_agents_are_connected_as_the_table_says(place: Place) -> None:
+    """Each command of the table is one, and what it prints is sent to the path in its row."""
+    rows = re.findall(r"^\| [^|]+ \| (`[^|]+`) \| (`/v1/[^|]+`) \|$", README, re.MULTILINE)
+    assert len(rows) == 8
+    for commands, paths in rows:
+        for command in re.findall(r"`([^`]+)`", commands):
+            platform, _, form = command.partition(" ")
+            assert sample(find_form(platform, form or None).wire).path in re.findall(r"`([^`]+)`", paths)
+    (paste,) = re.findall(r"`(eval [^`]+)`", README)
+    answer = subprocess.run(
+        ["bash", "-eu"], input=f"{paste}\nenv", cwd=place.checkout, env=place.environment(), capture_output=True,
+        text=True, check=True, timeout=60,
+    )  # fmt: skip
+    assert f"OTEL_EXPORTER_OTLP_ENDPOINT={place.outputs['endpoint']}\n" in answer.stdout
+    assert place.outputs["token"] not in answer.stderr
 
 
 def test_settings_for_aws_are_settings() -> None:

@@ -18,8 +18,9 @@ from pathlib import Path
 
 import pytest
 
+from cli.connect_snippets import find_form
 from localcloud import emulator as emulators
-from localcloud.pastes import pastes
+from localcloud.pastes import AGENTS, pastes
 from tests.local.shell.person import Place
 
 PLANTED = "sk_live_51H"
@@ -76,23 +77,32 @@ def test_every_listener_is_loopback(place: Place) -> None:
 
 def test_pastes_run_as_they_are_printed(place: Place) -> None:
     """What is printed to be pasted works as it stands, and the secret in it is not stored."""
+    (place.checkout / ".venv").symlink_to(sys.prefix)
+    # The pastes are for ordinary clients, which would ask a proxy even about this machine.
+    environment = place.environment(http_proxy="", HTTP_PROXY="")
+    said = ""
     for name, text in pastes(place.outputs).items():
-        assert text in place.first
-        interpreter = {"shell": ["bash", "-e"], "python": [sys.executable, "-"]}[name]
-        # The pastes are for ordinary clients, which would ask a proxy even about this machine.
-        environment = place.environment(http_proxy="", HTTP_PROXY="")
+        assert f"{name}:\n\n{text}" in place.first
         answer = subprocess.run(
-            interpreter, input=text, env=environment, capture_output=True, text=True, check=False, timeout=60
-        )
+            ["bash", "-eu"], input=f"{text}\nexport -p", cwd=place.checkout, env=environment, capture_output=True,
+            text=True, check=False, timeout=60,
+        )  # fmt: skip
         assert answer.returncode == 0, answer.stderr
-        assert "'duplicate': False" in answer.stdout or '"duplicate": false' in answer.stdout.replace(
-            ":false", ": false"
-        )
+        said += answer.stdout
+    assert '"duplicate":false' in said.replace(": ", ":")
+    assert f'OTEL_EXPORTER_OTLP_ENDPOINT="{place.outputs["endpoint"]}"' in said
     stored = place.stored()
     assert b"api.stripe.com/v1/charges" in stored
-    assert b"c9f8e7" in stored
     assert PLANTED in place.first
     assert PLANTED.encode() not in stored
+
+
+def test_commands_to_connect_agents_are_there(place: Place) -> None:
+    """Each command that is named prints something to paste."""
+    named = re.findall(r"^  \.venv/bin/audit-log connect (\w+) ", place.first, re.MULTILINE)
+    assert named == list(AGENTS)
+    for platform in named:
+        assert find_form(platform)
 
 
 def test_second_run_changes_nothing(place: Place) -> None:

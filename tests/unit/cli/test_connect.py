@@ -94,7 +94,7 @@ def test_without_its_token_a_snippet_reads_a_variable(connect: Connect, form: Fo
     assert TOKEN not in done.output
     if form.holds_token and not form.takes_reference:
         assert (done.exit_code, done.stdout) == (2, "")
-        assert "reads no variables" in done.stderr
+        assert "reads no variable" in done.stderr
     else:
         assert done.exit_code == 0
         assert (TOKEN_VARIABLE in done.stdout) == form.holds_token
