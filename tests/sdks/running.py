@@ -51,6 +51,6 @@ def run(
     return Ended(code=process.returncode, out=out, err=err)
 
 
-def run_program(python: Path, name: str, what: Mapping[str, Any], *, env: Mapping[str, str]) -> Ended:
+def run_program(interpreter: Path, name: str, what: Mapping[str, Any], *, env: Mapping[str, str]) -> Ended:
     """Run one of the programs beside this file."""
-    return run([python, PROGRAMS / f"{name}.py", json.dumps(what)], env=env)
+    return run([interpreter, PROGRAMS / name, json.dumps(what)], env=env)

@@ -4,12 +4,13 @@ Each function runs to the end of the agent's process; what it logs is at the end
 """
 
 import sys
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
+from localcloud.dependencies import ROOT
 from tests.sdks import models
 from tests.sdks.running import Ended, run, run_program
 from tests.sdks.stubs import Behaviour, Seen, Server
@@ -18,6 +19,7 @@ GROUP: Final = "conv_42"
 USER: Final = "u_77"
 CLAUDE_BUNDLED: Final = Path("lib", f"python{sys.version_info[0]}.{sys.version_info[1]}", "site-packages")
 Protocol: TypeAlias = Literal["http/json", "http/protobuf"]
+Exporter: TypeAlias = Literal["sdk", "client"]
 Api: TypeAlias = Literal["responses", "chat", "messages"]
 
 
@@ -70,7 +72,7 @@ def openai_agents(
     behaviour: Behaviour,
     *,
     runs: tuple[str, ...] = ("workflow",),
-    exporter: Literal["sdk", "client"] = "sdk",
+    exporter: Exporter = "sdk",
     api: Literal["responses", "chat_completions"] = "responses",
 ) -> list[str]:
     """Run agents of the OpenAI Agents SDK; how each run ended."""
@@ -89,15 +91,15 @@ def openai_agents(
             "model": models.OPENAI_MODEL,
             "runs": runs,
         }
-        endings: list[str] = run_program(place.python, "agents_run", what, env=place.env).told
+        endings: list[str] = run_program(place.python, "agents_run.py", what, env=place.env).told
         return endings
 
 
-def http_clients(place: Place, calls: Sequence[Call], *, flush_seconds: float = 5.0) -> Ran:
-    """Make calls by the `openai` and `anthropic` clients with the audit client's hook in them."""
+@contextmanager
+def _serving(calls: Sequence[Call]) -> Iterator[list[Server]]:
+    """One model API for each call; nobody listens where it has no behaviour."""
     with ExitStack() as stack:
         servers: list[Server] = []
-        described: list[dict[str, Any]] = []
         for call in calls:
             server = Server(call.behaviour or models.script(models.silent()))
             servers.append(server)
@@ -105,7 +107,21 @@ def http_clients(place: Place, calls: Sequence[Call], *, flush_seconds: float = 
                 server.close()
             else:
                 stack.enter_context(server)
-            described.append(
+        yield servers
+
+
+def http_clients(place: Place, calls: Sequence[Call], *, flush_seconds: float = 5.0) -> Ran:
+    """Make calls by the `openai` and `anthropic` clients with the audit client's hook in them."""
+    with _serving(calls) as servers:
+        what = {
+            "endpoint": place.endpoint,
+            "token": place.token,
+            "prompt": f"{models.PROMPT} {models.SECRET}",
+            "system": models.SYSTEM,
+            "user": USER,
+            "correlation": GROUP,
+            "flush_seconds": flush_seconds,
+            "calls": [
                 {
                     "url": server.url,
                     "key": models.ANTHROPIC_KEY if call.api == "messages" else models.MODEL_KEY,
@@ -115,20 +131,48 @@ def http_clients(place: Place, calls: Sequence[Call], *, flush_seconds: float = 
                     "asynchronous": call.asynchronous,
                     "cancel_after": call.cancel_after,
                 }
-            )
-        what = {
-            "endpoint": place.endpoint,
-            "token": place.token,
-            "prompt": f"{models.PROMPT} {models.SECRET}",
-            "system": models.SYSTEM,
-            "user": USER,
-            "correlation": GROUP,
-            "flush_seconds": flush_seconds,
-            "calls": described,
+                for call, server in zip(calls, servers, strict=True)
+            ],
         }
-        told = run_program(place.python, "client_run", what, env=place.env).told
+        told = run_program(place.python, "client_run.py", what, env=place.env).told
         asked = [seen for server in servers for seen in server.seen]
         return Ran(endings=told["endings"], asked=asked, sent=told["sent"])
+
+
+def node(place: Place, calls: Sequence[Call], *, flush_seconds: float = 5.0) -> Ran:
+    """Make calls by `fetchWithLog`; `place.python` is Node."""
+    with _serving(calls) as servers:
+        what = {
+            "client": (ROOT / "clients" / "node" / "audit-log.mjs").as_uri(),
+            "endpoint": place.endpoint,
+            "token": place.token,
+            "user": USER,
+            "correlation": GROUP,
+            "flush_ms": flush_seconds * 1000,
+            "calls": [
+                {
+                    "url": f"{server.url}/v1/chat/completions?key={models.SECRET}",
+                    "key": models.MODEL_KEY,
+                    "body": {
+                        "model": models.OPENAI_MODEL,
+                        "stream": call.stream,
+                        "api_key": models.SECRET,
+                        "messages": [{"role": "user", "content": f"{models.PROMPT} {models.SECRET}"}],
+                    },
+                    "stream": call.stream,
+                    "timeout_ms": 2000,
+                }
+                for call, server in zip(calls, servers, strict=True)
+            ],
+        }
+        told = run_program(place.python, "node_run.mjs", what, env=place.env).told
+        asked = [seen for server in servers for seen in server.seen]
+        return Ran(endings=told["endings"], asked=asked, sent=told["sent"])
+
+
+def ends(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """One record a call: the end of a stream, or the whole."""
+    return [record for record in records if (record.get("stream") or {}).get("phase") != "start"]
 
 
 def claude(
@@ -198,7 +242,7 @@ def litellm(
             "LITELLM_LOCAL_MODEL_COST_MAP": "True",
         }
         what = {"calls": calls, "log_format": log_format}
-        endings: list[str] = run_program(place.python, "litellm_run", what, env=env).told
+        endings: list[str] = run_program(place.python, "litellm_run.py", what, env=env).told
         return endings
 
 
@@ -221,4 +265,4 @@ def otel(place: Place, *, more: Mapping[str, str] | None = None) -> Ended:
         "OTEL_EXPORTER_OTLP_HEADERS": f"Authorization=Bearer%20{place.token}",
         **(more or {}),
     }
-    return run_program(place.python, "otel_run", what, env=env)
+    return run_program(place.python, "otel_run.py", what, env=env)

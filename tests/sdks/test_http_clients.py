@@ -1,7 +1,6 @@
 """The `openai` and `anthropic` clients with the audit client's hook; over httpx2, and over httpx where it is that."""
 
 import itertools
-from typing import Any
 
 import pytest
 
@@ -10,7 +9,7 @@ from tests.sdks import models, scenarios
 from tests.sdks.backend import Backend
 from tests.sdks.conftest import PlaceOf
 from tests.sdks.environments import LITELLM, OPENAI, Kit
-from tests.sdks.scenarios import Api, Call, Place
+from tests.sdks.scenarios import Api, Call
 from tests.sdks.stubs import Behaviour
 
 KITS = [pytest.param(OPENAI, id="httpx2"), pytest.param(LITELLM, id="httpx")]
@@ -26,11 +25,6 @@ def answering(api: str) -> Behaviour:
     return models.anthropic(turns) if api == "messages" else models.openai(turns)
 
 
-def ends(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """One record a call: the end of a stream, or the whole."""
-    return [record for record in records if (record.get("stream") or {}).get("phase") != "start"]
-
-
 @pytest.mark.parametrize("kit", KITS)
 @pytest.mark.parametrize(("asynchronous", "stream"), SHAPES)
 def test_calls_are_logged_with_their_digests(
@@ -42,7 +36,7 @@ def test_calls_are_logged_with_their_digests(
     ran = scenarios.http_clients(place_of(kit), calls)
     assert ran.sent
     assert not [ending for ending in ran.endings if ending.endswith("Error")], ran.endings
-    records = ends(backend.records)
+    records = scenarios.ends(backend.records)
     assert len(records) == len(calls)
     backend.assert_clean()
     for seen, _, _ in backend.replies:
@@ -80,7 +74,7 @@ def test_what_goes_wrong_is_logged_as_what_it_is(backend: Backend, place_of: Pla
     assert ran.endings[0] == "RateLimitError"
     assert ran.endings[1] == "InternalServerError"
     assert ran.endings[3:] == ["APITimeoutError", "APIConnectionError"]
-    records = ends(backend.records)
+    records = scenarios.ends(backend.records)
     assert len(records) == 5
     backend.assert_clean()
     assert [record["outcome"] for record in records] == ["throttled", "error", "error", "error", "error"]
@@ -96,14 +90,8 @@ def test_a_cancelled_call_is_logged(backend: Backend, place_of: PlaceOf) -> None
     call = Call(api="responses", behaviour=stalled, asynchronous=True, stream=True, cancel_after=0.7)
     ran = scenarios.http_clients(place_of(OPENAI), [call])
     assert ran.endings == ["cancelled"]
-    (record,) = ends(backend.records)
+    (record,) = scenarios.ends(backend.records)
     assert record["outcome"] == "error"
     assert record["response_hash"] is None
     assert record["stream"]["complete"] is False
     backend.assert_clean()
-
-
-@pytest.fixture
-def place(place_of: PlaceOf) -> Place:
-    """Return where the client runs that the tests of an absent endpoint use."""
-    return place_of(OPENAI)
