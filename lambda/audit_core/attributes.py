@@ -28,24 +28,33 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/-]{0,63}")
 
 ALLOWED: frozenset[str] = frozenset({
     # which event this is, and how it hangs together with others
-    "id", "agent_id", "event_id", "event_name", "event_sequence", "parent_id", "parent_span_id", "group_id",
-    "request_id", "conversation_id", "workflow", "workflow_id", "workflow_name", "step", "span_type", "kind",
-    "sequence",
+    "id", "agent_id", "event_id", "event_name", "event_sequence", "event_timestamp", "parent_id", "parent_span_id",
+    "parent_agent_id", "group_id", "request_id", "response_id", "request_body_id", "message_id", "message_uuid",
+    "prompt_id", "conversation_id", "workflow", "workflow_id", "workflow_name", "step", "span_type", "span_name",
+    "span_events", "linked_spans", "kind", "sequence", "scope", "scope_version", "timestamp_source",
+    "dropped_attributes", "severity",
     # where it ran
-    "environment", "env", "region", "zone", "service", "service_name", "service_version", "host_name", "sdk",
-    "sdk_name", "sdk_version", "runtime", "runtime_version", "platform", "os", "arch", "language", "team",
-    "project", "tenant", "channel", "tags", "labels", "release", "commit", "branch",
+    "environment", "env", "region", "zone", "service", "service_name", "service_version", "service_namespace",
+    "host_name", "sdk", "sdk_name", "sdk_version", "runtime", "runtime_version", "platform", "os", "os_version",
+    "arch", "language", "team", "project", "tenant", "channel", "tags", "labels", "release", "commit", "branch",
+    "terminal", "k8s_cluster", "k8s_namespace", "k8s_deployment", "k8s_pod", "organization_id",
     # what was called
-    "provider", "operation", "api_version", "tool", "tool_name", "tool_type", "tool_call_id", "mcp_server",
-    "function", "target", "from_agent", "to_agent", "handoff", "guardrail", "guardrail_triggered", "policy",
-    "policy_id", "rule", "decision", "decision_source",
+    "provider", "api_provider", "custom_base_url", "operation", "api_version", "response_model", "tool", "tool_name",
+    "tool_type", "tool_source", "tool_call_id", "mcp_server", "mcp_method", "server_scope", "transport",
+    "protocol_version", "rpc_system", "rpc_service", "rpc_method", "db_system", "db_operation", "db_namespace",
+    "db_collection", "messaging_system", "messaging_operation", "messaging_destination", "data_source_id",
+    "http_route", "request_headers", "response_headers", "skill", "plugin", "hook", "hook_event", "query_source",
+    "prompt_name", "function", "target", "from_agent", "to_agent", "handoff", "guardrail", "guardrail_triggered",
+    "guardrail_verdict", "guardrail_action", "risk_category", "policy", "policy_id", "rule", "decision",
+    "decision_source", "permission_mode",
     # how it went
-    "finish_reason", "finish_reasons", "error_type", "error_code", "attempt", "retry", "retries", "retry_after_ms",
-    "timeout_ms", "queue_ms", "first_byte_ms", "cache_hit", "cost_usd", "currency", "rate_limit",
-    "rate_limit_remaining", "truncated", "sent_request_hash", "sent_response_hash",
+    "success", "connection", "finish_reason", "finish_reasons", "error_type", "error_code", "rpc_status", "attempt",
+    "total_attempts", "retry", "retries", "retry_after_ms", "timeout_ms", "queue_ms", "first_byte_ms",
+    "reported_duration_ms", "cache_hit", "cost_usd", "currency", "rate_limit", "rate_limit_remaining", "truncated",
+    "sender_redacted", "body_length", "prompt_length", "response_length", "sent_request_hash", "sent_response_hash",
     # how a model was asked
-    "temperature", "top_p", "top_k", "max_tokens", "seed", "service_tier", "response_format", "message_count",
-    "tool_count", "effort",
+    "temperature", "top_p", "top_k", "max_tokens", "seed", "frequency_penalty", "presence_penalty", "choice_count",
+    "output_type", "service_tier", "response_format", "message_count", "tool_count", "effort", "speed",
 })  # fmt: skip
 """Names whose values are metadata in every intake format. Growing it changes what new records hold, never old ones."""
 

@@ -7,7 +7,7 @@ room for a secret. What the wire lacks is null; what was derived is listed in `i
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from audit_core import values
@@ -53,7 +53,9 @@ _READERS: tuple[tuple[str, values.Reader], ...] = (
     ("model", values.text(256)),
     ("tokens", values.tokens),
 )
-FIELDS: frozenset[str] = frozenset({"timestamp", "agent_id", *(name for name, _ in _READERS)})
+READERS: Mapping[str, values.Reader] = dict(_READERS)
+"""By field: what checks a value that an event brings."""
+FIELDS: frozenset[str] = frozenset({"timestamp", "agent_id", *READERS})
 """The fields that an event may bring."""
 
 _ALWAYS = ("user_id", "endpoint", "method", "status", "request_hash", "response_hash", "outcome", "correlation_id")

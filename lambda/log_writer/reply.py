@@ -19,7 +19,9 @@ JSON = "application/json"
 PROBLEM = "application/problem+json"
 RETRY_AFTER_SECONDS = 5
 
-_ALWAYS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+UNAVAILABLE = "The records are not known to be durable. Send the same request again."
+RETRY_AFTER = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+ALWAYS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +100,7 @@ def stored(
         ],
         "refused": _refused(refused),
     }
-    return Response(status=status, body=orjson.dumps(body), headers={"Content-Type": JSON, **_ALWAYS})
+    return Response(status=status, body=orjson.dumps(body), headers={"Content-Type": JSON, **ALWAYS})
 
 
 def refused_all(refused: Sequence[Refusal]) -> Response:
@@ -128,17 +130,13 @@ def problem(
         "refused": _refused(refused),
     }
     return Response(
-        status=status.value, body=orjson.dumps(body), headers={"Content-Type": PROBLEM, **_ALWAYS, **(headers or {})}
+        status=status.value, body=orjson.dumps(body), headers={"Content-Type": PROBLEM, **ALWAYS, **(headers or {})}
     )
 
 
 def unavailable() -> Response:
     """503: it is not known that anything is stored; the same request may be sent again."""
-    return problem(
-        HTTPStatus.SERVICE_UNAVAILABLE,
-        "The records are not known to be durable. Send the same request again.",
-        headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
-    )
+    return problem(HTTPStatus.SERVICE_UNAVAILABLE, UNAVAILABLE, headers=RETRY_AFTER)
 
 
 def _refused(refused: Sequence[Refusal]) -> list[dict[str, object]]:

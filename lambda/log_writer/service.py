@@ -212,7 +212,7 @@ class Writer:
             drafts,
             agent_id=agent.name,
             secret=secret_of(request.headers.get("authorization")),
-            content=decoded.content,
+            content=decoded.content_digest,
             idempotency_key=idempotency_key or None,
             identified=identified,
             random_bytes=self._random_bytes,

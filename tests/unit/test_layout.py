@@ -29,7 +29,8 @@ MAY_IMPORT = {
 }
 IN_THE_FUNCTION = ("audit_core", "aws_client", "log_sealer", "log_writer")
 # What runs in the function: the standard library, and what lambda/requirements.in declares, under its import names.
-RUNTIME = {"ahocorasick_rs", "botocore", "isal", "orjson", "re2", "rfc8785", "urllib3"}
+RUNTIME = {"ahocorasick_rs", "botocore", "google", "isal", "opentelemetry", "orjson", "re2", "rfc8785", "urllib3"}
+IMPORTED_AS = {"google_re2": "re2", "opentelemetry_proto": "opentelemetry", "protobuf": "google"}
 # What else each package may import. Whoever is not named here may import anything that is installed.
 THIRD_PARTY = {
     **dict.fromkeys(IN_THE_FUNCTION, RUNTIME),
@@ -127,7 +128,7 @@ def test_the_functions_packages_are_the_declared_ones() -> None:
     """The table above and lambda/requirements.in name the same distributions."""
     declared = (ROOT / "lambda" / "requirements.in").read_text("utf-8")
     names = {line.split("#")[0].strip().lower().replace("-", "_") for line in declared.splitlines()} - {""}
-    assert {"re2" if name == "google_re2" else name for name in names} == RUNTIME
+    assert {IMPORTED_AS.get(name, name) for name in names} == RUNTIME
 
 
 def test_no_top_level_name_shadows_another() -> None:

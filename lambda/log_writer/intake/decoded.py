@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 from audit_core.errors import DecodeError
 from audit_core.event import Event
@@ -26,13 +27,30 @@ class Refusal:
     forbidden: bool = False
 
 
+class RunningDigest(Protocol):
+    """A digest of what has been read so far."""
+
+    def update(self, data: bytes, /) -> None:
+        """Read on."""
+        ...
+
+    def digest(self) -> bytes:
+        """The digest."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decoded:
     """What one request holds: each element, in order, as an event or as a refusal.
 
     `items` can be read once: what was decoded is let go as it is read. `content`: SHA-256 over the canonical content of
-    the whole request; the same for a retry that was encoded anew.
+    the whole request, known by then or once all items are read; the same for a retry that was encoded anew.
     """
 
     items: Iterator[Event | Refusal]
-    content: bytes
+    content: bytes | RunningDigest
+
+    @property
+    def content_digest(self) -> bytes:
+        """The digest of the content, after all items are read."""
+        return self.content if isinstance(self.content, bytes) else self.content.digest()

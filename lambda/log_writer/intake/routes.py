@@ -12,11 +12,18 @@ from typing import Protocol
 
 from log_writer.body import holds_more_values
 from log_writer.intake.decoded import Decoded
+from log_writer.intake.litellm import decode_litellm
 from log_writer.intake.native import decode_native
-from log_writer.reply import Answers, JsonAnswers
+from log_writer.intake.openai_traces import decode_openai_traces
+from log_writer.intake.otlp import decode_logs_json, decode_logs_protobuf, decode_spans_json, decode_spans_protobuf
+from log_writer.intake.otlp_answers import PROTOBUF, OtlpAnswers, Rejected
+from log_writer.intake.otlp_protobuf import logs_too_heavy, spans_too_heavy
+from log_writer.reply import JSON, Answers, JsonAnswers
 
 HEALTH_PATH = "/healthz"
 NATIVE_PATH = "/v1/events"
+OPENAI_TRACES_PATH = "/v1/traces/ingest"
+LITELLM_PATH = "/v1/litellm"
 
 
 class Decode(Protocol):
@@ -64,9 +71,28 @@ class Route:
 
 _NATIVE = Route(default=Intake(decode=decode_native, answers=JsonAnswers()))
 
+
+def _otlp(
+    rejected: Rejected, from_json: Decode, from_protobuf: Decode, too_heavy: Callable[[bytes, int], bool]
+) -> Route:
+    """One of OTLP's signals, in its two encodings."""
+    in_json = Intake(decode=from_json, answers=OtlpAnswers(rejected=rejected, protobuf=False), carries_trace=False)
+    in_protobuf = Intake(
+        decode=from_protobuf,
+        answers=OtlpAnswers(rejected=rejected, protobuf=True),
+        too_heavy=too_heavy,
+        carries_trace=False,
+    )
+    return Route(default=in_json, typed={JSON: in_json, PROTOBUF: in_protobuf}, strict=True)
+
+
 ROUTES: Mapping[str, Route] = {
     NATIVE_PATH: _NATIVE,
     "/": _NATIVE,
+    OPENAI_TRACES_PATH: Route(default=Intake(decode=decode_openai_traces, answers=JsonAnswers(), carries_trace=False)),
+    LITELLM_PATH: Route(default=Intake(decode=decode_litellm, answers=JsonAnswers(), carries_trace=False)),
+    "/v1/logs": _otlp("rejectedLogRecords", decode_logs_json, decode_logs_protobuf, logs_too_heavy),
+    "/v1/traces": _otlp("rejectedSpans", decode_spans_json, decode_spans_protobuf, spans_too_heavy),
 }
 
 

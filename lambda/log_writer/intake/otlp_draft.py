@@ -1,0 +1,257 @@
+"""An event in the making: from attributes by their names on the wire to fields, metadata and content.
+
+Promise: no attribute is lost. What a field cannot hold, or what another attribute has said better, is kept as metadata;
+what is content goes into a payload and nowhere else.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Final, TypeAlias
+
+import orjson
+
+from audit_core.attributes import MAX_ATTRIBUTES, MAX_ITEMS
+from audit_core.canonical import JsonValue
+from audit_core.errors import FieldError
+from audit_core.event import Event, Payload
+from audit_core.record import READERS
+from log_writer.intake.genai_names import (
+    REQUEST_FAMILIES,
+    REQUEST_HEADER,
+    REQUEST_ID_HEADERS,
+    RESPONSE_FAMILIES,
+    RESPONSE_HEADER,
+    SPARE,
+    Kind,
+    Rule,
+)
+
+Rules: TypeAlias = Mapping[str, Rule]
+
+_NUMBERS: Final = frozenset({"status", "request_bytes", "response_bytes", "duration_ms"})
+_COUNTS: Final = frozenset({
+    "event_sequence", "prompt_length", "response_length", "body_length", "attempt", "total_attempts", "retries",
+})  # fmt: skip
+_CONTENT: Final = (*REQUEST_FAMILIES, *RESPONSE_FAMILIES)
+_ODD: Final = (*REQUEST_HEADER, *RESPONSE_HEADER, *_CONTENT)
+_MOST_ATTRIBUTES: Final = MAX_ATTRIBUTES - 8  # some are added when the event is done, and by the record
+_DEFAULT_PORTS: Final = {"443": {"", "https"}, "80": {"http"}}
+_OPENS_JSON: Final = re.compile(r"\s*+(?:\{\s*+[\"}]|\[\s*+[\[{\"\]])")
+_MORE: Final = "more_attributes"
+
+
+@dataclass(slots=True, kw_only=True)
+class Draft:
+    """What is known so far of one event.
+
+    `request` and `response` hold content by its name on the wire; `special` what a platform's own rules look at;
+    `cut`: some content is not whole.
+    """
+
+    fields: dict[str, JsonValue] = field(default_factory=dict)
+    attributes: dict[str, JsonValue] = field(default_factory=dict)
+    tokens: dict[str, JsonValue] = field(default_factory=dict)
+    address: dict[str, JsonValue] = field(default_factory=dict)
+    request: dict[str, JsonValue] = field(default_factory=dict)
+    response: dict[str, JsonValue] = field(default_factory=dict)
+    special: dict[str, JsonValue] = field(default_factory=dict)
+    headers: dict[str, list[JsonValue]] = field(default_factory=dict)
+    inferred: list[str] = field(default_factory=list)
+    cut: bool = False
+    _ranks: dict[str, tuple[int, str]] = field(default_factory=dict)
+
+    def copy(self) -> Draft:
+        """Another, that starts with what this one knows."""
+        return Draft(
+            fields=dict(self.fields),
+            attributes=dict(self.attributes),
+            tokens=dict(self.tokens),
+            address=dict(self.address),
+            request=dict(self.request),
+            response=dict(self.response),
+            special=dict(self.special),
+            headers={name: list(names) for name, names in self.headers.items()},
+            _ranks=dict(self._ranks),
+        )
+
+    def take(self, given: Mapping[str, JsonValue], rules: Rules) -> None:
+        """Sort in attributes as they came."""
+        for name, value in given.items():
+            rule = rules.get(name)
+            if rule is None:
+                self._take_unknown(name, value)
+            elif rule.kind is Kind.NAMED:
+                if rule.name in _COUNTS:
+                    value = _as_number(value)  # noqa: PLW2901 - it came as a text
+                self._ranked(self.attributes, rule, name, value)
+            elif rule.kind is Kind.FIELD:
+                self._field(rule, name, value)
+            elif rule.kind is Kind.TOKENS:
+                self._tokens(rule, name, value)
+            elif rule.kind is Kind.ADDRESS:
+                self._ranked(self.address, rule, name, value)
+            elif rule.kind is Kind.REQUEST:
+                self.request[name] = value
+            elif rule.kind is Kind.RESPONSE:
+                self.response[name] = value
+            else:
+                self.special[name] = value
+
+    def keep(self, name: str, value: JsonValue) -> None:
+        """Keep metadata; under another name where that one is taken by something else."""
+        if value is None or self.attributes.get(name) == value:
+            return
+        while name in self.attributes:
+            name += "_"
+        self.attributes[name] = value
+
+    def infer(self, name: str, value: JsonValue) -> None:
+        """Set a field that nothing on the wire has set, to what follows from the rest."""
+        if self.fields.get(name) is None:
+            self.fields[name] = value
+            self.inferred.append(name)
+
+    def event(self, *, index: int, source: str) -> Event:
+        """The finished event."""
+        self._set_endpoint()
+        if self.tokens:
+            self.fields["tokens"] = dict(self.tokens)
+        for side, names in self.headers.items():
+            self.keep(f"{side}_headers", names[:MAX_ITEMS])
+        request = self._payload(self.request)
+        response = self._payload(self.response)
+        if self.cut:
+            self.attributes["truncated"] = True
+        return Event(
+            index=index,
+            source=source,
+            fields=self.fields,
+            attributes=self._bounded(),
+            request=request,
+            response=response,
+            inferred=self.inferred,
+        )
+
+    def _field(self, rule: Rule, name: str, value: JsonValue) -> None:
+        if rule.name in _NUMBERS:
+            value = _as_number(value)
+        elif isinstance(value, (int, float)) and not isinstance(value, bool):
+            value = str(value)
+        if value is None or value == "":
+            return
+        try:
+            READERS[rule.name](rule.name, value)
+        except FieldError:
+            self.keep(SPARE.get(name, name), value)
+        else:
+            self._ranked(self.fields, rule, name, value)
+
+    def _tokens(self, rule: Rule, name: str, value: JsonValue) -> None:
+        number = _as_number(value)
+        if isinstance(number, int) and number >= 0:
+            self._ranked(self.tokens, rule, name, number)
+        else:
+            self.keep(name, value)
+
+    def _ranked(self, into: dict[str, JsonValue], rule: Rule, name: str, value: JsonValue) -> None:
+        """Of several values for one thing the best is set; one that differs is kept as an attribute."""
+        known = into.get(rule.name)
+        if known is None:
+            into[rule.name] = value
+            self._ranks[rule.name] = rule.rank, name
+            return
+        rank, wire = self._ranks.get(rule.name, (rule.rank, name))
+        if rule.rank <= rank:
+            into[rule.name] = value
+            self._ranks[rule.name] = rule.rank, name
+            name, value, known = wire, known, value
+        if value != known and into is not self.address:
+            spare = SPARE.get(name, name)
+            self.keep(spare if spare != rule.name else name, value)
+
+    def _take_unknown(self, name: str, value: JsonValue) -> None:
+        if not name.startswith(_ODD):
+            self.keep(name, value)
+        elif name.startswith(REQUEST_FAMILIES):
+            self.request[name] = value
+        elif name.startswith(RESPONSE_FAMILIES):
+            self.response[name] = value
+        else:
+            self._header(name, value)
+
+    def _header(self, name: str, value: JsonValue) -> None:
+        """Of headers their names are kept, and what a field is made for."""
+        side = "request" if name.startswith(REQUEST_HEADER) else "response"
+        header = name.partition(f"{side}.")[2].partition(".")[2].lower()
+        self.headers.setdefault(side, []).append(header)
+        first = value[0] if isinstance(value, list) and value else value
+        if header == "content-type":
+            self._field(Rule(Kind.FIELD, f"{side}_mime"), name, first)
+        elif side == "response" and header in REQUEST_ID_HEADERS:
+            self._field(Rule(Kind.FIELD, "provider_request_id"), name, first)
+
+    def _set_endpoint(self) -> None:
+        address = self.address
+        url, host = address.get("url"), address.get("host")
+        if isinstance(url, str) and url:
+            self._endpoint(url)
+            return
+        if not isinstance(host, str) or not host:
+            return
+        scheme, path = (text if isinstance(text := address.get(part), str) else "" for part in ("scheme", "path"))
+        port = str(address.get("port") or "")
+        if ":" in host and not host.startswith("[") and host.count(":") > 1:
+            host = f"[{host}]"  # an IPv6 address
+        if port and scheme not in _DEFAULT_PORTS.get(port, ()) and not host.endswith(f":{port}"):
+            host = f"{host}:{port}"
+        if path:
+            self.inferred.append("endpoint")
+        self._endpoint(f"{scheme}://{host}{path}" if scheme else host + path)
+
+    def _endpoint(self, endpoint: str) -> None:
+        try:
+            READERS["endpoint"]("endpoint", endpoint)
+        except FieldError:
+            self.inferred = [name for name in self.inferred if name != "endpoint"]
+            self.keep("endpoint", endpoint)
+        else:
+            self.fields["endpoint"] = endpoint
+
+    def _payload(self, content: dict[str, JsonValue]) -> Payload | None:
+        """What is to be digested: one value as it is, several by their names; nothing where one has been cut off."""
+        read: dict[str, JsonValue] = {}
+        for name, value in content.items():
+            read[name] = value
+            if isinstance(value, str) and _OPENS_JSON.match(value):
+                try:
+                    read[name] = orjson.loads(value)
+                except orjson.JSONDecodeError:  # JSON that some limit has cut off
+                    self.cut = True
+                    return None
+        if len(read) > 1:
+            return Payload(value=dict(sorted(read.items())))
+        for value in content.values():
+            return Payload(data=value.encode(), text=True) if isinstance(value, str) else Payload(value=value)
+        return None
+
+    def _bounded(self) -> dict[str, JsonValue]:
+        if len(self.attributes) <= _MOST_ATTRIBUTES:
+            return self.attributes
+        items = iter(self.attributes.items())
+        kept = dict(islice(items, _MOST_ATTRIBUTES))
+        kept[_MORE] = dict(items)
+        return kept
+
+
+def _as_number(value: JsonValue) -> JsonValue:
+    """A number where `value` is one, also as text; `value` otherwise."""
+    if isinstance(value, str) and len(value) <= 20 and value.isascii() and value.isdigit():  # noqa: PLR2004 - of an int64
+        return int(value)
+    if isinstance(value, float) and math.fmod(value, 1) == 0:
+        return int(value)
+    return value

@@ -1,0 +1,241 @@
+"""From log records and spans to events.
+
+Promise: every item becomes one event. A span that is no call of anything is one too, with its kind: who reads a log of
+what an agent did may leave such records out; who writes it may not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Final
+
+from audit_core.attributes import MAX_ITEMS
+from audit_core.canonical import JsonValue
+from audit_core.errors import FieldError
+from audit_core.event import Event
+from log_writer.intake import claude
+from log_writer.intake.claude_names import CLAUDE_RULES, PREFIX
+from log_writer.intake.genai_names import (
+    BLOCKED_FINISHES,
+    BLOCKED_VERDICTS,
+    GRPC_OK,
+    GRPC_THROTTLED,
+    REQUEST_EVENTS,
+    RESPONSE_EVENTS,
+    RULES,
+)
+from log_writer.intake.otlp_draft import Draft
+from log_writer.intake.otlp_items import LogItem, Origin, SpanEvent, SpanItem
+
+LOGS: Final = "otlp-logs"
+SPANS: Final = "otlp-traces"
+
+_SECOND: Final = 1_000_000_000
+_MILLISECOND: Final = 1_000_000
+_MICROSECOND: Final = 1_000
+_KINDS: Final = {1: "internal", 2: "server", 3: "client", 4: "producer", 5: "consumer"}
+_STATUS_OK: Final = 1
+_STATUS_ERROR: Final = 2
+_SEVERITY_ERROR: Final = 17
+_THROTTLED: Final = 429
+_FIRST_ERROR: Final = 400
+
+
+class EventMaker:
+    """Makes the events of one request; what the items of one scope share is read once."""
+
+    def __init__(self) -> None:
+        self._origin: Origin | None = None
+        self._shared = Draft()
+
+    def make(self, origin: Origin, item: LogItem | SpanItem, index: int) -> Event:
+        """The event of `item`. Raises `FieldError`."""
+        if origin is not self._origin:
+            self._origin, self._shared = origin, _shared(origin)
+        if isinstance(item, LogItem):
+            return self._log(origin, item, index)
+        return self._span(origin, item, index)
+
+    def _log(self, origin: Origin, item: LogItem, index: int) -> Event:
+        name = _event_name(item)
+        ours = claude.is_claude(origin.scope, name)
+        draft = self._shared.copy()
+        draft.take(item.attributes, CLAUDE_RULES if ours else RULES)
+        draft.attributes["kind"] = "event" if name else "log"
+        if name:
+            draft.attributes["event_name"] = name
+        if item.severity_text:
+            draft.keep("severity", item.severity_text)
+        _set_ids(draft, item.trace_id, item.span_id, item.dropped)
+        _set_time(draft, item.time, item.observed)
+        if name in REQUEST_EVENTS:
+            draft.request[name] = item.body
+        elif name in RESPONSE_EVENTS:
+            draft.response[name] = item.body
+        elif item.body not in (None, "", name):
+            draft.keep("body", item.body)
+        _measure_first_byte(draft)
+        if ours:
+            claude.finish(draft, name.removeprefix(PREFIX))
+        _set_outcome(draft, failed=item.severity >= _SEVERITY_ERROR)
+        _correlate(draft)
+        return draft.event(index=index, source=LOGS)
+
+    def _span(self, origin: Origin, item: SpanItem, index: int) -> Event:
+        if not item.trace_id or not item.span_id:
+            raise FieldError("spanId", "must be there, and traceId with it")
+        ours = claude.is_claude(origin.scope, item.name)
+        draft = self._shared.copy()
+        draft.take(item.attributes, CLAUDE_RULES if ours else RULES)
+        draft.attributes["kind"] = _KINDS.get(item.kind, "unspecified")
+        if item.name:
+            draft.keep("span_name", item.name)
+        if item.parent_id:
+            draft.attributes["parent_span_id"] = item.parent_id
+        _set_ids(draft, item.trace_id, item.span_id, item.dropped)
+        _set_time(draft, item.start, 0)
+        if item.end >= item.start > 0:
+            draft.keep("reported_duration_ms", draft.fields.pop("duration_ms", None))
+            draft.infer("duration_ms", _milliseconds(item.end - item.start))
+        if item.status_message:
+            draft.keep("status_message", item.status_message)
+        if item.links:
+            draft.keep("linked_spans", [f"{trace}-{span}" for trace, span in item.links[:MAX_ITEMS]])
+        failed = _take_span_events(draft, item.events) or item.status == _STATUS_ERROR
+        _measure_first_byte(draft)
+        if ours:
+            claude.finish(draft, item.name.removeprefix(PREFIX))
+        _set_outcome(draft, failed=failed, done=item.end > 0, said=item.status in (_STATUS_OK, _STATUS_ERROR))
+        _correlate(draft)
+        return draft.event(index=index, source=SPANS)
+
+
+def _shared(origin: Origin) -> Draft:
+    """What each item of this origin starts with."""
+    draft = Draft()
+    draft.take(origin.resource, RULES)
+    draft.take(origin.scope_attributes, RULES)
+    if origin.scope:
+        draft.keep("scope", origin.scope)
+    if origin.scope_version:
+        draft.keep("scope_version", origin.scope_version)
+    return draft
+
+
+def _event_name(item: LogItem) -> str:
+    """An event's name, where it has one: its own field, an attribute, or the whole body of Claude Code's."""
+    name = item.event_name or item.attributes.get("event.name")
+    body = item.body
+    if isinstance(body, str) and body.startswith(PREFIX) and (not name or body == f"{PREFIX}{name}"):
+        return body
+    return name if isinstance(name, str) else ""
+
+
+def _set_ids(draft: Draft, trace_id: str, span_id: str, dropped: int) -> None:
+    if trace_id:
+        draft.fields["trace_id"] = trace_id
+    if span_id:
+        draft.fields["span_id"] = span_id
+    if dropped:
+        draft.keep("dropped_attributes", dropped)
+
+
+def _set_time(draft: Draft, time: int, observed: int) -> None:
+    if not time and observed:
+        time = observed
+        draft.attributes["timestamp_source"] = "observed"
+    if not time:
+        return
+    stamp = draft.fields["timestamp"] = _timestamp(time)
+    if draft.attributes.get("event_timestamp") == stamp:
+        del draft.attributes["event_timestamp"]
+
+
+def _timestamp(nanos: int) -> str:
+    """Nanoseconds since 1970 as RFC 3339, exactly."""
+    seconds, rest = divmod(nanos, _SECOND)
+    stamp = datetime.fromtimestamp(seconds, UTC).isoformat()[:19]
+    if rest % _MILLISECOND == 0:
+        return f"{stamp}.{rest // _MILLISECOND:03}Z"
+    if rest % _MICROSECOND == 0:
+        return f"{stamp}.{rest // _MICROSECOND:06}Z"
+    return f"{stamp}.{rest:09}Z"
+
+
+def _milliseconds(nanos: int) -> int | float:
+    return nanos // _MILLISECOND if nanos % _MILLISECOND == 0 else nanos / _MILLISECOND
+
+
+def _measure_first_byte(draft: Draft) -> None:
+    seconds = draft.special.pop("gen_ai.response.time_to_first_chunk", None)
+    if isinstance(seconds, (int, float)) and not isinstance(seconds, bool):
+        draft.keep("first_byte_ms", round(seconds * 1000, 3))
+    else:
+        draft.keep("gen_ai.response.time_to_first_chunk", seconds)
+
+
+def _take_span_events(draft: Draft, events: list[SpanEvent]) -> bool:
+    """Sort in a span's events; whether one of them is an exception that ended it."""
+    if not events:
+        return False
+    rest: list[JsonValue] = []
+    messages: Mapping[bool, list[JsonValue]] = {True: [], False: []}
+    escaped = False
+    for event in events:
+        if event.name in REQUEST_EVENTS or event.name in RESPONSE_EVENTS:
+            messages[event.name in REQUEST_EVENTS].append({"name": event.name, **event.attributes})
+            continue
+        if event.name == "exception":
+            kind = event.attributes.get("exception.type")
+            draft.attributes.setdefault("error_type", kind or "exception")
+            escaped = escaped or event.attributes.get("exception.escaped") in (True, "true")
+        rest.append({"name": event.name, "time": event.time, "attributes": event.attributes})
+    if messages[True]:
+        draft.request["events"] = messages[True]
+    if messages[False]:
+        draft.response["events"] = messages[False]
+    if rest:
+        names: list[JsonValue] = [event.name for event in events[:MAX_ITEMS] if event.name]
+        draft.keep("span_events", names)
+        draft.keep("span_event_data", rest)
+    return escaped
+
+
+def _set_outcome(draft: Draft, *, failed: bool, done: bool = False, said: bool = False) -> None:
+    """The outcome, as far as the wire tells it. `done`: a span has ended; `said`: with a status of its own."""
+    if "outcome" in draft.fields:
+        return
+    attributes, status = draft.attributes, draft.fields.get("status")
+    if _is_blocked(attributes):
+        draft.infer("outcome", "policy-blocked")
+        return
+    if status == _THROTTLED or str(attributes.get("rpc_status")) in GRPC_THROTTLED:
+        draft.infer("outcome", "throttled")
+        return
+    rpc = attributes.get("rpc_status")
+    failed = failed or "error_type" in attributes or (rpc is not None and str(rpc) not in GRPC_OK)
+    if isinstance(status, int):
+        failed = failed or status >= _FIRST_ERROR
+    outcome = "error" if failed else "success"
+    if said:
+        draft.fields["outcome"] = outcome
+    elif failed or done or isinstance(status, int):
+        draft.infer("outcome", outcome)
+
+
+def _is_blocked(attributes: Mapping[str, JsonValue]) -> bool:
+    """Whether a guardrail or a provider's policy has stopped the call."""
+    action = attributes.get("guardrail_action") or attributes.get("guardrail_verdict")
+    if isinstance(action, str) and action.lower() in BLOCKED_VERDICTS:
+        return True
+    finishes = attributes.get("finish_reasons")
+    reasons = [attributes.get("finish_reason"), attributes.get("error_type")]
+    reasons += finishes if isinstance(finishes, list) else [finishes]
+    return any(isinstance(reason, str) and reason.lower() in BLOCKED_FINISHES for reason in reasons)
+
+
+def _correlate(draft: Draft) -> None:
+    trace = draft.fields.get("trace_id")
+    if trace is not None:
+        draft.infer("correlation_id", trace)

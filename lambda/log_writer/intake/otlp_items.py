@@ -1,0 +1,130 @@
+"""What OTLP's two encodings have in common: log records and spans, as plain values.
+
+Promise: the same request gives the same items in JSON and in protobuf. Ids are lower-case hex, times are nanoseconds,
+bytes are base64, and a double that JSON cannot say is its name.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
+
+import orjson
+
+from audit_core.canonical import JsonValue
+from audit_core.errors import FieldError
+
+MAX_DEPTH: Final = 24
+"""Lists and maps inside one another in a value, at most: protobuf's own limit is not far above it."""
+MAX_UINT64: Final = 2**64 - 1
+MAX_SHARED_BYTES: Final = 16 * 1024
+"""A resource, or a scope, at most: each of its records repeats it."""
+DUPLICATES: Final = "duplicate_attributes"
+"""The attribute under which what came under a name that was taken is kept."""
+
+Attributes: TypeAlias = "dict[str, JsonValue]"
+
+
+@dataclass(slots=True, kw_only=True)
+class Origin:
+    """What the items of one scope share: who sent them, and through which instrumentation.
+
+    `encoded`: all of that, as bytes.
+    """
+
+    resource: Attributes
+    scope: str
+    scope_version: str
+    scope_attributes: Attributes
+    encoded: bytes = b""
+
+    def __post_init__(self) -> None:
+        self.encoded = orjson.dumps([self.resource, self.scope, self.scope_version, self.scope_attributes])
+        if len(self.encoded) > MAX_SHARED_BYTES:
+            raise FieldError("resource", f"must be at most {MAX_SHARED_BYTES} bytes, with its scope")
+
+
+@dataclass(slots=True, kw_only=True)
+class LogItem:
+    """A log record. Times are 0, texts and ids empty where the wire has none."""
+
+    time: int
+    observed: int
+    severity: int
+    severity_text: str
+    event_name: str
+    body: JsonValue
+    attributes: Attributes
+    dropped: int
+    trace_id: str
+    span_id: str
+
+
+@dataclass(slots=True, kw_only=True)
+class SpanEvent:
+    """Something that happened during a span."""
+
+    name: str
+    time: int
+    attributes: Attributes
+
+
+@dataclass(slots=True, kw_only=True)
+class SpanItem:
+    """A span. `kind` and `status` are OTLP's numbers; `links` are trace ids and span ids."""
+
+    trace_id: str
+    span_id: str
+    parent_id: str
+    name: str
+    kind: int
+    start: int
+    end: int
+    attributes: Attributes
+    dropped: int
+    status: int
+    status_message: str
+    events: list[SpanEvent] = field(default_factory=list)
+    links: list[tuple[str, str]] = field(default_factory=list)
+
+
+Found: TypeAlias = "tuple[Origin, LogItem | SpanItem] | FieldError"
+"""An item and where it is from; or why it is refused."""
+Items: TypeAlias = "Iterator[Found]"
+
+
+def checked_id(name: str, value: str, size: int) -> str:
+    """The id `value`, in hex, of `size` bytes; empty where it is no id: none, or all zeros."""
+    if not value or not value.strip("0"):
+        return ""
+    if len(value) != 2 * size:
+        raise FieldError(name, f"must be {2 * size} digits of hex")
+    return value
+
+
+def collect(pairs: Iterator[tuple[str, JsonValue]]) -> Attributes:
+    """Attributes by name; what comes under a name that is taken is kept apart. A value of nothing is no attribute."""
+    attributes: Attributes = {}
+    doubles: list[JsonValue] = []
+    for name, value in pairs:
+        if name in attributes:
+            doubles.append({name: value})
+        elif value is not None:
+            attributes[name] = value
+    if doubles:
+        attributes[DUPLICATES] = doubles
+    return attributes
+
+
+def plain_double(value: float) -> JsonValue:
+    """A double as JSON can say it."""
+    if math.isfinite(value):
+        return value
+    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+
+
+def too_deep() -> FieldError:
+    """A value nests deeper than `MAX_DEPTH`."""
+    return FieldError("attributes", f"must not nest deeper than {MAX_DEPTH} levels")

@@ -1,0 +1,380 @@
+"""OTLP's JSON encoding: https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding.
+
+Promise: what the specification allows is read, unknown fields are passed over, and a record with a value of the wrong
+type is refused alone. Lenient where exporters are: a 64-bit number may be a number or a text, an enumeration a number
+or a name, an id hex or base64.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import math
+import re
+from collections.abc import Callable, Iterator
+from typing import Final
+
+import orjson
+
+from audit_core.canonical import DUPLICATE_KEY, NOT_JSON, TOO_DEEP, JsonValue, has_duplicate_key
+from audit_core.errors import DecodeError, FieldError
+from log_writer.intake.otlp_items import (
+    MAX_DEPTH,
+    MAX_UINT64,
+    Attributes,
+    Items,
+    LogItem,
+    Origin,
+    SpanEvent,
+    SpanItem,
+    checked_id,
+    collect,
+    plain_double,
+    too_deep,
+)
+
+_INT64: Final = 2**63
+_MAX_UINT32: Final = 2**32 - 1
+_DIGITS: Final = re.compile(r"-?[0-9]{1,20}")
+_HALF: Final = re.compile(rb"\\u[dD][89a-fA-F]")
+_HEX: Final = re.compile(r"[0-9A-Fa-f]*")
+_SHARED_KEYS: Final = {"resource", "scope", "schemaUrl"}
+_KINDS: Final = {"INTERNAL": 1, "SERVER": 2, "CLIENT": 3, "PRODUCER": 4, "CONSUMER": 5}
+_STATUSES: Final = {"OK": 1, "ERROR": 2}
+_SEVERITIES: Final = {
+    f"{name}{'' if step == 1 else step}": first + step - 1
+    for name, first in {"TRACE": 1, "DEBUG": 5, "INFO": 9, "WARN": 13, "ERROR": 17, "FATAL": 21}.items()
+    for step in range(1, 5)
+}
+
+_Object = dict[str, JsonValue]
+
+
+def read_logs(body: bytes) -> Items:
+    """The log records of a request. Raises `DecodeError` where it is no such request."""
+    return _walk(body, "resourceLogs", "scopeLogs", "logRecords", _log)
+
+
+def read_spans(body: bytes) -> Items:
+    """The spans of a request. Raises `DecodeError` where it is no such request."""
+    return _walk(body, "resourceSpans", "scopeSpans", "spans", _span)
+
+
+def _walk(body: bytes, outer: str, middle: str, inner: str, read: Callable[[_Object], LogItem | SpanItem]) -> Items:
+    request = _loads(body)
+    try:
+        if has_duplicate_key(body, orjson.dumps(request)):
+            raise DecodeError(DUPLICATE_KEY)
+    except (orjson.JSONEncodeError, RecursionError):
+        raise DecodeError(TOO_DEEP) from None
+    return _items(request, outer, middle, inner, read)
+
+
+def _loads(body: bytes) -> JsonValue:
+    """What `body` says. Half of a surrogate pair, where an exporter in JavaScript has cut a text off, becomes U+FFFD.
+
+    That is also what protobuf's encoder makes of it.
+    """
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        failed = DecodeError(NOT_JSON, position=error.pos)
+    if not _HALF.search(body):
+        raise failed
+    try:
+        text = json.dumps(json.loads(body), ensure_ascii=False)
+        return orjson.loads(text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace"))
+    except (ValueError, RecursionError):
+        raise failed from None
+
+
+def _items(
+    request: JsonValue, outer: str, middle: str, inner: str, read: Callable[[_Object], LogItem | SpanItem]
+) -> Items:
+    for group in _members(request, outer):
+        resource = _shared(group, "resource")
+        for scoped in _members(group, middle):
+            origin = _origin(resource, _shared(scoped, "scope"))
+            for record in _members(scoped, inner):
+                if isinstance(origin, FieldError):
+                    yield origin
+                    continue
+                try:
+                    yield origin, read(record)
+                except FieldError as error:
+                    yield error
+
+
+def _origin(resource: _Object, scope: _Object) -> Origin | FieldError:
+    try:
+        return Origin(
+            resource=_attributes(resource),
+            scope=_text(scope, "name"),
+            scope_version=_text(scope, "version"),
+            scope_attributes=_attributes(scope),
+        )
+    except FieldError as error:
+        return error
+
+
+def _members(holder: JsonValue, name: str) -> Iterator[_Object]:
+    """The objects in the list `name` of `holder`, each let go as it is read.
+
+    A body that has something else instead is not passed over as empty: it would be acknowledged, and lost.
+    """
+    if not isinstance(holder, dict):
+        raise DecodeError("is not an OTLP request")
+    members = holder.get(name)
+    if members is None:
+        if any(isinstance(value, (list, dict)) for key, value in holder.items() if key not in _SHARED_KEYS):
+            raise DecodeError(f"has no {name}")
+        return
+    if not isinstance(members, list):
+        raise DecodeError(f"must have a list as {name}")
+    for index, member in enumerate(members):
+        members[index] = None
+        if not isinstance(member, dict):
+            raise DecodeError(f"must have objects in {name}")
+        yield member
+
+
+def _shared(holder: _Object, name: str) -> _Object:
+    value = holder.get(name)
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise DecodeError(f"must have an object as {name}")
+    return value
+
+
+def _log(record: _Object) -> LogItem:
+    body = record.get("body")
+    return LogItem(
+        time=_nanos(record, "timeUnixNano"),
+        observed=_nanos(record, "observedTimeUnixNano"),
+        severity=_enum(record, "severityNumber", "SEVERITY_NUMBER_", _SEVERITIES),
+        severity_text=_text(record, "severityText"),
+        event_name=_text(record, "eventName"),
+        body=None if body is None else _any(body, 0),
+        attributes=_attributes(record),
+        dropped=_count(record, "droppedAttributesCount"),
+        trace_id=_id(record, "traceId", 16),
+        span_id=_id(record, "spanId", 8),
+    )
+
+
+def _span(record: _Object) -> SpanItem:
+    status = _inner(record, "status")
+    return SpanItem(
+        trace_id=_id(record, "traceId", 16),
+        span_id=_id(record, "spanId", 8),
+        parent_id=_id(record, "parentSpanId", 8),
+        name=_text(record, "name"),
+        kind=_enum(record, "kind", "SPAN_KIND_", _KINDS),
+        start=_nanos(record, "startTimeUnixNano"),
+        end=_nanos(record, "endTimeUnixNano"),
+        attributes=_attributes(record),
+        dropped=_count(record, "droppedAttributesCount"),
+        status=_enum(status, "code", "STATUS_CODE_", _STATUSES),
+        status_message=_text(status, "message"),
+        events=[
+            SpanEvent(name=_text(event, "name"), time=_nanos(event, "timeUnixNano"), attributes=_attributes(event))
+            for event in _list(record, "events")
+        ],
+        links=[(_id(link, "traceId", 16), _id(link, "spanId", 8)) for link in _list(record, "links")],
+    )
+
+
+def _inner(record: _Object, name: str) -> _Object:
+    value = record.get(name)
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise FieldError(name, "must be an object")
+    return value
+
+
+def _list(record: _Object, name: str) -> list[_Object]:
+    value = record.get(name)
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise FieldError(name, "must be a list of objects")
+    objects = [item for item in value if isinstance(item, dict)]
+    if len(objects) != len(value):
+        raise FieldError(name, "must be a list of objects")
+    return objects
+
+
+def _text(record: _Object, name: str) -> str:
+    value = record.get(name)
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise FieldError(name, "must be a string")
+    return value
+
+
+def _number(name: str, value: JsonValue, low: int, high: int) -> int:
+    if isinstance(value, str):
+        value = int(value) if _DIGITS.fullmatch(value) else None
+    elif isinstance(value, float):
+        value = int(value) if math.fmod(value, 1) == 0 else None
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        raise FieldError(name, f"must be an integer from {low} to {high}")
+    return value
+
+
+def _nanos(record: _Object, name: str) -> int:
+    value = record.get(name)
+    return 0 if value is None else _number(name, value, 0, MAX_UINT64)
+
+
+def _count(record: _Object, name: str) -> int:
+    value = record.get(name)
+    return 0 if value is None else _number(name, value, 0, _MAX_UINT32)
+
+
+def _enum(record: _Object, name: str, prefix: str, names: dict[str, int]) -> int:
+    value = record.get(name)
+    if value is None:
+        return 0
+    if isinstance(value, str) and not _DIGITS.fullmatch(value):
+        return names.get(value.upper().removeprefix(prefix), 0)
+    return _number(name, value, -(2**31), 2**31 - 1)
+
+
+def _id(record: _Object, name: str, size: int) -> str:
+    """An id as lower-case hex: from hex, or from base64, which is how protobuf's JSON writes bytes elsewhere."""
+    value = _text(record, name)
+    if not _HEX.fullmatch(value):
+        decoded = _base64(value)
+        if decoded is None:
+            raise FieldError(name, f"must be {2 * size} digits of hex")
+        value = decoded.hex()
+    return checked_id(name, value.lower(), size)
+
+
+def _base64(value: str) -> bytes | None:
+    text = value.replace("-", "+").replace("_", "/").rstrip("=")
+    try:
+        return binascii.a2b_base64(text + "=" * (-len(text) % 4), strict_mode=True)
+    except (binascii.Error, UnicodeEncodeError, ValueError):
+        return None
+
+
+def _attributes(holder: _Object) -> Attributes:
+    given = holder.get("attributes")
+    if given is None:
+        return {}
+    return collect(_pairs(given, 0))
+
+
+def _pairs(given: JsonValue, depth: int) -> Iterator[tuple[str, JsonValue]]:
+    if not isinstance(given, list):
+        raise FieldError("attributes", "must be a list of keys and values")
+    for pair in given:
+        if not isinstance(pair, dict):
+            raise FieldError("attributes", "must be a list of keys and values")
+        key = pair.get("key")
+        if key is None:
+            key = ""
+        if not isinstance(key, str):
+            raise FieldError("attributes", "must have strings as keys")
+        value = pair.get("value")
+        yield key, None if value is None else _any(value, depth)
+
+
+def _any(value: JsonValue, depth: int) -> JsonValue:
+    """One of OTLP's values, as JSON itself would say it."""
+    if not isinstance(value, dict):
+        raise FieldError("attributes", "must have an object as each value")
+    found: JsonValue = None
+    several = False
+    for kind, given in value.items():
+        read = _VALUES.get(kind)
+        if read is None or given is None:
+            continue
+        if several:
+            raise FieldError("attributes", "must have one kind of value each")
+        several = True
+        found = read(given, depth)
+    return found
+
+
+def _string(given: JsonValue, depth: int) -> JsonValue:
+    del depth
+    if not isinstance(given, str):
+        raise FieldError("attributes", "must have a string as stringValue")
+    return given
+
+
+def _bool(given: JsonValue, depth: int) -> JsonValue:
+    del depth
+    if not isinstance(given, bool):
+        raise FieldError("attributes", "must have true or false as boolValue")
+    return given
+
+
+def _int(given: JsonValue, depth: int) -> JsonValue:
+    del depth
+    return _number("attributes", given, -_INT64, _INT64 - 1)
+
+
+def _double(given: JsonValue, depth: int) -> JsonValue:
+    del depth
+    if isinstance(given, str):
+        try:
+            given = float(given)
+        except ValueError:
+            raise FieldError("attributes", "must have a number as doubleValue") from None
+    if isinstance(given, bool) or not isinstance(given, (int, float)):
+        raise FieldError("attributes", "must have a number as doubleValue")
+    return plain_double(float(given))
+
+
+def _bytes(given: JsonValue, depth: int) -> JsonValue:
+    del depth
+    decoded = _base64(given) if isinstance(given, str) else None
+    if decoded is None:
+        raise FieldError("attributes", "must have base64 as bytesValue")
+    return base64.b64encode(decoded).decode()
+
+
+def _values(given: JsonValue, depth: int) -> list[JsonValue]:
+    """The `values` of a list or a map."""
+    if depth >= MAX_DEPTH:
+        raise too_deep()
+    if not isinstance(given, dict):
+        raise FieldError("attributes", "must have an object as arrayValue or kvlistValue")
+    values = given.get("values")
+    if values is None:
+        return []
+    if not isinstance(values, list):
+        raise FieldError("attributes", "must have a list as values")
+    return values
+
+
+def _array(given: JsonValue, depth: int) -> JsonValue:
+    return [None if item is None else _any(item, depth + 1) for item in _values(given, depth)]
+
+
+def _map(given: JsonValue, depth: int) -> JsonValue:
+    members: Attributes = {}
+    for key, value in _pairs(_values(given, depth), depth + 1):
+        if key in members:
+            raise FieldError("attributes", DUPLICATE_KEY)
+        members[key] = value
+    return members
+
+
+_VALUES: Final[dict[str, Callable[[JsonValue, int], JsonValue]]] = {
+    "stringValue": _string,
+    "boolValue": _bool,
+    "intValue": _int,
+    "doubleValue": _double,
+    "bytesValue": _bytes,
+    "arrayValue": _array,
+    "kvlistValue": _map,
+}
