@@ -9,29 +9,31 @@ to be the same, so that a run that died anywhere is finished by the next one. Wh
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-
-import orjson
 
 from audit_core.entries import Entry, parse_entry
 from audit_core.errors import DecodeError
 from audit_core.merkle import leaf_hash
 from audit_core.notes import Checkpoint
-from audit_core.tiles import WIDTH, Edge, bundle, bundle_path, read_edge, unbundle
+from audit_core.sealing import (
+    CHECKPOINT,
+    EMPTY,
+    KEY,
+    SEAL,
+    SEQUENCE,
+    Growth,
+    Marker,
+    checkpoint_key,
+    marker_key,
+    parse_marker,
+    sequence_key,
+)
+from audit_core.tiles import WIDTH, bundle, bundle_path, read_edge, unbundle
 from log_sealer.bucket import Bucket, Version
 from log_sealer.contents import StoredObject
 from log_sealer.services import Signer
 
-RECORDS = "records/"
-SEAL = "seal/"
-SEQUENCE = f"{SEAL}sequence/"
-MARKERS = f"{SEAL}objects/"
-CHECKPOINT = f"{SEAL}checkpoint"
-CHECKPOINTS = f"{SEAL}checkpoints/"
-KEY = f"{SEAL}key"
-_DIGITS = 16
 _BINARY = "application/octet-stream"
 _TEXT = "text/plain; charset=utf-8"
 _JSON = "application/json"
@@ -47,29 +49,6 @@ class TamperedError(Exception):
         self.key = key
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Marker:
-    """Where an object is sealed: the number of its first entry, and which version of it that is about."""
-
-    start: int
-    version: str
-
-    @property
-    def data(self) -> bytes:
-        """The marker's bytes."""
-        return orjson.dumps({"start": self.start, "version": self.version}, option=orjson.OPT_SORT_KEYS)
-
-
-def sequence_key(start: int) -> str:
-    """Where the entries from `start` on are put, so that listings are in order."""
-    return f"{SEQUENCE}{start:0{_DIGITS}}"
-
-
-def marker_key(key: str) -> str:
-    """Where it stands that an object is sealed."""
-    return MARKERS + key.removeprefix(RECORDS)
-
-
 class Ledger:
     """The log under `seal/`. `alarm` is told of what does not stop the sealing; `threads` put files at once."""
 
@@ -79,34 +58,32 @@ class Ledger:
         self._alarm = alarm
         self._threads = threads
 
-    def open(self) -> Edge:
+    def open(self) -> Growth:
         """The log as it stands, after what was committed and not yet published has been. Raises `TamperedError`."""
         head = self._head()
-        edge = self._edge(head) if head.size else Edge()
+        log = self._growth(head) if head.size else EMPTY
         if not head.size and self._bucket.read(CHECKPOINT) is None:
             self._put(KEY, f"{self._signer.key.text}\n".encode(), _TEXT)
-            self._publish_checkpoint(edge)
+            self._publish_checkpoint(log)
         # The entries from size - 1 on are in the last sequence that is published; what comes after it is not.
-        after = sequence_key(edge.size - 1) if edge.size else ""
+        after = sequence_key(log.size - 1) if log.size else ""
         for key in [*self._bucket.keys(SEQUENCE, after=after)]:
-            if key != sequence_key(edge.size):
+            if key != sequence_key(log.size):
                 raise TamperedError("sequence-gap", key)
-            edge = self.publish(edge, self._sequence(key))
-        return edge
+            log = self.publish(log, self._sequence(key))
+        return log
 
-    def commit(self, edge: Edge, entries: Sequence[Entry]) -> bool:
+    def commit(self, log: Growth, entries: Sequence[Entry]) -> bool:
         """Decide that `entries` come next. False: somebody else has decided what does; `open` again."""
         body = bundle([entry.data for entry in entries])
-        return self._bucket.create(sequence_key(edge.size), body, mime=_BINARY)
+        return self._bucket.create(sequence_key(log.size), body, mime=_BINARY)
 
-    def publish(self, edge: Edge, entries: Sequence[Entry]) -> Edge:
-        """Put what follows from committed `entries`: the edge after them."""
-        data = [entry.data for entry in entries]
-        larger, tiles = edge.grow([leaf_hash(entry) for entry in data])
-        files = [(SEAL + path, body, _BINARY) for path, body in self._bundles(edge, data)]
-        files += [(SEAL + path, body, _BINARY) for path, body in tiles.items()]
+    def publish(self, log: Growth, entries: Sequence[Entry]) -> Growth:
+        """Put what follows from committed `entries`: the log's edge after them."""
+        larger, added = log.add([entry.data for entry in entries])
+        files = [(key, body, _BINARY) for key, body in added.items()]
         files += [
-            (marker_key(entry.key), Marker(start=edge.size + number, version=entry.version).data, _JSON)
+            (marker_key(entry.key), Marker(start=log.size + number, version=entry.version).data, _JSON)
             for number, entry in enumerate(entries)
             if entry.line == 0
         ]
@@ -122,19 +99,15 @@ class Ledger:
         if stored is None:
             return None
         try:
-            said = orjson.loads(stored.body)
-            marker = Marker(start=int(said["start"]), version=str(said["version"]))
-        except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
+            return parse_marker(stored.body)
+        except DecodeError:
             raise TamperedError("conflict", marker_key(key)) from None
-        if marker.data != stored.body:
-            raise TamperedError("conflict", marker_key(key))
-        return marker
 
     def _head(self) -> Checkpoint:
         """The newest checkpoint that our key has signed; what lies over it does not keep us from going on."""
         newest = self._bucket.read(CHECKPOINT)
         if newest is None:
-            return Checkpoint(origin=self._signer.key.name, size=0, root=Edge().root())
+            return Checkpoint(origin=self._signer.key.name, size=0, root=EMPTY.edge.root())
         opened = self._signer.opened(newest.body)
         if opened is not None:
             return opened
@@ -146,14 +119,18 @@ class Ledger:
                 return opened
         raise TamperedError("conflict", CHECKPOINT)
 
-    def _edge(self, head: Checkpoint) -> Edge:
+    def _growth(self, head: Checkpoint) -> Growth:
+        index, width = divmod(head.size, WIDTH)
         try:
             edge = read_edge(head.size, self._read_tile)
-        except DecodeError:
+            tail = unbundle(self._read_tile(bundle_path(index, width))) if width else []
+            log = Growth(edge=edge, tail=tuple(tail))
+        except (DecodeError, ValueError):
             raise TamperedError("edge-mismatch", CHECKPOINT) from None
-        if not hmac.compare_digest(edge.root(), head.root):
+        leaves = edge.levels[0] if edge.levels else ()
+        if not hmac.compare_digest(edge.root(), head.root) or [leaf_hash(entry) for entry in tail] != [*leaves]:
             raise TamperedError("edge-mismatch", CHECKPOINT)
-        return edge
+        return log
 
     def _sequence(self, key: str) -> list[Entry]:
         try:
@@ -164,25 +141,13 @@ class Ledger:
             raise TamperedError("conflict", key)
         return entries
 
-    def _bundles(self, edge: Edge, data: Sequence[bytes]) -> Iterable[tuple[str, bytes]]:
-        """The bundles that entries make, the last partial one among them."""
-        index, width = divmod(edge.size, WIDTH)
-        try:
-            before = unbundle(self._read_tile(bundle_path(index, width))) if width else []
-        except DecodeError:
-            raise TamperedError("conflict", SEAL + bundle_path(index, width)) from None
-        whole = [*before, *data]
-        for start in range(0, len(whole), WIDTH):
-            part = whole[start : start + WIDTH]
-            yield bundle_path(index + start // WIDTH, len(part)), bundle(part)
-
-    def _publish_checkpoint(self, edge: Edge) -> None:
-        checkpoint = Checkpoint(origin=self._signer.key.name, size=edge.size, root=edge.root())
+    def _publish_checkpoint(self, log: Growth) -> None:
+        checkpoint = Checkpoint(origin=self._signer.key.name, size=log.size, root=log.edge.root())
         signed = self._signer.sign(checkpoint)
-        self._put(f"{CHECKPOINTS}{edge.size}", signed, _TEXT)
+        self._put(checkpoint_key(log.size), signed, _TEXT)
         newest = self._bucket.read(CHECKPOINT)
         shown = None if newest is None else self._signer.opened(newest.body)
-        if shown is None or shown.size < edge.size:
+        if shown is None or shown.size < log.size:
             self._bucket.replace(CHECKPOINT, signed, mime=_TEXT)
 
     def _put(self, key: str, body: bytes, mime: str) -> None:

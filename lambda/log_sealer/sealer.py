@@ -14,9 +14,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 
 from audit_core.entries import Entry
+from audit_core.sealing import MARKERS, RECORDS, marker_key
 from log_sealer.bucket import Bucket, Version
 from log_sealer.contents import StoredObject, entries_of
-from log_sealer.ledger import MARKERS, RECORDS, Ledger, marker_key
+from log_sealer.ledger import Ledger
 from log_sealer.services import Notice, Notices
 
 MAX_OBJECTS = 2_000
@@ -124,17 +125,16 @@ class Sealer:
         """Seal of `versions` what is not sealed yet."""
         left = dict(versions)
         for _ in range(_LOST_RACES):
-            edge = self._ledger.open()
-            sealed.size = edge.size
+            log = self._ledger.open()
+            sealed.size = log.size
             left = self._without_sealed(left)
             if not left:
                 return
             entries, taken = self._entries(left)
             if not entries:
                 return
-            if self._ledger.commit(edge, entries):
-                edge = self._ledger.publish(edge, entries)
-                sealed.size = edge.size
+            if self._ledger.commit(log, entries):
+                sealed.size = self._ledger.publish(log, entries).size
                 sealed.entries += len(entries)
                 sealed.objects += len(taken)
                 left = {key: version for key, version in left.items() if key not in taken}

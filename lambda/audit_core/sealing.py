@@ -1,0 +1,118 @@
+"""The sealed log's files: where they are in the bucket, and which of them follow from the entries that were committed.
+
+Promise: `Growth` needs the tree's right edge and nothing else of the log; who seals and who verifies call the same
+function, so that every file but the commits and the signatures can be compared byte for byte with what it must be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import orjson
+
+from audit_core.errors import DecodeError
+from audit_core.merkle import leaf_hash
+from audit_core.tiles import WIDTH, Edge, bundle, bundle_path
+
+RECORDS = "records/"
+SEAL = "seal/"
+SEQUENCE = f"{SEAL}sequence/"
+MARKERS = f"{SEAL}objects/"
+TILES = f"{SEAL}tile/"
+CHECKPOINT = f"{SEAL}checkpoint"
+CHECKPOINTS = f"{SEAL}checkpoints/"
+ANCHORS = f"{SEAL}anchors/"
+KEY = f"{SEAL}key"
+_DIGITS = 16
+_FIRST_LINE = b'"line":0,'
+
+
+def sequence_key(start: int) -> str:
+    """Where the entries from number `start` on are committed; so many digits that listings are in order."""
+    return f"{SEQUENCE}{start:0{_DIGITS}}"
+
+
+def checkpoint_key(size: int) -> str:
+    """Where the checkpoint of a size is kept."""
+    return f"{CHECKPOINTS}{size}"
+
+
+def marker_key(key: str) -> str:
+    """Where it stands that an object is sealed."""
+    return MARKERS + key.removeprefix(RECORDS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Marker:
+    """Where an object is sealed: the number of its first entry, and which version of it that is about."""
+
+    start: int
+    version: str
+
+    @property
+    def data(self) -> bytes:
+        """The marker's bytes."""
+        return orjson.dumps({"start": self.start, "version": self.version}, option=orjson.OPT_SORT_KEYS)
+
+
+def parse_marker(data: bytes) -> Marker:
+    """A marker from its bytes. Raises `DecodeError` when they are not exactly those that it would be written as."""
+    try:
+        said = orjson.loads(data)
+        marker = Marker(start=said["start"], version=said["version"])
+        if type(marker.start) is int and isinstance(marker.version, str) and marker.data == data:
+            return marker
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError, KeyError, TypeError):
+        pass
+    raise DecodeError("is not a marker in its one form")
+
+
+def begins_object(entry: bytes) -> bool:
+    """Whether an entry, in its one form, is the first of its object. Quotes in its texts are escaped: none says so."""
+    return _FIRST_LINE in entry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Growth:
+    """A log's right edge: that of its tree, and the entries of its last partial bundle."""
+
+    edge: Edge
+    tail: tuple[bytes, ...] = ()
+
+    def __post_init__(self) -> None:
+        if len(self.tail) != self.edge.size % WIDTH:
+            raise ValueError("Growth: tail must be the last partial bundle")
+
+    @property
+    def size(self) -> int:
+        """How many entries there are."""
+        return self.edge.size
+
+    def add(self, entries: Sequence[bytes], leaves: Sequence[bytes] | None = None) -> tuple[Growth, dict[str, bytes]]:
+        """The edge after `entries`, and the tiles and bundles that the larger log adds, by key in the bucket.
+
+        `leaves`: their leaf hashes, when somebody has worked them out already.
+        """
+        edge, tiles = self.edge.grow([leaf_hash(entry) for entry in entries] if leaves is None else leaves)
+        files = {SEAL + path: body for path, body in tiles.items()}
+        whole = [*self.tail, *entries]
+        index = self.size // WIDTH
+        for start in range(0, len(whole), WIDTH):
+            part = whole[start : start + WIDTH]
+            files[SEAL + bundle_path(index + start // WIDTH, len(part))] = bundle(part)
+        rest = len(whole) % WIDTH
+        return Growth(edge=edge, tail=tuple(whole[len(whole) - rest :])), files
+
+
+EMPTY = Growth(edge=Edge())
+"""The log without entries."""
+
+
+def objects_in(entries: Sequence[bytes], start: int) -> Iterator[tuple[int, Sequence[bytes]]]:
+    """The entries of one object after the other, each with the number of its first; `start`: that of the first."""
+    first = 0
+    for number in range(1, len(entries) + 1):
+        if number == len(entries) or begins_object(entries[number]):
+            yield start + first, entries[first:number]
+            first = number
