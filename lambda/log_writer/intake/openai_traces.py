@@ -154,7 +154,7 @@ def _read_span(event: Event, item: dict[str, JsonValue]) -> None:
     if data is not None and not isinstance(data, dict):
         attributes["span_data"] = data
     kind, members = _unwrapped(data if isinstance(data, dict) else {})
-    attributes["span_type"] = kind
+    attributes["span_type"] = kind or members.get("type")
     used = _read_data(event, kind, members)
     _say(event, item)
     openai_errors.read(event, item.get("error"), is_model=kind in _MODELS)
@@ -165,24 +165,23 @@ def _read_span(event: Event, item: dict[str, JsonValue]) -> None:
         attributes["first_byte_ms"] = first
 
 
-def _unwrapped(data: dict[str, JsonValue]) -> tuple[JsonValue, dict[str, JsonValue]]:
+def _unwrapped(data: dict[str, JsonValue]) -> tuple[str, dict[str, JsonValue]]:
     """The type and the members of a span; newer SDKs wrap their own turns and tasks into a custom span."""
     kind, inner = data.get("type"), data.get("data")
     if kind == "custom" and isinstance(inner, dict) and isinstance(own := inner.get("sdk_span_type"), str):
         return own, inner
-    return kind, data
+    return kind if isinstance(kind, str) else "", data
 
 
-def _read_data(event: Event, kind: JsonValue, data: dict[str, JsonValue]) -> set[str]:
+def _read_data(event: Event, kind: str, data: dict[str, JsonValue]) -> set[str]:
     """Read what is known of a span's type. Returns the names of what was read."""
     fields, attributes = event.fields, event.attributes
     used = {"type", "sdk_span_type", "usage", "model", "model_config", "response_id", "first_content_at", "mcp_data"}
     used |= _read_contents(event, data)
-    shown = _SHOWN.get(kind, {}) if isinstance(kind, str) else {}
-    for name, attribute in shown.items():
+    for name, attribute in _SHOWN.get(kind, {}).items():
         attributes[attribute] = data.get(name)
         used.add(name)
-    agent = _AGENT.get(kind) if isinstance(kind, str) else None
+    agent = _AGENT.get(kind)
     if agent is not None and isinstance(data.get(agent), str):
         fields["agent_name"] = data[agent]
         used.add(agent)
@@ -274,11 +273,11 @@ def _is_truncated(value: JsonValue) -> bool:
     return False
 
 
-def _conclude(event: Event, kind: JsonValue, data: dict[str, JsonValue]) -> None:
+def _conclude(event: Event, kind: str, data: dict[str, JsonValue]) -> None:
     """How a span without an error ended, where it shows."""
     outcome: str | None = None
     if kind == "guardrail":
-        outcome = {True: "policy-blocked", False: "success"}.get(data.get("triggered") is True)
+        outcome = "policy-blocked" if data.get("triggered") is True else "success"
     elif kind in _MODELS:
         results = (data.get(name) for name in ("response_id", "usage", *_RESPONSES))
         outcome = "success" if any(results) else None
