@@ -1,0 +1,163 @@
+"""One body on its way through the hook.
+
+Promise: taking a chunk costs the agent's call an append to a list. What there is to work out is left to the background
+thread, but for bodies of more than a megabyte, which would otherwise pile up: those are digested as they pass. The
+result is the same either way, as it follows from the chunks alone.
+
+What is digested is what the agent's own code sees: a body that came compressed is digested unpacked.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from audit_log_client._digest import MAX_JSON_BYTES, HmacKey, PayloadDigest, digest_payload
+from audit_log_client._stream import StreamDigest, StreamedPayload
+
+EAGER_BYTES = 1024 * 1024
+"""So much of a body waits for the background thread before it is digested on the way."""
+_HEAD_BYTES = 16 * 1024
+_TAIL_BYTES = 64 * 1024
+_UNREADABLE = "is compressed in a way that cannot be followed"
+
+Unpack = Callable[[bytes], bytes]
+
+
+@dataclass(frozen=True)
+class Digested:
+    """What is known of a body. `stream`: of one that was streamed; `head`, `tail`: its first and last bytes."""
+
+    total: PayloadDigest
+    stream: StreamedPayload | None = None
+    head: bytes = b""
+    tail: bytes = b""
+
+
+class Body:
+    """Takes the chunks of one body. `add` belongs to the agent's call; `finish` comes after it, in the background."""
+
+    def __init__(self, *, key: HmacKey | None, encoding: str = "", unpack: Unpack | None = None) -> None:
+        self._key = key
+        self._waiting: list[bytes] = []
+        self._waiting_bytes = 0
+        self._limit = EAGER_BYTES
+        self._digest: StreamDigest | None = None
+        self._head = b""
+        self._tail = b""
+        self._decoder = decoder_for(encoding)
+        self._unpack = unpack if self._decoder is None else None
+        self._dropped: str | None = None
+        self.raw_bytes = 0
+
+    @property
+    def waiting_bytes(self) -> int:
+        """How much is held for the background thread."""
+        return self._waiting_bytes
+
+    def add(self, chunk: bytes) -> None:
+        """Take the next chunk."""
+        self._waiting.append(chunk)
+        size = len(chunk)
+        self.raw_bytes += size
+        self._waiting_bytes += size
+        if self._waiting_bytes > self._limit:
+            self._work()
+
+    def finish(self, *, streamed: bool, text: bool = False) -> Digested:
+        """What is known of the body. Call it once."""
+        if self._unpack is not None:
+            return self._finish_packed(self._unpack)
+        if self._digest is None and not streamed:
+            total = self._whole(b"".join(self._waiting), text=text)
+            self._waiting.clear()
+            return Digested(total=total)
+        self._work()
+        digest = self._digest or StreamDigest(key=self._key)
+        result = digest.finish()
+        total = result.total
+        if self._dropped is not None:
+            total = PayloadDigest(digest=None, size=total.size, mime=total.mime, undigestible=self._dropped)
+        return Digested(total=total, stream=result, head=self._head, tail=self._tail)
+
+    def _whole(self, data: bytes, *, text: bool) -> PayloadDigest:
+        if self._decoder is not None and data:
+            try:
+                data = self._decoder.decode(data)
+            except zlib.error:
+                return PayloadDigest(digest=None, size=len(data), mime="", undigestible=_UNREADABLE)
+        return digest_payload(data, key=self._key, text=text)
+
+    def _finish_packed(self, unpack: Unpack) -> Digested:
+        """A body in an encoding that only the HTTP library reads: it was held, as far as that is allowed."""
+        data = b"".join(self._waiting)
+        self._waiting.clear()
+        if self._dropped is None and data:
+            try:
+                data = unpack(data)
+            except Exception:  # noqa: BLE001 - whatever the library raises: the agent sees it too
+                self._dropped = _UNREADABLE
+        if self._dropped is not None:
+            return Digested(total=PayloadDigest(digest=None, size=self.raw_bytes, mime="", undigestible=self._dropped))
+        return Digested(total=digest_payload(data, key=self._key), head=data[:_HEAD_BYTES], tail=data[-_TAIL_BYTES:])
+
+    def _work(self) -> None:
+        """Digest what waits."""
+        if self._unpack is not None:
+            if self.raw_bytes > MAX_JSON_BYTES:
+                self._dropped = _UNREADABLE
+                self._waiting.clear()
+            return
+        digest = self._digest = self._digest or StreamDigest(key=self._key)
+        for chunk in self._waiting:
+            data = self._read(chunk)
+            digest.add(data)
+            if len(self._head) < _HEAD_BYTES:
+                self._head += data[: _HEAD_BYTES - len(self._head)]
+            self._tail = data[-_TAIL_BYTES:] if len(data) >= _TAIL_BYTES else (self._tail + data)[-_TAIL_BYTES:]
+        self._waiting.clear()
+        self._waiting_bytes = 0
+        # What has shown no end after a megabyte is one large document, most likely: following it further costs more
+        # than holding it.
+        self._limit = MAX_JSON_BYTES if digest.may_be_json else EAGER_BYTES
+
+    def _read(self, chunk: bytes) -> bytes:
+        if self._decoder is None or self._dropped is not None:
+            return chunk
+        try:
+            return self._decoder.decode(chunk)
+        except zlib.error:
+            self._dropped = _UNREADABLE
+            return b""
+
+
+class ZlibDecoder:
+    """`gzip` and `deflate`; the latter with or without its header, as servers send both."""
+
+    def __init__(self, window_bits: int) -> None:
+        self._decompressor = zlib.decompressobj(window_bits)
+        self._may_be_raw = window_bits == zlib.MAX_WBITS
+
+    def decode(self, data: bytes) -> bytes:
+        """The next bytes, unpacked. Raises `zlib.error`."""
+        if not data:
+            return data
+        may_be_raw, self._may_be_raw = self._may_be_raw, False
+        try:
+            return self._decompressor.decompress(data)
+        except zlib.error:
+            if not may_be_raw:
+                raise
+            self._decompressor = zlib.decompressobj(-zlib.MAX_WBITS)
+            return self._decompressor.decompress(data)
+
+
+def decoder_for(encoding: str) -> ZlibDecoder | None:
+    """Reads a body in this content encoding chunk by chunk; null where there is nothing to read, or no way to."""
+    name = encoding.strip().lower()
+    if name in {"gzip", "x-gzip"}:
+        return ZlibDecoder(zlib.MAX_WBITS | 16)
+    if name == "deflate":
+        return ZlibDecoder(zlib.MAX_WBITS)
+    return None

@@ -1,0 +1,238 @@
+"""One call, from the request to the events that tell of it.
+
+Promise: what runs within the agent's call remembers, and hands over; it computes nothing and waits for nothing. What
+there is to work out (digests, names, numbers) is worked out later, in the background.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from audit_log_client import _context, _event, _provider
+from audit_log_client._body import Body, Digested
+from audit_log_client._digest import HmacKey, PayloadDigest, digest_payload
+from audit_log_client._json import JsonValue
+
+TRACE_HEADER = "X-Trace-ID"
+STREAMED_TYPES = frozenset({
+    "text/event-stream", "application/x-ndjson", "application/ndjson", "application/jsonl", "application/stream+json",
+    "application/json-seq", "application/vnd.amazon.eventstream", "multipart/x-mixed-replace",
+})  # fmt: skip
+"""Media types of answers that are streams, whose start is worth a record of its own."""
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}.*")
+_SSE = "text/event-stream"
+
+Event = dict[str, JsonValue]
+
+
+class Url(Protocol):
+    """What is read of an HTTP library's URL."""
+
+    scheme: str
+    netloc: bytes
+    raw_path: bytes
+
+
+@dataclass(frozen=True)
+class Common:
+    """What all events of one log have in common."""
+
+    key: HmacKey | None
+    fields: Mapping[str, JsonValue]
+    attributes: Mapping[str, JsonValue]
+
+
+class Call:
+    """One call that is being made. `hand_over` takes a function that makes an event, in the background, or null."""
+
+    def __init__(
+        self,
+        common: Common,
+        hand_over: Callable[[Callable[[], Event], int], None],
+        *,
+        method: str,
+        url: Url,
+        headers: Mapping[str, str],
+        correlation_id: str,
+    ) -> None:
+        self._common = common
+        self._hand_over = hand_over
+        self._method = method
+        self._url = url
+        self._headers = headers
+        self._correlation_id = correlation_id
+        self._user_id = _context.current_user()
+        self._session_id = _context.current_session()
+        self._started = time.time_ns()
+        self._clock = time.perf_counter_ns()
+        self._duration_ms: float | None = None
+        self._id = _event.new_id()
+        self._status: int | None = None
+        self._answer: Mapping[str, str] = {}
+        self._error: str | None = None
+        self._request: bytes | Body | None = None
+        self._request_complete = True
+        self._request_digest: PayloadDigest | None = None
+        self._body: Body | None = None
+        self._content: bytes | None = None
+        self._streamed = False
+        self._complete = False
+        self._over = False
+
+    @property
+    def key(self) -> HmacKey | None:
+        """The key of its digests."""
+        return self._common.key
+
+    def sends(self, content: bytes | None) -> Body | None:
+        """What is sent: `content`, or a body to be given the chunks as they are."""
+        if content is not None:
+            self._request = content
+            return None
+        self._request = Body(key=self._common.key)
+        self._request_complete = False
+        return self._request
+
+    def sent(self) -> None:
+        """The streamed request has been read to its end."""
+        self._request_complete = True
+
+    def answered(self, status: int, headers: Mapping[str, str], body: Body | None, content: bytes | None) -> None:
+        """The answer has begun: `content` where all of it is there, else `body`, to be given what comes."""
+        self._status = status
+        self._answer = headers
+        if content is not None or body is None:
+            self._content = content
+            self.end(complete=True)
+            return
+        self._body = body
+        if _event.media_type(headers.get("content-type")) in STREAMED_TYPES:
+            self._streamed = True
+            self._hand_over(self._start_event, 0)
+
+    def received(self, chunk: bytes) -> None:
+        """The next bytes of the answer."""
+        if self._body is not None and not self._over:
+            self._body.add(chunk)
+
+    def end(self, *, complete: bool) -> None:
+        """The answer is over. `complete`: read to its end, not given up. What comes after the first time is nothing."""
+        if self._over:
+            return
+        self._over = True
+        self._complete = complete
+        self._duration_ms = (time.perf_counter_ns() - self._clock) / 1e6
+        self._hand_over(self._end_event, self._held)
+
+    def fail(self, error: BaseException) -> None:
+        """The call broke: it never was answered, or its answer was cut off."""
+        if not self._over:
+            self._error = type(error).__name__
+            self.end(complete=False)
+
+    @property
+    def _held(self) -> int:
+        """Bytes that wait for the background thread."""
+        sizes = (
+            part.waiting_bytes if isinstance(part, Body) else len(part or b"")
+            for part in (self._request, self._body, self._content)
+        )
+        return sum(sizes)
+
+    def _start_event(self) -> Event:
+        event = self._event()
+        event["stream"] = {"id": self._id, "phase": "start"}
+        return event
+
+    def _end_event(self) -> Event:
+        event = self._event()
+        event["duration_ms"] = round(self._duration_ms or 0.0, 3)
+        attributes: dict[str, JsonValue] = {}
+        if self._error is not None:
+            event["outcome"] = "error"
+            attributes["error_type"] = self._error
+        said = _provider.Said()
+        if self._status is not None:
+            self._add_response(event, attributes, said)
+        sent = self._request_digest
+        if sent is not None and isinstance(sent.value, dict):
+            asked = sent.value.get("model")
+            if said.model is None and isinstance(asked, str):
+                said.model = asked
+        event["model"] = said.model
+        if said.tokens:
+            event["tokens"] = {**said.tokens}
+        if attributes:
+            event["attributes"] = {**self._common.attributes, **attributes}
+        self._request = self._body = self._content = self._request_digest = None
+        return event
+
+    def _event(self) -> Event:
+        """What is known when the call is made, and of the head of its answer."""
+        event: Event = {
+            "id": _event.new_id(),
+            "timestamp": _event.time_of(self._started),
+            **self._common.fields,
+            "endpoint": _event.clean_endpoint(_written(self._url)),
+            "method": self._method,
+            "status": self._status,
+            "correlation_id": self._correlation_id,
+            "attributes": {**self._common.attributes},
+        }
+        if self._user_id is not None:
+            event["user_id"] = self._user_id
+        if self._session_id is not None:
+            event["session_id"] = self._session_id
+        match = _TRACEPARENT.fullmatch(self._headers.get("traceparent", ""))
+        if match is not None:
+            event["trace_id"], event["span_id"] = match.groups()
+        self._add_request(event)
+        event["provider_request_id"] = _provider.request_id(self._answer)
+        return event
+
+    def _add_request(self, event: Event) -> None:
+        if self._request_digest is None:
+            if isinstance(self._request, Body):
+                self._request_digest = self._request.finish(streamed=False).total
+            else:
+                self._request_digest = digest_payload(self._request or b"", key=self._common.key)
+        digest = self._request_digest
+        event["request_bytes"] = digest.size
+        event["request_hash"] = digest.digest if self._request_complete else None
+        mime = _event.media_type(self._headers.get("content-type"))
+        event["request_mime"] = mime or (digest.mime if digest.size else None)
+
+    def _add_response(self, event: Event, attributes: dict[str, JsonValue], said: _provider.Said) -> None:
+        mime = _event.media_type(self._answer.get("content-type"))
+        if self._body is None:
+            digested = Digested(total=digest_payload(self._content or b"", key=self._common.key))
+        else:
+            digested = self._body.finish(streamed=self._streamed or not self._complete)
+        total = digested.total
+        said.read(total.value)
+        if mime == _SSE:
+            _provider.read_events(said, digested.head, digested.tail)
+        complete = self._complete or (self._error is None and self._is_whole(mime, digested.tail))
+        event["response_bytes"] = total.size
+        event["response_mime"] = mime or (total.mime if total.size else None)
+        if complete:
+            event["response_hash"] = total.digest
+        if self._streamed or not complete:
+            event["stream"] = _event.stream_part(self._id, digested.stream, size=total.size, complete=complete)
+        if total.undigestible is not None:
+            attributes["response_undigestible"] = total.undigestible
+
+    def _is_whole(self, mime: str | None, tail: bytes) -> bool:
+        """Whether an answer that was not read to its end had nothing left to be read."""
+        length = self._answer.get("content-length", "")
+        if self._body is not None and length.isdigit() and int(length) == self._body.raw_bytes:
+            return True
+        return mime == _SSE and _provider.is_ended(tail)
+
+
+def _written(url: Url) -> str:
+    return f"{url.scheme}://{url.netloc.decode('ascii', 'replace')}{url.raw_path.decode('ascii', 'replace')}"

@@ -1,0 +1,124 @@
+"""Digests of payloads, made where the payload is: `sha256:<hex>` or `hmac-sha256:<key id>:<hex>`.
+
+Promise: the same bytes get the same digest here, in the log's writer, and from `audit-log digest`. It is taken over the
+payload's RFC 8785 form, in which the value of every key in `fields-1` is `***REDACTED***`, or over the bytes as they
+are when the payload is not JSON.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import json
+import os
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from audit_log_client._json import JsonValue, UndigestibleError, decode_json
+from audit_log_client._shape import BYTE_ORDER_MARK, JSON_SPACE, JsonShape
+
+JSON_MIME = "application/json"
+TEXT_MIME = "text/plain"
+BINARY_MIME = "application/octet-stream"
+
+MAX_JSON_BYTES = 32 * 1024 * 1024
+"""A JSON payload, at most."""
+TOO_LARGE = f"is larger than {MAX_JSON_BYTES} bytes, and may be JSON"
+
+_BEFORE_JSON = JSON_SPACE + BYTE_ORDER_MARK
+_TEXT_BEFORE_JSON = " \t\r\n\ufeff"
+_JSON_STARTS = frozenset(bytes([byte]) for byte in b'{["-0123456789tfn')
+_KEY_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+@dataclass(frozen=True)
+class HmacKey:
+    """A key of the agent's own for `hmac-sha256`, at least 32 bytes, and the id that records name it by."""
+
+    key_id: str
+    key: bytes = field(repr=False)
+
+    def __post_init__(self) -> None:
+        if not _KEY_ID.fullmatch(self.key_id):
+            raise ValueError("key_id must be 1 to 64 letters, digits, dots, dashes or underscores")
+        if len(self.key) < hashlib.sha256().digest_size:
+            raise ValueError("key must be at least 32 bytes")
+
+    @classmethod
+    def from_file(cls, path: str | os.PathLike[str]) -> HmacKey:
+        """The current key of a key file, as `audit-log digest --key-file` reads it. Raises `ValueError`, `OSError`."""
+        try:
+            content = json.loads(Path(path).read_bytes())
+            current = content["current"]
+            return cls(key_id=current, key=base64.b64decode(content["keys"][current], validate=True))
+        except (KeyError, TypeError, UnicodeDecodeError, binascii.Error, json.JSONDecodeError):
+            raise ValueError('a key file holds {"current": "<key id>", "keys": {"<key id>": "<base64>"}}') from None
+
+
+@dataclass(frozen=True)
+class PayloadDigest:
+    """What is kept of a payload: `digest` (null when `undigestible` says why there is none), bytes, media type.
+
+    `value`: what it decodes to, if it is JSON; for whoever reads the model's name from it, never to be kept.
+    """
+
+    digest: str | None
+    size: int
+    mime: str
+    undigestible: str | None = None
+    value: JsonValue = field(default=None, repr=False)
+
+
+def digest_bytes(data: bytes, *, key: HmacKey | None = None) -> str:
+    """The digest of `data` as it is."""
+    if key is None:
+        return "sha256:" + hashlib.sha256(data).hexdigest()
+    return f"hmac-sha256:{key.key_id}:{hmac.digest(key.key, data, 'sha256').hex()}"
+
+
+def digest_payload(data: bytes, *, key: HmacKey | None = None, text: bool = False) -> PayloadDigest:
+    """Digest a payload: as JSON where it is JSON, as it is otherwise. `text`: what the media type of the latter is.
+
+    JSON that is ambiguous (a key twice), has no canonical form (NaN, a lone surrogate, too deep) or is too large gets
+    no digest: one over its bytes would hold the secret fields that a digest must not hold.
+    """
+    form, mime = data, TEXT_MIME if text else BINARY_MIME
+    value: JsonValue = None
+    if len(data) > MAX_JSON_BYTES:
+        shape = JsonShape()
+        shape.feed(data[:MAX_JSON_BYTES])
+        if shape.may_hold_fields:
+            return PayloadDigest(digest=None, size=len(data), mime=JSON_MIME, undigestible=TOO_LARGE)
+    elif data.lstrip(_BEFORE_JSON)[:1] in _JSON_STARTS:
+        try:
+            decoded = decode_json(data)
+            form = decoded.canonical()
+        except UndigestibleError as error:
+            if _is_loose_json(data):
+                return PayloadDigest(digest=None, size=len(data), mime=JSON_MIME, undigestible=error.reason)
+        else:
+            mime, value = JSON_MIME, decoded.value
+    return PayloadDigest(digest=digest_bytes(form, key=key), size=len(data), mime=mime, value=value)
+
+
+def _is_loose_json(data: bytes) -> bool:
+    """Whether a decoder less strict than ours would find an object or an array in `data`."""
+    if data.lstrip(_BEFORE_JSON)[:1] not in {b"{", b"["}:
+        return False
+    readings = [data.decode("utf-8", "replace")]
+    if data[1:2] == b"\0":
+        readings.append(data.decode("utf-16-le", "replace"))
+    return any(map(_is_read_by_python, readings))
+
+
+def _is_read_by_python(text: str) -> bool:
+    try:
+        json.loads(text.lstrip(_TEXT_BEFORE_JSON), parse_int=float, strict=False)
+    except RecursionError:
+        return True
+    except ValueError:
+        return False
+    return True

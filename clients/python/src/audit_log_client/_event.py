@@ -1,0 +1,76 @@
+"""Events as the log takes them (docs/record.md): plain dictionaries of metadata, never content.
+
+Promise: what is built here is never refused for its form: text is cut to what a record holds, and control characters
+go.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from collections.abc import Mapping
+from datetime import datetime, timezone
+
+from audit_log_client._json import JsonValue
+from audit_log_client._stream import StreamedPayload
+
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_LIMITS = {
+    "endpoint": 8192, "agent_version": 128, "trace_id": 128, "span_id": 128, "request_mime": 255, "response_mime": 255,
+    "method": 20,
+}  # fmt: skip
+_TEXT_LIMIT = 256
+_USERINFO = re.compile(r"(?<![^/\\])[^/\\?#]*@")
+_QUERY = re.compile(r"[?#]")
+_ENCODER = json.JSONEncoder(ensure_ascii=False, check_circular=False, allow_nan=False, separators=(",", ":"))
+_VERSION = re.compile(r"[^-+.0-9A-Za-z]")
+
+
+def new_id() -> str:
+    """An id that no other event has."""
+    return uuid.uuid4().hex
+
+
+def plain(name: str, value: str) -> str | None:
+    """`value` as the field `name` may hold it; null when nothing is left."""
+    if not value.isprintable():
+        value = _CONTROL.sub("", value)
+    return value[: _LIMITS.get(name, _TEXT_LIMIT)] or None
+
+
+def time_of(nanoseconds: int) -> str:
+    """A point in time, in nanoseconds since 1970, as RFC 3339 in UTC with microseconds."""
+    moment = datetime.fromtimestamp(nanoseconds // 1_000_000_000, timezone.utc)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{nanoseconds % 1_000_000_000 // 1000:06}Z"
+
+
+def clean_endpoint(url: str) -> str:
+    """`url` without query, fragment and userinfo. The writer does the same, and more, with whatever it gets."""
+    return _USERINFO.sub("", _QUERY.split(url, maxsplit=1)[0])
+
+
+def media_type(content_type: str | None) -> str | None:
+    """The type and subtype of a `Content-Type` header."""
+    return (content_type or "").partition(";")[0].strip().lower() or None
+
+
+def stream_part(stream_id: str, streamed: StreamedPayload | None, *, size: int, complete: bool) -> dict[str, JsonValue]:
+    """The `stream` of a stream's last event."""
+    part: dict[str, JsonValue] = {"id": stream_id, "phase": "end", "complete": complete}
+    if streamed is None:
+        return {**part, "bytes": size}
+    part |= {"chunks": streamed.chunks, "bytes": size}
+    if any(streamed.chunk_digests):
+        part |= {"chunk_every": streamed.chunk_every, "chunk_digests": list(streamed.chunk_digests)}
+    return part
+
+
+def line_of(event: Mapping[str, JsonValue]) -> bytes:
+    """`event` as a line: without what is not known, and with text as records may hold it."""
+    known: dict[str, JsonValue] = {}
+    for name, value in event.items():
+        kept = plain(name, value) if isinstance(value, str) else value
+        if kept is not None:
+            known[name] = kept
+    return _ENCODER.encode(known).encode("utf-8", "replace")

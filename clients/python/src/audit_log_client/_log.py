@@ -1,0 +1,395 @@
+"""`AuditLog`: what an agent's program makes once, at its start."""
+
+from __future__ import annotations
+
+import atexit
+import hashlib
+import json
+import logging
+import os
+import sys
+import tempfile
+import threading
+import time
+import weakref
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from importlib.util import find_spec
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from audit_log_client import _context, _event, _transport
+from audit_log_client._call import TRACE_HEADER, Call, Common
+from audit_log_client._digest import HmacKey, PayloadDigest, digest_payload
+from audit_log_client._files import make_folder
+from audit_log_client._json import JsonValue
+from audit_log_client._sender import EndpointError, Sender, read_endpoint
+from audit_log_client._spool import EVENTS, Spool
+from audit_log_client._version import VERSION
+from audit_log_client._worker import Worker
+
+if TYPE_CHECKING:
+    from typing import Self  # from Python 3.11 on
+
+_logger = logging.getLogger("audit_log_client")
+
+MAX_SPOOL_BYTES = 256 * 1024 * 1024
+_LIMITS = {"max_connections": 1000, "max_keepalive_connections": 100}
+
+
+class AuditLog:
+    """Logs the calls of one agent.
+
+    Guarantees: an agent's call gets what it would have got without it, and waits for neither disk nor network. Payloads
+    are digested in this process and never leave it. What was logged is on disk within milliseconds, and stays there
+    until the log has confirmed it, across restarts. Threads, tasks and forked processes may share one.
+
+    `endpoint`, `token`: as `audit-log connect` prints them; by default `AUDIT_LOG_ENDPOINT` and `AUDIT_LOG_TOKEN`.
+    `spool`: the agent's own folder for what waits, by default `AUDIT_LOG_SPOOL`, else one in the user's state folder
+    that belongs to this endpoint and token. `user_id`, `correlation_id`: for calls outside of `user()` and
+    `correlation()`; by default `AUDIT_LOG_USER` and `AUDIT_LOG_CORRELATION`. `digest_key`: makes digests keyed, see
+    `HmacKey.from_file`; by default the file in `AUDIT_LOG_DIGEST_KEY_FILE`. `trace_header`: whether requests get an
+    `X-Trace-ID`. `max_spool_bytes`: beyond it new events are dropped, and counted. `send_every`, `timeout` (of one
+    request to the log), `exit_timeout` (how long the end of the program may wait to send the rest): seconds.
+
+    Raises `EndpointError`, a `ValueError`, when endpoint or token are missing or are none.
+    """
+
+    def __init__(  # noqa: PLR0913 - each has a default that suits
+        self,
+        endpoint: str | None = None,
+        token: str | None = None,
+        *,
+        spool: str | os.PathLike[str] | None = None,
+        user_id: str | None = None,
+        correlation_id: str | None = None,
+        agent_name: str | None = None,
+        agent_version: str | None = None,
+        deployment_id: str | None = None,
+        digest_key: HmacKey | None = None,
+        trace_header: bool = True,
+        max_spool_bytes: int = MAX_SPOOL_BYTES,
+        send_every: float = 1.0,
+        timeout: float = 30.0,
+        exit_timeout: float = 3.0,
+    ) -> None:
+        endpoint = endpoint or os.environ.get("AUDIT_LOG_ENDPOINT")
+        self._token = token or os.environ.get("AUDIT_LOG_TOKEN") or ""
+        if not endpoint or not self._token:
+            raise EndpointError("set AUDIT_LOG_ENDPOINT and AUDIT_LOG_TOKEN, as `audit-log connect` prints them")
+        self._base = read_endpoint(endpoint, self._token)
+        self._own_netloc = urlsplit(self._base).netloc.encode()
+        key_file = os.environ.get("AUDIT_LOG_DIGEST_KEY_FILE")
+        if digest_key is None and key_file:
+            digest_key = HmacKey.from_file(key_file)
+        self._correlation_id = correlation_id or os.environ.get("AUDIT_LOG_CORRELATION") or None
+        fields: dict[str, JsonValue] = {
+            "user_id": user_id or os.environ.get("AUDIT_LOG_USER") or None,
+            "agent_name": agent_name,
+            "agent_version": agent_version,
+            "deployment_id": deployment_id,
+        }
+        self._common = Common(
+            key=digest_key,
+            fields={name: value for name, value in fields.items() if value},
+            attributes={"sdk_name": "agent-audit-log-client", "sdk_version": VERSION},
+        )
+        self._trace_header = trace_header
+        self._folder = _folder(spool, self._base, self._token)
+        self._max_spool_bytes = max_spool_bytes
+        self._send_every = send_every
+        self._timeout = timeout
+        self._exit_timeout = exit_timeout
+        self._closed = False
+        self._begin_anew()
+        _LOGS.add(self)
+        if self._spool.has_leftovers:
+            self._start()
+
+    def _begin_anew(self) -> None:
+        """A queue, a place in the spool and threads of this process's own."""
+        self._pid = os.getpid()
+        self._starting = threading.Lock()
+        self._started = False
+        self._spool = Spool(self._folder, max_bytes=self._max_spool_bytes)
+        self._sender = Sender(
+            self._spool, base=self._base, token=self._token, send_every=self._send_every, timeout=self._timeout
+        )
+        self._worker = Worker(self._spool, notice=self._sender.notice)
+
+    # What an agent's program uses
+
+    def http_client(self, *, library: str | None = None, **options: Any) -> Any:  # noqa: ANN401 - of either library
+        """A client whose calls are logged, for `OpenAI(http_client=…)`, `Anthropic(http_client=…)` and others.
+
+        `library`: "httpx" or "httpx2", by default the latter where it is installed, as current SDKs need it.
+        `options`: as that library's `Client` takes them; by default redirects are followed and there may be as many
+        connections as with those SDKs' own clients.
+        """
+        return self.instrument(_library(library).Client(**_defaults(library, options)))
+
+    def async_http_client(self, *, library: str | None = None, **options: Any) -> Any:  # noqa: ANN401 - of either
+        """The same as `http_client`, an `AsyncClient`."""
+        return self.instrument(_library(library).AsyncClient(**_defaults(library, options)))
+
+    def instrument(self, client: Any) -> Any:  # noqa: ANN401 - of either library
+        """Log the calls of a client that is already there, sync or async, of `httpx` or `httpx2`: returns it.
+
+        Raises `TypeError` when it is none.
+        """
+        return _transport.instrument(self, client)
+
+    def transport(self, inner: Any = None) -> Any:  # noqa: ANN401 - of either library
+        """A transport that logs, around `inner` or the library's own: `httpx.Client(transport=log.transport())`."""
+        return _transport.LoggedTransport(self, inner)
+
+    def async_transport(self, inner: Any = None) -> Any:  # noqa: ANN401 - of either library
+        """The same as `transport`, for an `AsyncClient`."""
+        return _transport.AsyncLoggedTransport(self, inner)
+
+    def record(
+        self,
+        *,
+        endpoint: str,
+        method: str | None = None,
+        status: int | None = None,
+        request: object = None,
+        response: object = None,
+        outcome: str | None = None,
+        duration_ms: float | None = None,
+        attributes: Mapping[str, JsonValue] | None = None,
+        **fields: JsonValue,
+    ) -> None:
+        """Log one call by hand.
+
+        `request`, `response`: JSON values, text or bytes, to be digested here and dropped. `outcome`: by default it
+        follows from the status. `fields`: other fields of the record, by name. `attributes`: metadata, never content.
+        """
+        event: dict[str, JsonValue] = {
+            "id": _event.new_id(),
+            "timestamp": _event.time_of(time.time_ns()),
+            **self._common.fields,
+            "correlation_id": _context.current_correlation() or self._correlation_id,
+            "endpoint": _event.clean_endpoint(endpoint),
+            "method": method,
+            "status": status,
+            "outcome": outcome,
+            "duration_ms": duration_ms,
+            **fields,
+            "attributes": {**self._common.attributes, **(attributes or {})},
+        }
+        here = {"user_id": _context.current_user(), "session_id": _context.current_session()}
+        event |= {name: value for name, value in here.items() if value is not None and name not in fields}
+        payloads = {side: _frozen(value) for side, value in (("request", request), ("response", response))}
+        size = sum(len(payload[0]) for payload in payloads.values() if payload is not None)
+        key = self._common.key
+
+        def make() -> dict[str, JsonValue]:
+            for side, payload in payloads.items():
+                if payload is not None:
+                    _add_digest(event, side, digest_payload(payload[0], key=key, text=payload[1]))
+            return event
+
+        self._put(EVENTS, make, size)
+
+    def user(self, user_id: str | None) -> AbstractContextManager[None]:
+        """`with log.user("u_123"):` calls in here are made on that user's behalf, in this task or thread."""
+        return _context.user(user_id)
+
+    def correlation(self, correlation_id: str | None) -> AbstractContextManager[None]:
+        """`with log.correlation("order-17"):` calls in here belong to one workflow, and carry it as `X-Trace-ID`."""
+        return _context.correlation(correlation_id)
+
+    def session(self, session_id: str | None) -> AbstractContextManager[None]:
+        """`with log.session("s_9"):` calls in here belong to one session."""
+        return _context.session(session_id)
+
+    def flush(self, timeout: float = 10.0) -> bool:
+        """Send what was logged so far, now: whether the log has confirmed all of it within `timeout` seconds."""
+        deadline = time.monotonic() + timeout
+        if not self._start():
+            self._worker.drain()
+            return self._spool.is_empty
+        if not self._worker.marker().wait(timeout):
+            return False
+        self._sender.hurry()
+        while not self._spool.is_empty:
+            if time.monotonic() >= deadline or self._closed:
+                return False
+            time.sleep(0.005)
+        return True
+
+    def close(self) -> None:
+        """Send what can be sent within `exit_timeout`; the rest waits on disk for the next start of the agent."""
+        if self._closed or self._pid != os.getpid():
+            return
+        if self._started or self._worker.has_work:
+            self.flush(self._exit_timeout)
+        self._closed = True
+        self._sender.stop()
+        self._worker.stop()
+        if self._started:
+            self._writing.join(self._exit_timeout)
+        self._worker.drain()
+        try:
+            self._spool.close()
+        except OSError:
+            _logger.exception("the audit log's spool could not be closed")
+
+    @property
+    def dropped(self) -> int:
+        """Events of this process that could not be kept: the spool was full, or could not be written."""
+        return self._worker.dropped
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # What the hook and the exporter use
+
+    def begin(self, request: Any) -> Call | None:  # noqa: ANN401 - of either library
+        """Start to log a call; null for one to the log itself."""
+        url = request.url
+        if url.netloc == self._own_netloc:
+            return None
+        headers = request.headers
+        correlation_id = headers.get(TRACE_HEADER)
+        if not correlation_id:
+            correlation_id = _context.current_correlation() or self._correlation_id or _event.new_id()
+            if self._trace_header:
+                headers[TRACE_HEADER] = correlation_id
+        elif explicit := _context.current_correlation():
+            correlation_id = explicit
+        return Call(
+            self._common,
+            self._put_event,
+            method=request.method,
+            url=url,
+            headers=headers,
+            correlation_id=correlation_id,
+        )
+
+    def put_lines(self, route: str, make: Callable[[], dict[str, JsonValue]]) -> None:
+        """Hand over what makes one line for a route."""
+        self._put(route, make, 0)
+
+    def _put_event(self, make: Callable[[], dict[str, JsonValue]], size: int) -> None:
+        self._put(EVENTS, make, size)
+
+    def _put(self, route: str, make: Callable[[], dict[str, JsonValue]], size: int) -> None:
+        if self._pid != os.getpid():
+            self._after_fork()
+        self._worker.put(route, make, size)
+        if not self._started and not self._start():
+            self._worker.drain()  # there are no threads: at the end of the program, or where none may be started
+
+    def _start(self) -> bool:
+        """Start the threads, if they do not run: whether they do."""
+        if self._started:
+            return True
+        with self._starting:
+            if self._started or self._closed:
+                return self._started
+            self._writing = threading.Thread(target=self._worker.run, name="audit-log-spool", daemon=True)
+            self._sending = threading.Thread(target=self._sender.run, name="audit-log-send", daemon=True)
+            try:
+                self._writing.start()
+                self._sending.start()
+            except RuntimeError:  # the interpreter is about to end
+                return False
+            self._started = True
+        return True
+
+    def _after_fork(self) -> None:
+        """In a child: what the parent has in hand, the parent sends."""
+        if self._pid != os.getpid():
+            self._spool.abandon()
+            self._begin_anew()
+            util = sys.modules.get("multiprocessing.util")
+            if util is not None:  # whose children end without `atexit`
+                util.Finalize(None, _close, args=(weakref.ref(self),), exitpriority=0)
+
+
+_LOGS: weakref.WeakSet[AuditLog] = weakref.WeakSet()
+
+
+def _close(log: weakref.ref[AuditLog]) -> None:
+    alive = log()
+    if alive is not None:
+        alive.close()
+
+
+def _close_all() -> None:
+    for log in [*_LOGS]:
+        log.close()
+
+
+def _after_fork_in_child() -> None:
+    for log in [*_LOGS]:
+        log._after_fork()  # noqa: SLF001 - of this module
+
+
+atexit.register(_close_all)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)
+
+
+def _library(name: str | None) -> Any:  # noqa: ANN401 - a module
+    if name is None:
+        name = "httpx2" if find_spec("httpx2") else "httpx"
+    if name == "httpx2":
+        import httpx2  # noqa: PLC0415 - only where it is used
+
+        return httpx2
+    import httpx  # noqa: PLC0415 - only where it is used
+
+    return httpx
+
+
+def _defaults(name: str | None, options: Mapping[str, Any]) -> dict[str, Any]:
+    return {"follow_redirects": True, "limits": _library(name).Limits(**_LIMITS), **options}
+
+
+def _folder(given: str | os.PathLike[str] | None, base: str, token: str) -> Path:
+    """Where events wait: a folder that can be written."""
+    given = given or os.environ.get("AUDIT_LOG_SPOOL")
+    if given:
+        return Path(given).expanduser()
+    name = hashlib.sha256(f"{base}\0{token}".encode()).hexdigest()[:16]
+    if sys.platform == "win32":
+        state = Path(os.environ.get("LOCALAPPDATA") or tempfile.gettempdir())
+    else:
+        state = Path(os.environ.get("XDG_STATE_HOME") or "~/.local/state")
+    try:
+        folder = state.expanduser() / "agent-audit-log" / name
+        make_folder(folder)
+    except (OSError, RuntimeError):  # no home, or one that cannot be written
+        folder = Path(tempfile.gettempdir()) / f"agent-audit-log-{os.getuid() if hasattr(os, 'getuid') else 0}" / name
+    return folder
+
+
+def _frozen(value: object) -> tuple[bytes, bool] | None:
+    """A payload's bytes, as they are now, and whether they are text; null for none, and for what is no JSON."""
+    if value is None:
+        return None
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return bytes(value), False
+    if isinstance(value, str):
+        return value.encode("utf-8", "surrogatepass"), True
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass"), True
+    except (TypeError, ValueError, RecursionError):
+        _logger.warning("a payload that is no JSON value has no digest in the audit log")
+        return None
+
+
+def _add_digest(event: dict[str, JsonValue], side: str, digest: PayloadDigest) -> None:
+    event[f"{side}_hash"] = digest.digest
+    event.setdefault(f"{side}_bytes", digest.size)
+    event.setdefault(f"{side}_mime", digest.mime)

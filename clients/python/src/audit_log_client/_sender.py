@@ -1,0 +1,219 @@
+"""The background thread that sends batches.
+
+Promise: a batch leaves the spool only when the log has said that it is stored, or why it never will be. Whatever else
+happens (nobody answers, somebody else does, the token is wrong) it stays, and is sent again later under the same key.
+Nothing of an event, a token or an answer's body is logged.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import logging
+import random
+import threading
+import time
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from audit_log_client._reply import Refusal, Reply, read_reply
+from audit_log_client._spool import EVENTS, TRACES, Batch, Spool
+
+if TYPE_CHECKING:
+    import httpx
+
+_logger = logging.getLogger("audit_log_client")
+
+PATHS = {EVENTS: "/v1/events", TRACES: "/v1/traces/ingest"}
+FIRST_WAIT_SECONDS = 0.5
+LONGEST_WAIT_SECONDS = 60.0
+DENIED_WAIT_SECONDS = 30.0
+_MAX_REPLY_BYTES = 16 * 1024 * 1024
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+_IDLE_SECONDS = 15.0
+
+
+class EndpointError(ValueError):
+    """The endpoint or the token is not one."""
+
+
+def read_endpoint(endpoint: str, token: str) -> str:
+    """The base of the log's address, without a slash at its end. Raises `EndpointError`."""
+    base = endpoint.strip().rstrip("/").removesuffix(PATHS[EVENTS]).rstrip("/")
+    parts = urlsplit(base)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.username:
+        raise EndpointError("the endpoint must be the https address that `audit-log connect` prints")
+    if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
+        raise EndpointError("the endpoint must be https: a token would be readable on its way")
+    if not token or not token.isascii() or not token.isprintable() or " " in token:
+        raise EndpointError("the token must be the text that `audit-log connect` prints")
+    return base
+
+
+class Sender:
+    """Sends what is in a spool. `send_every`: how long events are collected, in seconds."""
+
+    def __init__(self, spool: Spool, *, base: str, token: str, send_every: float, timeout: float) -> None:
+        self._spool = spool
+        self._base = base
+        self._token = token
+        self._send_every = send_every
+        self._timeout = timeout
+        self._wake = threading.Event()
+        self._idle = False
+        self._hurry = False
+        self._stopped = False
+        self._passed: set[str] = set()
+        self._failures = 0
+        self._not_before = 0.0
+        self._said = ""
+        self._client: httpx.Client | None = None
+
+    def notice(self) -> None:
+        """There is something new."""
+        if self._idle:
+            self._wake.set()
+
+    def hurry(self) -> None:
+        """Somebody waits: send what there is, also if the last attempt failed a moment ago."""
+        self._hurry = True
+        self._wake.set()
+
+    def stop(self) -> None:
+        """Come to an end after what is being done."""
+        self._stopped = True
+        self._wake.set()
+
+    def run(self) -> None:
+        """Send, until stopped."""
+        while not self._stopped:
+            try:
+                wait = self._step()
+            except Exception:
+                _logger.exception("the audit log's sender failed; it goes on")
+                wait = self._later(None)
+            if wait > 0 and not self._stopped:
+                self._wake.wait(wait)
+                self._wake.clear()
+                self._idle = False
+        if self._client is not None:
+            self._client.close()
+
+    def _step(self) -> float:
+        """Send one batch, if it is time to: the seconds until the next look."""
+        hurry, self._hurry = self._hurry, False
+        if not hurry and (wait := self._not_before - time.monotonic()) > 0:
+            return wait
+        batch = self._spool.next_batch(seal_after=0.0 if hurry else self._send_every, passed=self._passed)
+        if batch is None:
+            self._idle = True  # before the last look, so that what comes after it is noticed
+            return _IDLE_SECONDS if self._spool.is_empty else self._send_every / 2
+        self._idle = False
+        wait = self._handle(batch, self._post(batch))
+        self._hurry = self._hurry or (hurry and wait == 0)
+        return wait
+
+    def _handle(self, batch: Batch, reply: Reply) -> float:
+        if reply.verdict == "done":
+            self._settle(batch, reply.refused)
+            self._passed.discard(batch.key)
+            self._failures = 0
+            self._say("")
+            return 0.0
+        if reply.verdict == "split":
+            lines = batch.lines()
+            if len(lines) > 1:
+                self._spool.split(batch)
+            else:
+                self._settle(batch, (Refusal(index=0, field="", reason="is too large for the log"),))
+            return 0.0
+        if reply.verdict == "unreadable":
+            self._mend(batch)
+            return 0.0
+        self._passed.add(batch.key)
+        if reply.verdict == "denied":
+            self._say(f"the audit log refuses the token ({reply.why}); events are kept in the spool")
+            return self._later(reply.wait, at_least=DENIED_WAIT_SECONDS)
+        self._say(f"the audit log does not take events ({reply.why}); they are kept in the spool")
+        return self._later(reply.wait)
+
+    def _later(self, asked: float | None, *, at_least: float = 0.0) -> float:
+        """When to try again: ever later, never at the same time as everybody else."""
+        longest = min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2 ** min(self._failures, 10))
+        self._failures += 1
+        wait = max(random.uniform(longest / 2, longest), at_least, asked or 0.0)  # noqa: S311 - jitter is no secret
+        self._not_before = time.monotonic() + wait
+        return wait
+
+    def _say(self, message: str) -> None:
+        """Log a state once, when it begins, and when it is over."""
+        if message != self._said:
+            if message:
+                _logger.warning("%s", message)
+            else:
+                _logger.info("the audit log takes events again")
+            self._said = message
+
+    def _settle(self, batch: Batch, refused: tuple[Refusal, ...]) -> None:
+        """Forget a batch, but for what was refused."""
+        if refused:
+            lines = batch.lines()
+            for refusal in refused:
+                line = lines[refusal.index] if 0 <= refusal.index < len(lines) else b""
+                about = {"field": refusal.field, "reason": refusal.reason}
+                self._spool.refuse(json.dumps(about | {"event": line.decode("utf-8", "replace")}).encode())
+            _logger.error("the audit log refused %d events; see refused.jsonl in the spool", len(refused))
+        self._spool.remove(batch)
+
+    def _mend(self, batch: Batch) -> None:
+        """Take out of a batch what is no JSON, which no event ever was: a disk or a person has damaged it."""
+        lines = batch.lines()
+        good = [line for line in lines if _is_object(line)]
+        if 0 < len(good) < len(lines):
+            bad = b"\n".join(line for line in lines if not _is_object(line))
+            self._spool.set_aside(bad + b"\n", f"{batch.key}.jsonl")
+            self._spool.replace(batch, [good])
+        else:
+            self._spool.set_aside(b"\n".join([*lines, b""]), f"{batch.key}.jsonl")
+            self._spool.remove(batch)
+        _logger.error("a damaged file of the audit log's spool was set aside in damaged/")
+
+    def _post(self, batch: Batch) -> Reply:
+        lines = batch.lines()
+        if not lines:
+            return Reply("done")
+        body = b"\n".join(lines) if batch.route == EVENTS else b'{"data":[' + b",".join(lines) + b"]}"
+        headers = {
+            "Authorization": f"Bearer {self._token}",
+            "Content-Type": "application/x-ndjson" if batch.route == EVENTS else "application/json",
+            "Content-Encoding": "gzip",
+            "Idempotency-Key": batch.key,
+        }
+        started = time.monotonic()
+        try:
+            with self._http().stream(
+                "POST", self._base + PATHS[batch.route], content=gzip.compress(body, 6, mtime=0), headers=headers
+            ) as answer:
+                answered = bytearray()
+                for chunk in answer.iter_bytes():
+                    answered += chunk
+                    if len(answered) > _MAX_REPLY_BYTES or time.monotonic() - started > self._timeout:
+                        return Reply("later", why="an answer without end")
+                status, got = answer.status_code, answer.headers
+        except Exception as error:  # noqa: BLE001 - any of the HTTP library's, and any of the system's
+            return Reply("later", why=type(error).__name__)
+        return read_reply(status, got, bytes(answered), events=len(lines) if batch.route == EVENTS else None)
+
+    def _http(self) -> httpx.Client:
+        if self._client is None:
+            import httpx  # noqa: PLC0415 - here, in the background, it delays nobody
+
+            self._client = httpx.Client(timeout=httpx.Timeout(self._timeout, connect=5.0), follow_redirects=False)
+        return self._client
+
+
+def _is_object(line: bytes) -> bool:
+    try:
+        return isinstance(json.loads(line), dict)
+    except (ValueError, RecursionError):
+        return False

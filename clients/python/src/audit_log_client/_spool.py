@@ -1,0 +1,352 @@
+"""The spool: what waits on disk to be sent.
+
+Promise: what `append` took is sent, or kept. It is in a file before `append` returns, and so outlives the process;
+after `sync`, it outlives a power cut. A batch is a file: its name is its idempotency key, and so stays the same however
+often, and from whichever process, it is sent.
+
+Layout, in the spool's folder, all for the owner alone:
+
+    python/
+      <process>.lock          held while the process lives
+      <process>/              its own: nobody else writes here
+        events.open           lines that are being collected, for each route
+        <time>-<key>.events   a batch: sealed, sent, removed
+      refused.jsonl           events that the log refused, with its reasons
+      damaged/                what was found and could not be read
+
+Several processes may share the folder. A process whose lock can be taken is dead: whoever takes it moves its files into
+a folder of its own, and goes on.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from audit_log_client import _files
+
+_logger = logging.getLogger("audit_log_client")
+
+BATCH_BYTES = 3_500_000
+"""A batch, at most, before it is compressed: well below the 4 MB that a function's URL takes."""
+BATCH_EVENTS = 5000
+MAX_REFUSED_BYTES = 16 * 1024 * 1024
+EVENTS = "events"
+TRACES = "traces"
+ROUTES = (EVENTS, TRACES)
+_LOOK_AROUND_SECONDS = 15.0
+_FEW_BATCHES = 8
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A sealed file. `key` is its idempotency key, `route` where it goes."""
+
+    path: Path
+    route: str
+    key: str
+
+    @classmethod
+    def of(cls, path: Path) -> Batch | None:
+        """The batch that a file is; null when it is none."""
+        stem, _, route = path.name.rpartition(".")
+        _, _, key = stem.partition("-")
+        return cls(path=path, route=route, key=key) if route in ROUTES and key else None
+
+    def lines(self) -> list[bytes]:
+        """Its events or traces, one each. Raises `OSError`."""
+        return [line for line in self.path.read_bytes().split(b"\n") if line and not line.isspace()]
+
+
+@dataclass
+class _Open:
+    """A file that lines are collected in."""
+
+    path: Path
+    descriptor: int
+    size: int = 0
+    count: int = 0
+    since: float = 0.0
+
+
+class Spool:
+    """One process's place in a spool folder. Threads may share it; a process that was forked makes its own."""
+
+    def __init__(self, folder: Path, *, max_bytes: int) -> None:
+        self._root = folder / "python"
+        self._max_bytes = max_bytes
+        self._lock = threading.RLock()
+        self._own: Path | None = None
+        self._own_lock: int | None = None
+        self._open: dict[str, _Open] = {}
+        self._own_bytes = 0
+        self._others_bytes = 0
+        self._looked = float("-inf")
+        self._dirty = False
+
+    @property
+    def has_leftovers(self) -> bool:
+        """Whether other processes have, or had, a place in the folder."""
+        try:
+            return any(entry.is_dir() and entry.name != "damaged" for entry in os.scandir(self._root))
+        except OSError:
+            return False
+
+    def append(self, route: str, lines: list[bytes]) -> int:
+        """Take lines, in order: how many of them, which is fewer only when the spool is full. Raises `OSError`."""
+        with self._lock:
+            taken = 0
+            while taken < len(lines):
+                file = self._file(route)
+                room = min(BATCH_BYTES - file.size, self._max_bytes - self._own_bytes - self._others_bytes)
+                count = size = 0
+                for line in lines[taken : taken + BATCH_EVENTS - file.count]:
+                    if size + len(line) + 1 > room:
+                        break
+                    size += len(line) + 1
+                    count += 1
+                if not count:
+                    if not file.count:
+                        break  # full; or a line larger than a batch, which no event is
+                    if self._own_bytes + self._others_bytes + len(lines[taken]) + 1 > self._max_bytes:
+                        break
+                    self._seal(route)
+                    continue
+                _files.write_all(file.descriptor, b"\n".join([*lines[taken : taken + count], b""]))
+                file.size += size
+                file.count += count
+                self._own_bytes += size
+                taken += count
+                self._dirty = True
+            return taken
+
+    def sync(self) -> None:
+        """Make what was taken last through a power cut."""
+        with self._lock:
+            if self._dirty:
+                self._dirty = False
+                for file in self._open.values():
+                    os.fsync(file.descriptor)
+
+    def next_batch(self, *, seal_after: float, passed: set[str]) -> Batch | None:
+        """The oldest batch; else what was collected for `seal_after` seconds or more, sealed; else null.
+
+        `passed`: keys of batches to leave out for now, so that one that cannot be sent keeps none back. When there are
+        no others it is emptied, and their turn comes again.
+        """
+        with self._lock:
+            self._look_around()
+            batches = sorted(self._batches(), key=lambda batch: batch.path.name)
+            batch = next((batch for batch in batches if batch.key not in passed), None)
+            if batch is not None:
+                return batch
+            now = time.monotonic()
+            for route, file in self._open.items():
+                # While nothing can be sent, it is better collected in a few files than in many.
+                if file.count and now - file.since >= seal_after and len(batches) < _FEW_BATCHES:
+                    return self._seal(route)
+            passed.clear()
+            return batches[0] if batches else None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing waits to be sent."""
+        with self._lock:
+            return not any(file.count for file in self._open.values()) and not any(True for _ in self._batches())
+
+    def remove(self, batch: Batch) -> None:
+        """Forget a batch that was sent."""
+        with self._lock:
+            try:
+                size = batch.path.stat().st_size
+                batch.path.unlink()
+            except FileNotFoundError:
+                return
+            self._own_bytes -= size
+
+    def split(self, batch: Batch) -> None:
+        """Make two batches of one. Whoever is killed meanwhile makes the same two again: their keys follow from it."""
+        lines = batch.lines()
+        middle = len(lines) // 2
+        self.replace(batch, [lines[:middle], lines[middle:]])
+
+    def replace(self, batch: Batch, parts: list[list[bytes]]) -> None:
+        """Put batches in the place of one, each with a key that follows from it and its number."""
+        with self._lock:
+            stamp = batch.path.name.partition("-")[0]
+            for number, lines in enumerate(parts):
+                if lines:
+                    key = uuid.uuid5(uuid.UUID(batch.key), str(number)).hex
+                    data = b"\n".join([*lines, b""])
+                    _files.write_new(batch.path.with_name(f"{stamp}-{key}.{batch.route}"), data)
+                    self._own_bytes += len(data)
+            self.remove(batch)
+
+    def refuse(self, line: bytes) -> None:
+        """Keep what the log refused, where its owner can look at it."""
+        self._keep_apart(self._root / "refused.jsonl", line + b"\n")
+
+    def set_aside(self, data: bytes, name: str) -> None:
+        """Keep what cannot be read."""
+        folder = self._root / "damaged"
+        _files.make_folder(folder)
+        self._keep_apart(folder / name, data)
+
+    def close(self) -> None:
+        """Give up the place. What still waits is another process's to send."""
+        with self._lock:
+            self.sync()
+            if self._own is None or self._own_lock is None:
+                return
+            for route in [*self._open]:
+                if self._open[route].count:
+                    self._seal(route)
+            for file in self._open.values():
+                os.close(file.descriptor)
+            self._open.clear()
+            own, descriptor = self._own, self._own_lock
+            self._own = self._own_lock = None
+            if not any(Batch.of(path) for path in own.iterdir()):
+                _remove_place(own)
+            os.close(descriptor)
+
+    def abandon(self) -> None:
+        """Close what a forked process has of its parent's, and touch nothing else."""
+        descriptors = [file.descriptor for file in self._open.values()]
+        if self._own_lock is not None:
+            descriptors.append(self._own_lock)
+        for descriptor in descriptors:
+            with suppress(OSError):
+                os.close(descriptor)
+
+    def _keep_apart(self, path: Path, data: bytes) -> None:
+        descriptor = _files.open_append(path)
+        try:
+            if os.fstat(descriptor).st_size + len(data) > MAX_REFUSED_BYTES:
+                _logger.error("%s is full: an event that belongs there is dropped", path)
+            else:
+                _files.write_all(descriptor, data)
+        finally:
+            os.close(descriptor)
+
+    def _place(self) -> Path:
+        """The process's own folder. Raises `OSError`."""
+        if self._own is None:
+            _files.make_folder(self._root)
+            name = f"{os.getpid()}-{uuid.uuid4().hex[:12]}"
+            descriptor = _files.take_lock(self._root / f"{name}.lock")
+            if descriptor is None:
+                raise OSError(f"no lock can be taken in {self._root}")
+            self._own_lock = descriptor
+            self._own = self._root / name
+            self._own.mkdir(mode=_files.FOLDER_MODE)
+        return self._own
+
+    def _file(self, route: str) -> _Open:
+        file = self._open.get(route)
+        if file is None:
+            path = self._place() / f"{route}.open"
+            file = _Open(path=path, descriptor=_files.open_append(path))
+            self._open[route] = file
+        if not file.count:
+            file.since = time.monotonic()
+        return file
+
+    def _seal(self, route: str) -> Batch:
+        """Make a batch of what was collected."""
+        file = self._open.pop(route)
+        os.fsync(file.descriptor)
+        os.close(file.descriptor)
+        key = uuid.uuid4().hex
+        path = file.path.with_name(f"{time.time_ns():020}-{key}.{route}")
+        try:
+            file.path.rename(path)
+        except FileNotFoundError:
+            self._own_bytes -= file.size
+            _logger.error("%d events are lost: somebody has removed %s", file.count, file.path)  # noqa: TRY400 - foreseen
+            _files.make_folder(path.parent)
+            path.touch(mode=_files.FILE_MODE)
+        _files.sync_folder(path.parent)
+        return Batch(path=path, route=route, key=key)
+
+    def _batches(self) -> Iterator[Batch]:
+        if self._own is None:
+            return
+        try:
+            entries = [*self._own.iterdir()]
+        except FileNotFoundError:
+            return
+        for path in entries:
+            batch = Batch.of(path)
+            if batch is not None:
+                yield batch
+
+    def _look_around(self) -> None:
+        """Take over what dead processes left, and see how much the living have, now and then."""
+        now = time.monotonic()
+        if now - self._looked < _LOOK_AROUND_SECONDS or not self._root.is_dir():
+            return
+        self._looked = now
+        others = 0
+        for folder in self._root.iterdir():
+            if folder == self._own or not folder.is_dir() or folder.name == "damaged":
+                continue
+            lock = folder.with_name(f"{folder.name}.lock")
+            descriptor = _files.take_lock(lock)
+            if descriptor is None:
+                others += _size(folder)
+                continue
+            try:
+                self._take_over(folder)
+            except OSError:
+                _logger.exception("what another process left could not be taken over")
+            finally:
+                os.close(descriptor)
+        self._others_bytes = others
+
+    def _take_over(self, folder: Path) -> None:
+        place = self._place()
+        for path in sorted(folder.iterdir()):
+            size = path.stat().st_size
+            if Batch.of(path) is not None:
+                path.rename(place / path.name)
+            elif path.suffix == ".open" and path.stem in ROUTES:
+                size = self._seal_left(path, place)
+            else:
+                continue
+            self._own_bytes += size
+        _files.sync_folder(place)
+        _remove_place(folder)
+
+    def _seal_left(self, path: Path, place: Path) -> int:
+        """Make a batch of lines that a dead process had collected; the last may be half a line."""
+        data = path.read_bytes()
+        end = data.rfind(b"\n") + 1
+        if end < len(data):
+            self.set_aside(data[end:] + b"\n", "torn.jsonl")
+            os.truncate(path, end)
+        if end:
+            path.rename(place / f"{time.time_ns():020}-{uuid.uuid4().hex}.{path.stem}")
+        return end
+
+
+def _size(folder: Path) -> int:
+    total = 0
+    for path in folder.iterdir():
+        with suppress(OSError):
+            total += path.stat().st_size
+    return total
+
+
+def _remove_place(folder: Path) -> None:
+    """Remove a process's folder, then its lock: a folder without a lock might be taken for a dead process's."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.with_name(f"{folder.name}.lock").unlink(missing_ok=True)
