@@ -208,13 +208,18 @@ def _fields(record: Mapping[str, object], sent: Sample, *, agent: str) -> Iterat
                 yield Field(name=name, state=State.WRONG, value=None, detail="is missing")
             else:
                 yield Field(name=name, state=State.NOT_REPORTED, value=None, detail=reason)
-        elif wanted is not None and value != wanted:
+        elif wanted is not None and value != wanted and not _is_keyed(name, value):
             yield Field(name=name, state=State.WRONG, value=value, detail="is not what was sent")
         elif name == "endpoint" and (sent.secret in str(value) or "?" in str(value)):
             yield Field(name=name, state=State.WRONG, value=value, detail="still has its query")
         else:
             detail = "derived" if name in derived else ""
             yield Field(name=name, state=State.FILLED, value=value, detail=detail)
+
+
+def _is_keyed(name: str, value: object) -> bool:
+    """Whether a digest was made under a key that only the writer holds, so that nothing here can tell what it is of."""
+    return name.endswith("_hash") and str(value).startswith("hmac-")
 
 
 def _print(console: Console, sent: Sample, found: Checked) -> None:

@@ -5,6 +5,7 @@ its secret and its text are new each time, and random. `agent_name` or its like 
 takes the record for a real call.
 """
 
+import base64
 import json
 import secrets
 import string
@@ -19,8 +20,11 @@ from cli.connect_snippets import Wire
 
 _MODEL: Final = "example-model-1"
 _JSON: Final = "application/json"
+_PROTOBUF: Final = "application/x-protobuf"
 _TOOK: Final = timedelta(milliseconds=250)
-_NOT_CARRIED: Final = "this platform does not report it"
+_NOT_REPORTED: Final = "this platform does not report it"
+_ONLY_FAILED: Final = "this platform reports it of failed calls only"
+_ONLY_BODIES: Final = "only where OTEL_LOG_RAW_API_BODIES=1 lets Claude report bodies"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +61,10 @@ class _Call:
         return [{"role": "user", "content": f"{self.content} {self.secret}"}]
 
     @property
+    def answer(self) -> list[dict[str, str]]:
+        return [{"role": "assistant", "content": self.content}]
+
+    @property
     def user(self) -> str:
         return f"{PROBE_NAME}-user"
 
@@ -79,11 +87,6 @@ def sample(wire: Wire, *, at: datetime | None = None) -> Sample:
 
 def _native(call: _Call) -> Sample:
     """What the Python and the Node client send: digests that were computed in the agent's process, and no content."""
-    from audit_core.digest import digest_payload  # noqa: PLC0415 - a snippet does without
-
-    request = json.dumps({"messages": call.request}).encode()
-    response = json.dumps({"text": call.content}).encode()
-    digests = {"request": digest_payload(request), "response": digest_payload(response)}
     event: dict[str, Any] = {
         "id": str(uuid.UUID(call.run)),
         "timestamp": call.text_time,
@@ -92,10 +95,8 @@ def _native(call: _Call) -> Sample:
         "endpoint": f"https://{PROBE_HOST}/v1/chat?api_key={call.secret}",
         "method": "POST",
         "status": 200,
-        "request_hash": digests["request"].digest,
-        "request_bytes": digests["request"].size,
-        "response_hash": digests["response"].digest,
-        "response_bytes": digests["response"].size,
+        "request_hash": _digest(call.request),
+        "response_hash": _digest(call.answer),
         "correlation_id": f"{PROBE_NAME}-{call.run}",
         "duration_ms": 250,
     }
@@ -130,7 +131,7 @@ def _openai_traces(call: _Call) -> Sample:
             "span_data": {
                 "type": "generation",
                 "input": call.request,
-                "output": [{"role": "assistant", "content": call.content}],
+                "output": call.answer,
                 "model": _MODEL,
                 "model_config": {"base_url": f"https://{PROBE_HOST}/v1/"},
                 "usage": {"input_tokens": 21, "output_tokens": 7},
@@ -145,24 +146,25 @@ def _openai_traces(call: _Call) -> Sample:
         what="a trace with one generation span, as the OpenAI Agents SDK sends it",
         sent={
             "timestamp": None,
-            "user_id": None,
-            "endpoint": None,
-            "method": None,
-            "request_hash": None,
-            "response_hash": None,
+            "user_id": call.user,
+            "endpoint": f"https://{PROBE_HOST}/v1/",
+            "request_hash": _digest(call.request),
+            "response_hash": _digest(call.answer),
             "outcome": "success",
-            "correlation_id": None,
+            "correlation_id": trace,
         },
-        absent={"status": _NOT_CARRIED},
+        absent={"method": _NOT_REPORTED, "status": _ONLY_FAILED},
     )
 
 
 def _claude_events(call: _Call) -> Sample:
     """What Claude Code and the Claude Agent SDK send: the prompt's event, and the event of the model's answer."""
-    common = {
+    common: dict[str, Any] = {
         "user.id": call.run,
         "session.id": str(uuid.UUID(call.run)),
         "prompt.id": str(uuid.UUID(call.run[::-1])),
+        "anthropic.provider": "firstParty",
+        "anthropic.custom_base_url": False,
     }
     events: list[dict[str, Any]] = [
         {
@@ -181,7 +183,7 @@ def _claude_events(call: _Call) -> Sample:
             "request_id": f"req_{call.run[:20]}",
         },
     ]
-    nanoseconds = str(int(call.at.timestamp() * 1000) * 1_000_000)
+    nanoseconds = _nanoseconds(call.at)
     records = [
         {
             "timeUnixNano": nanoseconds,
@@ -208,22 +210,19 @@ def _claude_events(call: _Call) -> Sample:
         what="OTLP/JSON events of one prompt, as Claude Code sends them",
         sent={
             "timestamp": None,
-            "user_id": None,
-            "endpoint": None,
-            "method": None,
-            "status": None,
+            "user_id": call.run,
+            "endpoint": "api.anthropic.com/v1/messages",
+            "method": "POST",
             "outcome": "success",
             "correlation_id": common["prompt.id"],
         },
-        absent={
-            "request_hash": "only where OTEL_LOG_RAW_API_BODIES=1 lets Claude report bodies",
-            "response_hash": "only where OTEL_LOG_RAW_API_BODIES=1 lets Claude report bodies",
-        },
+        absent={"status": _ONLY_FAILED, "request_hash": _ONLY_BODIES, "response_hash": _ONLY_BODIES},
     )
 
 
 def _litellm(call: _Call) -> Sample:
     """What LiteLLM's generic logger sends: an array of its standard payloads."""
+    response = {"choices": [{"message": message} for message in call.answer]}
     payload: dict[str, Any] = {
         "id": f"chatcmpl-{call.run}",
         "litellm_call_id": str(uuid.UUID(call.run)),
@@ -243,7 +242,7 @@ def _litellm(call: _Call) -> Sample:
         "end_user": call.user,
         "api_base": f"https://{PROBE_HOST}/v1",
         "messages": call.request,
-        "response": {"choices": [{"message": {"role": "assistant", "content": call.content}}]},
+        "response": response,
         "error_str": None,
     }
     return _sample(
@@ -254,14 +253,13 @@ def _litellm(call: _Call) -> Sample:
         sent={
             "timestamp": None,
             "user_id": call.user,
-            "endpoint": None,
-            "method": None,
-            "status": None,
-            "request_hash": None,
-            "response_hash": None,
+            "endpoint": f"https://{PROBE_HOST}/v1",
+            "request_hash": _digest(call.request),
+            "response_hash": _digest(response),
             "outcome": "success",
             "correlation_id": f"{PROBE_NAME}-{call.run}",
         },
+        absent={"method": _NOT_REPORTED, "status": _ONLY_FAILED},
     )
 
 
@@ -276,8 +274,9 @@ def _otel_spans(call: _Call) -> Sample:
     return _sample(
         call,
         path="/v1/traces",
-        body=json.dumps(_spans(call, service=PROBE_NAME, name="POST", attributes=attributes)).encode(),
-        what="an HTTP client's span in OTLP/JSON, as an OpenTelemetry SDK sends it",
+        body=_spans(call, service=PROBE_NAME, name="POST", attributes=attributes),
+        content_type=_PROTOBUF,
+        what="an HTTP client's span in protobuf, as an OpenTelemetry SDK sends it",
         sent={
             "timestamp": None,
             "user_id": call.user,
@@ -287,7 +286,7 @@ def _otel_spans(call: _Call) -> Sample:
             "outcome": "success",
             "correlation_id": call.run,
         },
-        absent={"request_hash": _NOT_CARRIED, "response_hash": _NOT_CARRIED},
+        absent={"request_hash": _NOT_REPORTED, "response_hash": _NOT_REPORTED},
     )
 
 
@@ -303,23 +302,22 @@ def _claude_platform(call: _Call) -> Sample:
         "gen_ai.usage.input_tokens": 21,
         "gen_ai.usage.output_tokens": 7,
         "gen_ai.input.messages": json.dumps(call.request),
-        "gen_ai.output.messages": json.dumps([{"role": "assistant", "content": call.content}]),
+        "gen_ai.output.messages": json.dumps(call.answer),
     }
     return _sample(
         call,
         path="/v1/traces",
-        body=json.dumps(_spans(call, service="claude-platform", name=f"chat {_MODEL}", attributes=attributes)).encode(),
-        what="a model call's span, as the Claude platform exports it",
+        body=_spans(call, service="claude-platform", name=f"chat {_MODEL}", attributes=attributes),
+        content_type=_PROTOBUF,
+        what="a model call's span in protobuf, as the Claude platform exports it",
         sent={
             "timestamp": None,
-            "endpoint": None,
-            "method": None,
-            "request_hash": None,
-            "response_hash": None,
+            "request_hash": _digest(call.request),
+            "response_hash": _digest(call.answer),
             "outcome": "success",
-            "correlation_id": None,
+            "correlation_id": call.run,
         },
-        absent={"user_id": _NOT_CARRIED, "status": _NOT_CARRIED},
+        absent=dict.fromkeys(("user_id", "endpoint", "method", "status"), _NOT_REPORTED),
     )
 
 
@@ -341,10 +339,11 @@ def _sample(
     what: str,
     sent: Mapping[str, object],
     absent: Mapping[str, str] | None = None,
+    content_type: str = _JSON,
 ) -> Sample:
     return Sample(
         path=path,
-        content_type=_JSON,
+        content_type=content_type,
         body=body,
         what=what,
         run=call.run,
@@ -356,28 +355,43 @@ def _sample(
     )
 
 
-def _spans(call: _Call, *, service: str, name: str, attributes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an OTLP/JSON document of one client span; its ids are hexadecimal, its times nanoseconds in text."""
+def _spans(call: _Call, *, service: str, name: str, attributes: Mapping[str, Any]) -> bytes:
+    """Return one client span as the bytes of an OTLP request."""
+    from google.protobuf.json_format import ParseDict  # noqa: PLC0415 - a snippet does without
+    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest  # noqa: PLC0415
+
+    trace = bytes.fromhex(call.run)
     span: dict[str, Any] = {
-        "traceId": call.run,
-        "spanId": call.run[:16],
+        "traceId": base64.b64encode(trace).decode(),
+        "spanId": base64.b64encode(trace[:8]).decode(),
         "name": name,
-        "kind": 3,
-        "startTimeUnixNano": str(int((call.at - _TOOK).timestamp() * 1000) * 1_000_000),
-        "endTimeUnixNano": str(int(call.at.timestamp() * 1000) * 1_000_000),
+        "kind": "SPAN_KIND_CLIENT",
+        "startTimeUnixNano": _nanoseconds(call.at - _TOOK),
+        "endTimeUnixNano": _nanoseconds(call.at),
         "attributes": _attributes(attributes),
-        "status": {},
     }
     resource = {"attributes": _attributes({"service.name": service, "service.version": "0.0.0"})}
-    return {"resourceSpans": [{"resource": resource, "scopeSpans": [{"scope": {"name": PROBE_NAME}, "spans": [span]}]}]}
+    scoped = {"scope": {"name": PROBE_NAME}, "spans": [span]}
+    document = {"resourceSpans": [{"resource": resource, "scopeSpans": [scoped]}]}
+    return bytes(ParseDict(document, ExportTraceServiceRequest()).SerializeToString())
 
 
 def _attributes(values: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return attributes as OTLP/JSON has them."""
-    return [
-        {"key": key, "value": {"intValue": value} if isinstance(value, int) else {"stringValue": value}}
-        for key, value in values.items()
-    ]
+    kinds = {bool: "boolValue", int: "intValue", str: "stringValue"}
+    return [{"key": key, "value": {kinds[type(value)]: value}} for key, value in values.items()]
+
+
+def _digest(value: object) -> str | None:
+    """Return the digest of a payload, as anybody computes it."""
+    from audit_core.digest import digest_payload  # noqa: PLC0415 - a snippet does without
+
+    return digest_payload(json.dumps(value).encode()).digest
+
+
+def _nanoseconds(when: datetime) -> str:
+    """Return a time as OTLP/JSON has it: to the millisecond here, as most exporters tell it."""
+    return str(int(when.timestamp() * 1000) * 1_000_000)
 
 
 def _rfc3339(when: datetime) -> str:

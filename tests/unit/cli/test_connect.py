@@ -4,13 +4,15 @@ import ast
 import json
 import shlex
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 from ruamel.yaml import YAML
 
+from cli.connect_check import FIELDS
+from cli.connect_samples import sample
 from cli.connect_snippets import (
     EXAMPLE_ENDPOINT,
     EXAMPLE_TOKEN,
@@ -20,12 +22,14 @@ from cli.connect_snippets import (
     TOKEN_VARIABLE,
     Form,
     Reference,
+    Wire,
     fill,
     find_form,
     shown,
 )
 from cli.exits import CouldNot
 from cli.main import main
+from localcloud.place import ROOT
 
 ENDPOINT = "https://abc123.lambda-url.eu-central-1.on.aws"
 TOKEN = "aal_" + "Zz-_0" * 8 + "abc"
@@ -125,7 +129,7 @@ def test_a_snippet_is_sound_in_its_language(form: Form, references: bool) -> Non
 @pytest.mark.parametrize("form", [form for form in FORMS if form.language == "sh" and "export" in form.template])
 def test_what_is_exported_can_be_evaluated(connect: Connect, form: Form) -> None:
     """`eval "$(audit-log connect …)"` sets exactly the variables of the snippet, whatever was set before."""
-    printed = connect(form.platform, form.name, "--no-token").stdout
+    printed = connect(form.platform, form.name, *(["--no-token"] if form.takes_reference else [])).stdout
     script = f"{printed}\nenv"
     done = subprocess.run(
         ["bash", "-eu"], input=script, env={"AUDIT_LOG_TOKEN": TOKEN, "PATH": "/usr/bin:/bin"}, text=True, check=True,
@@ -212,3 +216,49 @@ def test_the_examples_look_like_the_real_thing() -> None:
         assert fill(form, endpoint=EXAMPLE_ENDPOINT, token=EXAMPLE_TOKEN)
     reference = Reference(variable=TOKEN_VARIABLE)
     assert fill(find_form("claude"), endpoint=EXAMPLE_ENDPOINT, token=reference).endswith(f'%20${TOKEN_VARIABLE}"\n')
+
+
+def _names(value: object, path: str = "") -> Iterator[str]:
+    """Yield where each value of a JSON document stands: members by name, an OTLP attribute by its key."""
+    if isinstance(value, dict):
+        if "key" in value and "value" in value:
+            yield f"{path}/{value['key']}"
+            return
+        for name, inner in value.items():
+            yield from _names(inner, f"{path}/{name}")
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _names(inner, path)
+    else:
+        yield path
+
+
+@pytest.mark.parametrize(
+    ("wire", "captures", "ours"),
+    [
+        (Wire.OPENAI_TRACES, ["openai_agents_chat.json"], set()),
+        (Wire.LITELLM, ["litellm_array.json"], set()),
+        (Wire.CLAUDE_EVENTS, ["claude_json.json"], {"deployment.environment"}),
+    ],
+)
+def test_a_sample_has_the_shape_of_what_was_captured(wire: Wire, captures: list[str], ours: set[str]) -> None:
+    """Each name in it stands at the same place in what the real program sent."""
+    found: set[str] = set()
+    for name in captures:
+        document = json.loads((ROOT / "tests" / "sdks" / "wire" / name).read_text(encoding="utf-8"))
+        for request in document["requests"]:
+            assert request["path"] == sample(wire).path
+            found |= set(_names(request["json"]))
+    made = set(_names(json.loads(sample(wire).body)))
+    assert {name for name in made if name.rpartition("/")[2] not in ours} <= found
+
+
+@pytest.mark.parametrize("wire", Wire)
+def test_a_sample_is_new_each_time(wire: Wire) -> None:
+    """Its secret belongs to nobody, and it has what its record is found by."""
+    first, second = sample(wire), sample(wire)
+    for one, other in ((first, second), (second, first)):
+        for value in (one.secret, one.content, one.run):
+            assert value.encode() not in other.body
+    assert set(first.sent).isdisjoint(first.absent)
+    assert {"agent_id", *first.sent, *first.absent} == set(FIELDS)
