@@ -8,6 +8,7 @@ characters (`plausible`), more strictly where the syntax is that of a program th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 
 from audit_core.masking.judge import Form, is_secret, name_tells
@@ -20,13 +21,13 @@ _TELLING = (
     rb"|\xd0\xbf\xd0\xb0\xd1\x80\xd0\xbe\xd0\xbb\xd1\x8c|\xe5\xaf\x86\xe7\xa0\x81|\xe3\x83\x91\xe3\x82\xb9\xe3\x83\xaf)"
 )
 _NAME = _TELLING + rb"[\w.\-\x80-\xff]*"
-_CLOSE = rb"[\\\"'`\])]{0,6}"
+_CLOSE = rb"[\\\"'`\])]{0,16}"
 _TYPE = rb"(?:[ \t]*:?[ \t]*[&*]?[A-Za-z_][\w.<>\[\]]*)?"
 _OPERATOR = rb"(?:[:?.+|&!~]{0,3}=[=>~]{0,2}|:{1,2}|<-|,)"
 _ELEMENT = rb"[\"']?>\s*(?:<[\w:.-]+>\s*)?|</[\w:.-]+>\s*<[\w:.-]+>"
 _PAIR = rb"[\\\"']*,?\s+[\\\"']*(?:value|val|content|default|string_?value)[\\\"']*\s*(?:=>?|:)"
 _LINK = _CLOSE + _TYPE + rb"[ \t]*" + _OPERATOR + rb"|" + _PAIR + rb"|" + _ELEMENT + rb"|[\"'`]?\s+(?:is|was)\s"
-_QUOTE = rb"\\*(?:\"\"\"|'''|[\"'`])"
+_QUOTE = rb"\\*(?:\"\"\"|'''|\"\"|[\"'`])"
 _BLOCK = rb"(?:[|>][-+]?\s+)?\s*"
 _START = rb"[^\s\"'`<>\x00]{4}"
 _CANDIDATE = compile_bytes(
@@ -69,9 +70,10 @@ _PARTS = compile_bytes(
 """The same with groups: name, link, quote; the name of a command-line option; a name before a long value."""
 _START_BYTES = 4
 _WEIGHT = 4
-_SHORTEST_PAIR = 5
+_PAIRED = re.compile(rb"(?i)val|content|default")
 _JUDGED = 1024
 _SPACED_START_BYTES = 20
+_TO_CLOSING_TAG = 256
 _NAME_BYTES = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-$"
 _MAX_NAME = 96
 _MAX_QUOTED = 8192
@@ -101,13 +103,15 @@ def find_assigned(text: bytes, spend: Callable[[int], None]) -> Iterator[Span]:
         if kind is None and not telling:
             continue
         link = text[match.start(2) : match.end(2)] if group == 1 else b" "
+        if _is_no_assignment(text, name_start, name_end, link, start, quoted=match.start(3) >= 0):
+            continue
         quote = text[match.start(3) : match.end(3)] if group == 1 and match.start(3) >= 0 else b""
         value_end, closed = _value_end(text, start, end, quote)
         form = _form(text, name_start, name, link, quote if closed else b"", text[value_end : value_end + 1])
         if not closed:
             value_end = _trim(text, start, value_end, form)
         value = text[start : min(value_end, start + _JUDGED)].decode("utf-8", "replace")
-        if _crosses_line(text, match.end(2), start, link, quote):
+        if _is_no_value(text, match.end(2), start, value_end, link, quote):
             continue
         judged = value.replace(PLACEHOLDER, "")
         if kind == "authorization":
@@ -117,8 +121,26 @@ def find_assigned(text: bytes, spend: Callable[[int], None]) -> Iterator[Span]:
             position = max(position, value_end)
 
 
-def _crosses_line(text: bytes, link_end: int, start: int, link: bytes, quote: bytes) -> bool:
-    """Whether an empty setting ends its line, so that what comes next is another thing."""
+def _is_no_assignment(text: bytes, name_start: int, name_end: int, link: bytes, start: int, *, quoted: bool) -> bool:
+    """Whether the sign between name and value only looks like one: in a list, an arrow, a resource name."""
+    sign = link.strip()
+    if sign[-1:] == b",":  # arguments of a call stand on one line, and the value is a literal
+        return not quoted or b"\n" in text[name_end:start]
+    if sign[-1:] == b":":  # a choice `x?"token":"…"`, the scheme of an address, a resource's name
+        choice = text[max(0, name_start - 2) : name_start] in (b'?"', b"?'")
+        resource = b"arn:" in text[max(0, name_start - _MAX_NAME) : name_start].rpartition(b" ")[2]
+        return choice or resource or text[start : start + 2] == b"//"
+    if sign[-2:] == b"==":
+        return not quoted
+    return sign[:1] == b">" and text[name_end - 1 : name_end] == b"-"
+
+
+def _is_no_value(text: bytes, link_end: int, start: int, value_end: int, link: bytes, quote: bytes) -> bool:
+    """Whether what comes next is another thing: after an empty setting, an empty string, a tag that nothing closes."""
+    if quote == b'""' and text[start : start + 1] in _CLOSERS:
+        return True
+    if link.strip()[:1] == b">" and b"</" not in text[value_end : value_end + _TO_CLOSING_TAG]:
+        return True
     gap = text[link_end:start]
     return b"\n" in gap and not quote and link.strip()[-1:] in (b"=", b":") and gap.lstrip()[:1] not in (b"|", b">")
 
@@ -154,7 +176,7 @@ def _form(text: bytes, name_start: int, name: str, link: bytes, quote: bytes, fo
     """Name the syntax that a name, what follows it and the quote of the value belong to."""
     operator = link.strip()
     tagged = b"<" in operator or (b">" in operator[-1:] and b"=" not in operator)
-    paired = len(operator) >= _SHORTEST_PAIR and operator[:1] in b"\\\"',"
+    paired = _PAIRED.search(operator) is not None and operator[:1] in b"\\\"',"
     if tagged or paired or (operator[:1] in b"\"'\\" and operator[-1:] == b":" and quote):
         return Form.DATA
     if operator == b"=" and link == operator and (not quote or name.isupper()):

@@ -32,6 +32,7 @@ class Codec(NamedTuple):
     `regions`: what to decode, as a pattern. `unit`: one encoded character, never longer than `longest` bytes. `margin`:
     whether what stands around a region is decoded with it (a name in front of the value, the rest of the value).
     `decode`: linear, never lengthens. `needed`: a text without any of these has no such region; empty: a plain text.
+    `signs`: their first bytes.
     """
 
     regions: Pattern
@@ -40,6 +41,7 @@ class Codec(NamedTuple):
     margin: bool
     decode: Callable[[bytes], bytes]
     needed: tuple[bytes, ...] = ()
+    signs: tuple[bytes, ...] = ()
 
 
 class Region(NamedTuple):
@@ -67,12 +69,17 @@ def _percent(raw: bytes) -> bytes:
     return binascii.a2b_qp(raw.replace(b"=", b"=3D").replace(b"%%", b"%25%").replace(b"%", b"="))
 
 
-_ESCAPE = re.compile(rb"\\{1,8}(?:u\{([0-9A-Fa-f]{2,6})\}|u([0-9A-Fa-f]{4})|x([0-9A-Fa-f]{2})|U([0-9A-Fa-f]{8}))")
+_ESCAPE = re.compile(
+    rb"\\{1,8}(?:u\{([0-9A-Fa-f]{2,6})\}|u([0-9A-Fa-f]{4})|x([0-9A-Fa-f]{2})|U([0-9A-Fa-f]{8})|([0-3][0-7]{2}))"
+    rb"|%u([0-9A-Fa-f]{4})"
+)
+_OCTAL_GROUP = 5
 
 
 def _unescape(raw: bytes) -> bytes:
     def character(match: re.Match[bytes]) -> bytes:
-        code = int(match[match.lastindex or 0], 16)
+        group = match.lastindex or 0
+        code = int(match[group], 8 if group == _OCTAL_GROUP else 16)
         return chr(code).encode("utf-8", "surrogatepass") if code < 0x110000 else b"?"  # noqa: PLR2004 - Unicode ends
 
     return _ESCAPE.sub(character, raw)
@@ -82,8 +89,25 @@ def _entities(raw: bytes) -> bytes:
     return html.unescape(raw.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
 
 
-_ENTITY = rb"&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|quot|apos|amp|lt|gt|equals|colon|nbsp|num|percnt|lowbar|hyphen);"
-_ESCAPED = rb"\\+(?:u\{[0-9A-Fa-f]{2,6}\}|u[0-9A-Fa-f]{4}|x[0-9A-Fa-f]{2}|U[0-9A-Fa-f]{8})"
+_PRINTED = re.compile(rb"=(?:([0-9A-Fa-f]{2})|\r?\n)")
+
+
+def _quoted_printable(raw: bytes) -> bytes:
+    def character(match: re.Match[bytes]) -> bytes:
+        return binascii.unhexlify(match[1] or b"")
+
+    return _PRINTED.sub(character, raw)
+
+
+_ENTITY = (
+    rb"&(?:(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6});?|(?:quot|apos|amp|lt|gt|equals|colon|nbsp|num|percnt|lowbar|hyphen);)"
+)
+_ESCAPED = (
+    rb"\\+(?:u\{[0-9A-Fa-f]{2,6}\}|u[0-9A-Fa-f]{4}|x[0-9A-Fa-f]{2}|U[0-9A-Fa-f]{8}|[0-3][0-7]{2})|%u[0-9A-Fa-f]{4}"
+)
+_PRINTED_UNIT = rb"=(?:[0-9A-Fa-f]{2}|\r?\n)"
+# `limit=20` looks quoted too, so a region begins where it is plainer: an encoded sign, a soft line break, two in a row
+_PRINTED_START = rb"(?:=(?:3[DA]|5F|40|22|0A|\r?\n)|(?:=[0-9A-F]{2}){2})"
 _TOKEN = rb"[^\s\"'<>\x00]*"
 _RUN = compile_bytes(_TOKEN)
 _PERCENTED = re.compile(rb"%[0-9A-Fa-f]{2}")
@@ -108,6 +132,7 @@ def _codec(
         margin=True,
         decode=decode,
         needed=needed,
+        signs=tuple({mark[:1] for mark in needed}),
     )
 
 
@@ -117,7 +142,22 @@ def _inline() -> tuple[Codec, ...]:
     return (
         _codec(fold.trigger(), rb"[^\x00]{0,64}?", 5, fold.fold, ()),
         _codec(_ENTITY, rb"[^&\x00]{0,256}", 12, _entities, (b"&",)),
-        _codec(_ESCAPED, rb"[^\\\x00]{0,256}", 20, _unescape, (b"\\u", b"\\x", b"\\U")),
+        _codec(
+            rb"(?:" + _ESCAPED + rb")",
+            rb"[^\\%\x00]{0,256}",
+            20,
+            _unescape,
+            (b"\\u", b"\\x", b"\\U", b"\\0", b"\\1", b"%u"),
+        ),
+        Codec(
+            regions=compile_bytes(_PRINTED_START + rb"(?:[^=\x00]{0,256}" + _PRINTED_UNIT + rb")*"),
+            unit=compile_bytes(_PRINTED_UNIT),
+            longest=3,
+            margin=True,
+            decode=_quoted_printable,
+            needed=(b"=3D", b"=3A", b"=5F", b"=40", b"=22", b"=0A", b"=\n", b"=\r\n"),
+            signs=(b"=",),
+        ),
         Codec(
             regions=compile_bytes(_TOKEN + percent + _TOKEN),
             unit=compile_bytes(percent),
@@ -125,6 +165,7 @@ def _inline() -> tuple[Codec, ...]:
             margin=False,
             decode=_percent,
             needed=(b"%",),
+            signs=(b"%",),
         ),
     )
 
@@ -171,7 +212,7 @@ def _occurs(codec: Codec, text: bytes) -> bool:
     if not codec.needed:
         odd = not text.isascii() and _foldable().search(text.translate(None, _ASCII)) is not None
         return odd or len(text) != len(text.translate(None, _CONTROLS))
-    if codec.needed[0][:1] not in text or not any(map(text.__contains__, codec.needed)):
+    if not any(map(text.__contains__, codec.signs)) or not any(map(text.__contains__, codec.needed)):
         return False
     return codec.needed != (b"%",) or _PERCENTED.search(text) is not None
 

@@ -6,10 +6,11 @@ machine-made, or programs that only handle secrets would be full of them.
 
 from __future__ import annotations
 
+import re
 from enum import Enum
 from functools import lru_cache
 
-from audit_core.masking.keys import secret_kind, words_of
+from audit_core.masking.keys import HEADS, is_position, secret_kind, words_of
 from audit_core.masking.patterns import Pattern, compile_bytes
 from audit_core.masking.plausible import (
     STAND_INS,
@@ -33,7 +34,7 @@ _OTHER_THINGS = words("""
     scopes group groups user username email public sha sha1 sha256 md5 checksum integrity nonce date time
     timestamp model encoder decoder tokens page row column col table sort cache partition foreign primary unique
     composite object s3 dedup deduplication idempotency request response event trace span record color colour
-    style css icon image img animation react
+    style css icon image img animation react certificate certificates cert certs crt
 """)
 """A name whose last words are among these is about a secret, or about something else, but holds none."""
 
@@ -57,6 +58,13 @@ class Form(Enum):
 
 
 _AS_DATA = (Form.DATA, Form.SETTING)
+_AS_ARGUMENTS = (Form.SETTING, Form.TIGHT)
+_SIGNATURES = ("signature", "sig", "signature_base64")
+"""A signature in an address opens it to whoever has it; anywhere else it proves something and opens nothing."""
+_PATTERN = re.compile(r"\(\?|\[\^|\\[dswb]|[\])][+*{?]")
+"""A regular expression: what a name ending in `_PAT` or `_TOKEN` often holds in a program."""
+_LABELS = tuple(word for word, kind in HEADS.items() if kind == "password" and not word.isascii())
+"""What a password is called in a catalogue of messages, where no letters of ASCII are in use."""
 _EXPRESSION_MARKS = "()[]{}$"
 _SHORTEST_PASSWORD = 4
 _SHORTEST_PASSWORD_IN_CODE = 5
@@ -80,8 +88,8 @@ def is_secret(kind: str | None, name: str, value: str, form: Form) -> bool:
     if form not in _AS_DATA and form is not Form.CODE and any(map(value.__contains__, _EXPRESSION_MARKS)):
         return False
     if kind is None:
-        hinted = is_random(value, shortest=_SHORTEST_UNDER_HINT) and not is_identifier(value)
-        return hinted and form is not Form.PROSE
+        hinted = " " not in value and is_random(value, shortest=_SHORTEST_UNDER_HINT) and not is_identifier(value)
+        return hinted and form is not Form.PROSE and (form in _AS_ARGUMENTS or not name.lower().endswith(_SIGNATURES))
     if " " in value:
         few = value.count(" ") <= _MOST_SPACES and any(map(str.isdigit, value))
         return few and form is Form.DATA and kind == "password"
@@ -96,6 +104,8 @@ def _ruled_out() -> Pattern:
 def _is_password(value: str, form: Form) -> bool:
     """Passwords are short and chosen by people: in data any will do, in a program it needs a digit or a symbol."""
     digits = any(map(str.isdigit, value))
+    if not digits and (value.lower() in HEADS or any(map(value.__contains__, _LABELS))):
+        return False
     if form in _AS_DATA:
         return len(value) >= _SHORTEST_PASSWORD or digits
     if form is Form.PROSE:
@@ -108,12 +118,12 @@ def _is_password(value: str, form: Form) -> bool:
 
 def _is_token(value: str, form: Form) -> bool:
     """Tokens and keys are long and made by machines."""
+    if _PATTERN.search(value) or (form is Form.CODE and any(map(value.__contains__, "(){}"))):
+        return False
     if value.isdigit() or is_identifier(value):
         return len(value) >= _SHORTEST_NUMBER
-    if is_random(value, shortest=_SHORTEST_NUMBER) or form is Form.PROSE:
+    if is_random(value, shortest=_SHORTEST_NUMBER) or form is Form.PROSE or is_structured(value):
         return is_random(value, shortest=_SHORTEST_NUMBER)
-    if is_structured(value):
-        return False
     digits = sum(map(str.isdigit, value))
     if form in _AS_DATA and len(value) >= _SHORTEST_IN_DATA:
         return digits > 0 or is_random(value, shortest=_SHORTEST_IN_CODE) or _has_symbol(value)
@@ -130,6 +140,8 @@ def name_tells(name: str) -> tuple[str | None, bool]:
     if not parts or _PUBLIC_WORDS.intersection(parts) or _DENYING_WORDS.intersection(parts):
         return None, False
     kind = secret_kind(name)
+    if kind is None and parts[-1] == "token" and is_position(parts):
+        return None, False
     return kind, kind is not None or (parts[-1] not in _OTHER_THINGS and not _OPEN_WORDS.intersection(parts))
 
 

@@ -16,6 +16,11 @@ from audit_core.masking.wordlist import by_word, words
 
 _WORDS = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|[0-9]+|[^\W\d_A-Za-z]+")
 _MAX_KEY_CHARACTERS = 256
+_OPERATION = re.compile(
+    r"(?:Get|List|Describe|Create|Delete|Update|Put|Rotate|Revoke|Batch|Change|Reset|Set|Validate|Verify|Import|Export"
+    r"|Generate|Enable|Disable|Search|Register)[A-Z]"
+)
+"""How interfaces name what can be called: `GetSecretValue`, `ListAccessKeys`."""
 
 
 HEADS: dict[str, str] = by_word(
@@ -133,7 +138,7 @@ _USERS = words("""
 _BENIGN = words("""
     type name id kind provider method scheme description title label enabled required format status region
     version username user email account role scopes scope issuer audience expires_at expiresat expires_in
-    created_at createdat
+    created_at createdat ui_name display_name displayname help helptext placeholder hint tooltip env env_var
 """)
 """Members of a group of credentials that are not the secret part."""
 
@@ -160,19 +165,23 @@ def words_of(name: str) -> list[str]:
     return [word.lower() for word in _WORDS.findall(plain)]
 
 
+def is_position(words: list[str]) -> bool:
+    """Whether the word before the last makes a token a position in a list or a piece of text: `next_token`."""
+    return len(words) > 1 and words[-2] in _NOT_TOKENS
+
+
 @lru_cache(maxsize=8192)
 def secret_kind(name: str) -> str | None:
     """Say what kind of secret a key of this name holds, or None: `password`, `token`, `api-key` and so on."""
     words = words_of(name)
-    if "/" in name:  # a path or a package is no name of a setting
+    if name == "Sid" or "/" in name or _OPERATION.match(name):  # a policy statement, a path, an operation
         return None
     while len(words) > 1 and (words[-1] in _VARIANTS or words[-1].isdigit()):
         words.pop()
     for count in range(min(_LONGEST_HEAD_WORDS, len(words)), 0, -1):
         kind = HEADS.get("".join(words[-count:]))
         if kind is not None:
-            before = words[-count - 1] if len(words) > count else ""
-            return None if words[-1] == "token" and before in _NOT_TOKENS else kind
+            return None if words[-1] == "token" and is_position(words) else kind
     if words and not words[-1].endswith(_GLUED_NOT):
         for suffix in _GLUED:
             if words[-1].endswith(suffix):
@@ -199,6 +208,7 @@ def classify(name: str) -> KeyInfo:
         identifier=last in IDENTIFIERS or last.isdigit(),
         user=squeezed in _USERS,
         telling=last in ("key", "auth")
+        and not squeezed.endswith("s3key")
         and len(words) > 1
         and "/" not in name
         and not {"public", "foreign", "primary", "sort", "cache", "partition", "idempotency", "object", "row"}
@@ -212,6 +222,8 @@ _NOT_SECRET_VALUES = words("""
     api_key jwt token enabled disabled yes no on off unknown password header query cookie http openid
     openidconnect
 """)
+_RESOURCE = re.compile(r"(?!SK)[A-Z]{2}[0-9a-f]{32}\Z")
+"""What Twilio calls a SID: an identifier, but for those of API keys."""
 _SHORTEST_TOKEN = 6
 _LONG_TOKEN = 20
 
@@ -226,7 +238,7 @@ def holds_secret(kind: str, value: str) -> bool:
     if not value.strip() or value.lower() in _NOT_SECRET_VALUES:
         return False
     if kind == "token":
-        return len(value) >= _SHORTEST_TOKEN and (
+        return (len(value) >= _SHORTEST_TOKEN and not _RESOURCE.match(value)) and (
             any(map(str.isdigit, value))
             or (len(value) >= _LONG_TOKEN and " " not in value)
             or is_random(value, shortest=8)

@@ -54,7 +54,7 @@ _PLACEHOLDER_WORDS = re.compile(
     re.IGNORECASE,
 )
 _REFERENCE = re.compile(
-    r"[$%#@]?[{(<\[]|\$[A-Za-z_]|%[A-Za-z_]+%|&[a-z]+;|@[A-Za-z]+\.|(?i:process\.env|os\.environ|env[.:(]|vault:|ref\+|secretref|arn:|keyvault)"
+    r"![01]\b|[$%#@]?[{(<\[]|\$[A-Za-z_]|%[A-Za-z_]+%|&[a-z]+;|@[A-Za-z]+\.|(?i:process\.env|os\.environ|env[.:(]|vault:|ref\+|secretref|arn:|keyvault)"
 )
 STAND_INS = words("""
     string str text password passwd secret token bearer basic digest none null nil true false undefined required
@@ -74,6 +74,7 @@ _VERSION = re.compile(
 )
 _NUMBER = re.compile(r"[-+]?[\d.,_]+(?:e[-+]?\d+)?[a-zA-Z%]{0,3}\Z")
 _LETTERS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
+_LONG_HUMP = 4
 _ADDRESS = re.compile(r"(?i)[a-z][a-z0-9+.-]{1,15}://|/|\./|~/|[a-z]:\\|www\.")
 
 
@@ -143,10 +144,16 @@ def is_identifier(value: str) -> bool:
     return bool(_UUID.match(value) or _HEX.match(value))
 
 
+def _has_humps(value: str) -> bool:
+    """Whether letters change case only where words begin: `networkBandwidthGbps`. At random they change every other."""
+    parts = _LETTERS.findall(value)
+    return len(parts) > 1 and len(value) >= _LONG_HUMP * len(parts) and not value.isupper()
+
+
 def is_random(value: str, *, shortest: int = 16) -> bool:
     """Whether the value looks machine-made: long enough, mixed, and not made of words."""
     value = value[:JUDGED_CHARACTERS]
-    if len(value) < shortest or is_structured(value):
+    if len(value) < shortest or not value.isascii() or is_structured(value):
         return False
     letters = sum(map(str.isalpha, value))
     digits = sum(map(str.isdigit, value))
@@ -154,5 +161,7 @@ def is_random(value: str, *, shortest: int = 16) -> bool:
         return False
     words = wordiness(value)
     if digits == 0:
+        if _has_humps(value):
+            return False
         return words < 0.25  # noqa: PLR2004
     return words < 0.6 or (digits * 4 > len(value) and words < 1.2)  # noqa: PLR2004

@@ -126,7 +126,13 @@ RULES: tuple[Rule, ...] = (
     Rule("yandex/iam-token", ("t1.",), rf"{WORD}+={{0,2}}\.{WORD}{{80,}}={{0,2}}", "Yandex Cloud: IAM tokens"),
     Rule("yandex/oauth", ("y0_",), rf"{WORD}{{40,}}", "Yandex: OAuth tokens"),
     Rule("yandex/aws-key", ("YC",), rf"{WORD}{{38}}", "Yandex Cloud: static access keys"),
-    Rule("vault/token", ("hvs.", "hvb.", "hvr."), rf"{WORD}{{24,}}", "HashiCorp Vault: tokens"),
+    Rule("vault/token", ("hvs.", "hvb.", "hvr.", "b.AAAAAQ"), rf"{WORD}{{24,}}", "HashiCorp Vault: tokens; upgrading"),
+    Rule(
+        "ory/token",
+        ("ory_at_", "ory_rt_", "ory_ac_"),
+        rf"{WORD}{{20,}}(?:\.{WORD}{{20,}})?",
+        "Ory Hydra: token prefixes",
+    ),
     Rule("terraform/token", (".atlasv1.",), rf"{WORD}{{60,}}", "HCP Terraform: API tokens", before=rf"{ALNUM}{{14}}"),
     Rule("pulumi/token", ("pul-",), rf"{HEX}{{40}}", "Pulumi Cloud: access tokens"),
     Rule(
@@ -170,7 +176,7 @@ RULES: tuple[Rule, ...] = (
         r"[A-Za-z0-9=._-]{32,64}",
         "PlanetScale: service tokens, passwords",
     ),
-    Rule("supabase/token", ("sbp_",), rf"(?:oauth_|v0_)?{HEX}{{40}}", "Supabase: access tokens"),
+    Rule("supabase/token", ("sbp_",), r"(?:oauth_|v0_|fc_?)?[0-9a-z]{40,}", "Supabase: access tokens"),
     Rule("supabase/secret-key", ("sb_secret_",), rf"{WORD}{{20,}}", "Supabase: API keys"),
     Rule("neon/key", ("napi_",), rf"{ALNUM}{{40,}}", "Neon: API keys"),
     Rule("neon/password", ("npg_",), rf"{ALNUM}{{12}}\b", "Neon: connection strings"),

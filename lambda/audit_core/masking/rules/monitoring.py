@@ -20,7 +20,10 @@ RULES: tuple[Rule, ...] = (
     Rule("grafana/cloud-token", ("glc_",), r"[A-Za-z0-9+/_-]{32,}={0,2}", "Grafana Cloud: access policies"),
     Rule("grafana/service-account", ("glsa_",), r"[A-Za-z0-9]{32}_[A-Fa-f0-9]{8}", "Grafana: service accounts"),
     Rule("grafana/api-key", ("eyJrIjoi",), r"[A-Za-z0-9+/_-]{40,}={0,2}", "Grafana: API keys (legacy)"),
-    Rule("sentry/org-token", ("sntrys_",), r"[A-Za-z0-9+/=_.-]{40,}", "Sentry: auth tokens"),
+    Rule(
+        "sentry/user-token", ("sntryu_", "sntrya_", "sntryi_"), rf"{HEX}{{64}}", "Sentry: token and credential formats"
+    ),
+    Rule("sentry/org-token", ("sntrys_",), r"[A-Za-z0-9+/=_.-]{40,}", "Sentry: token and credential formats"),
     Rule(
         "dynatrace/token",
         ("dt0c01.", "dt0s01.", "dt0s02.", "dt0s03.", "dt0s06.", "dt0s16."),

@@ -19,7 +19,12 @@ RULES: tuple[Rule, ...] = (
         "Stripe: Payment Intents",
         before=r"(?:pi|seti|cs|src|sub)_[A-Za-z0-9_]{10,}",
     ),
-    Rule("square/token", ("sq0atp-", "sq0csp-", "sq0idp-"), rf"{WORD}{{22,60}}", "Square: access tokens"),
+    Rule(
+        "square/token",
+        ("sq0atp-", "sq0csp-", "sq0idp-", "sq0csb-", "sq0idb-"),
+        rf"{WORD}{{22,60}}",
+        "Square: access tokens",
+    ),
     Rule("square/access-token", ("EAAA",), rf"{WORD}{{56,60}}", "Square: access tokens"),
     Rule(
         "braintree/token",
