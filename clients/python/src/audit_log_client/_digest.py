@@ -12,13 +12,17 @@ import binascii
 import hashlib
 import hmac
 import json
+import logging
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from audit_log_client._json import JsonValue, UndigestibleError, decode_json
 from audit_log_client._shape import BYTE_ORDER_MARK, JSON_SPACE, JsonShape
+
+_logger = logging.getLogger("audit_log_client")
 
 JSON_MIME = "application/json"
 TEXT_MIME = "text/plain"
@@ -102,6 +106,31 @@ def digest_payload(data: bytes, *, key: HmacKey | None = None, text: bool = Fals
         else:
             mime, value = JSON_MIME, decoded.value
     return PayloadDigest(digest=digest_bytes(form, key=key), size=len(data), mime=mime, value=value)
+
+
+def bytes_of(value: object) -> tuple[bytes, bool] | None:
+    """A payload's bytes as they are now, and whether they are text; null for nothing, and for what is no JSON value."""
+    if value is None:
+        return None
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return bytes(value), False
+    if isinstance(value, str):
+        return value.encode("utf-8", "surrogatepass"), True
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_model).encode(), True
+    except (TypeError, ValueError, RecursionError):
+        _logger.warning("a payload that is no JSON value has no digest in the audit log")
+        return None
+
+
+def _model(value: object) -> object:
+    """What pydantic's models say, which is what was sent. Nothing else has one JSON form."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    dump = getattr(value, "model_dump", None)
+    if not callable(dump):
+        raise TypeError("is no JSON value")
+    return dump(mode="json", exclude_unset=True)
 
 
 def _is_loose_json(data: bytes) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import hashlib
-import json
 import logging
 import os
 import sys
@@ -12,7 +11,7 @@ import tempfile
 import threading
 import time
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,13 +21,13 @@ from urllib.parse import urlsplit
 
 from audit_log_client import _context, _event, _transport
 from audit_log_client._call import TRACE_HEADER, Call, Common
-from audit_log_client._digest import HmacKey, PayloadDigest, digest_payload
+from audit_log_client._digest import HmacKey, PayloadDigest, bytes_of, digest_payload
 from audit_log_client._files import make_folder
 from audit_log_client._json import JsonValue
 from audit_log_client._sender import EndpointError, Sender, read_endpoint
 from audit_log_client._spool import EVENTS, Spool
 from audit_log_client._version import VERSION
-from audit_log_client._worker import Worker
+from audit_log_client._worker import Make, Worker
 
 if TYPE_CHECKING:
     from typing import Self  # from Python 3.11 on
@@ -182,7 +181,7 @@ class AuditLog:
         }
         here = {"user_id": _context.current_user(), "session_id": _context.current_session()}
         event |= {name: value for name, value in here.items() if value is not None and name not in fields}
-        payloads = {side: _frozen(value) for side, value in (("request", request), ("response", response))}
+        payloads = {side: bytes_of(value) for side, value in (("request", request), ("response", response))}
         size = sum(len(payload[0]) for payload in payloads.values() if payload is not None)
         key = self._common.key
 
@@ -275,14 +274,19 @@ class AuditLog:
             correlation_id=correlation_id,
         )
 
-    def put_lines(self, route: str, make: Callable[[], dict[str, JsonValue]]) -> None:
-        """Hand over what makes one line for a route."""
+    def put_line(self, route: str, make: Make) -> None:
+        """Hand over what makes one line for a route, or null for none."""
         self._put(route, make, 0)
 
-    def _put_event(self, make: Callable[[], dict[str, JsonValue]], size: int) -> None:
+    @property
+    def digest_key(self) -> HmacKey | None:
+        """The key of its digests, if they are keyed."""
+        return self._common.key
+
+    def _put_event(self, make: Make, size: int) -> None:
         self._put(EVENTS, make, size)
 
-    def _put(self, route: str, make: Callable[[], dict[str, JsonValue]], size: int) -> None:
+    def _put(self, route: str, make: Make, size: int) -> None:
         if self._pid != os.getpid():
             self._after_fork()
         self._worker.put(route, make, size)
@@ -372,21 +376,6 @@ def _folder(given: str | os.PathLike[str] | None, base: str, token: str) -> Path
     except (OSError, RuntimeError):  # no home, or one that cannot be written
         folder = Path(tempfile.gettempdir()) / f"agent-audit-log-{os.getuid() if hasattr(os, 'getuid') else 0}" / name
     return folder
-
-
-def _frozen(value: object) -> tuple[bytes, bool] | None:
-    """A payload's bytes, as they are now, and whether they are text; null for none, and for what is no JSON."""
-    if value is None:
-        return None
-    if isinstance(value, (bytes, bytearray, memoryview)):
-        return bytes(value), False
-    if isinstance(value, str):
-        return value.encode("utf-8", "surrogatepass"), True
-    try:
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass"), True
-    except (TypeError, ValueError, RecursionError):
-        _logger.warning("a payload that is no JSON value has no digest in the audit log")
-        return None
 
 
 def _add_digest(event: dict[str, JsonValue], side: str, digest: PayloadDigest) -> None:

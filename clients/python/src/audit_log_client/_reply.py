@@ -42,8 +42,8 @@ class Reply:
     why: str = ""
 
 
-def read_reply(status: int, headers: Mapping[str, str], body: bytes, *, events: int | None) -> Reply:
-    """What an answer means. `events`: how many the batch held, where the log must name as many."""
+def read_reply(status: int, headers: Mapping[str, str], body: bytes, *, events: int) -> Reply:
+    """What an answer means. `events`: how many the batch held, and the log must name."""
     if status in {_OK, _MULTI_STATUS, _UNPROCESSABLE}:
         refused = _named(body, events)
         if refused is not None:
@@ -59,7 +59,7 @@ def read_reply(status: int, headers: Mapping[str, str], body: bytes, *, events: 
     return Reply("later", wait=wait, why=str(status))
 
 
-def _named(body: bytes, events: int | None) -> tuple[Refusal, ...] | None:
+def _named(body: bytes, events: int) -> tuple[Refusal, ...] | None:
     """What was refused, when the answer names all events; null when it does not."""
     try:
         value = json.loads(body)
@@ -70,7 +70,7 @@ def _named(body: bytes, events: int | None) -> tuple[Refusal, ...] | None:
         named = len(stored) + len(found)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
-    return found if events is None or named == events else None
+    return found if named == events else None
 
 
 def _wait(headers: Mapping[str, str]) -> float | None:

@@ -202,7 +202,7 @@ class Sender:
                 status, got = answer.status_code, answer.headers
         except Exception as error:  # noqa: BLE001 - any of the HTTP library's, and any of the system's
             return Reply("later", why=type(error).__name__)
-        return read_reply(status, got, bytes(answered), events=len(lines) if batch.route == EVENTS else None)
+        return read_reply(status, got, bytes(answered), events=len(lines))
 
     def _http(self) -> httpx.Client:
         if self._client is None:

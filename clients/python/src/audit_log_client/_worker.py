@@ -26,7 +26,8 @@ MAX_WAITING_BYTES = 256 * 1024 * 1024
 """Bytes of bodies that wait with them."""
 _AT_ONCE = 256
 
-Make = Callable[[], "dict[str, JsonValue]"]
+Make = Callable[[], "dict[str, JsonValue] | None"]
+"""Makes an event, or null where there is nothing to tell."""
 
 
 class Worker:
@@ -35,7 +36,7 @@ class Worker:
     def __init__(self, spool: Spool, *, notice: Callable[[], None]) -> None:
         self._spool = spool
         self._notice = notice
-        self._queue: queue.SimpleQueue[tuple[str, Make | bytes, int] | threading.Event | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[tuple[str, Make, int] | threading.Event | None] = queue.SimpleQueue()
         self._count = threading.Lock()
         self._working = threading.RLock()
         self._bytes = 0
@@ -55,7 +56,7 @@ class Worker:
         """Whether something was handed over that is not in the spool yet."""
         return not self._queue.empty()
 
-    def put(self, route: str, make: Make | bytes, size: int) -> None:
+    def put(self, route: str, make: Make, size: int) -> None:
         """Hand over. `size`: bytes that are held until the event is made."""
         if self._queue.qsize() >= MAX_WAITING or self._bytes + size > MAX_WAITING_BYTES:
             self._drop(1)
@@ -98,7 +99,7 @@ class Worker:
         with self._working:
             return self._work_from(item)
 
-    def _work_from(self, item: tuple[str, Make | bytes, int] | threading.Event | None) -> bool:
+    def _work_from(self, item: tuple[str, Make, int] | threading.Event | None) -> bool:
         markers: list[threading.Event] = []
         going = True
         for left in range(_AT_ONCE, 0, -1):
@@ -121,14 +122,14 @@ class Worker:
             marker.set()
         return going
 
-    def _make(self, route: str, make: Make | bytes, size: int) -> None:
+    def _make(self, route: str, make: Make, size: int) -> None:
         try:
-            line = make if isinstance(make, bytes) else _event.line_of(make())
+            event = make()
+            if event is not None:
+                self._kept.setdefault(route, []).append(_event.line_of(event))
         except Exception:
             _logger.exception("an event could not be made")
             self._drop(1)
-        else:
-            self._kept.setdefault(route, []).append(line)
         if size:
             with self._count:
                 self._bytes -= size
