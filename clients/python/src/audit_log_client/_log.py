@@ -13,7 +13,6 @@ import time
 import weakref
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -23,6 +22,7 @@ from audit_log_client import _context, _event, _transport
 from audit_log_client._call import TRACE_HEADER, Call, Common
 from audit_log_client._digest import HmacKey, PayloadDigest, bytes_of, digest_payload
 from audit_log_client._files import make_folder
+from audit_log_client._http import http_library
 from audit_log_client._json import JsonValue
 from audit_log_client._sender import EndpointError, Sender, read_endpoint
 from audit_log_client._spool import EVENTS, Spool
@@ -127,11 +127,11 @@ class AuditLog:
         `options`: as that library's `Client` takes them; by default redirects are followed and there may be as many
         connections as with those SDKs' own clients.
         """
-        return self.instrument(_library(library).Client(**_defaults(library, options)))
+        return self.instrument(http_library(library).Client(**_defaults(library, options)))
 
     def async_http_client(self, *, library: str | None = None, **options: Any) -> Any:  # noqa: ANN401 - of either
         """The same as `http_client`, an `AsyncClient`."""
-        return self.instrument(_library(library).AsyncClient(**_defaults(library, options)))
+        return self.instrument(http_library(library).AsyncClient(**_defaults(library, options)))
 
     def instrument(self, client: Any) -> Any:  # noqa: ANN401 - of either library
         """Log the calls of a client that is already there, sync or async, of `httpx` or `httpx2`: returns it.
@@ -344,20 +344,8 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
-def _library(name: str | None) -> Any:  # noqa: ANN401 - a module
-    if name is None:
-        name = "httpx2" if find_spec("httpx2") else "httpx"
-    if name == "httpx2":
-        import httpx2  # noqa: PLC0415 - only where it is used
-
-        return httpx2
-    import httpx  # noqa: PLC0415 - only where it is used
-
-    return httpx
-
-
 def _defaults(name: str | None, options: Mapping[str, Any]) -> dict[str, Any]:
-    return {"follow_redirects": True, "limits": _library(name).Limits(**_LIMITS), **options}
+    return {"follow_redirects": True, "limits": http_library(name).Limits(**_LIMITS), **options}
 
 
 def _folder(given: str | os.PathLike[str] | None, base: str, token: str) -> Path:

@@ -13,14 +13,12 @@ import logging
 import random
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import Any
 from urllib.parse import urlsplit
 
+from audit_log_client._http import http_library
 from audit_log_client._reply import Refusal, Reply, read_reply
 from audit_log_client._spool import EVENTS, TRACES, Batch, Spool
-
-if TYPE_CHECKING:
-    import httpx
 
 _logger = logging.getLogger("audit_log_client")
 
@@ -31,6 +29,7 @@ DENIED_WAIT_SECONDS = 30.0
 _MAX_REPLY_BYTES = 16 * 1024 * 1024
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _IDLE_SECONDS = 15.0
+_CONNECT_SECONDS = 5.0
 
 
 class EndpointError(ValueError):
@@ -67,7 +66,7 @@ class Sender:
         self._failures = 0
         self._not_before = 0.0
         self._said = ""
-        self._client: httpx.Client | None = None
+        self._client: Any = None
 
     def notice(self) -> None:
         """There is something new."""
@@ -204,11 +203,11 @@ class Sender:
             return Reply("later", why=type(error).__name__)
         return read_reply(status, got, bytes(answered), events=len(lines))
 
-    def _http(self) -> httpx.Client:
+    def _http(self) -> Any:  # noqa: ANN401 - of either library
         if self._client is None:
-            import httpx  # noqa: PLC0415 - here, in the background, it delays nobody
-
-            self._client = httpx.Client(timeout=httpx.Timeout(self._timeout, connect=5.0), follow_redirects=False)
+            library = http_library()  # imported here, in the background, it delays nobody
+            timeout = library.Timeout(self._timeout, connect=_CONNECT_SECONDS)
+            self._client = library.Client(timeout=timeout, follow_redirects=False)
         return self._client
 
 

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from audit_log_client._body import Body, Unpack
 from audit_log_client._call import TRACE_HEADER, Call
+from audit_log_client._http import NAMES
 
 if TYPE_CHECKING:
     from typing import Self  # from Python 3.11 on
 
 _logger = logging.getLogger("audit_log_client")
-_LIBRARIES = ("httpx", "httpx2")
 _SWITCHING = 101
 
 
@@ -43,7 +43,7 @@ def library_of(thing: object) -> ModuleType:
 @lru_cache(maxsize=64)
 def _library_name(kind: type) -> str | None:
     roots = (base.__module__.partition(".")[0] for base in kind.__mro__)
-    return next((root for root in roots if root in _LIBRARIES), None)
+    return next((root for root in roots if root in NAMES), None)
 
 
 @lru_cache(maxsize=8)
