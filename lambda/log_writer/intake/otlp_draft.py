@@ -34,6 +34,11 @@ from log_writer.intake.genai_names import (
 Rules: TypeAlias = Mapping[str, Rule]
 
 _NUMBERS: Final = frozenset({"status", "request_bytes", "response_bytes", "duration_ms"})
+_TEXTS: Final = frozenset({
+    "user_id", "session_id", "agent_name", "agent_version", "deployment_id", "correlation_id", "model",
+    "provider_request_id", "request_mime", "response_mime",
+})  # fmt: skip
+_SHORT: Final = 128
 _COUNTS: Final = frozenset({
     "event_sequence", "prompt_length", "response_length", "body_length", "attempt", "total_attempts", "retries",
 })  # fmt: skip
@@ -138,6 +143,9 @@ class Draft:
         )
 
     def _field(self, rule: Rule, name: str, value: JsonValue) -> None:
+        if type(value) is str and 0 < len(value) <= _SHORT and rule.name in _TEXTS and value.isprintable():
+            self._ranked(self.fields, rule, name, value)  # no reader would refuse it
+            return
         if rule.name in _NUMBERS:
             value = _as_number(value)
         elif isinstance(value, (int, float)) and not isinstance(value, bool):

@@ -277,13 +277,15 @@ def _pairs(given: JsonValue, depth: int) -> Iterator[tuple[str, JsonValue]]:
     for pair in given:
         if not isinstance(pair, dict):
             raise FieldError("attributes", "must be a list of keys and values")
-        key = pair.get("key")
-        if key is None:
-            key = ""
-        if not isinstance(key, str):
+        key = pair.get("key", "")
+        if type(key) is not str:
             raise FieldError("attributes", "must have strings as keys")
         value = pair.get("value")
-        yield key, None if value is None else _any(value, depth)
+        # What nearly every value is, without looking at what else it could be.
+        if type(value) is dict and len(value) == 1 and type(text := value.get("stringValue")) is str:
+            yield key, text
+        else:
+            yield key, None if value is None else _any(value, depth)
 
 
 def _any(value: JsonValue, depth: int) -> JsonValue:
