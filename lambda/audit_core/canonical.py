@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import math
+import operator
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import orjson
@@ -32,16 +33,19 @@ DUPLICATE_KEY = "has an object with the same key twice"
 UNREPRESENTABLE = "holds a number or a text that has no canonical form"
 
 _SAFE_INTEGER = 2**53 - 1
-# Between these, and with a fraction, orjson and ECMAScript both write the shortest digits in plain decimal notation.
-_SMALLEST_PLAIN_FLOAT = 1e-4
-_LARGEST_PLAIN_FLOAT = 1e15
+# orjson and ECMAScript both write the shortest digits, but for where an exponent begins: from the first to below the
+# second, and for integers from 2^53 to below the third. An integral double below has a fraction of zero in orjson's.
+_SMALLEST_EXPONENT, _SMALLEST_PLAIN_FLOAT = 1e-6, 1e-5
+_LARGEST_DIGITS = 1e21
 # Where ECMAScript changes to an exponent: above 21 digits, below six zeros after the point.
 _LONGEST_PLAIN = 21
 _MOST_ZEROS = -6
 _KEY_MEMORY = 4096
 _FIRST_SURROGATE = "\ud800"
-_FLOATS = {float}
+_NUMBERS = {int, float}
+_SCALARS = {int, float, str, bool, type(None)}
 _VECTOR = 8
+_PIECE = 1024
 
 
 def decode_json(data: bytes) -> JsonValue:
@@ -116,20 +120,21 @@ def _holds(value: object) -> bool:
     return False
 
 
-def canonical(value: JsonValue) -> bytes:
-    """The RFC 8785 form of `value`, a decoded JSON tree.
+def canonical(value: JsonValue, *, hides: Callable[[str], bool] | None = None, stand_in: JsonValue = None) -> bytes:
+    """The RFC 8785 form of `value`, a decoded JSON tree, in which `stand_in` is what stands under a key that `hides`.
 
     orjson writes it where that is provably the same; where only numbers stand against that, they are written here; the
     `rfc8785` package does the rest. Raises `DecodeError` on what has no such form (a lone surrogate, an infinity) and
     on more than `MAX_DEPTH` arrays and objects inside one another.
     """
-    if is_plain(value, _plain_keys, _key_is_plain):
+    if hides is None and is_plain(value, _plain_keys, key_is_plain):
         return _by_orjson(value)
     if nests_deeper(value):
         raise DecodeError(TOO_DEEP)
-    if _all_keys(value, _key_is_plain):
-        return _by_orjson(_with_written_numbers(value))
-    return _by_rfc8785(value)
+    try:
+        return _by_orjson(_Plain(hides, stand_in).of(value))
+    except _OddKeyError:
+        return _by_rfc8785(_with_doubles(value, hides, stand_in))
 
 
 def is_plain(value: JsonValue, known: set[str], admit: Callable[[str], bool]) -> bool:  # noqa: C901 - one hot loop
@@ -146,8 +151,8 @@ def is_plain(value: JsonValue, known: set[str], admit: Callable[[str], bool]) ->
                 if not (known.issuperset(item) or _admit_all(item, known, admit)):
                     return False
                 children: Iterable[Any] = item.values()
-            elif len(item) >= _VECTOR and set(map(type, item)) == _FLOATS:
-                if not _are_plain_floats(item):
+            elif len(item) >= _VECTOR and (kinds := set(map(type, item))) <= _SCALARS:
+                if not _are_plain(item, kinds):
                     return False
                 continue
             else:
@@ -167,14 +172,20 @@ def is_plain(value: JsonValue, known: set[str], admit: Callable[[str], bool]) ->
     return False
 
 
-def _are_plain_floats(numbers: list[float]) -> bool:
-    """`_is_plain_number` of each, for vectors as embeddings have them. A double too large to be plain is an integer."""
-    sizes = list(map(abs, numbers))
-    return (
-        all(map(math.isfinite, sizes))
-        and min(sizes) >= _SMALLEST_PLAIN_FLOAT
-        and not any(map(float.is_integer, numbers))
-    )
+def _are_plain(items: list[Any], kinds: set[type]) -> bool:
+    """`_is_plain_number` of each number in a list of scalars of these types; never true where that is not."""
+    if float in kinds:
+        numbers = items if len(kinds) == 1 else [item for item in items if type(item) is float]
+        if not all(map(math.isfinite, numbers)) or any(map(float.is_integer, numbers)):
+            return False
+        # Vectors, as embeddings have them, hold some that are close to nothing.
+        if any(_SMALLEST_EXPONENT <= size < _SMALLEST_PLAIN_FLOAT for size in map(abs, numbers)
+               if size < _SMALLEST_PLAIN_FLOAT):  # fmt: skip
+            return False
+    if int in kinds:
+        numbers = items if len(kinds) == 1 else [item for item in items if type(item) is int]
+        return min(numbers) >= -_SAFE_INTEGER and max(numbers) <= _SAFE_INTEGER
+    return True
 
 
 def _admit_all(keys: Iterable[str], known: set[str], admit: Callable[[str], bool]) -> bool:
@@ -187,23 +198,21 @@ def _admit_all(keys: Iterable[str], known: set[str], admit: Callable[[str], bool
 
 
 def _is_plain_number(number: float) -> bool:
-    if isinstance(number, float):
-        return _SMALLEST_PLAIN_FLOAT <= abs(number) < _LARGEST_PLAIN_FLOAT and not number.is_integer()
-    return -_SAFE_INTEGER <= number <= _SAFE_INTEGER
+    """Whether orjson writes a number as ECMAScript does: all but these few kinds of them."""
+    if not isinstance(number, float):
+        return -_SAFE_INTEGER <= number <= _SAFE_INTEGER
+    size = abs(number)
+    if number.is_integer():
+        return size >= _LARGEST_DIGITS
+    return size < _SMALLEST_EXPONENT or _SMALLEST_PLAIN_FLOAT <= size < math.inf
 
 
-def _key_is_plain(key: str) -> bool:
-    """UTF-8 and UTF-16 sort alike below the surrogates."""
+def key_is_plain(key: str) -> bool:
+    """Whether a key sorts alike in UTF-8 and UTF-16, as all do below the surrogates."""
     return key.isascii() or max(key) < _FIRST_SURROGATE
 
 
 _plain_keys: set[str] = set()
-
-
-def _all_keys(value: JsonValue, admit: Callable[[str], bool]) -> bool:
-    if isinstance(value, dict):
-        return all(map(admit, value)) and all(_all_keys(item, admit) for item in value.values())
-    return not isinstance(value, list) or all(_all_keys(item, admit) for item in value)
 
 
 def _by_orjson(value: object) -> bytes:
@@ -213,17 +222,65 @@ def _by_orjson(value: object) -> bytes:
         raise DecodeError(UNREPRESENTABLE) from None
 
 
-def _with_written_numbers(value: JsonValue) -> object:
-    """The same tree, in which the numbers that orjson would write otherwise are written already."""
-    if isinstance(value, dict):
-        return {key: _with_written_numbers(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_with_written_numbers(item) for item in value]
-    if type(value) is float and -_SAFE_INTEGER <= value <= _SAFE_INTEGER and float.is_integer(value):
-        return int(value)
-    if isinstance(value, (int, float)) and not _is_plain_number(value):
-        return orjson.Fragment(_written(_as_double(value)))
-    return value
+class _OddKeyError(Exception):
+    """A key that UTF-8 and UTF-16 may sort apart."""
+
+
+class _Plain:
+    """Turns a value into one of which orjson's output is the canonical form; what need not change is not copied."""
+
+    def __init__(self, hides: Callable[[str], bool] | None, stand_in: JsonValue) -> None:
+        self._hides = hides
+        self._stand_in = stand_in
+        self._known: set[str] = set()
+
+    def of(self, value: Any) -> Any:  # noqa: ANN401 - a JSON value, with written parts in the result
+        """Raises `_OddKeyError`; `DecodeError` on a number without a canonical form."""
+        if type(value) is dict:
+            return self._object(value)
+        if type(value) is list:
+            if len(value) >= _VECTOR and set(map(type, value)) <= _NUMBERS:
+                return _written_vector(value)
+            items = [item if type(item) is str else self.of(item) for item in value]
+            return items if any(map(operator.is_not, items, value)) else value
+        return value if type(value) is str or value is None else _plain_number(value)
+
+    def _object(self, value: dict[str, Any]) -> dict[str, Any]:
+        known = self._known.issuperset(value)
+        changed: dict[str, Any] = {}
+        for key, item in value.items():
+            if not known:
+                if not key_is_plain(key):
+                    raise _OddKeyError
+                if self._hides is not None and self._hides(key):
+                    changed[key] = self._stand_in
+                    continue
+                self._known.add(key)
+            if type(item) is not str:
+                plain = self.of(item)
+                if plain is not item:
+                    changed[key] = plain
+        return {**value, **changed} if changed else value
+
+
+def _written_vector(numbers: list[Any]) -> object:
+    """A list of numbers; written some at a time where it must be, as each takes up much more than its digits."""
+    if _are_plain(numbers, set(map(type, numbers))):
+        return numbers
+    pieces = [
+        orjson.dumps(list(map(_plain_number, numbers[start : start + _PIECE])))[1:-1]
+        for start in range(0, len(numbers), _PIECE)
+    ]
+    return orjson.Fragment(b"[%b]" % b",".join(pieces))
+
+
+def _plain_number(number: float) -> object:
+    """A number that orjson writes as ECMAScript does, or what it would write."""
+    if _is_plain_number(number):
+        return number
+    if -_SAFE_INTEGER <= number <= _SAFE_INTEGER and float.is_integer(number):
+        return int(number)
+    return orjson.Fragment(_written(_as_double(number)))
 
 
 def _written(number: float) -> str:
@@ -260,16 +317,19 @@ def _by_rfc8785(value: JsonValue) -> bytes:
     import rfc8785  # noqa: PLC0415 - rarely needed, so no part of a cold start
 
     try:
-        return rfc8785.dumps(_with_doubles(value))
+        return rfc8785.dumps(value)
     except (rfc8785.CanonicalizationError, UnicodeEncodeError):
         raise DecodeError(UNREPRESENTABLE) from None
 
 
-def _with_doubles(value: JsonValue) -> JsonValue:
+def _with_doubles(value: JsonValue, hides: Callable[[str], bool] | None, stand_in: JsonValue) -> JsonValue:
     if isinstance(value, dict):
-        return {key: _with_doubles(item) for key, item in value.items()}
+        return {
+            key: stand_in if hides is not None and hides(key) else _with_doubles(item, hides, stand_in)
+            for key, item in value.items()
+        }
     if isinstance(value, list):
-        return [_with_doubles(item) for item in value]
-    if isinstance(value, int) and not _is_plain_number(value):
+        return [_with_doubles(item, hides, stand_in) for item in value]
+    if isinstance(value, int) and not -_SAFE_INTEGER <= value <= _SAFE_INTEGER:
         return _as_double(value)
     return value

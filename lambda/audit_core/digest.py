@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 
 import orjson
 
-from audit_core.canonical import TOO_DEEP, JsonValue, canonical, decode_json, is_plain, nests_deeper
+from audit_core.canonical import JsonValue, canonical, decode_json, is_plain, key_is_plain
 from audit_core.errors import AuditError, DecodeError
 from audit_core.fields_1 import is_secret_field
 from audit_core.shape import BYTE_ORDER_MARK, JSON_SPACE, JsonShape
@@ -78,9 +78,7 @@ def digest_form(value: JsonValue) -> bytes:
     """The bytes that a JSON payload's digest is taken over. Raises `DecodeError` when it has no such form."""
     if is_plain(value, _ordinary_keys, _key_is_ordinary):
         return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
-    if nests_deeper(value):
-        raise DecodeError(TOO_DEEP)
-    return canonical(_without_secret_fields(value))
+    return canonical(value, hides=is_secret_field, stand_in=PLACEHOLDER)
 
 
 def digest_json(value: JsonValue, *, key: HmacKey | None = None) -> PayloadDigest:
@@ -141,20 +139,10 @@ def parse_digest(text: str) -> str | None:
 
 
 def _key_is_ordinary(key: str) -> bool:
-    return key.isascii() and not is_secret_field(key)
+    return key_is_plain(key) and not is_secret_field(key)
 
 
 _ordinary_keys: set[str] = set()
-
-
-def _without_secret_fields(value: JsonValue) -> JsonValue:
-    if isinstance(value, dict):
-        return {
-            key: PLACEHOLDER if is_secret_field(key) else _without_secret_fields(item) for key, item in value.items()
-        }
-    if isinstance(value, list):
-        return [_without_secret_fields(item) for item in value]
-    return value
 
 
 def _is_loose_json(data: bytes) -> bool:
