@@ -1,0 +1,21 @@
+"""The HTTP library: `httpx`, or `httpx2`, which is the same under another name, and which newer SDKs need.
+
+Promise: neither is imported before something is to be made of it.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+NAMES = ("httpx2", "httpx")
+
+
+def http_library(name: str | None = None) -> Any:  # noqa: ANN401 - a module
+    """The library of that name; by default `httpx2` where it is installed. Raises `ImportError`."""
+    if name is None:
+        name = next((name for name in NAMES if find_spec(name)), NAMES[-1])
+    if name not in NAMES:
+        raise ImportError(f"expected one of {', '.join(NAMES)}, not {name!r}")
+    return import_module(name)
