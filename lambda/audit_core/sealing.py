@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import orjson
 
+from audit_core.entries import Entry
 from audit_core.errors import DecodeError
 from audit_core.merkle import leaf_hash
 from audit_core.tiles import WIDTH, Edge, bundle, bundle_path
@@ -45,23 +46,32 @@ def marker_key(key: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Marker:
-    """Where an object is sealed: the number of its first entry, and which version of it that is about."""
+    """Where an object is sealed: the number of its first entry, its version, and until when it was locked then."""
 
     start: int
     version: str
+    retain_until: str | None
 
     @property
     def data(self) -> bytes:
         """The marker's bytes."""
-        return orjson.dumps({"start": self.start, "version": self.version}, option=orjson.OPT_SORT_KEYS)
+        said = {"retain_until": self.retain_until, "start": self.start, "version": self.version}
+        return orjson.dumps(said, option=orjson.OPT_SORT_KEYS)
+
+
+def marker_of(entry: Entry, start: int) -> Marker:
+    """The marker of the object whose first entry is `entry`, which is number `start` of the log."""
+    until = None if entry.whole is None else entry.whole.retain_until
+    return Marker(start=start, version=entry.version, retain_until=until)
 
 
 def parse_marker(data: bytes) -> Marker:
     """A marker from its bytes. Raises `DecodeError` when they are not exactly those that it would be written as."""
     try:
         said = orjson.loads(data)
-        marker = Marker(start=said["start"], version=said["version"])
-        if type(marker.start) is int and isinstance(marker.version, str) and marker.data == data:
+        marker = Marker(start=said["start"], version=said["version"], retain_until=said["retain_until"])
+        texts = isinstance(marker.version, str) and isinstance(marker.retain_until, str | None)
+        if type(marker.start) is int and texts and marker.data == data:
             return marker
     except (orjson.JSONDecodeError, orjson.JSONEncodeError, KeyError, TypeError):
         pass

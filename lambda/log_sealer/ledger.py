@@ -26,6 +26,7 @@ from audit_core.sealing import (
     Marker,
     checkpoint_key,
     marker_key,
+    marker_of,
     parse_marker,
     sequence_key,
 )
@@ -83,7 +84,7 @@ class Ledger:
         larger, added = log.add([entry.data for entry in entries])
         files = [(key, body, _BINARY) for key, body in added.items()]
         files += [
-            (marker_key(entry.key), Marker(start=log.size + number, version=entry.version).data, _JSON)
+            (marker_key(entry.key), marker_of(entry, log.size + number).data, _JSON)
             for number, entry in enumerate(entries)
             if entry.line == 0
         ]

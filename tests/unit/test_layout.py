@@ -19,7 +19,7 @@ MAY_IMPORT = {
     "policies": set(),
     "components": {"audit_core", "policies"},
     "stacks": {"components", "policies"},
-    "cli": {"audit_core", "components", "localcloud", "log_writer", "policies", "stacks"},
+    "cli": {"audit_core", "components", "localcloud", "log_sealer", "log_writer", "policies", "stacks"},
     "localcloud": {"audit_core", "cli", "components", "log_writer", "policies", "stacks"},
     "benchmarks": {"audit_core", "cli", "components", "localcloud", "log_writer", "policies", "stacks"},
     "tests": {

@@ -1,0 +1,105 @@
+"""`audit-log verify copy`: the bucket in a folder, to be verified anywhere, by anyone, without an account.
+
+Promise: what was copied is listed with its digest, its lock, and what else there is of each key; the listing comes last
+and ends with its own digest, so that a copy that was cut off is none.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import islice, repeat
+from pathlib import Path
+from typing import IO
+
+from audit_core.sealing import CHECKPOINT, RECORDS, SEAL
+from cli.exits import CouldNot
+from cli.verify.source import LISTING, OTHER_VERSIONS, BucketSource, Version, safe_path
+
+_THREADS = 16
+_AT_ONCE = 256
+
+
+def copy_log(source: BucketSource, folder: Path, *, copied: Callable[[int], None]) -> int:
+    """Copy the log into `folder`; `copied` is told the size of each file. Returns how many keys there are."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    began = datetime.now(UTC)
+    try:
+        with tempfile.TemporaryFile(dir=folder) as seal, tempfile.NamedTemporaryFile(dir=folder, delete=False) as whole:
+            try:
+                # The seal first: whatever it seals is there when the records are listed after it.
+                keys = _copy(source, SEAL, folder, seal, copied)
+                whole.write(_row({"copied_at": began.isoformat()}))
+                keys += _copy(source, RECORDS, folder, whole, copied)
+                seal.seek(0)
+                shutil.copyfileobj(seal, whole)
+                whole.flush()
+                with Path(whole.name).open("rb") as written:
+                    digest = hashlib.file_digest(written, "sha256").hexdigest()
+                whole.write(_row({"listing_sha256": digest}))
+                whole.flush()
+                os.fsync(whole.fileno())
+                Path(whole.name).replace(folder / LISTING)
+            except BaseException:
+                Path(whole.name).unlink(missing_ok=True)
+                raise
+    except OSError as error:
+        raise CouldNot(f"{folder}: {error.strerror}") from None
+    return keys
+
+
+def _copy(source: BucketSource, prefix: str, folder: Path, listing: IO[bytes], copied: Callable[[int], None]) -> int:
+    """Copy what is under `prefix`, and list it in the order of keys. Returns how many keys there are."""
+    keys = 0
+    groups = source.versions(prefix)
+    with ThreadPoolExecutor(_THREADS) as pool:
+        while some := list(islice(groups, _AT_ONCE)):
+            for rows in pool.map(_fetch, repeat(source), repeat(folder), some, repeat(copied)):
+                keys += 1
+                for row in rows:
+                    listing.write(_row(row.as_json()))
+    return keys
+
+
+def _fetch(source: BucketSource, folder: Path, rows: Sequence[Version], copied: Callable[[int], None]) -> list[Version]:
+    objects = [row for row in rows if not row.marker]
+    shown = objects[-1 if rows[0].key == CHECKPOINT else 0] if objects else None
+    fetched: list[Version] = []
+    for row in rows:
+        if row.marker or (row.key == CHECKPOINT and row is not shown):
+            fetched.append(row)
+            continue
+        key = safe_path(row.key)
+        target = folder / key if row is shown else folder / OTHER_VERSIONS / key / safe_path(row.version)
+        body = source.sealed(row.key, row.version)
+        if body is None:
+            raise CouldNot(f"{row.key}: went away while it was copied")
+        _put(target, body.data)
+        copied(len(body.data))
+        fetched.append(
+            replace(
+                row,
+                size=len(body.data),
+                mode=body.mode,
+                retain_until=body.retain_until,
+                sha256=hashlib.sha256(body.data).hexdigest(),
+            )
+        )
+    return fetched
+
+
+def _put(target: Path, data: bytes) -> None:
+    """Put a file in place whole."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    scratch = target.with_name(f".{target.name}.{os.getpid()}")
+    scratch.write_bytes(data)
+    scratch.replace(target)
+
+
+def _row(said: dict[str, object]) -> bytes:
+    return json.dumps(said, separators=(",", ":")).encode() + b"\n"

@@ -1,0 +1,197 @@
+"""What the listing of versions says: nothing hidden, nothing unsealed, no file that the log does not have.
+
+Promise: reads each listing once, in the order of keys, and holds one row at a time.
+"""
+
+import hashlib
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+
+from audit_core.errors import DecodeError
+from audit_core.sealing import (
+    ANCHORS,
+    CHECKPOINT,
+    CHECKPOINTS,
+    KEY,
+    MARKERS,
+    RECORDS,
+    SEAL,
+    SEQUENCE,
+    TILES,
+    marker_key,
+    parse_marker,
+    sequence_key,
+)
+from audit_core.tiles import WIDTH, bundle_path, tile_path, unbundle
+from cli.verify.findings import Report
+from cli.verify.source import FolderSource, Source, Version
+from cli.verify.tree import tiles_of
+
+_SECOND = timedelta(seconds=1)
+
+
+def check_listing(source: Source, report: Report, *, sizes: Sequence[int], sealed: int, grace: timedelta) -> None:
+    """Compare what lies in the bucket with what is sealed.
+
+    `sizes`: of the checkpoints, in order; `sealed`: how many objects are; `grace`: how long an object may be unsealed.
+    """
+    _check_records(source, report, grace)
+    markers = fresh = 0
+    for rows in source.versions(SEAL):
+        key = rows[0].key
+        if key != CHECKPOINT:
+            _check_hidden(rows, report)
+        if key.startswith(MARKERS):
+            markers += 1
+        elif not _belongs(key, sizes):
+            if source.taken_at - rows[0].stored_at > grace:
+                report.found("unexpected", key)
+            else:
+                fresh += 1
+    if fresh:
+        report.notices.append(f"{fresh} files of the seal were just being published")
+    if markers > sealed:
+        _find_false_markers(source, report, grace)
+    if isinstance(source, FolderSource):
+        _check_files(source, report)
+
+
+def _check_records(source: Source, report: Report, grace: timedelta) -> None:
+    """Everything under `records/` has a marker, and a lock that is no shorter than when it was sealed."""
+    markers = (rows[0].key for rows in source.versions(MARKERS))
+    marker = next(markers, None)
+    for rows in source.versions(RECORDS):
+        key = rows[0].key
+        wanted = marker_key(key)
+        _check_hidden(rows, report)
+        while marker is not None and marker.encode() < wanted.encode():
+            marker = next(markers, None)
+        first = next((row for row in rows if not row.marker), None)
+        if first is None:
+            continue
+        if marker == wanted:
+            _check_row(source, report, first)
+        elif source.taken_at - first.stored_at > grace:
+            report.found("unsealed", key, f"stored at {first.stored_at:%Y-%m-%dT%H:%M:%SZ}")
+        else:
+            report.pending += 1
+
+
+def _check_row(source: Source, report: Report, row: Version) -> None:
+    """What a copy's listing says of a sealed object; what its marker says is compared with its entry elsewhere."""
+    if not isinstance(source, FolderSource):
+        return
+    stored = source.read(marker_key(row.key))
+    try:
+        marker = None if stored is None else parse_marker(stored.data)
+    except DecodeError:
+        return
+    if marker is None:
+        return
+    if row.version != marker.version:
+        report.found("wrong-version", row.key)
+    sealed = None if marker.retain_until is None else datetime.fromisoformat(marker.retain_until)
+    if sealed is None or (row.retain_until is None and sealed <= source.taken_at):
+        return
+    if row.retain_until is None:
+        report.found("not-locked", row.key)
+    elif row.retain_until < sealed - _SECOND:
+        report.found("lock-shortened", row.key)
+
+
+def _check_hidden(rows: Sequence[Version], report: Report) -> None:
+    first = next((number for number, row in enumerate(rows) if not row.marker), len(rows))
+    for number, row in enumerate(rows):
+        if row.marker:
+            report.found("delete-marker", row.key, f"version {row.version}")
+        elif number > first:
+            report.found("second-version", row.key, f"version {row.version}")
+
+
+def _belongs(key: str, sizes: Sequence[int]) -> bool:
+    """Whether a log with checkpoints of these sizes has such a file."""
+    if key in {CHECKPOINT, KEY} or key.startswith(CHECKPOINTS):  # those were looked at one by one
+        return True
+    if key.startswith(ANCHORS):
+        name = key.removeprefix(ANCHORS)
+        return any(name == f"{size}.tsr" for size in _of(name.removesuffix(".tsr"), sizes))
+    if key.startswith(SEQUENCE):
+        # Where a log ends, the next commit may be there already.
+        return any(key == sequence_key(size) for size in _of(key.removeprefix(SEQUENCE), [0, *sizes]))
+    if key.startswith(TILES):
+        path = key.removeprefix(SEAL)
+        return any(_is_tile(path, *tile, sizes) for tile in tiles_of(key.removeprefix(TILES)))
+    return False
+
+
+def _of(text: str, sizes: Sequence[int]) -> Iterator[int]:
+    """The size that a text writes, when it is among these."""
+    if text.isascii() and text.isdigit() and len(text) < 19:  # noqa: PLR2004 - no log is larger
+        place = bisect_left(sizes, int(text))
+        yield from (size for size in sizes[place : place + 1] if size == int(text))
+
+
+def _is_tile(path: str, level: int, index: int, width: int, sizes: Sequence[int]) -> bool:
+    """Whether a tile or bundle is one of the last size's full ones, or the partial one of some checkpoint's size."""
+    if level > 7 or not sizes or not 1 <= width <= WIDTH:  # noqa: PLR2004 - 256 to the power of 8 is more than any log
+        return False
+    is_bundle = path.startswith("tile/entries/")
+    if path != (bundle_path(index, width) if is_bundle else tile_path(level, index, width)):
+        return False
+    shift = 8 * level
+    low = (index * WIDTH + width) << shift
+    if width == WIDTH:
+        return sizes[-1] >= low
+    place = bisect_left(sizes, low)
+    return place < len(sizes) and sizes[place] < low + (1 << shift)
+
+
+def _find_false_markers(source: Source, report: Report, grace: timedelta) -> None:
+    """There are more markers than sealed objects: find those that no entry stands behind."""
+    for rows in source.versions(MARKERS):
+        key = rows[0].key
+        if source.taken_at - rows[0].stored_at <= grace:  # of what was sealed since we have looked at the log
+            continue
+        stored = source.read(key)
+        try:
+            marker = None if stored is None else parse_marker(stored.data)
+            place, within = divmod(-1 if marker is None else marker.start, WIDTH)
+            entry = _entry_at(source, place, within, report.size) if marker is not None else b""
+        except DecodeError:
+            entry = b""
+        if RECORDS.encode() + key.removeprefix(MARKERS).encode() not in entry:
+            report.found("wrong-marker", key, "no entry stands behind it")
+
+
+def _entry_at(source: Source, index: int, within: int, size: int) -> bytes:
+    stored = source.read(SEAL + bundle_path(index, min(WIDTH, max(1, size - index * WIDTH)))) if index >= 0 else None
+    entries = [] if stored is None else unbundle(stored.data)
+    return entries[within] if within < len(entries) else b""
+
+
+def _check_files(source: FolderSource, report: Report) -> None:
+    """The copy holds the files that were listed as it was made, as they were then, and no others."""
+    files = source.files()
+    name = next(files, None)
+    for rows in source.versions(""):
+        first = next((row for row in rows if not row.marker), None)
+        if first is None:
+            continue
+        if first.key == CHECKPOINT:
+            first = [row for row in rows if not row.marker][-1]
+        while name is not None and name.encode() < first.key.encode():
+            report.found("copy-broken", name, "is in the copy, and was not when it was made")
+            name = next(files, None)
+        if name != first.key:
+            if not first.key.startswith(RECORDS):  # of records, whoever checks them says what is missing
+                report.found("copy-broken", first.key, "was copied, and is not in the copy")
+            continue
+        name = next(files, None)
+        if first.sha256 is not None and not first.key.startswith(RECORDS):
+            body = source.read(first.key)
+            if body is not None and hashlib.sha256(body.data).hexdigest() != first.sha256:
+                report.found("copy-broken", first.key, "is not as it was copied")
+    while name is not None:
+        report.found("copy-broken", name, "is in the copy, and was not when it was made")
+        name = next(files, None)

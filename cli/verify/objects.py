@@ -1,0 +1,192 @@
+"""Whether objects are what their entries say: their bytes, their lines, their markers, their locks.
+
+Promise: nothing that an object, a marker or an entry holds makes this fail: it is a finding. What is unpacked is never
+held as a whole.
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import orjson
+
+from audit_core.entries import Entry, parse_entry
+from audit_core.errors import DecodeError
+from audit_core.merkle import leaf_hash
+from audit_core.sealing import RECORDS, marker_key, marker_of, objects_in
+from cli.verify.findings import Finding
+from cli.verify.source import Body, BrokenCopyError, Source
+from log_sealer.contents import StoredObject, UnreadableError, entries_of, lines_of
+
+_SEQUENCE = b'"event_sequence"'
+_RECORD_ID = b'"record_id":"'
+_SECOND = timedelta(seconds=1)
+_MAX_NAMED = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """What of the objects is checked: those of days from `since` up to `until`; at which time; their locks, or not."""
+
+    now: datetime
+    since: str = ""
+    until: str = ""
+    locks: bool = False
+
+    def covers(self, key: str) -> bool:
+        """Whether an object is of a day that is asked for."""
+        day = key.removeprefix(f"{RECORDS}dt=").partition("/")[0]
+        return (not self.since or day >= self.since) and (not self.until or day < self.until)
+
+
+@dataclass(slots=True, kw_only=True)
+class Checked:
+    """What came of some entries: their leaf hashes, what was found, and counts.
+
+    `sequence`: of events that are numbered within their session, which session and which number.
+    """
+
+    leaves: list[bytes]
+    findings: list[Finding] = field(default_factory=list)
+    sequence: list[tuple[str, int]] = field(default_factory=list)
+    objects: int = 0
+    records: int = 0
+    size: int = 0
+    expired: int = 0
+    skipped: int = 0
+
+    def found(self, kind: str, where: str, detail: str = "") -> None:
+        """Add a finding."""
+        self.findings.append(Finding(kind=kind, where=where, detail=detail))
+
+
+def check_objects(source: Source, entries: Sequence[bytes], start: int, scope: Scope) -> Checked:
+    """Check the objects of `entries`, which are whole objects' and begin with number `start`."""
+    checked = Checked(leaves=[leaf_hash(entry) for entry in entries])
+    for number, own in objects_in(entries, start):
+        try:
+            first = parse_entry(own[0])
+        except DecodeError:
+            checked.found("unreadable", f"entry {number}", "is not an entry in its one form")
+            continue
+        try:
+            _check(source, first, own, number, scope, checked)
+        except BrokenCopyError as error:
+            checked.found("copy-broken", first.key, str(error))
+    return checked
+
+
+def _check(source: Source, first: Entry, entries: Sequence[bytes], number: int, scope: Scope, checked: Checked) -> None:
+    checked.objects += 1
+    if not scope.covers(first.key):
+        checked.skipped += 1
+        return
+    marker = source.read(marker_key(first.key))
+    if marker is None:
+        checked.found("missing", marker_key(first.key), "there is no marker that says where its object is sealed")
+    elif marker.data != marker_of(first, number).data:
+        checked.found("wrong-marker", marker_key(first.key))
+    body = source.sealed(first.key, first.version)
+    if body is None:
+        _note_missing(first, entries, scope, checked)
+        return
+    checked.size += len(body.data)
+    if scope.locks:
+        _check_lock(first, body, scope, checked)
+    whole = first.whole
+    if whole is None:
+        checked.found("unreadable", f"entry {number}", "is not the first of its object")
+    elif whole.unreadable is not None:
+        stored = StoredObject(
+            key=first.key, version=first.version, stored_at=scope.now, retain_until=_time(whole.retain_until),
+            body=body.data,
+        )  # fmt: skip
+        same = [entry.data for entry in entries_of(stored)] == [*entries]
+        checked.found("unreadable" if same else "altered", first.key)
+    else:
+        _check_lines(first, entries, body, checked)
+
+
+def _check_lines(first: Entry, entries: Sequence[bytes], body: Body, checked: Checked) -> None:
+    """Write the entries anew, from the bytes that are there, and compare."""
+    digest = "sha256:" + hashlib.sha256(body.data).hexdigest()
+    is_same = first.whole is not None and digest == first.whole.digest
+    middle = b',"object":' + orjson.dumps(first.key) + b',"record_id":"'
+    ending = b'","version":' + orjson.dumps(first.version) + b"}"
+    wrong: list[int] = []
+    count = 0
+    try:
+        for line in lines_of(body.data):
+            if _SEQUENCE in line:
+                checked.sequence += _sequence(line)
+            hashed = hashlib.sha256(b"\0" + line).hexdigest().encode()
+            record_id = line[line.rfind(_RECORD_ID) + len(_RECORD_ID) : -2]
+            if count == 0:
+                is_expected = hashed == (first.digest or "").removeprefix("sha256:").encode()
+                is_expected = is_expected and record_id == (first.record_id or "").encode()
+            else:
+                written = b'{"digest":"sha256:%b","line":%d%b%b%b' % (hashed, count, middle, record_id, ending)
+                is_expected = count < len(entries) and entries[count] == written
+            if not is_expected and len(wrong) < _MAX_NAMED and count < len(entries):
+                wrong.append(count)
+            count += 1
+    except UnreadableError as error:
+        named = _named(entries, wrong or range(count, min(count + 1, len(entries))))
+        checked.found("altered", first.key, f"{error}; from {named} on" if named else str(error))
+        return
+    checked.records += count
+    if count != len(entries):
+        checked.found("altered", first.key, f"{len(entries)} lines were sealed, and there are {count}")
+    elif wrong:
+        checked.found("altered", first.key, _named(entries, wrong))
+    elif not is_same:
+        checked.found("altered", first.key, "its lines are as sealed, but not the bytes that they are stored as")
+
+
+def _named(entries: Sequence[bytes], numbers: Sequence[int]) -> str:
+    """The records of some entries, by line and id."""
+    names: list[str] = []
+    for number in numbers:
+        try:
+            names.append(f"line {number}, record {parse_entry(entries[number]).record_id}")
+        except DecodeError:
+            names.append(f"line {number}")
+    return "; ".join(names)
+
+
+def _check_lock(first: Entry, body: Body, scope: Scope, checked: Checked) -> None:
+    sealed = None if first.whole is None else _time(first.whole.retain_until)
+    if body.retain_until is None or body.mode is None:
+        if sealed is None or sealed > scope.now:
+            checked.found("not-locked", first.key)
+    elif sealed is not None and body.retain_until < sealed - _SECOND:
+        checked.found("lock-shortened", first.key)
+
+
+def _note_missing(first: Entry, entries: Sequence[bytes], scope: Scope, checked: Checked) -> None:
+    until = None if first.whole is None else _time(first.whole.retain_until)
+    if until is not None and until <= scope.now:
+        checked.expired += 1
+        return
+    told = "it had no lock" if until is None else f"it was to be kept until {until:%Y-%m-%dT%H:%M:%SZ}"
+    checked.found("missing", first.key, f"{len(entries)} sealed; {told}; {_named(entries, range(1))}")
+
+
+def _sequence(line: bytes) -> Iterator[tuple[str, int]]:
+    try:
+        record = orjson.loads(line)
+        number, session = record["attributes"]["event_sequence"], record["session_id"]
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        return
+    if type(number) is int and isinstance(session, str):
+        yield session, number
+
+
+def _time(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except ValueError:
+        return None

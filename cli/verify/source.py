@@ -1,0 +1,304 @@
+"""Where the log is read from: the bucket, or a folder that it was copied into.
+
+Promise: of each key the oldest version is what is read, but for the one file that changes (`seal/checkpoint`), and
+whatever else there is of it is told. A folder is never trusted to be small, whole or well-formed.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Final, Protocol
+
+from audit_core.sealing import CHECKPOINT
+from cli.connection import Client
+
+LISTING: Final = "versions.jsonl"
+OTHER_VERSIONS: Final = "versions"
+MAX_FILE_BYTES: Final = 1 << 30
+_MAX_ROW: Final = 1 << 16
+_PAGE: Final = 1000
+
+
+class BrokenCopyError(Exception):
+    """The copy cannot be read as one. The message says where, and holds nothing of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Version:
+    """One version of a key, or a delete marker. `retain_until` and `sha256`: where a copy's listing has them."""
+
+    key: str
+    version: str
+    stored_at: datetime
+    marker: bool = False
+    size: int = 0
+    mode: str | None = None
+    retain_until: datetime | None = None
+    sha256: str | None = None
+
+    def as_json(self) -> dict[str, object]:
+        """The row of a copy's listing."""
+        return {
+            "key": self.key,
+            "version": self.version,
+            "stored_at": self.stored_at.isoformat(),
+            "marker": self.marker,
+            "size": self.size,
+            "mode": self.mode,
+            "retain_until": None if self.retain_until is None else self.retain_until.isoformat(),
+            "sha256": self.sha256,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Body:
+    """A version's bytes, and its lock as it is now, where that is known."""
+
+    data: bytes
+    mode: str | None = None
+    retain_until: datetime | None = None
+
+
+class Source(Protocol):
+    """A log to verify."""
+
+    @property
+    def taken_at(self) -> datetime:
+        """When what is read was so."""
+        ...
+
+    def read(self, key: str) -> Body | None:
+        """The version of a key that is to be verified; null where there is none."""
+        ...
+
+    def sealed(self, key: str, version: str) -> Body | None:
+        """An object as it was sealed: this version of it."""
+        ...
+
+    def versions(self, prefix: str) -> Iterator[list[Version]]:
+        """The versions of each key under `prefix`, in the order of keys, the oldest version first."""
+        ...
+
+
+class BucketSource:
+    """The bucket itself, through the auditor's S3 client."""
+
+    def __init__(self, s3: Client, bucket: str) -> None:
+        self._s3 = s3
+        self._bucket = bucket
+
+    @property
+    def taken_at(self) -> datetime:
+        """Now."""
+        return datetime.now(UTC)
+
+    def read(self, key: str) -> Body | None:
+        """The oldest version of a key, or of the file that changes the newest."""
+        rows = [row for row in self._rows(key) if not row.marker]
+        return self.sealed(key, rows[-1 if key == CHECKPOINT else 0].version) if rows else None
+
+    def sealed(self, key: str, version: str) -> Body | None:
+        """A version of an object, with its lock."""
+        from botocore.exceptions import ClientError  # noqa: PLC0415
+
+        try:
+            reply = self._s3.get_object(Bucket=self._bucket, Key=key, VersionId=version)
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") in {"NoSuchKey", "NoSuchVersion", "404"}:
+                return None
+            raise
+        return Body(
+            data=reply["Body"].read(),
+            mode=reply.get("ObjectLockMode"),
+            retain_until=reply.get("ObjectLockRetainUntilDate"),
+        )
+
+    def versions(self, prefix: str) -> Iterator[list[Version]]:
+        """The versions of each key under `prefix`."""
+        waiting: list[Version] = []
+        where = {"Bucket": self._bucket, "Prefix": prefix, "PaginationConfig": {"PageSize": _PAGE}}
+        for page in self._s3.get_paginator("list_object_versions").paginate(**where):
+            rows = [(row, False) for row in page.get("Versions", ())]
+            rows += [(row, True) for row in page.get("DeleteMarkers", ())]
+            # The sort is stable; within a key, versions and markers are S3's own order, the newest first.
+            for row, marker in sorted(rows, key=lambda item: str(item[0]["Key"]).encode()):
+                version = Version(
+                    key=str(row["Key"]),
+                    version=str(row["VersionId"]),
+                    stored_at=row["LastModified"],
+                    marker=marker,
+                    size=int(row.get("Size", 0)),
+                )
+                if waiting and waiting[0].key != version.key:
+                    yield _oldest_first(waiting)
+                    waiting = []
+                waiting.append(version)
+        if waiting:
+            yield _oldest_first(waiting)
+
+    def _rows(self, key: str) -> list[Version]:
+        for rows in self.versions(key):
+            return rows if rows[0].key == key else []
+        return []
+
+
+class FolderSource:
+    """A copy, as `verify copy` makes it: files by key, and the listing of versions as it was then."""
+
+    def __init__(self, folder: Path, *, taken_at: datetime | None = None) -> None:
+        """`taken_at`: what another source of the same folder has read from its listing, and checked."""
+        self._folder = folder
+        self._listing = folder / LISTING
+        self._taken_at = taken_at or self._check_listing()
+
+    @property
+    def taken_at(self) -> datetime:
+        """When the copy was made."""
+        return self._taken_at
+
+    def sealed(self, key: str, version: str) -> Body | None:
+        """The file of a key: the oldest version, as nothing else can have been sealed."""
+        del version
+        return self.read(key)
+
+    def read(self, key: str) -> Body | None:
+        """A file of the copy."""
+        try:
+            with (self._folder / safe_path(key)).open("rb") as file:
+                data = file.read(MAX_FILE_BYTES + 1)
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            return None
+        except OSError as error:
+            raise BrokenCopyError(f"{key}: {error.strerror}") from None
+        if len(data) > MAX_FILE_BYTES:
+            raise BrokenCopyError(f"{key}: is larger than {MAX_FILE_BYTES} bytes")
+        return Body(data=data)
+
+    def versions(self, prefix: str) -> Iterator[list[Version]]:
+        """The versions of each key under `prefix`, as they were listed."""
+        waiting: list[Version] = []
+        last = b""
+        for row in self._rows():
+            name = row.key.encode("utf-8", "surrogatepass")
+            if name < last:
+                raise BrokenCopyError(f"{LISTING}: is not in order")
+            last = name
+            if not row.key.startswith(prefix):
+                continue
+            if waiting and waiting[0].key != row.key:
+                yield waiting
+                waiting = []
+            waiting.append(row)
+        if waiting:
+            yield waiting
+
+    def files(self) -> Iterator[str]:
+        """The keys of the files that are there, in the order of keys."""
+        for path in _walk(self._folder):
+            key = path.relative_to(self._folder).as_posix()
+            if key != LISTING and not key.startswith(f"{OTHER_VERSIONS}/"):
+                yield key
+
+    def _rows(self) -> Iterator[Version]:
+        with self._listing.open("rb") as file:
+            next(_lines(file))
+            for line in _lines(file):
+                said = _decoded(line)
+                if "listing_sha256" in said:
+                    return
+                yield _version(said)
+
+    def _check_listing(self) -> datetime:
+        """Read the listing once: it ends with the digest of what comes before."""
+        digest = hashlib.sha256()
+        try:
+            with self._listing.open("rb") as file:
+                header: Mapping[str, object] | None = None
+                for line in _lines(file):
+                    said = _decoded(line)
+                    if header is None:
+                        header = said
+                    if "listing_sha256" in said:
+                        if said["listing_sha256"] != digest.hexdigest() or file.read(1):
+                            raise BrokenCopyError(f"{LISTING}: does not end with its own digest")
+                        return _time(header.get("copied_at"))
+                    digest.update(line)
+        except OSError as error:
+            raise BrokenCopyError(f"{LISTING}: {error.strerror}; `audit-log verify copy` makes one") from None
+        raise BrokenCopyError(f"{LISTING}: does not end with its own digest")
+
+
+def _oldest_first(rows: list[Version]) -> list[Version]:
+    """The oldest first: by time, and within a second versions as S3 lists them; a marker then comes after."""
+    rows.reverse()
+    return sorted(rows, key=lambda row: (row.stored_at, row.marker))
+
+
+def _lines(file: IO[bytes]) -> Iterator[bytes]:
+    while line := file.readline(_MAX_ROW):
+        if not line.endswith(b"\n"):
+            raise BrokenCopyError(f"{LISTING}: has a line that does not end")
+        yield line
+
+
+def _decoded(line: bytes) -> Mapping[str, object]:
+    try:
+        said = json.loads(line)
+    except (ValueError, RecursionError):
+        raise BrokenCopyError(f"{LISTING}: has a line that is not JSON") from None
+    if not isinstance(said, dict):
+        raise BrokenCopyError(f"{LISTING}: has a line that is no object")
+    return said
+
+
+def _version(said: Mapping[str, object]) -> Version:
+    key, version, size = said.get("key"), said.get("version"), said.get("size")
+    mode, sha256, until = said.get("mode"), said.get("sha256"), said.get("retain_until")
+    if not (isinstance(key, str) and isinstance(version, str) and isinstance(size, int)):
+        raise BrokenCopyError(f"{LISTING}: has a row without key, version or size")
+    return Version(
+        key=key,
+        version=version,
+        stored_at=_time(said.get("stored_at")),
+        marker=said.get("marker") is True,
+        size=size,
+        mode=mode if isinstance(mode, str) else None,
+        retain_until=None if until is None else _time(until),
+        sha256=sha256 if isinstance(sha256, str) else None,
+    )
+
+
+def _time(value: object) -> datetime:
+    try:
+        when = datetime.fromisoformat(str(value))
+    except ValueError:
+        raise BrokenCopyError(f"{LISTING}: has a time that is none") from None
+    if when.tzinfo is None:
+        raise BrokenCopyError(f"{LISTING}: has a time without an offset")
+    return when.astimezone(UTC)
+
+
+def safe_path(key: str) -> str:
+    """A key as a path below the folder. A key that would lead out of it, or that no file can have, is refused."""
+    parts = key.split("/")
+    if key.startswith("/") or "\0" in key or any(part in {"", ".", ".."} for part in parts) or "\\" in key:
+        raise BrokenCopyError("a key is no path that a file may have")
+    return key
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    """Every file below, in the order of keys; links are not followed."""
+    try:
+        entries = list(os.scandir(folder))
+    except OSError as error:
+        raise BrokenCopyError(f"{folder.name}: {error.strerror}") from None
+    # A folder's slash counts: "a-b" comes before "a/b".
+    for entry in sorted(entries, key=lambda item: os.fsencode(item.name + ("/" if item.is_dir() else ""))):
+        if entry.is_dir(follow_symlinks=False):
+            yield from _walk(Path(entry.path))
+        else:
+            yield Path(entry.path)
