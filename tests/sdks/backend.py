@@ -12,6 +12,7 @@ from typing import Any, Self
 from urllib.parse import quote
 
 from audit_core.masking import Masker
+from audit_core.record import FIELDS
 from log_writer.config import Agent, Config, Token
 from log_writer.service import Request, Writer
 from tests.sdks.models import PLANTED
@@ -55,8 +56,9 @@ class Backend:
 
     @property
     def records(self) -> list[dict[str, Any]]:
-        """Every stored record, checked against the published schema, by time."""
-        return sorted(self.store.records, key=lambda record: str(record["timestamp"]))
+        """Every stored record, checked against the published schema, by time; a field that it lacks is null here."""
+        lacking: dict[str, Any] = {**dict.fromkeys(FIELDS), "attributes": {}}
+        return sorted(({**lacking, **record} for record in self.store.records), key=lambda kept: str(kept["timestamp"]))
 
     def wait_for(self, count: int, *, seconds: float = 15.0) -> list[dict[str, Any]]:
         """The records, once there are `count` of them."""

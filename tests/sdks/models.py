@@ -41,12 +41,12 @@ def call(name: str, arguments: dict[str, Any], call_id: str = "call_stub_1") -> 
 
 def throttled(retry_after: str = "0") -> Answer:
     """429 with Retry-After."""
-    return _error(429, "rate_limit_error", {"Retry-After": retry_after})
+    return _error(429, "rate_limit_error", {"Retry-After": retry_after}, code="rate_limit_exceeded")
 
 
 def broken() -> Answer:
     """500."""
-    return _error(500, "api_error", {})
+    return _error(500, "api_error", {}, code=None)
 
 
 def silent() -> Answer:
@@ -65,8 +65,24 @@ def script(*answers: Answer | Behaviour) -> Behaviour:
     return behaviour
 
 
-def _error(status: int, kind: str, headers: dict[str, str]) -> Answer:
-    body = {"type": "error", "error": {"type": kind, "message": f"{ERROR_TEXT}: key {SECRET}", "code": kind}}
+def _reply(
+    whole: dict[str, Any], events: list[bytes], headers: dict[str, str], *, stream: bool, cut: bool, stall: bool
+) -> Answer:
+    """The answer as a whole or as a stream; only a part of it where it is `cut`, or where it is to `stall`."""
+    body = _json(whole)
+    if not (stream or cut or stall):
+        return Answer(body=body, headers=headers)
+    chunks = events if stream else [body]
+    if cut or stall:
+        chunks = events[: len(events) // 2] if stream else [body[: len(body) // 2]]
+    mime = "text/event-stream" if stream else "application/json"
+    return Answer(chunks=chunks, mime=mime, headers=headers, cut=cut, silent=stall)
+
+
+def _error(status: int, kind: str, headers: dict[str, str], *, code: str | None) -> Answer:
+    # What OpenAI says and what Anthropic says, in one.
+    error = {"type": kind, "message": f"{ERROR_TEXT}: key {SECRET}", "code": code, "param": None}
+    body = {"type": "error", "error": error}
     headers = {"x-request-id": f"req_error_{status}", "request-id": f"req_error_{status}", **headers}
     return Answer(status=status, body=_json(body), headers=headers)
 
@@ -94,11 +110,7 @@ def openai(turns: Iterable[Turn], *, cut: bool = False, stall: bool = False) -> 
         make = _responses if seen.route.endswith("/responses") else _chat
         whole, events = make(turn, count)
         headers = {"x-request-id": f"req_openai_{count}"}
-        if not asked.get("stream"):
-            return Answer(body=_json(whole), headers=headers)
-        if cut or stall:
-            events = events[: len(events) // 2]
-        return Answer(chunks=events, mime="text/event-stream", headers=headers, cut=cut, silent=stall)
+        return _reply(whole, events, headers, stream=bool(asked.get("stream")), cut=cut, stall=stall)
 
     return behaviour
 
@@ -215,11 +227,7 @@ def anthropic(turns: Iterable[Turn], *, cut: bool = False, stall: bool = False) 
         count = next(_NUMBERS)
         whole, events = _messages(turn, count, asked.get("model", ANTHROPIC_MODEL))
         headers = {"request-id": f"req_anthropic_{count}"}
-        if not asked.get("stream"):
-            return Answer(body=_json(whole), headers=headers)
-        if cut or stall:
-            events = events[: len(events) // 2]
-        return Answer(chunks=events, mime="text/event-stream", headers=headers, cut=cut, silent=stall)
+        return _reply(whole, events, headers, stream=bool(asked.get("stream")), cut=cut, stall=stall)
 
     return behaviour
 

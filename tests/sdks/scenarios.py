@@ -172,7 +172,7 @@ def node(place: Place, calls: Sequence[Call], *, flush_seconds: float = 5.0) -> 
 
 def ends(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """One record a call: the end of a stream, or the whole."""
-    return [record for record in records if (record.get("stream") or {}).get("phase") != "start"]
+    return [record for record in records if (record["stream"] or {}).get("phase") != "start"]
 
 
 def claude(

@@ -12,6 +12,7 @@ from tests.sdks.backend import Backend
 from tests.sdks.conftest import PlaceOf
 from tests.sdks.environments import CLAUDE
 from tests.sdks.scenarios import Place, Protocol
+from tests.sdks.stubs import Answer, Seen
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def place(place_of: PlaceOf) -> Place:
 
 def named(records: list[dict[str, Any]], name: str) -> list[dict[str, Any]]:
     """The records of one kind of event, in order."""
-    found = [record for record in records if (record.get("attributes") or {}).get("event_name") == name]
+    found = [record for record in records if record["attributes"].get("event_name") == f"claude_code.{name}"]
     return sorted(found, key=lambda record: record["attributes"]["event_sequence"])
 
 
@@ -120,12 +121,28 @@ def test_a_failing_model_is_logged_as_failing(
     backend.assert_clean()
 
 
+def test_a_cut_stream_is_asked_again(backend: Backend, place: Place) -> None:
+    """Claude Code repeats a stream that was cut as a whole call, and reports that one alone."""
+    cut = models.anthropic([models.say(models.REPLY)], cut=True)
+    whole = models.anthropic([models.say(models.REPLY)])
+    asked: list[bool] = []
+
+    def behaviour(seen: Seen) -> Answer:
+        asked.append(bool(json.loads(seen.content).get("stream")))
+        return cut(seen) if asked[-1] else whole(seen)
+
+    assert scenarios.claude(place, behaviour).out.strip() == models.REPLY
+    assert (asked[0], asked[-1]) == (True, False)
+    (request,) = named(backend.records, "api_request")
+    assert request["outcome"] == "success"
+    backend.assert_clean()
+
+
 @pytest.mark.parametrize("kind", ["cut", "silent"])
 def test_a_model_that_breaks_off_is_an_error(backend: Backend, place: Place, kind: str) -> None:
-    """A stream that is cut, and a model that says nothing, are errors without a status."""
-    behaviour = (
-        models.script(models.silent()) if kind == "silent" else models.anthropic([models.say("x y z")], cut=True)
-    )
+    """Answers that are cut, and a model that says nothing, are errors without a status."""
+    turns = [models.say(models.REPLY)]
+    behaviour = models.script(models.silent()) if kind == "silent" else models.anthropic(turns, cut=True)
     scenarios.claude(place, behaviour, more={"API_TIMEOUT_MS": "1500", "CLAUDE_CODE_MAX_RETRIES": "0"})
     records = backend.records
     assert not [record for record in named(records, "api_request") if record["outcome"] == "success"]

@@ -13,10 +13,6 @@ from tests.sdks.scenarios import Api, Call
 from tests.sdks.stubs import Behaviour
 
 KITS = [pytest.param(OPENAI, id="httpx2"), pytest.param(LITELLM, id="httpx")]
-SHAPES = [
-    pytest.param(asynchronous, stream, id=f"{'async' if asynchronous else 'sync'}-{'stream' if stream else 'whole'}")
-    for asynchronous, stream in itertools.product([False, True], [False, True])
-]
 
 
 def answering(api: str) -> Behaviour:
@@ -26,13 +22,13 @@ def answering(api: str) -> Behaviour:
 
 
 @pytest.mark.parametrize("kit", KITS)
-@pytest.mark.parametrize(("asynchronous", "stream"), SHAPES)
-def test_calls_are_logged_with_their_digests(
-    backend: Backend, place_of: PlaceOf, kit: Kit, *, asynchronous: bool, stream: bool
-) -> None:
-    """Each field of the guide is filled, by the agent's process alone: no payload leaves it but for the model's API."""
+def test_calls_are_logged_with_their_digests(backend: Backend, place_of: PlaceOf, kit: Kit) -> None:
+    """Sync and async, whole and streamed, each field of the guide is filled; no payload leaves the agent's process."""
     apis: list[Api] = ["responses", "chat"] if kit is LITELLM else ["responses", "chat", "messages"]
-    calls = [Call(api=api, behaviour=answering(api), asynchronous=asynchronous, stream=stream) for api in apis]
+    calls = [
+        Call(api=api, behaviour=answering(api), asynchronous=asynchronous, stream=stream)
+        for api, asynchronous, stream in itertools.product(apis, [False, True], [False, True])
+    ]
     ran = scenarios.http_clients(place_of(kit), calls)
     assert ran.sent
     assert not [ending for ending in ran.endings if ending.endswith("Error")], ran.endings
@@ -42,10 +38,10 @@ def test_calls_are_logged_with_their_digests(
     for seen, _, _ in backend.replies:
         for planted in (models.PROMPT, models.SYSTEM, models.REPLY):
             assert planted.encode() not in seen.content
-    for record, asked in zip(records, ran.asked, strict=True):
+    for record, asked, call in zip(records, ran.asked, calls, strict=True):
         assert record["source"] == "native"
         assert (record["status"], record["method"], record["outcome"]) == (200, "POST", "success")
-        assert record["endpoint"] == f"127.0.0.1:{asked.headers['host'].rpartition(':')[2]}{asked.route}"
+        assert record["endpoint"] == f"http://127.0.0.1:{asked.headers['host'].rpartition(':')[2]}{asked.route}"
         assert record["user_id"] == scenarios.USER
         assert record["correlation_id"] == scenarios.GROUP
         assert asked.headers["x-trace-id"] == scenarios.GROUP
@@ -53,8 +49,8 @@ def test_calls_are_logged_with_their_digests(
         assert record["response_hash"]
         assert record["provider_request_id"].startswith("req_")
         assert record["duration_ms"] > 0
-        assert bool(record.get("stream")) is stream
-        if stream:
+        assert bool(record["stream"]) is call.stream
+        if call.stream:
             assert record["stream"]["complete"] is True
             assert record["stream"]["chunks"] > 1
 

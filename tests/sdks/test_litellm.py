@@ -52,7 +52,7 @@ def test_successes_and_failures(backend: Backend, place: Place, log_format: str)
     for record in records:
         assert record["source"] == "litellm"
         assert record["request_hash"]
-        assert record["endpoint"].startswith("127.0.0.1:")
+        assert record["endpoint"].startswith("http://127.0.0.1:")
         assert record["model"] in {models.OPENAI_MODEL, models.ANTHROPIC_MODEL}
         assert record["duration_ms"] > 0
         assert record["user_id"] == scenarios.USER

@@ -22,7 +22,7 @@ def place(place_of: PlaceOf) -> Place:
 
 def of_type(records: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
     """The records of spans of one type."""
-    return [record for record in records if (record.get("attributes") or {}).get("span_type") == kind]
+    return [record for record in records if record["attributes"].get("span_type") == kind]
 
 
 def assert_one_workflow(records: list[dict[str, Any]]) -> None:
@@ -45,7 +45,8 @@ def test_a_tool_and_a_handoff(backend: Backend, place: Place, exporter: Exporter
     backend.assert_clean()
     assert {record["source"] for record in records} == {"openai-traces"}
     assert_one_workflow(records)
-    assert {record["session_id"] for record in records} == {scenarios.GROUP}
+    # The group stands on the trace's own item, which is sent first; spans of a later request have none.
+    assert scenarios.GROUP in {record["session_id"] for record in records} <= {scenarios.GROUP, None}
 
     calls = of_type(records, "response")
     assert len(calls) == 3

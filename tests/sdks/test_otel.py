@@ -50,13 +50,13 @@ def test_a_workflow_of_spans(backend: Backend, place: Place, compression: str) -
     assert old["tokens"]["output"] == 6
 
     by_status = {record["status"]: record for record in records if record["status"]}
-    assert by_status[200]["endpoint"] == "api.example.com/orders/7"
+    assert by_status[200]["endpoint"] == "https://api.example.com/orders/7"
     assert by_status[200]["method"] == "GET"
     assert by_status[200]["outcome"] == "success"
-    assert by_status[429]["endpoint"] == "api.example.com/v1/charges"
+    assert by_status[429]["endpoint"] == "https://api.example.com/v1/charges"
     assert by_status[429]["outcome"] == "throttled"
 
-    tool = next(record for record in records if (record["attributes"] or {}).get("tool_name") == "look_up_order")
+    tool = next(record for record in records if record["attributes"].get("tool_name") == "look_up_order")
     assert tool["request_hash"]
     assert tool["response_hash"]
     assert tool["attributes"]["tool_call_id"] == "call_1"

@@ -18,7 +18,7 @@ WHAT: dict[str, Any] = json.loads(sys.argv[1])
 async def one(call: dict[str, Any]) -> str:
     """One call; how it ended."""
     try:
-        reply = await litellm.acompletion(**call, num_retries=0, max_retries=0, timeout=5)
+        reply = await litellm.acompletion(**call, num_retries=0, max_retries=0, timeout=2)
         if call.get("stream"):
             pieces = [chunk.choices[0].delta.content or "" async for chunk in reply if chunk.choices]
             return "".join(pieces)
