@@ -33,6 +33,7 @@ AREAS: Final = {
     "immutability": "What is stored stays",
     "bucket": "The bucket",
     "access": "Who may do what",
+    "vault": "Payloads",
     "function": "The writer",
 }
 
@@ -115,7 +116,7 @@ def report(deployment: Deployment, lines: Iterable[Line]) -> dict[str, Any]:
 def check(ctx: click.Context, outputs: Path | None, stack: str | None, *, as_json: bool) -> None:
     """Try every promise of the kit against a deployed stack, a tick or a cross a line.
 
-    Posts two records (agent_name audit-log-check), reads them back as the auditor, and then tries what must fail on
+    Posts a few calls (each says audit-log-check), reads them back as the auditor, and then tries what must fail on
     them. Its wrong tokens, refused calls and use of the hold releaser raise the alarms that they should. Exits with 0
     when every control holds, 1 when one failed, 2 when one could not be checked.
     """

@@ -38,6 +38,10 @@ _NO_ROUTE: Final = (404, 405)
 _NOT_DURABLE: Final = range(500, 600)
 
 
+class NotRecorded(CouldNot):
+    """The endpoint is there and knows the agent, and yet there is no record of the call."""
+
+
 class State(StrEnum):
     """How a field of the record stands."""
 
@@ -104,14 +108,17 @@ def check_form(deployment: Deployment, form: Form, *, agent: str, as_json: bool)
 
 
 def check_sample(connection: Connection, sent: Sample, *, agent: str) -> Checked:
-    """Send a sample as `agent` and return what became of it; raise CouldNot, saying what to do, when nothing did."""
+    """Send a sample as `agent` and return what became of it.
+
+    Raises NotRecorded when there is no record of it, CouldNot when nothing can be told; both say what to do.
+    """
     keys, since = _send(connection, sent, agent=agent)
     stack = connection.deployment
     reader = LogReader(connection.client("s3", role_arn=stack.auditor_role_arn), stack.bucket)
     try:
         stored = [item for key in keys or _keys(reader, sent, since) for item in _records(reader, key, sent)]
         if not stored:
-            raise CouldNot(
+            raise NotRecorded(
                 f"{sent.path} acknowledged the call, but its record is not in the bucket; "
                 f"run `audit-log check`, which says what is wrong with this stack"
             )
@@ -137,15 +144,16 @@ def _send(connection: Connection, sent: Sample, *, agent: str) -> tuple[list[str
     status = reply.status_code
     if status in _OK:
         return list(dict.fromkeys(_named(reply.content))), _clock(reply.headers.get("date"), sent.at)
+    answered = f"{sent.path} answered {status}"
     if status in _NO_TOKEN:
-        todo = f"the writer does not know {agent}'s token: run `{again}`, which applies `audit-log token rotate`"
-    elif status in _NO_ROUTE:
-        todo = f"this stack's writer takes no {sent.path} yet: run `{again}`"
-    elif status in _NOT_DURABLE:
-        todo = f"nothing is stored; try again, then look into the log group {stack.function_log_group}"
-    else:
-        todo = f"it refuses this form, as it should not; run `{again}`, then report it"
-    raise CouldNot(printable(f"{sent.path} answered {status}: {todo}"))
+        known = f"the writer does not know {agent}'s token: run `{again}`, which applies `audit-log token rotate`"
+        raise CouldNot(printable(f"{answered}: {known}"))
+    if status in _NOT_DURABLE:
+        look = f"nothing is stored; try again, then look into the log group {stack.function_log_group}"
+        raise CouldNot(printable(f"{answered}: {look}"))
+    if status in _NO_ROUTE:
+        raise NotRecorded(f"{answered}: this stack's writer does not take this form yet: run `{again}`")
+    raise NotRecorded(f"{answered}: the form is refused, as it should not be: run `{again}`, then report it")
 
 
 def _named(answer: bytes) -> Iterator[str]:

@@ -57,7 +57,9 @@ def gaps() -> str:
 
 def commands() -> str:
     """Return every command's own help, as the program prints it."""
-    context = click.Context(main, info_name="audit-log", terminal_width=100, max_content_width=100)
+    context = click.Context(
+        main, info_name="audit-log", terminal_width=100, max_content_width=100, **main.context_settings
+    )
     return "\n\n".join(_help(command, f"audit-log {name}", context) for name, command in _all(main, context))
 
 
@@ -102,7 +104,13 @@ def _all(group: click.Group, context: click.Context) -> Iterable[tuple[str, clic
 
 
 def _help(command: click.Command, name: str, context: click.Context) -> str:
-    text = click.Context(command, info_name=name, terminal_width=context.terminal_width).get_help()
+    own = click.Context(
+        command,
+        info_name=name,
+        terminal_width=context.terminal_width,
+        help_option_names=context.help_option_names,
+    )
+    text = own.get_help()
     return f"### `{name}`\n\n```\n{text}\n```"
 
 

@@ -169,6 +169,14 @@ CONTROLS: Final = (
         check="intake.retry",
     ),
     Control(
+        id="formats-recorded",
+        statement="a call in each agent's own format is recorded: OpenAI traces, Claude events, LiteLLM, OTLP",
+        guide="Checklist: implement redaction or hashing at the SDK level for each platform you use",
+        nist=ACCOUNTABLE,
+        owasp=AGENCY,
+        check="intake.formats",
+    ),
+    Control(
         id="token-required",
         statement="nothing is accepted without a token, with a wrong one, or for another agent",
         guide="Storage: enforce least privilege",
@@ -375,6 +383,14 @@ CONTROLS: Final = (
         nist=PRIVATE,
         owasp=DISCLOSURE,
         check="access.keys",
+    ),
+    Control(
+        id="payloads-forgotten",
+        statement="payloads are kept nowhere, or where one role alone reads them and two days forget them",
+        guide="FAQ: raw bodies only in a separate, encrypted vault with strict access controls, 24-48 hours",
+        nist=PRIVATE,
+        owasp=DISCLOSURE,
+        check="vault.shut",
     ),
     Control(
         id="no-secret-logged",

@@ -43,10 +43,16 @@ def log(probe: Probe) -> Verdict:
     if not messages:
         return could_not_check(f"no line reached the writer's log within {_LOG_WAIT_SECONDS:.0f} s")
     text = "\n".join(messages).encode()
-    return judged(
-        [f"the planted {place} is in the writer's log, {form}" for call in calls for place, form in _leaks(call, text)],
-        f"{len(messages)} lines of {probe.posts} posts searched",
-    )
+    problems = [
+        f"the planted {place} is in the writer's log, {form}" for call in calls for place, form in _leaks(call, text)
+    ]
+    problems += [
+        f"what was planted in the call to {sent.path} is in the writer's log, {form}"
+        for sent in probe.samples
+        for value in (sent.secret, sent.content)
+        if (form := found_in(value, text)) is not None
+    ]
+    return judged(dict.fromkeys(problems), f"{len(messages)} lines of {probe.posts} posts searched")
 
 
 def alarms(probe: Probe) -> Verdict:

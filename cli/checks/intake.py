@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from cli.checks.planted import PROBE_HOST, PROBE_NAME, PlantedCall, found_in
 from cli.checks.probe import NotStored, Probe, Verdict, could_not_check, failed, judged
+from cli.connect_check import NotRecorded, State
 from cli.reader import StoredRecord
 
 _PLACEHOLDER: Final = "***REDACTED***"
@@ -108,6 +109,20 @@ def retry(probe: Probe) -> Verdict:
     if versions != 1:
         problems.append(f"the object has {versions} versions")
     return judged(problems, "same record, one version")
+
+
+def formats(probe: Probe) -> Verdict:
+    """A call in each format has its record, each field as it was sent, and neither its secret nor its text in it."""
+    problems: list[str] = []
+    for sent in probe.samples:
+        try:
+            found = probe.checked(sent)
+        except NotRecorded as error:
+            problems.append(error.message)
+            continue
+        problems += [f"{sent.path}: {row.name} {row.detail}" for row in found.fields if row.state is State.WRONG]
+        problems += [f"{sent.path}: {leak}" for leak in found.leaks]
+    return judged(problems, ", ".join(sent.path for sent in probe.samples))
 
 
 def token_required(probe: Probe) -> Verdict:

@@ -12,10 +12,15 @@ from typing import Final
 
 from cli.checks.emulator import GAPS
 from cli.checks.planted import PlantedCall, planted_call, refused_calls
+from cli.connect_check import Checked, check_sample
+from cli.connect_samples import Sample, sample
+from cli.connect_snippets import Wire
 from cli.connection import Client, Connection, Deployment, aws_reason
 from cli.exits import CouldNot
 from cli.reader import LogReader, StoredRecord, Undecodable, decode
 
+FORMATS: Final = (Wire.OPENAI_TRACES, Wire.CLAUDE_EVENTS, Wire.LITELLM, Wire.OTEL_SPANS)
+"""One for each way in beside the native one."""
 DENIED: Final = frozenset({"AccessDenied", "AccessDeniedException", "403", "Forbidden"})
 
 
@@ -217,6 +222,16 @@ class Probe:
     def refused_calls(self) -> tuple[PlantedCall, ...]:
         """Calls that the endpoint must refuse, each with a secret in the field that is wrong, posted once."""
         return tuple(self._answered(call) for call in refused_calls(at=self.started_at))
+
+    @functools.cached_property
+    def samples(self) -> tuple[Sample, ...]:
+        """A call in each format that platforms send, not sent yet."""
+        return tuple(sample(wire, at=self.started_at) for wire in FORMATS)
+
+    def checked(self, sent: Sample) -> Checked:
+        """Send a sample as the first agent and return what became of it; raises as `check_sample` does."""
+        self.posts += 1
+        return check_sample(self.connection, sent, agent=self.deployment.first_agent)
 
     def _posted(self, part: str) -> PlantedCall:
         call = self._answered(planted_call(run_id=self.run_id, part=part, at=self.started_at))

@@ -44,7 +44,7 @@ def test_a_sound_stack_is_all_ticks(cloud: Cloud) -> None:
     assert {name: shown for name, shown in rest.items() if shown[0] is not Outcome.PASSED} == {}
 
 
-def test_the_checklist_leaves_two_records_that_say_what_they_are(cloud: Cloud) -> None:
+def test_the_checklist_leaves_few_records_that_say_what_they_are(cloud: Cloud) -> None:
     """As little as possible stays in a log that nothing can be taken out of."""
     reader = LogReader(cloud.root("s3"), cloud.deployment.bucket)
     before = {stored.key: stored for stored in reader.objects("")}
@@ -53,8 +53,10 @@ def test_the_checklist_leaves_two_records_that_say_what_they_are(cloud: Cloud) -
     assert {key: after[key] for key in before} == before
     added = [stored for key, stored in after.items() if key not in before]
     records = [item for stored in added for item in reader.read(stored)]
-    assert [type(item) for item in records] == [StoredRecord, StoredRecord]
-    assert {item.record["agent_name"] for item in records if isinstance(item, StoredRecord)} == {PROBE_NAME}
+    assert [type(item) for item in records] == [StoredRecord] * 8
+    assert all(PROBE_NAME.encode() in item.line for item in records if isinstance(item, StoredRecord))
+    sources = {str(item.record["source"]) for item in records if isinstance(item, StoredRecord)}
+    assert sources == {"native", "openai-traces", "otlp-logs", "otlp-traces", "litellm"}
 
 
 def test_the_command_says_the_same_to_people_and_programs(cloud: Cloud, tmp_path: Path) -> None:
@@ -226,6 +228,7 @@ def _role(cloud: Cloud, name: str) -> str:
 UNMASKED = """
 Masker.mask_text = lambda self, text, *, path="": (text, ())
 Masker.mask_value = lambda self, value, *, path="": (value, ())
+Masker.mask_each = lambda self, items, budget: [(value, ()) for _, value in items]
 """
 WHOLE_URL = """
 def clean_endpoint(text, *, domain_only=False, **further):
@@ -245,6 +248,13 @@ def _leaky(self, event):
     record, envelope = _make(self, event)
     return {**record, "attributes": {"body": repr(event.response)[:300]}}, envelope
 RecordMaker.make = _leaky
+"""
+PAYLOAD_KEPT = """
+_make = RecordMaker.make
+def _keeping(self, event):
+    record, envelope = _make(self, event)
+    return {**record, "envelope": {"mode": "raw", "request": {"ref": "s3://elsewhere/request"}}}, envelope
+RecordMaker.make = _keeping
 """
 FIELD_CHANGED = """
 _make = RecordMaker.make
@@ -279,19 +289,25 @@ BUILT = "package-as-built"
 SABOTAGES: dict[str, tuple[Sabotage, set[str]]] = {
     "masking is off": (_appended("audit_core/masking/masker.py", UNMASKED), {"no-secret-stored", BUILT}),
     "the URL is kept whole": (
-        _appended("audit_core/endpoint.py", WHOLE_URL), {"known-call-recorded", BUILT},
+        _appended("audit_core/endpoint.py", WHOLE_URL), {"known-call-recorded", "formats-recorded", BUILT},
     ),
     "any token will do": (_appended("log_writer/auth.py", ANY_TOKEN), {"token-required", BUILT}),
     "nothing is stored": (
         _appended("log_writer/store.py", NEVER_STORED),
-        {"known-call-recorded", "digests-recomputable", "retry-stored-once", BUILT},
+        {"known-call-recorded", "digests-recomputable", "retry-stored-once", "formats-recorded", BUILT},
     ),
     "content is kept": (
-        _appended("audit_core/record.py", CONTENT_KEPT), {"content-not-stored", "no-secret-stored", BUILT},
+        _appended("audit_core/record.py", CONTENT_KEPT),
+        {"content-not-stored", "no-secret-stored", "formats-recorded", BUILT},
     ),
-    "a field is changed": (_appended("audit_core/record.py", FIELD_CHANGED), {"known-call-recorded", BUILT}),
+    "a field is changed": (
+        _appended("audit_core/record.py", FIELD_CHANGED), {"known-call-recorded", "formats-recorded", BUILT},
+    ),
+    "a payload is kept somewhere": (
+        _appended("audit_core/record.py", PAYLOAD_KEPT), {"payloads-forgotten", BUILT},
+    ),
     "digests are of something else": (
-        _appended("audit_core/digest.py", WRONG_DIGEST), {"digests-recomputable", BUILT},
+        _appended("audit_core/digest.py", WRONG_DIGEST), {"digests-recomputable", "formats-recorded", BUILT},
     ),
     "the log holds bodies": (_appended("log_writer/service.py", LOUD_LOG), {"no-secret-logged", BUILT}),
     "refusals echo": (_appended("log_writer/service.py", ECHO), {"refusal-tells-no-value", BUILT}),

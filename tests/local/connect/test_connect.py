@@ -27,7 +27,11 @@ GETTERS = (snippets.printed, snippets.documented)
 @pytest.fixture
 def connect(outputs: Path) -> Connect:
     """Return a function that runs `audit-log connect` on the stack."""
-    return lambda *arguments: CliRunner().invoke(main, ["connect", *arguments, "--outputs", str(outputs)])
+
+    def run(*arguments: str) -> Result:
+        return CliRunner().invoke(main, ["connect", *arguments, "--outputs", str(outputs)])
+
+    return run
 
 
 def _stored(cloud: Cloud) -> list[Mapping[str, Any]]:

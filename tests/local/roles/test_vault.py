@@ -17,6 +17,7 @@ from localcloud import emulator as emulators
 from localcloud import place, stack_config
 from localcloud.deploy import Deployed, deploy
 from policies import iam, vault_policy
+from policies.controls import CONTROLS
 from policies.iam import Principal
 from tests.local.check.cloud import Cloud
 
@@ -203,6 +204,59 @@ def test_the_checklist_holds_with_a_vault(cloud: Cloud) -> None:
         if line.verdict.outcome not in (Outcome.PASSED, Outcome.NOT_ENFORCED_HERE)
     }
     assert failed == {}
+
+
+@contextlib.contextmanager
+def _kept_for_long(cloud: Cloud) -> Iterator[None]:
+    s3, bucket = cloud.root("s3"), cloud.deployment.vault_bucket
+    before = s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
+    rule = {"ID": "a", "Status": "Enabled", "Filter": {"Prefix": ""}, "Expiration": {"Days": 400}}
+    s3.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": [rule]})
+    yield
+    s3.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": before})
+
+
+@contextlib.contextmanager
+def _read_by_anybody(cloud: Cloud) -> Iterator[None]:
+    s3, bucket = cloud.root("s3"), cloud.deployment.vault_bucket
+    before = s3.get_bucket_policy(Bucket=bucket)["Policy"]
+    document = json.loads(before)
+    document["Statement"] = [row for row in document["Statement"] if row["Sid"] != "OnlyTheVaultReaderReads"]
+    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(document))
+    yield
+    s3.put_bucket_policy(Bucket=bucket, Policy=before)
+
+
+@contextlib.contextmanager
+def _may_be_public(cloud: Cloud) -> Iterator[None]:
+    s3, bucket = cloud.root("s3"), cloud.deployment.vault_bucket
+    before = s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"]
+    opened = {**before, "BlockPublicPolicy": False}
+    s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=opened)
+    yield
+    s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=before)
+
+
+@pytest.mark.parametrize(
+    ("sabotage", "says"),
+    [
+        (_kept_for_long, "no rule empties the vault"),
+        (_read_by_anybody, "statement OnlyTheVaultReaderReads"),
+        (_may_be_public, "may be made public"),
+    ],
+)
+def test_a_vault_that_is_not_shut_is_told(
+    cloud: Cloud, sabotage: Callable[[Cloud], contextlib.AbstractContextManager[None]], says: str
+) -> None:
+    """The checklist's line about payloads turns red, and says what is wrong."""
+    rows = [row for row in CONTROLS if row.id == "payloads-forgotten"]
+    with sabotage(cloud):
+        (broken,) = run_controls(cloud.deployment, rows)
+    assert broken.verdict.outcome is Outcome.FAILED
+    assert says in broken.verdict.detail
+    (sound,) = run_controls(cloud.deployment, rows)
+    assert sound.verdict.outcome is Outcome.PASSED, sound.verdict.detail
+    assert "tried as administrator, auditor, retention-admin, hold-releaser" in sound.verdict.detail
 
 
 def test_a_second_run_changes_nothing(vaulted: Deployed, folder: Path) -> None:
