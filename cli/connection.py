@@ -62,6 +62,9 @@ class Deployment:
     keys_parameter: str
     vault_bucket: str | None = None
     vault_reader_role_arn: str | None = None
+    seal_origin: str | None = None
+    seal_key_id: str | None = None
+    seal_minutes: int = 5
     emulator_url: str | None = None
 
     @property
@@ -148,6 +151,9 @@ class Deployment:
             keys_parameter=_text(outputs, "keys_parameter"),
             vault_bucket=_text(outputs, "vault_bucket") if has_vault else None,
             vault_reader_role_arn=_text(outputs, "vault_reader_role_arn") if has_vault else None,
+            seal_origin=_text(outputs, "seal_origin") if "seal_origin" in outputs else None,
+            seal_key_id=_text(outputs, "seal_key_id") if "seal_key_id" in outputs else None,
+            seal_minutes=_minutes(outputs.get("seal_minutes", 5)),
             emulator_url=emulator_url,
         )
 
@@ -207,6 +213,12 @@ def _text(outputs: Mapping[str, object], name: str) -> str:
     value = outputs.get(name)
     if not isinstance(value, str) or not value:
         raise CouldNot(f"stack output {name}: a non-empty text is required")
+    return value
+
+
+def _minutes(value: object) -> int:
+    if type(value) is not int or value < 1:
+        raise CouldNot("stack output seal_minutes: a whole number of minutes is required")
     return value
 
 

@@ -12,6 +12,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str, str]]] = {
     "find": ("cli.find", "find", "Show records, or follow them as they arrive."),
     "digest": ("cli.digests", "digest", "Compute a payload's digest, or say whether it was logged."),
     "redact": ("cli.redact", "redact", "Show what masking leaves of a payload."),
+    "verify": ("cli.verify.commands", "verify", "Verify the sealed log, copy it, prove single records."),
     "retain": ("cli.retain", "retain", "Keep records for longer, hold them, release holds."),
     "token": ("cli.tokens", "token", "Show, list and rotate agents' tokens."),
 }
