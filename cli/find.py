@@ -6,25 +6,30 @@ the same, and the attempt is reported.
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 from rich.console import Console
 from rich.text import Text
 
 from cli.connection import Connection, load_deployment
-from cli.console import json_line, printable, stdout_console, styled
+from cli.console import emit_json, json_line, printable, stdout_console, styled
 from cli.exits import DONE, FOUND
 from cli.options import deployment_options, json_option
 from cli.query import OUTCOMES, Query, parse_status, parse_time
 from cli.reader import RECORDS_PREFIX, Finding, LogReader, StoredObject, StoredRecord
 
+if TYPE_CHECKING:
+    from cli.timeline import Tied
+
 _CLOCKS: Final = timedelta(days=1)
 """How far an agent's clock may run ahead before `--since` misses what it sent."""
 _FULL_LISTING_SECONDS: Final = 60.0
+_MOST_READINGS: Final = 3
+"""How often the log is read for what is tied to a workflow, to what is tied to it, and so on."""
 _STATUS_STYLES: Final = {"success": "green", "throttled": "yellow", "error": "red", "policy-blocked": "magenta"}
 
 
@@ -50,6 +55,10 @@ class _Shown:
 @click.option("--until", help="Before this time.")
 @click.option("--outcome", "outcomes", multiple=True, type=click.Choice(OUTCOMES), help="May be given more than once.")
 @click.option("--status", "statuses", multiple=True, help="404, 4xx, !200, >=400. May be given more than once.")
+@click.option(
+    "--timeline", is_flag=True, help="QUERY is a workflow's, trace's or session's id: show its calls, joined."
+)
+@click.option("--lines", is_flag=True, help="Show records, a line each, also where QUERY is such an id.")
 @click.option("--limit", type=click.IntRange(min=1), help="Stop after this many records.")
 @click.option("--tail", is_flag=True, help="Show records as they arrive, until Ctrl-C.")
 @click.option("--for", "seconds", type=click.FloatRange(min=0), help="With --tail: stop after this many seconds.")
@@ -77,14 +86,22 @@ def find(  # noqa: PLR0913 - one parameter an option
     interval: float,
     as_json: bool,
     tail: bool,
+    timeline: bool,
+    lines: bool,
 ) -> None:
     """Show the records that hold QUERY anywhere (all of them without QUERY), oldest day first.
+
+    Where QUERY is the correlation id of a workflow, or the id of a trace or a session, its calls are shown as a
+    timeline, with everything that is tied to them; with --json only when --timeline is given.
 
     Exits with 0, or with 1 when something in the log was tampered with: a delete marker, a second version, or an object
     that is not what the writer stores. Each is told on standard error.
     """
     if seconds is not None and not tail:
         raise click.UsageError("--for: only with --tail")
+    narrowed = bool(outcomes or statuses or limit or tail)
+    if timeline and (lines or narrowed or not query):
+        raise click.UsageError("--timeline: needs QUERY, and no --lines, --outcome, --status, --limit or --tail")
     wanted = Query(
         text=query,
         agent=agent,
@@ -104,6 +121,8 @@ def find(  # noqa: PLR0913 - one parameter an option
         try:
             if tail:
                 show.all(_followed(reader, wanted, interval=interval, seconds=seconds), wanted)
+            elif timeline or (query and not (lines or narrowed or as_json)):
+                show.workflow(lambda: _stored(reader(), wanted), wanted, always=timeline)
             else:
                 show.all(_stored(reader(), wanted), wanted)
         except KeyboardInterrupt:
@@ -124,17 +143,77 @@ class _Printer:
         """Print what is wanted of `items`, until the limit."""
         for item in items:
             if isinstance(item, Finding):
-                self._shown.findings += 1
-                place = f"{item.key} version {item.version_id}"
-                click.echo(printable(f"tampering: {item.kind}: {place}: {item.detail}"), err=True)
+                self._tell(item)
             elif wanted.matches(item.record):
-                self._shown.records += 1
-                if self._as_json:
-                    click.echo(json_line(item.record))
-                else:
-                    self._console.print(one_line(item))
+                self._print(item)
                 if self._shown.is_full:
                     return
+
+    def workflow(self, read: Callable[[], Iterable[StoredRecord | Finding]], wanted: Query, *, always: bool) -> None:
+        """Print the timeline of the workflow that `wanted.text` is the id of; where it is none, what matches.
+
+        The first match decides, so that what is no id is shown as it is read. `always`: it is an id, whatever matches.
+        """
+        # Starting `find` does not pay for it.
+        from cli.timeline import Tied, Timeline  # noqa: PLC0415
+
+        tied = Tied(wanted.text)
+        for item in read():
+            if isinstance(item, Finding):
+                self._tell(item)
+            elif tied.is_known:
+                tied.look(item.record)
+            elif wanted.matches(item.record):
+                if (always or not self._shown.records) and tied.names(item.record):
+                    tied.learn(item.record)
+                elif not always:
+                    self._print(item)
+        if not tied.is_known:
+            return
+        found = self._tied(read, replace(wanted, text=""), tied)
+        if len(found) == 1 and not always:
+            self._print(found[0])
+            return
+        self._shown.records += len(found)
+        made = Timeline(wanted.text, (stored.record for stored in found))
+        if self._as_json:
+            emit_json(made.as_json())
+        else:
+            self._print_lines(made.lines())
+
+    def _tied(
+        self, read: Callable[[], Iterable[StoredRecord | Finding]], wanted: Query, tied: "Tied"
+    ) -> list[StoredRecord]:
+        """What is tied to a workflow; the log is read again until nothing new comes up."""
+        found: list[StoredRecord] = []
+        for _ in range(_MOST_READINGS):
+            known = tied.size
+            found = [
+                item
+                for item in read()
+                if isinstance(item, StoredRecord) and wanted.matches(item.record) and tied.holds(item.record)
+            ]
+            for stored in found:
+                tied.learn(stored.record)
+            if tied.size == known:
+                break
+        return found
+
+    def _tell(self, finding: Finding) -> None:
+        self._shown.findings += 1
+        place = f"{finding.key} version {finding.version_id}"
+        click.echo(printable(f"tampering: {finding.kind}: {place}: {finding.detail}"), err=True)
+
+    def _print_lines(self, lines: Iterable[Text]) -> None:
+        for line in lines:
+            self._console.print(line)
+
+    def _print(self, item: StoredRecord) -> None:
+        self._shown.records += 1
+        if self._as_json:
+            click.echo(json_line(item.record))
+        else:
+            self._console.print(one_line(item))
 
 
 def one_line(stored: StoredRecord) -> Text:

@@ -120,12 +120,13 @@ def _distinct(tied: list[Item]) -> Iterator[Item]:
         return
     seen: set[str] = set()
     for written, item in sorted(((_written(item.record), item) for item in tied), key=lambda pair: pair[0]):
-        if written not in seen:
+        if not written or written not in seen:
             seen.add(written)
             yield item
 
 
 def _written(record: Mapping[str, object]) -> str:
+    """The record as text; empty where it nests too deep to be written, and then it is like no other."""
     try:
         return json.dumps(record, sort_keys=True, default=repr)
     except (TypeError, ValueError, RecursionError):
