@@ -9,8 +9,8 @@ from typing import TypeAlias
 import pytest
 from _pytest.capture import CaptureManager
 
-from localcloud.dependencies import ROOT, SetUpError
-from tests.sdks import environments
+from localcloud.dependencies import SetUpError
+from tests.sdks import environments, scenarios
 from tests.sdks.backend import Backend
 from tests.sdks.environments import Kit
 from tests.sdks.scenarios import Place
@@ -54,27 +54,6 @@ def backend() -> Iterator[Backend]:
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
-    """Return an empty home folder."""
-    folder = tmp_path / "home"
-    folder.mkdir()
-    return folder
-
-
-@pytest.fixture
-def clean_environment(home: Path) -> dict[str, str]:
-    """Return what a program needs, and nothing that a person or a CI has set: least of all a key or a proxy."""
-    return {
-        "PATH": "/usr/local/bin:/usr/bin:/bin",
-        "HOME": str(home),
-        "XDG_STATE_HOME": str(home / "state"),
-        "LANG": "C.UTF-8",
-        "NO_PROXY": "127.0.0.1,localhost",
-        "PYTHONPATH": str(ROOT / "clients" / "python" / "src"),
-    }
-
-
-@pytest.fixture
-def place_of(python_of: Python, clean_environment: dict[str, str], backend: Backend) -> PlaceOf:
+def place_of(python_of: Python, backend: Backend, tmp_path: Path) -> PlaceOf:
     """Return a function from a kit to where its agents run: its interpreter, an empty home, and the backend."""
-    return lambda kit: Place(python=python_of(kit), env=clean_environment, endpoint=backend.url, token=backend.token)
+    return lambda kit: scenarios.place(python_of(kit), backend, tmp_path / "home")

@@ -12,6 +12,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from localcloud.dependencies import ROOT
 from tests.sdks import models
+from tests.sdks.backend import Backend
 from tests.sdks.running import Ended, run, run_program
 from tests.sdks.stubs import Behaviour, Seen, Server
 
@@ -58,6 +59,20 @@ class Ran:
     sent: bool
 
 
+def place(python: Path, backend: Backend, home: Path) -> Place:
+    """Where agents run, with nothing that a person or a CI has set: least of all a key or a proxy."""
+    home.mkdir(exist_ok=True)
+    env = {
+        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        "HOME": str(home),
+        "XDG_STATE_HOME": str(home / "state"),
+        "LANG": "C.UTF-8",
+        "NO_PROXY": "127.0.0.1,localhost",
+        "PYTHONPATH": str(ROOT / "clients" / "python" / "src"),
+    }
+    return Place(python=python, env=env, endpoint=backend.url, token=backend.token)
+
+
 def agent_turns() -> list[models.Turn]:
     """A handoff, a tool call with a secret in it, an answer."""
     return [
@@ -67,29 +82,33 @@ def agent_turns() -> list[models.Turn]:
     ]
 
 
-def openai_agents(
-    place: Place,
-    behaviour: Behaviour,
-    *,
-    runs: tuple[str, ...] = ("workflow",),
-    exporter: Exporter = "sdk",
-    api: Literal["responses", "chat_completions"] = "responses",
-) -> list[str]:
-    """Run agents of the OpenAI Agents SDK; how each run ended."""
-    with Server(behaviour) as model:
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One run of an agent: its group, what the model does, and how it is asked."""
+
+    group: str
+    behaviour: Behaviour
+    kind: Literal["workflow", "guarded", "streamed"] = "workflow"
+    api: Literal["responses", "chat_completions"] = "responses"
+
+
+def openai_agents(place: Place, runs: Sequence[Run], *, exporter: Exporter = "sdk") -> list[str]:
+    """Run agents of the OpenAI Agents SDK in one process; how each run ended."""
+    with ExitStack() as stack:
+        servers = [stack.enter_context(Server(run.behaviour)) for run in runs]
         what = {
-            "model_url": model.url,
-            "model_key": models.MODEL_KEY,
             "exporter": exporter,
             "endpoint": place.endpoint,
             "token": place.token,
+            "model_key": models.MODEL_KEY,
+            "model": models.OPENAI_MODEL,
             "prompt": f"{models.PROMPT} {models.SECRET}",
             "system": models.SYSTEM,
             "tool_result": models.TOOL_RESULT,
-            "group": GROUP,
-            "api": api,
-            "model": models.OPENAI_MODEL,
-            "runs": runs,
+            "runs": [
+                {"group": run.group, "kind": run.kind, "api": run.api, "model_url": server.url}
+                for run, server in zip(runs, servers, strict=True)
+            ],
         }
         endings: list[str] = run_program(place.python, "agents_run.py", what, env=place.env).told
         return endings
@@ -211,19 +230,24 @@ def claude(
         return run([program, "-p", prompt, "--allowedTools", "Read"], env=env, seconds=seconds)
 
 
-def litellm(
-    place: Place, behaviours: list[tuple[str, Behaviour]], *, log_format: str = "json_array", stream: bool = False
-) -> list[str]:
-    """Make one call for each (provider, behaviour) through LiteLLM; how each ended."""
+@dataclass(frozen=True, kw_only=True)
+class LiteCall:
+    """One call through LiteLLM, and what the provider's API does."""
 
-    def by_path(seen: Any) -> Any:  # noqa: ANN401 - as `Behaviour`
-        return behaviours[int(seen.path.split("/")[1])][1](seen)
+    provider: Literal["openai", "anthropic"]
+    behaviour: Behaviour
+    stream: bool = False
 
-    with Server(by_path) as model:
-        calls = [
+
+def litellm(place: Place, calls: Sequence[LiteCall], *, log_format: str = "json_array") -> list[str]:
+    """Make calls through LiteLLM; how each ended."""
+    with ExitStack() as stack:
+        servers = [stack.enter_context(Server(call.behaviour)) for call in calls]
+        described = [
             {
-                "model": f"{provider}/{models.ANTHROPIC_MODEL if provider == 'anthropic' else models.OPENAI_MODEL}",
-                "api_base": f"{model.url}/{number}" + ("/v1" if provider == "openai" else ""),
+                "model": f"{call.provider}/"
+                + (models.ANTHROPIC_MODEL if call.provider == "anthropic" else models.OPENAI_MODEL),
+                "api_base": server.url + ("/v1" if call.provider == "openai" else ""),
                 "api_key": models.MODEL_KEY,
                 "messages": [
                     {"role": "system", "content": models.SYSTEM},
@@ -231,9 +255,9 @@ def litellm(
                 ],
                 "user": USER,
                 "metadata": {"trace_id": GROUP, "note": models.PROMPT},
-                "stream": stream,
+                "stream": call.stream,
             }
-            for number, (provider, _) in enumerate(behaviours)
+            for call, server in zip(calls, servers, strict=True)
         ]
         env = {
             **place.env,
@@ -241,7 +265,7 @@ def litellm(
             "GENERIC_LOGGER_HEADERS": f"Authorization=Bearer {place.token}",
             "LITELLM_LOCAL_MODEL_COST_MAP": "True",
         }
-        what = {"calls": calls, "log_format": log_format}
+        what = {"calls": described, "log_format": log_format}
         endings: list[str] = run_program(place.python, "litellm_run.py", what, env=env).told
         return endings
 

@@ -1,87 +1,91 @@
 """LiteLLM's generic logger, in each of its three forms."""
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import pytest
 
 from audit_core.digest import digest_json
 from tests.sdks import models, scenarios
 from tests.sdks.backend import Backend
-from tests.sdks.conftest import PlaceOf
+from tests.sdks.conftest import Python
 from tests.sdks.environments import LITELLM
-from tests.sdks.scenarios import Place
+from tests.sdks.scenarios import LiteCall
 
 
-@pytest.fixture
-def place(place_of: PlaceOf) -> Place:
-    """Return where LiteLLM runs."""
-    return place_of(LITELLM)
+class Logged(NamedTuple):
+    """How each call of one process ended, and what it has logged."""
+
+    backend: Backend
+    endings: list[str]
 
 
-def tool_call() -> models.Turn:
-    """A tool call with a secret in its arguments."""
-    return models.call("look_up_order", {"order": models.TOOL_ARGUMENT, "api_key": models.SECRET})
+@pytest.fixture(scope="module", params=["json_array", "ndjson", "single"])
+def logged(
+    request: pytest.FixtureRequest, python_of: Python, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Logged]:
+    """Yield what calls that succeed, are throttled, fail, break off and find nobody have logged, in each form."""
+    turns = [models.say(models.REPLY)]
+    tool = models.call("look_up_order", {"order": models.TOOL_ARGUMENT, "api_key": models.SECRET})
+    calls = [
+        LiteCall(provider="openai", behaviour=models.openai(turns)),
+        LiteCall(provider="anthropic", behaviour=models.anthropic([tool])),
+        LiteCall(provider="openai", behaviour=models.openai(turns), stream=True),
+        LiteCall(provider="openai", behaviour=models.script(models.throttled())),
+        LiteCall(provider="openai", behaviour=models.script(models.broken())),
+        LiteCall(provider="openai", behaviour=models.openai(turns, cut=True), stream=True),
+        LiteCall(provider="openai", behaviour=models.script(models.silent())),
+    ]
+    with Backend() as backend:
+        place = scenarios.place(python_of(LITELLM), backend, tmp_path_factory.mktemp("litellm") / "home")
+        yield Logged(backend, scenarios.litellm(place, calls, log_format=request.param))
 
 
-def by_outcome(records: list[dict[str, Any]]) -> list[tuple[Any, Any]]:
-    """Status and outcome of each record, in the order of the calls."""
-    return [(record["status"], record["outcome"]) for record in records]
+def test_every_call_is_one_record(logged: Logged) -> None:
+    """The agent saw each call end as it did, the log has each once, and nothing of what was said."""
+    assert logged.endings[0] == logged.endings[2] == models.REPLY
+    assert logged.endings[3:5] == ["RateLimitError", "InternalServerError"]
+    assert {status for _, status, _ in logged.backend.replies} == {200}, logged.backend.told
+    records = logged.backend.records
+    assert len(records) == len({record["attributes"]["id"] for record in records}) == 7
+    logged.backend.assert_clean()
 
 
-@pytest.mark.parametrize("log_format", ["json_array", "ndjson", "single"])
-def test_successes_and_failures(backend: Backend, place: Place, log_format: str) -> None:
-    """Calls that succeed, are throttled and fail are one record each, with what the payload carries."""
-    endings = scenarios.litellm(
-        place,
-        [
-            ("openai", models.openai([models.say(models.REPLY)])),
-            ("anthropic", models.anthropic([tool_call()])),
-            ("openai", models.script(models.throttled())),
-            ("openai", models.script(models.broken())),
-        ],
-        log_format=log_format,
-    )
-    assert endings[0] == models.REPLY
-    assert endings[2:] == ["RateLimitError", "InternalServerError"]
-    records = backend.wait_for(4)
-    assert {status for _, status, _ in backend.replies} == {200}, backend.told
-    assert len(records) == 4
-    backend.assert_clean()
-    assert [outcome for _, outcome in by_outcome(records)] == ["success", "success", "throttled", "error"]
-    assert [status for status, _ in by_outcome(records)][2:] == [429, 500]
-    for record in records:
+def test_outcomes(logged: Logged) -> None:
+    """Success, throttled and error are told apart; a status is there where LiteLLM tells it."""
+    found = [(record["status"], record["outcome"]) for record in logged.backend.records]
+    assert [outcome for _, outcome in found] == [
+        "success",
+        "success",
+        "success",
+        "throttled",
+        "error",
+        "error",
+        "error",
+    ]
+    assert [status for status, _ in found][3:5] == [429, 500]
+
+
+def test_fields(logged: Logged) -> None:
+    """Each call has what LiteLLM's payload carries."""
+    for record in logged.backend.records:
         assert record["source"] == "litellm"
         assert record["request_hash"]
         assert record["endpoint"].startswith("http://127.0.0.1:")
         assert record["model"] in {models.OPENAI_MODEL, models.ANTHROPIC_MODEL}
         assert record["duration_ms"] > 0
         assert record["user_id"] == scenarios.USER
-    assert {record["correlation_id"] for record in records} == {scenarios.GROUP}
-    assert len({record["attributes"]["id"] for record in records}) == 4
-    first = records[0]
-    assert first["tokens"]["input"] == 21
-    assert first["tokens"]["output"] == 7
-    assert first["response_hash"]
-    assert first["provider_request_id"].startswith("req_openai_")
+    assert {record["correlation_id"] for record in logged.backend.records} == {scenarios.GROUP}
+    for record in logged.backend.records[:3]:
+        assert record["tokens"]["output"] == 7
+        assert record["response_hash"]
+    assert logged.backend.records[0]["provider_request_id"].startswith("req_openai_")
+
+
+def test_the_digest_is_that_of_the_messages(logged: Logged) -> None:
+    """What was asked can be found again by its digest."""
     messages: list[Any] = [
         {"role": "system", "content": models.SYSTEM},
         {"role": "user", "content": f"{models.PROMPT} {models.SECRET}"},
     ]
-    assert first["request_hash"] == digest_json(messages, key=None).digest
-
-
-def test_streams_and_what_breaks_off(backend: Backend, place: Place) -> None:
-    """A stream that ends is a success; one that is cut and a model that says nothing are errors."""
-    endings = scenarios.litellm(
-        place,
-        [
-            ("openai", models.openai([models.say(models.REPLY)])),
-            ("openai", models.openai([models.say(models.REPLY)], cut=True)),
-            ("openai", models.script(models.silent())),
-        ],
-        stream=True,
-    )
-    records = backend.wait_for(3)
-    assert endings[0] == models.REPLY
-    assert [outcome for _, outcome in by_outcome(records)] == ["success", "error", "error"]
-    backend.assert_clean()
+    assert logged.backend.records[0]["request_hash"] == digest_json(messages, key=None).digest

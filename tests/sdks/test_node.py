@@ -16,14 +16,14 @@ OLDEST = 20
 
 
 @pytest.fixture
-def place(clean_environment: dict[str, str], backend: Backend) -> Place:
+def place(backend: Backend, tmp_path: Path) -> Place:
     """Return where the Node agent runs."""
     if NODE is None:
         pytest.skip("not run: there is no Node here")
     version = subprocess.run([NODE, "--version"], check=True, capture_output=True, text=True, timeout=30).stdout
     if int(version.lstrip("v").partition(".")[0]) < OLDEST:
         pytest.skip(f"not run: Node {OLDEST} is needed, this is {version.strip()}")
-    return Place(python=Path(NODE), env=clean_environment, endpoint=backend.url, token=backend.token)
+    return scenarios.place(Path(NODE), backend, tmp_path / "home")
 
 
 def test_calls_are_logged_with_their_digests(backend: Backend, place: Place) -> None:

@@ -1,8 +1,8 @@
 """An agent with a tool, a handoff and a guardrail that trips, exported by the SDK's own exporter or through the client.
 
-Arguments: a JSON object with `model_url`, `model_key`, `exporter` (`sdk` or `client`), `endpoint`, `token`, `prompt`,
-`system`, `tool_result`, `group`, `api` (`responses` or `chat_completions`), `model`, `runs` (of `workflow`, `guarded`,
-`streamed`). Prints what each run ended with, as JSON.
+Arguments: a JSON object with `exporter` (`sdk` or `client`), `endpoint`, `token`, `model_key`, `model`, `prompt`,
+`system`, `tool_result`, and `runs`: each has a `group`, `model_url`, `kind` (`workflow`, `guarded`, `streamed`) and
+`api` (`responses` or `chat_completions`). Prints what each run ended with, as JSON.
 """
 
 import asyncio
@@ -54,23 +54,23 @@ def set_up_exporter() -> None:
     agents.set_trace_processors([processors.BatchTraceProcessor(exporter, schedule_delay=0.2)])
 
 
-async def run(kind: str) -> str:
+async def run(asked: dict[str, str]) -> str:
     """One run; how it ended."""
-    client = AsyncOpenAI(base_url=WHAT["model_url"] + "/v1", api_key=WHAT["model_key"], max_retries=0, timeout=5)
-    provider = agents.OpenAIProvider(openai_client=client, use_responses=WHAT["api"] == "responses")
+    client = AsyncOpenAI(base_url=asked["model_url"] + "/v1", api_key=WHAT["model_key"], max_retries=0, timeout=2)
+    provider = agents.OpenAIProvider(openai_client=client, use_responses=asked["api"] == "responses")
     config = agents.RunConfig(
         model_provider=provider,
         workflow_name="stub workflow",
-        group_id=WHAT["group"],
+        group_id=asked["group"],
         trace_metadata={"user_id": "u_77", "note": WHAT["prompt"]},
     )
     try:
-        if kind == "streamed":
+        if asked["kind"] == "streamed":
             streamed = agents.Runner.run_streamed(TRIAGE, WHAT["prompt"], run_config=config)
             async for _ in streamed.stream_events():
                 pass
             return str(streamed.final_output)
-        agent = GUARDED if kind == "guarded" else TRIAGE
+        agent = GUARDED if asked["kind"] == "guarded" else TRIAGE
         result = await agents.Runner.run(agent, WHAT["prompt"], run_config=config)
         return str(result.final_output)
     except Exception as error:  # noqa: BLE001 - how it ended is what is told
@@ -81,7 +81,7 @@ async def run(kind: str) -> str:
 
 async def main() -> None:
     """All runs, one after the other."""
-    endings = [await run(kind) for kind in WHAT["runs"]]
+    endings = [await run(asked) for asked in WHAT["runs"]]
     sys.stdout.write(json.dumps(endings) + "\n")
 
 
