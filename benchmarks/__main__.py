@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from benchmarks import cloud, core, hostile, masked, memory, packaging
+from benchmarks import client, cloud, core, hostile, masked, memory, packaging
 from benchmarks.measure import BenchmarkError, Row
 from cli.console import emit_json, stdout_console
 
@@ -23,6 +23,7 @@ BENCHMARKS: Final[Mapping[str, Callable[..., list[Row]]]] = {
     "masking": masked.rows,
     "memory": memory.rows,
     "packaging": packaging.rows,
+    "client": client.rows,
     "cloud": cloud.rows,
 }
 """By name. Each takes `quick`, and raises BenchmarkError when it cannot be run."""

@@ -15,6 +15,7 @@ from typing import Protocol
 from audit_log_client import _context, _event, _provider
 from audit_log_client._body import Body, Digested
 from audit_log_client._digest import HmacKey, PayloadDigest, digest_payload
+from audit_log_client._http import plain_headers
 from audit_log_client._json import JsonValue
 
 TRACE_HEADER = "X-Trace-ID"
@@ -56,7 +57,7 @@ class Call:
         *,
         method: str,
         url: Url,
-        headers: Mapping[str, str],
+        headers: object,
         correlation_id: str,
     ) -> None:
         self._common = common
@@ -187,14 +188,15 @@ class Call:
             event["user_id"] = self._user_id
         if self._session_id is not None:
             event["session_id"] = self._session_id
-        match = _TRACEPARENT.fullmatch(self._headers.get("traceparent", ""))
-        if match is not None:
+        headers = plain_headers(self._headers)
+        traceparent = headers.get("traceparent")
+        if traceparent is not None and (match := _TRACEPARENT.fullmatch(traceparent)):
             event["trace_id"], event["span_id"] = match.groups()
-        self._add_request(event)
+        self._add_request(event, headers.get("content-type"))
         event["provider_request_id"] = _provider.request_id(self._answer)
         return event
 
-    def _add_request(self, event: Event) -> None:
+    def _add_request(self, event: Event, content_type: str | None) -> None:
         if self._request_digest is None:
             if isinstance(self._request, Body):
                 self._request_digest = self._request.finish(streamed=False).total
@@ -203,7 +205,7 @@ class Call:
         digest = self._request_digest
         event["request_bytes"] = digest.size
         event["request_hash"] = digest.digest if self._request_complete else None
-        mime = _event.media_type(self._headers.get("content-type"))
+        mime = _event.media_type(content_type)
         event["request_mime"] = mime or (digest.mime if digest.size else None)
 
     def _add_response(self, event: Event, attributes: dict[str, JsonValue], said: _provider.Said) -> None:

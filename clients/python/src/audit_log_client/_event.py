@@ -7,8 +7,8 @@ go.
 from __future__ import annotations
 
 import json
+import os
 import re
-import uuid
 from collections.abc import Mapping
 from datetime import datetime, timezone
 
@@ -29,7 +29,7 @@ _VERSION = re.compile(r"[^-+.0-9A-Za-z]")
 
 def new_id() -> str:
     """An id that no other event has."""
-    return uuid.uuid4().hex
+    return os.urandom(16).hex()
 
 
 def plain(name: str, value: str) -> str | None:

@@ -12,6 +12,11 @@ from typing import Any
 NAMES = ("httpx2", "httpx")
 
 
+def plain_headers(headers: Any) -> dict[str, str]:  # noqa: ANN401 - of either library
+    """A message's headers by their names in lower case, read in one go: asked for one by one they cost more."""
+    return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in headers.raw}
+
+
 def http_library(name: str | None = None) -> Any:  # noqa: ANN401 - a module
     """The library of that name; by default `httpx2` where it is installed. Raises `ImportError`."""
     if name is None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from audit_log_client._body import Body, Unpack
 from audit_log_client._call import TRACE_HEADER, Call
-from audit_log_client._http import NAMES
+from audit_log_client._http import NAMES, plain_headers
 
 if TYPE_CHECKING:
     from typing import Self  # from Python 3.11 on
@@ -82,7 +82,7 @@ class _Transport:
     def _answered(self, call: Call, request: Any, response: Any, mixin: type, base: str) -> None:  # noqa: ANN401
         try:
             library = library_of(request)
-            headers = response.headers
+            headers = plain_headers(response.headers)
             try:
                 content = response.content
             except Exception:  # noqa: BLE001 - `ResponseNotRead`: the usual case
