@@ -239,8 +239,8 @@ class LiteCall:
     stream: bool = False
 
 
-def litellm(place: Place, calls: Sequence[LiteCall], *, log_format: str = "json_array") -> list[str]:
-    """Make calls through LiteLLM; how each ended."""
+def litellm(place: Place, calls: Sequence[LiteCall], *, endpoints: Mapping[str, str] | None = None) -> list[str]:
+    """Make calls through LiteLLM; how each ended. `endpoints`: for each form of its logger, where it sends."""
     with ExitStack() as stack:
         servers = [stack.enter_context(Server(call.behaviour)) for call in calls]
         described = [
@@ -261,11 +261,12 @@ def litellm(place: Place, calls: Sequence[LiteCall], *, log_format: str = "json_
         ]
         env = {
             **place.env,
-            "GENERIC_LOGGER_ENDPOINT": f"{place.endpoint}/v1/litellm",
             "GENERIC_LOGGER_HEADERS": f"Authorization=Bearer {place.token}",
             "LITELLM_LOCAL_MODEL_COST_MAP": "True",
         }
-        what = {"calls": described, "log_format": log_format}
+        bases = endpoints or {"json_array": place.endpoint}
+        loggers = {form: f"{base}/v1/litellm" for form, base in bases.items()}
+        what = {"calls": described, "loggers": loggers}
         endings: list[str] = run_program(place.python, "litellm_run.py", what, env=env).told
         return endings
 

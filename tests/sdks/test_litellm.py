@@ -1,6 +1,7 @@
 """LiteLLM's generic logger, in each of its three forms."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any, NamedTuple
 
 import pytest
@@ -20,11 +21,12 @@ class Logged(NamedTuple):
     endings: list[str]
 
 
-@pytest.fixture(scope="module", params=["json_array", "ndjson", "single"])
-def logged(
-    request: pytest.FixtureRequest, python_of: Python, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Logged]:
-    """Yield what calls that succeed, are throttled, fail, break off and find nobody have logged, in each form."""
+FORMS = ["json_array", "ndjson", "single"]
+
+
+@pytest.fixture(scope="module")
+def all_logged(python_of: Python, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Logged]]:
+    """Yield, for each form, what calls have logged that succeed, are throttled, fail, break off and find nobody."""
     turns = [models.say(models.REPLY)]
     tool = models.call("look_up_order", {"order": models.TOOL_ARGUMENT, "api_key": models.SECRET})
     calls = [
@@ -36,9 +38,17 @@ def logged(
         LiteCall(provider="openai", behaviour=models.openai(turns, cut=True), stream=True),
         LiteCall(provider="openai", behaviour=models.script(models.silent())),
     ]
-    with Backend() as backend:
-        place = scenarios.place(python_of(LITELLM), backend, tmp_path_factory.mktemp("litellm") / "home")
-        yield Logged(backend, scenarios.litellm(place, calls, log_format=request.param))
+    with ExitStack() as stack:
+        backends = {form: stack.enter_context(Backend()) for form in FORMS}
+        place = scenarios.place(python_of(LITELLM), backends["json_array"], tmp_path_factory.mktemp("litellm") / "home")
+        endings = scenarios.litellm(place, calls, endpoints={form: made.url for form, made in backends.items()})
+        yield {form: Logged(made, endings) for form, made in backends.items()}
+
+
+@pytest.fixture(params=FORMS)
+def logged(request: pytest.FixtureRequest, all_logged: dict[str, Logged]) -> Logged:
+    """Return what came in one form."""
+    return all_logged[request.param]
 
 
 def test_every_call_is_one_record(logged: Logged) -> None:

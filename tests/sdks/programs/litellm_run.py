@@ -1,7 +1,7 @@
 """Calls through LiteLLM, logged by its generic logger.
 
-Arguments: a JSON object with `calls`, each with `model`, `api_base`, `api_key`, `messages` and options; `log_format`;
-`endpoint` (of the logger) and `headers`. Prints how each call ended, as JSON.
+Arguments: a JSON object with `calls`, each with `model`, `api_base`, `api_key`, `messages` and options; and `loggers`,
+from a format to the logger's endpoint, whose headers are in the environment. Prints how each call ended, as JSON.
 """
 
 import asyncio
@@ -28,16 +28,20 @@ async def one(call: dict[str, Any]) -> str:
 
 
 async def main() -> None:
-    """All calls, one after the other, then what the logger still holds."""
-    logger = GenericAPILogger(log_format=WHAT["log_format"], flush_interval=1, max_retries=2, retry_delay=0.1)
-    litellm.callbacks = [logger]
+    """All calls, one after the other, then what the loggers hold."""
+    loggers = [
+        GenericAPILogger(endpoint=endpoint, log_format=log_format, flush_interval=60)
+        for log_format, endpoint in WHAT["loggers"].items()
+    ]
+    litellm.callbacks = loggers
     endings = [await one(call) for call in WHAT["calls"]]
-    # The logger is told in background tasks; there is no other way to know that all calls have reached it.
+    # A logger is told in background tasks; there is no other way to know that all calls have reached it.
     for _ in range(100):
-        if len(logger.log_queue) >= len(WHAT["calls"]):
+        if all(len(logger.log_queue) >= len(WHAT["calls"]) for logger in loggers):
             break
         await asyncio.sleep(0.05)
-    await logger.async_send_batch()
+    for logger in loggers:
+        await logger.async_send_batch()
     sys.stdout.write(json.dumps(endings) + "\n")
 
 
