@@ -232,7 +232,7 @@ def _read_content(event: Event, item: dict[str, JsonValue], tool: dict[str, Json
             continue
         redacted, cut = _marks(value)
         if redacted:
-            event.attributes["redacted_by"] = "litellm"
+            event.attributes["sender_redacted"] = True
         elif cut:
             event.attributes["truncated"] = True
         else:
