@@ -34,7 +34,7 @@ _STATUS_STYLES: Final = {"success": "green", "throttled": "yellow", "error": "re
 
 
 @dataclass(slots=True, kw_only=True)
-class _Shown:
+class Shown:
     """What has been shown so far."""
 
     limit: int | None
@@ -43,6 +43,7 @@ class _Shown:
 
     @property
     def is_full(self) -> bool:
+        """Whether no more is to be shown."""
         return self.limit is not None and self.records >= self.limit
 
 
@@ -111,8 +112,8 @@ def find(  # noqa: PLR0913 - one parameter an option
         statuses=tuple(_status(text) for text in statuses),
     )
     deployment = load_deployment(outputs=outputs, stack=stack)
-    shown = _Shown(limit=limit)
-    show = _Printer(as_json=as_json, shown=shown)
+    shown = Shown(limit=limit)
+    show = Printer(as_json=as_json, shown=shown)
     with Connection(deployment) as connection:
 
         def reader() -> LogReader:
@@ -133,8 +134,10 @@ def find(  # noqa: PLR0913 - one parameter an option
     ctx.exit(FOUND if shown.findings else DONE)
 
 
-class _Printer:
-    def __init__(self, *, as_json: bool, shown: _Shown) -> None:
+class Printer:
+    """Prints what is found, for people or as JSON, and counts it in `shown`."""
+
+    def __init__(self, *, as_json: bool, shown: Shown) -> None:
         self._as_json = as_json
         self._shown = shown
         self._console: Console = stdout_console()

@@ -25,6 +25,7 @@ _DEEPEST: Final = 24
 _NAMED: Final = 5
 _LABEL: Final = 44
 _MINUTE: Final = 60
+_LONGEST: Final = 1e13  # three hundred years
 _LEAP: Final = ":60"
 
 
@@ -201,7 +202,7 @@ class Timeline:
         status = "" if fields.get("status") is None else f"{fields['status']} "
         ended = _how_it_ended(fields) if outcome is None else str(outcome)
         text += styled(f"  {status}{ended}", STATUS_STYLES.get(str(outcome), ""))
-        if isinstance(duration := fields.get("duration_ms"), int | float):
+        if (duration := _milliseconds(fields)) is not None:
             text += styled(f"  {_duration(duration / 1000)}")
         if isinstance(used := fields.get("tokens"), Mapping) and (counted := _tokens(used)):
             text += styled(f"  tokens {counted}")
@@ -237,9 +238,14 @@ class Timeline:
 
 def _times(call: Call) -> _Times:
     start = None if "timestamp" in _listed(call.fields.get("inferred")) else _seconds(call.fields.get("timestamp"))
-    duration = call.fields.get("duration_ms")
-    lasted = duration / 1000 if isinstance(duration, int | float) else 0
-    return _Times(start, None if start is None else start + lasted)
+    lasted = _milliseconds(call.fields) or 0
+    return _Times(start, None if start is None else start + lasted / 1000)
+
+
+def _milliseconds(fields: Mapping[str, object]) -> float | None:
+    """How long a call took, where that is a number of this world."""
+    duration = fields.get("duration_ms")
+    return float(duration) if isinstance(duration, int | float) and 0 <= duration <= _LONGEST else None
 
 
 def _listed(value: object) -> list[object]:
