@@ -229,7 +229,7 @@ class _Family:
         if not item.label("tool_call_id"):
             for request in request_ids(item):
                 self._requests.setdefault((item.agent, request), place)
-        if prompt and item.label("event_name") == _PROMPT:
+        if prompt and item.event == _PROMPT:
             self._prompts.setdefault((item.agent, prompt), place)
 
     def _parent(self, place: int, group: list[Item]) -> int | None:

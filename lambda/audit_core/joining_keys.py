@@ -19,6 +19,8 @@ SPANS: Final = frozenset({"otlp-traces", "openai-traces"})
 """Sources whose records are spans: each has an id of its own in its trace."""
 _LOGS: Final = "otlp-logs"
 _GENAI: Final = "gen_ai."  # events of a span, without an id of their own
+_CLAUDE: Final = "claude_code."
+_TEXTS: Final = frozenset({"user_prompt", "assistant_response"})
 _STAMP: Final = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.([0-9]{1,12}))?Z")
 _LAST: Final = "~"  # after every time
 _FRACTION: Final = 12
@@ -66,6 +68,16 @@ class Item:
     def all(self) -> list[Item]:
         """This record, and the further exports of the same event."""
         return [self, *self.others]
+
+    @property
+    def event(self) -> str:
+        """The name of the event; empty where it has none."""
+        return (self.label("event_name") or "").removeprefix(_CLAUDE)
+
+    @property
+    def is_excerpt(self) -> bool:
+        """Whether its payload is a part of its call's, told apart: a message of many, or a body's text alone."""
+        return self.source == _LOGS and (self.event in _TEXTS or self.event.startswith(_GENAI))
 
     @property
     def sequence(self) -> int | None:

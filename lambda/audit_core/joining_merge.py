@@ -20,6 +20,9 @@ _OF_A_RECORD: Final = frozenset({
     "schema", "source", "masking", "redactions", "inferred", "record_id", "timestamp", "attributes", "stream", "tokens",
     "duration_ms",
 })  # fmt: skip
+_PAYLOAD: Final = frozenset({
+    "request_hash", "request_bytes", "request_mime", "response_hash", "response_bytes", "response_mime",
+})  # fmt: skip
 _LABELS_OF_A_RECORD: Final = frozenset({
     "id", "event_id", "event_name", "event_sequence", "event_timestamp", "sequence", "span_type", "kind", "operation",
     "parent_span_id", "parent_id", "message_id", "message_uuid", "query_source", "body_length", "request_id",
@@ -43,7 +46,7 @@ def merge(items: list[Item]) -> Merged:
     inferred: list[str] = []
     for name in _names(item.record for item in items):
         if name not in _OF_A_RECORD:
-            found = [(item.record.get(name), name in item.inferred) for item in items]
+            found = [(item.record.get(name), name in item.inferred) for item in _telling(items, name)]
             _settle(name, found, fields, conflicts, inferred)
     durations = [(item.record.get("duration_ms"), "duration_ms" in item.inferred) for item in items]
     _settle("duration_ms", durations, fields, {}, inferred)
@@ -57,6 +60,15 @@ def merge(items: list[Item]) -> Merged:
     fields["inferred"] = sorted(inferred)
     fields["redactions"] = list(_redactions(items))
     return Merged(fields=fields, conflicts=conflicts)
+
+
+def _telling(items: list[Item], name: str) -> list[Item]:
+    """The records that speak of a field. An excerpt's payload is no call's, where the call's is known."""
+    if name not in _PAYLOAD:
+        return items
+    side = f"{name.partition('_')[0]}_hash"
+    whole = [item for item in items if not item.is_excerpt]
+    return whole if any(item.record.get(side) is not None for item in whole) else items
 
 
 def _names(parts: Iterable[Mapping[str, object]]) -> list[str]:

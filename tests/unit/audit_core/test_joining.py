@@ -180,10 +180,26 @@ def test_parents_and_missing_parents() -> None:
     assert joined.missing_parents == (MissingParent(trace_id="t", span_id="gone", calls=(2, 3)),)
 
 
+def test_an_excerpt_contradicts_no_body() -> None:
+    """The text of an answer has a digest of its own, which is the call's only where its body is not known."""
+    shared = {"provider_request_id": "req-1"}
+    text = _log(1, "claude_code.assistant_response", response_hash="sha256:11", **shared)
+    body = _log(2, "claude_code.api_response_body", response_hash="sha256:22", **shared)
+    made = _only(join([text, body]))
+    assert (made.fields["response_hash"], made.conflicts) == ("sha256:22", {})
+    assert _only(join([text])).fields["response_hash"] == "sha256:11"
+    span = _span(1, "x", request_hash="sha256:33")
+    message = _log(1, "gen_ai.user.message", trace_id="t", span_id="x", request_hash="sha256:44")
+    made = _only(join([message, span]))
+    assert (made.fields["request_hash"], made.conflicts) == ("sha256:33", {})
+
+
 def test_what_names_no_parent_belongs_to_its_prompt_or_its_trace() -> None:
     """As far as those have a record."""
     prompt = _log(1, "user_prompt", prompt_id="p")
     assert join([prompt, _log(2, "api_request", prompt_id="p")]).calls[1].parent == 0
+    prompt = _log(1, "claude_code.user_prompt", prompt_id="p")
+    assert join([prompt, _log(2, "claude_code.api_request", prompt_id="p")]).calls[1].parent == 0
     trace = _record(9, source="openai-traces", trace_id="t", event_name="trace", id="t")
     span = _record(1, source="openai-traces", trace_id="t", span_id="x", event_name="trace.span")
     joined = join([trace, span])
