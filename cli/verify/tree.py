@@ -77,8 +77,7 @@ class TreeCheck:
         self.sizes = self._sizes()
         self._check_key()
         self._check_kept(EMPTY, [])
-        if self.sizes[:1] == [0]:
-            self._check_checkpoint(EMPTY)
+        self._check_checkpoint(EMPTY)
         waiting: deque[_Commit] = deque()
         while True:
             self._look_ahead(waiting)
@@ -154,6 +153,13 @@ class TreeCheck:
             return None
         return None if signed is None else signed.size == log.size and hmac.compare_digest(signed.root, log.edge.root())
 
+    def _is_good(self, stored: Body) -> bool:
+        try:
+            open_checkpoint(stored.data, self._key, verify_signature)
+        except AuditError:
+            return False
+        return True
+
     # What was committed
 
     def _commit(self, start: int) -> _Commit | None:
@@ -189,8 +195,12 @@ class TreeCheck:
         leaves = [leaf for result in results for leaf in result.leaves]
         log, files = self.log.add(commit.entries, leaves)
         signed = self._is_signed(log)
-        if signed is False or (signed is None and self._from_bundles() is not None):
+        if signed is False:
             return False
+        if signed is None:  # is it the checkpoint that is missing, or the commit that is wrong?
+            known = self._from_bundles()
+            if known is not None and known[: len(commit.entries)] != commit.entries:
+                return False
         if signed is None and (not self.sizes or log.size > self.sizes[-1]):
             self._report.notices.append(f"entries from {commit.start} on are committed and not signed yet")
             return False
@@ -207,6 +217,7 @@ class TreeCheck:
         done: Callable[[Checked], None],
     ) -> None:
         self._check_kept(self.log, leaves)
+        self._check_between(self.log.size, log.size)
         commit = self._source.read(sequence_key(self.log.size))
         written = b"".join(len(entry).to_bytes(2, "big") + entry for entry in entries)
         if commit is None:
@@ -255,6 +266,12 @@ class TreeCheck:
 
     # What must hold of the whole
 
+    def _check_between(self, start: int, end: int) -> None:
+        """No checkpoint is of a size at which nothing was committed."""
+        for size in self.sizes[bisect_left(self.sizes, start + 1) : bisect_left(self.sizes, end)]:
+            if self._signed(checkpoint_key(size)) is not None:
+                self._report.found("unexpected", checkpoint_key(size), "is signed, of a size that no commit ends at")
+
     def _check_kept(self, log: Growth, leaves: Sequence[bytes]) -> None:
         """Compare with the kept checkpoints those sizes that `leaves` bring the log to."""
         while self._kept and self._kept[0].size <= log.size + len(leaves):
@@ -292,7 +309,7 @@ class TreeCheck:
         kept = self._source.read(checkpoint_key(newest.size))
         if newest.size > self.log.size:
             self._report.found("rewritten", CHECKPOINT, f"what was signed after entry {self.log.size} is not there")
-        elif kept is None or kept.data != shown.data:
+        elif kept is not None and kept.data != shown.data and self._is_good(kept):
             self._report.found("altered", CHECKPOINT, "is not the checkpoint that is kept for its size")
         elif self.sizes and newest.size < self.sizes[-1]:
             if self._source.taken_at - self._last_at > _PUBLISHING:
