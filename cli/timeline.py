@@ -20,6 +20,7 @@ from cli.query import fold
 STATUS_STYLES: Final = {"success": "green", "throttled": "yellow", "error": "red", "policy-blocked": "magenta"}
 _NAMES: Final = ("session_id", "correlation_id", "trace_id")
 """Ids of a workflow, from the widest to the narrowest."""
+_AGENTS: Final = ("agent", "turn", "invoke_agent", "create_agent")
 _BAR: Final = 16
 _DEEPEST: Final = 24
 _NAMED: Final = 5
@@ -111,7 +112,12 @@ class Timeline:
         ends = [times.end for times in self._times if times.end is not None]
         self._begin = min(starts, default=0.0)
         self._length = max(ends, default=self._begin) - self._begin
-        self._agents = {str(call.fields.get("agent_id")) for call in self.joined.calls}
+        self._shared = {name: self._one(name) for name in ("user_id", "agent_id")}
+
+    def _one(self, name: str) -> str | None:
+        """The value of a field that all calls with any have in common."""
+        values = {str(value) for call in self.joined.calls if (value := call.fields.get(name)) is not None}
+        return values.pop() if len(values) == 1 else None
 
     def as_json(self) -> dict[str, object]:
         """The calls, and what is wrong with them, for a program."""
@@ -174,9 +180,7 @@ class Timeline:
             text += styled(f", tokens {tokens}")
         for outcome, count in sorted(outcomes.items()):
             text += styled("  ") + styled(f"{count} {outcome}", STATUS_STYLES.get(outcome, ""))
-        if len(self._agents) == 1:
-            text += styled(f"  {next(iter(self._agents))}", "dim")
-        return text
+        return text + styled("".join(f"  {_short(name)}" for name in self._shared.values() if name is not None), "dim")
 
     def _tokens(self) -> str:
         """What the models used. A turn, or a task, has the sum of what is within it, and is not counted again."""
@@ -206,8 +210,8 @@ class Timeline:
             text += styled(f"  {_duration(duration / 1000)}")
         if isinstance(used := fields.get("tokens"), Mapping) and (counted := _tokens(used)):
             text += styled(f"  tokens {counted}")
-        who = [fields.get("user_id"), fields.get("agent_id") if len(self._agents) > 1 else None]
-        text += styled("".join(f"  {name}" for name in who if name is not None), "dim")
+        who = [fields.get(name) for name, shared in self._shared.items() if shared is None]
+        text += styled("".join(f"  {_short(name)}" for name in who if name is not None), "dim")
         if call.conflicts:
             text += styled("  told in two ways", "yellow")
         return text
@@ -281,7 +285,8 @@ def _label(call: Call) -> str:
     else:
         names = ("tool_name", "guardrail", "mcp_server")
         what = next((labels[name] for name in names if isinstance(labels.get(name), str)), None)
-        what = what or fields.get("model") or fields.get("agent_name") or labels.get("operation")
+        agent = fields.get("agent_name") if kind in _AGENTS else None
+        what = what or fields.get("model") or agent or labels.get("operation")
         what = labels.get("workflow_name") if call.is_trace else what
     where = " ".join(str(fields[name]) for name in ("method", "endpoint") if fields.get(name) is not None)
     words = dict.fromkeys(str(word) for word in (kind, what, where) if isinstance(word, str) and word)

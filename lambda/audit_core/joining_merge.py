@@ -28,6 +28,7 @@ _LABELS_OF_A_RECORD: Final = frozenset({
     "parent_span_id", "parent_id", "message_id", "message_uuid", "query_source", "body_length", "request_id",
     "response_id", "first_byte_ms", "workflow_name", "error", "success",
 })  # fmt: skip
+_BODY: Final = "_body"
 _WORST: Final = ("policy-blocked", "throttled", "error")
 
 
@@ -53,7 +54,9 @@ def merge(items: list[Item]) -> Merged:
     if (stream := _stream(items)) is not None:
         fields["stream"] = stream
     _merge_members("tokens", [item.record.get("tokens") for item in items], fields, conflicts)
-    _merge_members("attributes", [item.attributes for item in items], fields, conflicts)
+    # What an event that only carries a body calls itself comes after what the call is called.
+    named = sorted(items, key=lambda item: (item.label("event_name") or "").endswith(_BODY))
+    _merge_members("attributes", [item.attributes for item in named], fields, conflicts)
     if all("timestamp" in item.inferred for item in items):
         inferred.append("timestamp")
     fields["sources"] = sorted({item.source for item in items if item.source})

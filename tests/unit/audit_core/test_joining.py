@@ -66,6 +66,7 @@ def test_a_call_is_its_request_its_bodies_and_its_span() -> None:
     assert (made.fields["model"], made.fields["outcome"], made.fields["duration_ms"]) == ("m", "success", 5)
     assert made.fields["timestamp"] == body["timestamp"]
     assert made.fields["sources"] == ["otlp-logs", "otlp-traces"]
+    assert made.fields["attributes"]["event_name"] == "api_request"  # pyrefly: ignore[bad-index] - an object
     assert not made.conflicts
 
 

@@ -53,17 +53,29 @@ def _text(*records: dict[str, Any], query: str = TRACE) -> list[str]:
 def test_a_tree_in_the_order_of_time() -> None:
     """Each call under its parent, with when, how long, how it ended and for whom, whatever the order of the records."""
     heading, *lines = _text(*reversed(WORKFLOW))
-    assert heading == f"{TRACE}  4 calls in 4 records, 4.00 s, tokens 5 in, 2 out  1 policy-blocked  2 success  sales"
+    assert (
+        heading
+        == f"{TRACE}  4 calls in 4 records, 4.00 s, tokens 5 in, 2 out  1 policy-blocked  2 success  u_77  sales"
+    )
     assert [line.split()[0] for line in lines] == ["+0.000", "+1.000", "+2.000", "+3.000"]
     labels = [line[30:].rstrip() for line in lines]
     indents = [len(label) - len(label.lstrip()) for label in labels]
     assert indents == [0, 2, 2, 4]
     assert "function look_up" in labels[1]
-    assert labels[1].endswith("success  500 ms  u_77")
+    assert labels[1].endswith("success  500 ms")
     assert "response m-1" in labels[2]
     assert labels[2].endswith("500 ms  tokens 5 in, 2 out")
     assert "guardrail pii" in labels[3]
     assert "policy-blocked" in labels[3]
+
+
+def test_who_is_told_once_where_it_is_one() -> None:
+    """And at each call where there are several."""
+    other = _span(5, 3, "s1", user_id="u_78", agent_id="support")
+    heading, *lines = _text(*WORKFLOW, other)
+    assert "u_7" not in heading
+    assert lines[1].endswith("u_77  sales")
+    assert lines[-1].endswith("u_78  support")
 
 
 def test_bars_lie_where_the_calls_do() -> None:
