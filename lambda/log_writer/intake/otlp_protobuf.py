@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import functools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias, TypeVar
 
 from audit_core.canonical import DUPLICATE_KEY, JsonValue
@@ -40,6 +40,7 @@ _LAST_VARINT_BYTE: Final = 0x80
 _MAX_SHIFT: Final = 63
 _SMALL: Final = 16 * 1024
 """A record up to here is decoded unseen: however many messages it holds, it holds them for a moment."""
+_MOST_MESSAGES_DEEP: Final = 100  # protobuf's own default
 _MESSAGE_WEIGHT: Final = 4  # as an object of JSON counts
 
 _Message = TypeVar("_Message", bound="Resource | InstrumentationScope")
@@ -47,7 +48,8 @@ _Schema: TypeAlias = "dict[int, _Schema]"
 _VALUE: _Schema = {}
 _PAIR: _Schema = {2: _VALUE}
 _VALUE.update({5: {1: _VALUE}, 6: {1: _PAIR}})
-_SHARED: _Schema = {1: _PAIR}
+_RESOURCE: _Schema = {1: _PAIR}
+_SCOPE: _Schema = {3: _PAIR}
 _LOG: _Schema = {5: _VALUE, 6: _PAIR}
 _SPAN: _Schema = {9: _PAIR, 11: {3: _PAIR}, 13: {4: _PAIR}, 15: {}}
 
@@ -75,12 +77,12 @@ def _types() -> _Types:
 
 def read_logs(body: bytes) -> Items:
     """The log records of a request. Raises `DecodeError` where it is no such request."""
-    return _walk(body, lambda data: _log(_types().log.FromString(data)))
+    return _walk(body, _LOG, lambda data: _log(_types().log.FromString(data)))
 
 
 def read_spans(body: bytes) -> Items:
     """The spans of a request. Raises `DecodeError` where it is no such request."""
-    return _walk(body, lambda data: _span(_types().span.FromString(data)))
+    return _walk(body, _SPAN, lambda data: _span(_types().span.FromString(data)))
 
 
 def logs_too_heavy(body: bytes, limit: int) -> bool:
@@ -93,7 +95,7 @@ def spans_too_heavy(body: bytes, limit: int) -> bool:
     return _too_heavy(body, limit, _SPAN)
 
 
-def _walk(body: bytes, read: Callable[[bytes], LogItem | SpanItem]) -> Items:
+def _walk(body: bytes, schema: _Schema, read: Callable[[bytes], LogItem | SpanItem]) -> Items:
     types = _types()
     for _, start, end in _parts(body, 0, len(body), {1}):
         groups = list(_parts(body, start, end, {1, 2}))
@@ -110,8 +112,10 @@ def _walk(body: bytes, read: Callable[[bytes], LogItem | SpanItem]) -> Items:
                     yield origin
                     continue
                 try:
+                    if stop - begin > _SMALL:
+                        _refuse_deep(body, begin, stop, schema)
                     yield origin, read(body[begin:stop])
-                except types.error:
+                except (types.error, DecodeError):
                     yield FieldError("", _NOT_PROTOBUF)
                 except FieldError as error:
                     yield error
@@ -141,18 +145,20 @@ def _joined(kind: Callable[[], _Message], body: bytes, parts: list[tuple[int, in
     return message
 
 
-def _parts(data: bytes, position: int, end: int, wanted: set[int]) -> Iterator[tuple[int, int, int]]:
+def _parts(data: bytes, position: int, end: int, wanted: Container[int]) -> Iterator[tuple[int, int, int]]:
     """The length-delimited fields of a message: number, start and end of each that is `wanted`; others go by."""
+    return (part for part in _fields(data, position, end) if part[0] in wanted)
+
+
+def _fields(data: bytes, position: int, end: int) -> Iterator[tuple[int, int, int]]:
+    """The fields of a message: number, start and end of each; of one that is not length-delimited, 0 as number."""
     while position < end:
         tag, position = _varint(data, position, end)
         wire, number = tag & 7, tag >> 3
+        start = position
         if wire == _LENGTH_DELIMITED:
-            size, position = _varint(data, position, end)
-            if size > end - position:
-                raise DecodeError(_NOT_PROTOBUF)
-            if number in wanted:
-                yield number, position, position + size
-            position += size
+            size, start = _varint(data, position, end)
+            position = start + size
         elif wire == 0:
             _, position = _varint(data, position, end)
         elif wire in _FIXED:
@@ -161,6 +167,7 @@ def _parts(data: bytes, position: int, end: int, wanted: set[int]) -> Iterator[t
             raise DecodeError(_NOT_PROTOBUF)
         if number == 0 or position > end:
             raise DecodeError(_NOT_PROTOBUF)
+        yield (number if wire == _LENGTH_DELIMITED else 0), start, position
 
 
 def _varint(data: bytes, position: int, end: int) -> tuple[int, int]:
@@ -176,22 +183,41 @@ def _varint(data: bytes, position: int, end: int) -> tuple[int, int]:
 
 
 def _too_heavy(body: bytes, limit: int, record: _Schema) -> bool:
-    left = limit // _MESSAGE_WEIGHT
-    level: list[tuple[int, int, _Schema]] = [(0, len(body), {1: {1: _SHARED, 2: {1: _SHARED, 2: record}}})]
+    left = limit
+    level: list[tuple[int, int, _Schema]] = [(0, len(body), {1: {1: _RESOURCE, 2: {1: _SCOPE, 2: record}}})]
     try:
         while level:
             start, end, schema = level.pop()
             if schema is record and end - start <= _SMALL:
                 continue
-            wanted = set(schema)
-            for number, first, last in _parts(body, start, end, wanted):
-                left -= 1
+            for number, first, last in _fields(body, start, end):
+                inner = schema.get(number)
+                left -= 1 if inner is None else _MESSAGE_WEIGHT
                 if left < 0:
                     return True
-                level.append((first, last, schema[number]))
+                if inner is not None:
+                    level.append((first, last, inner))
     except DecodeError:  # for the decoder to say
         return False
     return False
+
+
+def _refuse_deep(body: bytes, start: int, end: int, record: _Schema) -> None:
+    """Refuse what nests so deep that decoding it could take more stack than there is.
+
+    Protobuf has such a limit itself, but one that any package can lift for the whole process.
+    """
+    level = [(start, end, record)]
+    for _ in range(_MOST_MESSAGES_DEEP):
+        level = [
+            (first, last, schema[number])
+            for begin, stop, schema in level
+            if schema
+            for number, first, last in _parts(body, begin, stop, schema)
+        ]
+        if not level:
+            return
+    raise too_deep()
 
 
 def _log(record: LogRecord) -> LogItem:
