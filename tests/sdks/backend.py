@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote
 
+from audit_core.joining import join
 from audit_core.masking import Masker
 from audit_core.record import FIELDS
 from log_writer.config import Agent, Config, Token
@@ -60,6 +61,16 @@ class Backend:
         lacking: dict[str, Any] = {**dict.fromkeys(FIELDS), "attributes": {}}
         return sorted(({**lacking, **record} for record in self.store.records), key=lambda kept: str(kept["timestamp"]))
 
+    @property
+    def calls(self) -> list[dict[str, Any]]:
+        """The calls that the records make up; nothing may be missing, there twice, or contradict itself."""
+        joined = join(self.store.records)
+        wrong = (joined.gaps, joined.missing_parents, joined.circles, joined.duplicate_ids, joined.unreadable)
+        assert not any(wrong), wrong
+        assert not [call.conflicts for call in joined.calls if call.conflicts]
+        lacking: dict[str, Any] = {**dict.fromkeys(FIELDS), "attributes": {}}
+        return [{**lacking, **call.fields} for call in joined.calls]
+
     def wait_for(self, count: int, *, seconds: float = 15.0) -> list[dict[str, Any]]:
         """The records, once there are `count` of them."""
         deadline = time.monotonic() + seconds
@@ -97,8 +108,10 @@ class Backend:
                 assert not any(form in piece for piece in kept), form
 
     def _answer(self, seen: Seen) -> Answer:
-        if self.away is not None:
-            return self.away(seen)
+        return self.answer(seen) if self.away is None else self.away(seen)
+
+    def answer(self, seen: Seen) -> Answer:
+        """The writer's answer to a request."""
         request = Request(
             method=seen.method,
             path=seen.route,

@@ -47,7 +47,7 @@ class Call:
     behaviour: Behaviour | None
     asynchronous: bool = False
     stream: bool = False
-    cancel_after: float | None = None
+    cancelled: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,7 +148,7 @@ def http_clients(place: Place, calls: Sequence[Call], *, flush_seconds: float = 
                     "api": call.api,
                     "stream": call.stream,
                     "asynchronous": call.asynchronous,
-                    "cancel_after": call.cancel_after,
+                    "cancelled": call.cancelled,
                 }
                 for call, server in zip(calls, servers, strict=True)
             ],

@@ -73,6 +73,11 @@ def test_every_call_is_logged_and_no_content(
     sequence = sorted(record["attributes"]["event_sequence"] for record in records)
     assert sequence == list(range(len(sequence)))
 
+    called = [call for call in backend.calls if call["model"]]
+    assert len(called) == 2
+    assert [bool(call["request_hash"] and call["response_hash"]) for call in called] == [content, content]
+    assert {call["outcome"] for call in called} == {"success"}
+
     bodies = [*named(records, "api_request_body"), *named(records, "api_response_body")]
     assert len(bodies) == (4 if content else 0)
     if not content:

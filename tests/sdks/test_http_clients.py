@@ -33,7 +33,7 @@ def test_calls_are_logged_with_their_digests(backend: Backend, place_of: PlaceOf
     assert ran.sent
     assert not [ending for ending in ran.endings if ending.endswith("Error")], ran.endings
     records = scenarios.ends(backend.records)
-    assert len(records) == len(calls)
+    assert len(records) == len(calls) == len(backend.calls)
     backend.assert_clean()
     for seen, _, _ in backend.replies:
         for planted in (models.PROMPT, models.SYSTEM, models.REPLY):
@@ -71,7 +71,7 @@ def test_what_goes_wrong_is_logged_as_what_it_is(backend: Backend, place_of: Pla
     assert ran.endings[1] == "InternalServerError"
     assert ran.endings[3:] == ["APITimeoutError", "APIConnectionError"]
     records = scenarios.ends(backend.records)
-    assert len(records) == 5
+    assert len(records) == len(backend.calls) == 5
     backend.assert_clean()
     assert [record["outcome"] for record in records] == ["throttled", "error", "error", "error", "error"]
     assert [record["status"] for record in records] == [429, 500, 200, None, None]
@@ -83,7 +83,7 @@ def test_what_goes_wrong_is_logged_as_what_it_is(backend: Backend, place_of: Pla
 def test_a_cancelled_call_is_logged(backend: Backend, place_of: PlaceOf) -> None:
     """A task that is cancelled in the middle of a stream leaves an error that says that the stream is not complete."""
     stalled = models.openai([models.say(models.REPLY)], stall=True)
-    call = Call(api="responses", behaviour=stalled, asynchronous=True, stream=True, cancel_after=0.7)
+    call = Call(api="responses", behaviour=stalled, asynchronous=True, stream=True, cancelled=True)
     ran = scenarios.http_clients(place_of(OPENAI), [call])
     assert ran.endings == ["cancelled"]
     (record,) = scenarios.ends(backend.records)

@@ -36,7 +36,7 @@ def test_calls_are_logged_with_their_digests(backend: Backend, place: Place) -> 
     ran = scenarios.node(place, calls)
     assert (ran.endings, ran.sent) == (["200 true", "200 true"], True)
     records = scenarios.ends(backend.records)
-    assert len(records) == 2
+    assert len(records) == len(backend.calls) == 2
     backend.assert_clean()
     for seen, _, _ in backend.replies:
         assert not [planted for planted in models.PLANTED if planted.encode() in seen.content]

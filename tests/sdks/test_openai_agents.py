@@ -63,6 +63,14 @@ def test_every_request_is_taken_and_clean(logged: Logged) -> None:
     logged.backend.assert_clean()
 
 
+def test_each_call_is_once_in_the_joined_view(logged: Logged) -> None:
+    """Nothing is missing, nothing is there twice."""
+    called = [
+        call for call in logged.backend.calls if call["attributes"].get("span_type") in {"response", "generation"}
+    ]
+    assert len(called) == 3 + 3 + 3 + 4
+
+
 @pytest.mark.parametrize("group", ["responses", "chat", "stream", "guarded", "429", "500", "cut", "silent"])
 def test_a_run_is_one_workflow(logged: Logged, group: str) -> None:
     """Every span is there once, its parent too, and one correlation id ties them."""

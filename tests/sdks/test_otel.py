@@ -61,6 +61,7 @@ def test_a_workflow_of_spans(backend: Backend, place: Place, compression: str) -
     assert tool["response_hash"]
     assert tool["attributes"]["tool_call_id"] == "call_1"
     assert len({record["correlation_id"] for record in records}) == 1
+    assert len(backend.calls) == 6
 
 
 def test_logs_beside_spans(backend: Backend, place: Place) -> None:

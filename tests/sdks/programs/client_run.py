@@ -2,7 +2,7 @@
 
 Arguments: a JSON object with `endpoint`, `token`, `prompt`, `system`, `user`, `correlation`, `flush_seconds`, and
 `calls`: each has `url` (the model API's), `key`, `model`, `api` (`responses`, `chat`, `messages`), `stream`,
-`asynchronous` and `cancel_after` (seconds or null). Prints how each call ended and whether all was sent, as JSON.
+`asynchronous` and `cancelled` (at the first event). Prints how each call ended and whether all was sent, as JSON.
 """
 
 import asyncio
@@ -61,17 +61,22 @@ def run(call: dict[str, Any]) -> str:
 
 async def run_async(call: dict[str, Any]) -> str:
     """Make one call; how it ended."""
+    begun = asyncio.Event()
 
     async def body() -> str:
         async with client(call) as made:
             reply = await method(made, call["api"])(**arguments(call))
             if call["stream"]:
-                return f"{len([event async for event in reply])} events"
+                count = 0
+                async for _ in reply:
+                    count += 1
+                    begun.set()
+                return f"{count} events"
             return type(reply).__name__
 
     task = asyncio.create_task(body())
-    if call["cancel_after"] is not None:
-        await asyncio.sleep(call["cancel_after"])
+    if call["cancelled"]:
+        await begun.wait()
         task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         return await task
