@@ -48,7 +48,8 @@ class Form:
     """One thing to paste for a platform.
 
     `file` is its file in clients/snippets; `into` completes "Paste it into …"; `notes` are the sentences that go with
-    it; `hosted` runs on somebody else's machines, which cannot reach a local stack.
+    it; `reads_variables` is False where the language could say it and the platform would not understand; `hosted` runs
+    on somebody else's machines, which cannot reach a local stack.
     """
 
     platform: str
@@ -57,6 +58,7 @@ class Form:
     into: str
     wire: Wire
     notes: tuple[str, ...] = ()
+    reads_variables: bool = True
     hosted: bool = False
 
     @property
@@ -77,7 +79,7 @@ class Form:
     @property
     def takes_reference(self) -> bool:
         """Whether the snippet can read a variable when it is run, so that its token need not stand in it."""
-        return self.language in _REFERENCES and TOKEN_VARIABLE not in self.template
+        return self.reads_variables and self.language in _REFERENCES and TOKEN_VARIABLE not in self.template
 
     @property
     def command(self) -> str:
@@ -182,19 +184,11 @@ FORMS: Final = (
     ),
     Form(
         platform="litellm",
-        name="env",
-        file="litellm.sh",
-        into="the shell that starts LiteLLM, as a proxy or in a program of yours",
-        wire=Wire.LITELLM,
-        notes=('Then turn its logger on: `audit-log connect litellm proxy`, or litellm.callbacks = ["generic_api"].',),
-    ),
-    Form(
-        platform="litellm",
         name="proxy",
         file="litellm-proxy.yaml",
         into="the proxy's config.yaml",
         wire=Wire.LITELLM,
-        notes=("Its environment needs `audit-log connect litellm`.",),
+        reads_variables=False,
     ),
     Form(
         platform="litellm",
@@ -202,7 +196,15 @@ FORMS: Final = (
         file="litellm-python.py",
         into="the program that calls LiteLLM",
         wire=Wire.LITELLM,
-        notes=("Its environment needs `audit-log connect litellm`.",),
+        notes=("Only asynchronous calls are logged: acompletion, not completion.",),
+    ),
+    Form(
+        platform="litellm",
+        name="env",
+        file="litellm.sh",
+        into='the shell that starts LiteLLM, where callbacks: ["generic_api"] is set already',
+        wire=Wire.LITELLM,
+        notes=("Without the package litellm-enterprise, LiteLLM takes that name and logs nothing, without a word.",),
     ),
     Form(
         platform="otel",

@@ -8,7 +8,7 @@ options = ClaudeAgentOptions(
         "OTEL_LOGS_EXPORTER": "otlp",
         "OTEL_EXPORTER_OTLP_PROTOCOL": "http/json",
         "OTEL_EXPORTER_OTLP_ENDPOINT": "{endpoint}",
-        "OTEL_EXPORTER_OTLP_HEADERS": "Authorization=Bearer%20{token}",
+        "OTEL_EXPORTER_OTLP_HEADERS": "Authorization=Bearer {token}",
     }
 )
 

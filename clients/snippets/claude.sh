@@ -2,4 +2,4 @@ export CLAUDE_CODE_ENABLE_TELEMETRY=1
 export OTEL_LOGS_EXPORTER=otlp
 export OTEL_EXPORTER_OTLP_PROTOCOL=http/json
 export OTEL_EXPORTER_OTLP_ENDPOINT="{endpoint}"
-export OTEL_EXPORTER_OTLP_HEADERS="Authorization=Bearer%20{token}"
+export OTEL_EXPORTER_OTLP_HEADERS="Authorization=Bearer {token}"

@@ -1,11 +1,14 @@
 import asyncio
 
 import litellm
+from litellm.integrations.generic_api.generic_api_callback import GenericAPILogger
 
-litellm.callbacks = ["generic_api"]
+ENDPOINT = "{endpoint}/v1/litellm"
+HEADERS = {"Authorization": "Bearer {token}"}
 
 
 async def main():
+    litellm.callbacks = [GenericAPILogger(ENDPOINT, HEADERS, max_retries=5, retry_delay=1)]
     hello = [{"role": "user", "content": "Say hello."}]
     answer = await litellm.acompletion(model="openai/gpt-5-mini", messages=hello)
     print(answer.choices[0].message.content)

@@ -1,11 +1,13 @@
 """Every snippet runs with the real SDK, exactly as `audit-log connect` prints it and as docs/agents.md shows it."""
 
+import re
 import shutil
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 from localcloud.dependencies import ROOT
 from tests import snippets
@@ -106,10 +108,8 @@ def test_openai_client(person: Person) -> None:
 
 def test_openai_client_from_the_environment(person: Person) -> None:
     """Two variables are all that the client needs."""
-    program = (
-        'from audit_log_client import AuditLog; AuditLog().record(endpoint="a.example/x", method="GET", status=200)'
-    )
-    person.writes("agent.py", program)
+    program = 'log = AuditLog()\nlog.record(endpoint="a.example/x", method="GET", status=200)\n'
+    person.writes("agent.py", f"from audit_log_client import AuditLog\n{program}")
     script = f"{person.text('openai', 'env')}\n{person.python(OPENAI)} agent.py"
     person.runs(["bash", "-euc", script])
     (record,) = person.backend.wait_for(1)
@@ -167,32 +167,58 @@ def test_claude_agent_sdk(person: Person) -> None:
     _assert_claude_logged(person)
 
 
-def test_litellm(person: Person) -> None:
-    """The environment and one line in the program; the logger's name is one that LiteLLM knows."""
-    python = person.python(LITELLM)
-    person.writes("agent.py", person.text("litellm", "python"))
-    with Server(_saying()) as model:
-        script = f"{person.text('litellm')}\n{python} agent.py"
-        ended = person.runs(
-            ["bash", "-euc", script],
-            OPENAI_API_BASE=f"{model.url}/v1",
-            OPENAI_API_KEY=models.MODEL_KEY,
-            LITELLM_LOCAL_MODEL_COST_MAP="True",
-        )
+def _litellm(server: Server) -> dict[str, str]:
+    return {
+        "OPENAI_API_BASE": f"{server.url}/v1",
+        "OPENAI_API_KEY": models.MODEL_KEY,
+        "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+    }
+
+
+def _assert_litellm_logged(person: Person, ended: Ended) -> None:
     assert ended.out.strip() == models.REPLY
     (record,) = person.backend.wait_for(1)
     assert (record["source"], record["outcome"]) == ("litellm", "success")
     assert record["request_hash"]
+    assert record["response_hash"]
     person.backend.assert_clean()
 
 
+def test_litellm(person: Person) -> None:
+    """A call of a program is a record."""
+    with Server(_saying()) as model:
+        program = person.writes("agent.py", person.text("litellm", "python"))
+        ended = person.runs([person.python(LITELLM), program], **_litellm(model))
+    _assert_litellm_logged(person, ended)
+
+
+def _with_logger(person: Person, expression: str, *, before: str = "") -> Path:
+    """The program of the page, with a logger that is made otherwise."""
+    program = person.text("litellm", "python")
+    made = re.sub(r"GenericAPILogger\(ENDPOINT.*\)\]", f"{expression}]", program)
+    assert made != program
+    return person.writes("agent.py", before + made)
+
+
 def test_litellm_proxy(person: Person) -> None:
-    """The proxy's setting names the same logger, under a name that LiteLLM knows."""
-    names = "print(*typing.get_args(litellm._custom_logger_compatible_callbacks_literal))"
-    known = person.runs([person.python(LITELLM), "-c", f"import litellm, typing; {names}"]).out.split()
-    assert person.text("litellm", "proxy") == 'litellm_settings:\n  callbacks: ["generic_api"]\n'
-    assert 'litellm.callbacks = ["generic_api"]' in person.text("litellm", "python")
-    assert "generic_api" in known
+    """The proxy makes the logger of its settings, by LiteLLM's own code, and it logs a call."""
+    settings = YAML(typ="safe", pure=True).load(person.text("litellm"))
+    (name,) = settings["litellm_settings"]["callbacks"]
+    make = f"litellm.logging_callback_manager.add_custom_callback_generic_api_str({name!r})"
+    set_up = f"import litellm\nlitellm.callback_settings = {settings['callback_settings']!r}\n"
+    with Server(_saying()) as model:
+        program = _with_logger(person, make, before=set_up)
+        ended = person.runs([person.python(LITELLM), program], **_litellm(model))
+    _assert_litellm_logged(person, ended)
+
+
+def test_litellm_by_its_environment(person: Person) -> None:
+    """A logger that is told nothing reads endpoint and headers from it."""
+    program = _with_logger(person, "GenericAPILogger()")
+    with Server(_saying()) as model:
+        script = f"{person.text('litellm', 'env')}\n{person.python(LITELLM)} {program}"
+        ended = person.runs(["bash", "-euc", script], **_litellm(model))
+    _assert_litellm_logged(person, ended)
 
 
 def test_opentelemetry_in_a_program(person: Person) -> None:
@@ -208,15 +234,10 @@ def test_opentelemetry_in_a_program(person: Person) -> None:
 
 def test_opentelemetry_by_its_environment(person: Person) -> None:
     """An exporter that is told nothing else reads endpoint and token from it."""
-    program = person.text("otel", "python").splitlines()
-    bare = [
-        "exporter = OTLPSpanExporter()" if "OTLPSpanExporter(" in line else line
-        for line in program
-        if not line.startswith(("url =", "headers =", "provider.add"))
-    ]
-    at = bare.index("provider = TracerProvider()") + 1
-    bare.insert(at, "provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))")
-    person.writes("agent.py", "\n".join(bare))
+    program = person.text("otel", "python")
+    bare = program.replace("OTLPSpanExporter(url, headers=headers)", "OTLPSpanExporter()")
+    assert bare != program
+    person.writes("agent.py", bare)
     person.runs(["bash", "-euc", f"{person.text('otel')}\n{person.python(OTEL)} agent.py"])
     (record,) = person.backend.wait_for(1)
     assert record["endpoint"] == "https://api.stripe.com/v1/charges"
@@ -235,7 +256,7 @@ def test_replit(person: Person) -> None:
     """A call that goes through `fetchWithLog` is a record; its body never leaves the process."""
     with Server(lambda _: Answer(body=b'{"id": "ch_1"}')) as model:
         ended = _node(person, person.text("replit"), model)
-    assert ended.out.strip() == "200"
+    assert ended.out.strip() == '200 {"id": "ch_1"}'
     (record,) = person.backend.wait_for(1)
     assert (record["endpoint"], record["user_id"]) == ("https://api.stripe.com/v1/charges", "u_12345")
     assert (record["method"], record["status"], record["outcome"]) == ("POST", 200, "success")

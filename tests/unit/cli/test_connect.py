@@ -215,7 +215,7 @@ def test_the_examples_look_like_the_real_thing() -> None:
     for form in FORMS:
         assert fill(form, endpoint=EXAMPLE_ENDPOINT, token=EXAMPLE_TOKEN)
     reference = Reference(variable=TOKEN_VARIABLE)
-    assert fill(find_form("claude"), endpoint=EXAMPLE_ENDPOINT, token=reference).endswith(f'%20${TOKEN_VARIABLE}"\n')
+    assert fill(find_form("claude"), endpoint=EXAMPLE_ENDPOINT, token=reference).endswith(f' ${TOKEN_VARIABLE}"\n')
 
 
 def _names(value: object, path: str = "") -> Iterator[str]:
