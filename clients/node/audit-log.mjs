@@ -66,11 +66,9 @@ const MAX_DEPTH = 128;
 const MAX_CHUNK_DIGESTS = 128;
 /** Bytes. What is shorter can be found from an unkeyed digest by trying what it may be. */
 const GUESSABLE = 1024;
-export const limits = {
-  /** A payload is read as JSON up to so many bytes. */
-  jsonBytes: 32 * 1024 * 1024,
-};
-const TOO_LARGE = 'is too large, and may be JSON';
+/** A payload is read as JSON up to so many bytes. */
+const MAX_JSON_BYTES = 32 * 1024 * 1024;
+const TOO_LARGE = `is larger than ${MAX_JSON_BYTES} bytes, and may be JSON`;
 
 /** Frozen: `fields-1`. A better list would be `fields-2`, beside it. */
 const FIELDS_1 = new Set(
@@ -108,7 +106,7 @@ const FIELDS_1 = new Set(
 const knownNames = new Map();
 
 /** Whether the value under `name` stays out of a digest. @param {string} name */
-export function isSecretField(name) {
+function isSecretField(name) {
   let secret = knownNames.get(name);
   if (secret === undefined) {
     secret = FIELDS_1.has(name.replace(/[-_. ]/g, '').replace(/[A-Z]+/g, (letters) => letters.toLowerCase()));
@@ -118,7 +116,7 @@ export function isSecretField(name) {
   return secret;
 }
 
-/** RFC 8785, with the values of secret fields replaced. `value` has been through `decodeJson`. @param {any} value */
+/** RFC 8785, with the values of secret fields replaced. `value` has been through `decodeJson`. @param {any} value @returns {string} */
 function digestForm(value) {
   if (typeof value === 'string') return JSON.stringify(value);
   if (typeof value !== 'object' || value === null) return String(value === 0 ? 0 : value);
@@ -342,9 +340,9 @@ class Running {
 export function digestPayload(bytes, { key, text = false } = {}) {
   const size = bytes.length;
   const mime = text ? TEXT_MIME : BINARY_MIME;
-  if (size > limits.jsonBytes) {
+  if (size > MAX_JSON_BYTES) {
     const shape = new JsonShape();
-    shape.feed(bytes.subarray(0, limits.jsonBytes));
+    shape.feed(bytes.subarray(0, MAX_JSON_BYTES));
     if (shape.mayHoldFields) return { digest: null, size, mime: JSON_MIME, undigestible: TOO_LARGE };
   } else if ('{["-0123456789tfn'.includes(String.fromCharCode(bytes[firstOf(bytes)] ?? 0))) {
     try {
@@ -466,7 +464,7 @@ export class StreamDigest {
     this.chunks += 1;
     if (this.shape !== null) {
       this.held.push(new Uint8Array(chunk)); // a copy: the chunk's buffer is its reader's from now on
-      this.decide(this.shape, chunk.subarray(0, Math.max(0, limits.jsonBytes - before)));
+      this.decide(this.shape, chunk.subarray(0, Math.max(0, MAX_JSON_BYTES - before)));
     } else if (!this.tooLarge) {
       this.running.update(chunk);
     }
@@ -482,7 +480,7 @@ export class StreamDigest {
   /** Let go of what is held once it cannot be JSON, or is too large. @param {JsonShape} shape @param {Uint8Array} piece */
   decide(shape, piece) {
     shape.feed(piece);
-    if (shape.mayBeJson && this.size <= limits.jsonBytes) return;
+    if (shape.mayBeJson && this.size <= MAX_JSON_BYTES) return;
     this.tooLarge = shape.mayHoldFields;
     if (!this.tooLarge) for (const held of this.held) this.running.update(held);
     this.held = [];
@@ -505,6 +503,10 @@ export class StreamDigest {
 // ---------------------------------------------------------------------------------------------------------------------
 // Calls: one `fetch`, watched. Everything that could fail here is caught, and said once; only the call's own errors pass.
 
+const HEAD_BYTES = 16 * 1024;
+const TAIL_BYTES = 64 * 1024;
+/** The last event of a model's stream. Who has read it need not read on. */
+const LAST_EVENT = /(?:^|\n)(?:data: ?\[DONE\]|event: ?(?:message_stop|response\.(?:completed|failed|incomplete))\r?\n[^\n]*)\s*$/;
 const SETTINGS_IN_CONTEXT = /** @type {const} */ ([
   ['agentId', 'agent_id'],
   ['userId', 'user_id'],
@@ -526,6 +528,8 @@ const REQUEST_ID_HEADERS = [
 const STREAM_TYPES = /event-stream|eventstream|ndjson|jsonl|jsonlines|json-seq|stream\+json/;
 /** A body that is not over after so many milliseconds is logged as a stream: it has begun, whatever becomes of it. */
 const SLOW_BODY_MS = 10_000;
+/** So long a record waits for the digest of a request body that is still being read when the call is over. */
+const SENDING_MS = 250;
 /** So much of a body is read ahead of the caller, so that the record of a body that nobody reads is whole. */
 const READ_AHEAD = 256 * 1024;
 const COUNTS = {
@@ -560,17 +564,58 @@ function mediaType(contentType) {
   return plainText(contentType?.split(';', 1)[0].trim().toLowerCase(), 255);
 }
 
-/** Token counts as a model's answer gives them. @param {any} value */
-function tokensOf(value) {
-  const usage = value?.usage ?? value?.usageMetadata ?? value?.response?.usage;
-  /** @type {Record<string, number>} */
-  const tokens = {};
-  if (typeof usage !== 'object' || usage === null) return undefined;
-  for (const [kind, names] of Object.entries(COUNTS)) {
-    const count = names.map((name) => usage[name]).find((number) => Number.isSafeInteger(number) && number >= 0);
-    if (count !== undefined) tokens[kind] = count;
+/**
+ * What a model's answer says of itself, and nothing else of it: its name, and counts of tokens.
+ * @param {{ model?: string, tokens?: Record<string, number> }} said @param {any} value
+ */
+function readAnswer(said, value) {
+  for (const part of [value, value?.message, value?.response]) {
+    if (typeof part !== 'object' || part === null) continue;
+    said.model ??= plainName(part.model ?? part.modelVersion);
+    const usage = part.usage ?? part.usageMetadata;
+    if (typeof usage !== 'object' || usage === null) continue;
+    for (const [kind, names] of Object.entries(COUNTS)) {
+      const count = names.map((name) => usage[name]).find((number) => Number.isSafeInteger(number) && number >= 0);
+      if (count !== undefined) (said.tokens ??= {})[kind] = count;
+    }
   }
-  return Object.keys(tokens).length > 0 ? tokens : undefined;
+}
+
+/** The first and the last bytes of a stream of events: where a model's answer says what it used, and that it is over. */
+class Ends {
+  /** @type {Uint8Array[]} */
+  first = [];
+  firstBytes = 0;
+  /** @type {Uint8Array[]} */
+  last = [];
+  lastBytes = 0;
+
+  /** @param {Uint8Array} chunk */
+  add(chunk) {
+    const copy = new Uint8Array(chunk);
+    if (this.firstBytes < HEAD_BYTES) {
+      this.first.push(copy);
+      this.firstBytes += copy.length;
+    }
+    this.last.push(copy);
+    this.lastBytes += copy.length;
+    while (this.lastBytes - this.last[0].length >= TAIL_BYTES) this.lastBytes -= this.last.shift()?.length ?? 0;
+  }
+
+  get isOver() {
+    return LAST_EVENT.test(Buffer.concat(this.last).toString());
+  }
+
+  /** @param {{ model?: string, tokens?: Record<string, number> }} said */
+  read(said) {
+    for (const part of [this.first, this.last]) {
+      for (const line of Buffer.concat(part).toString().split('\n')) {
+        if (line.startsWith('data:') && /"(?:usage|model|usageMetadata|modelVersion)"/.test(line)) {
+          readAnswer(said, tryJson(line.slice(5)));
+        }
+      }
+    }
+  }
 }
 
 /** The fields of an event that a context gives. @param {Context} context */
@@ -586,12 +631,18 @@ function isAsyncIterable(value) {
   return typeof value === 'object' && value !== null && Symbol.asyncIterator in value;
 }
 
+/** @param {unknown} body @returns {body is ArrayBufferLike | ArrayBufferView} */
+function isBytes(body) {
+  return ArrayBuffer.isView(body) || body instanceof ArrayBuffer || body instanceof SharedArrayBuffer;
+}
+
 /** The body as bytes, where it is there as a whole; it is read before anybody can change it. @param {unknown} body */
 function wholeBody(body) {
   if (body === undefined || body === null) return new Uint8Array();
-  if (body instanceof ArrayBuffer || body instanceof SharedArrayBuffer) return new Uint8Array(body);
-  if (ArrayBuffer.isView(body)) return new Uint8Array(body.buffer, body.byteOffset, body.byteLength);
-  return Buffer.from(String(body));
+  if (!isBytes(body)) return Buffer.from(String(body));
+  return ArrayBuffer.isView(body)
+    ? new Uint8Array(body.buffer, body.byteOffset, body.byteLength)
+    : new Uint8Array(body);
 }
 
 /** Bodies that are closed when their stream is no longer reachable: see `Call.answered`. */
@@ -610,16 +661,23 @@ class Call {
     this.started = performance.now();
     this.url = url;
     this.options = options;
-    /** @type {Promise<PayloadDigest> | null} */
-    this.sending = null; // the digest of a request body that is read on its way
+    /** @type {Promise<void> | null} */
+    this.sending = null; // while a request body is read on its way
     /** @type {Uint8Array | null} */
     this.sent = null; // a request body that is there as a whole
+    this.sentText = false;
     this.isStream = false;
     this.startTold = false;
     this.over = false;
+    /** @type {Ends | null} */
+    this.events = null;
+    /** @type {string | null} */
+    this.length = null; // what the answer's header says
     this.body = new StreamDigest({ key: recorder.digestKey });
     /** @type {Record<string, unknown>} */
     this.attributes = { ...context.attributes };
+    /** @type {Record<string, string | undefined>} */
+    this.undigestible = {};
 
     const headers = this.prepare(url, options, context.correlationId);
     const trace = /^[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-/.exec(headers.get('traceparent') ?? '');
@@ -655,19 +713,23 @@ class Call {
       this.addTrace(request.headers, correlation);
       const copy = request.body === null ? null : request.clone().body;
       if (copy === null) this.sent = new Uint8Array();
-      else this.sending = this.digestAll(copy);
+      else this.await(this.digestAll(copy));
       return request.headers;
     }
     const headers = new Headers(options?.headers);
     this.addTrace(headers, correlation);
     this.options = { ...options, headers };
     if (body instanceof Blob) {
-      this.sending = this.digestAll(body.stream());
+      this.await(this.digestAll(body.stream()));
       if (!headers.has('content-type') && body.type !== '') return new Headers([...headers, ['content-type', body.type]]);
     } else if (isAsyncIterable(body)) {
       this.options.body = /** @type {any} */ (this.watched(body));
     } else {
       this.sent = wholeBody(body);
+      this.sentText = !isBytes(body);
+      if (body instanceof URLSearchParams && !headers.has('content-type')) {
+        return new Headers([...headers, ['content-type', 'application/x-www-form-urlencoded']]);
+      }
     }
     return headers;
   }
@@ -681,10 +743,11 @@ class Call {
 
   /** A body that streams, digested as the network takes it. @param {AsyncIterable<Uint8Array>} body */
   watched(body) {
+    const call = this;
     const digest = new StreamDigest({ key: this.recorder.digestKey });
     /** @type {(result: PayloadDigest) => void} */
     let settle = () => {};
-    this.sending = new Promise((resolve) => (settle = resolve));
+    this.await(new Promise((resolve) => (settle = resolve)));
     const unknown = { digest: null, size: 0, mime: '' };
     /** @param {boolean} whole */
     const end = (whole) => settle(whole ? digest.finish() : { ...unknown, size: digest.size });
@@ -692,8 +755,7 @@ class Call {
       let whole = false;
       try {
         for await (const chunk of body) {
-          if (chunk instanceof Uint8Array) digest.add(chunk);
-          else digest.add(Buffer.from(/** @type {any} */ (chunk)));
+          call.guard(() => digest.add(wholeBody(chunk)));
           yield chunk;
         }
         whole = true;
@@ -702,7 +764,9 @@ class Call {
       }
     }
     const passed = pass();
-    return body instanceof ReadableStream ? ReadableStream.from(passed) : passed;
+    // Node's own `fetch` takes either; before 20.6 there is only the latter.
+    const from = /** @type {any} */ (ReadableStream).from;
+    return body instanceof ReadableStream && from !== undefined ? from.call(ReadableStream, passed) : passed;
   }
 
   /** @param {ReadableStream<Uint8Array>} stream @returns {Promise<PayloadDigest>} */
@@ -716,10 +780,18 @@ class Call {
     }
   }
 
+  /** @param {Promise<PayloadDigest>} digest of a request body that is read on its way */
+  await(digest) {
+    this.sending = digest.then((payload) => {
+      this.sending = null;
+      this.addRequest(payload);
+    });
+  }
+
   /** The request is on its way: digest what is known of it. */
   departed() {
     if (this.sent === null) return;
-    this.addRequest(digestPayload(this.sent, { key: this.recorder.digestKey, text: true }));
+    this.addRequest(digestPayload(this.sent, { key: this.recorder.digestKey, text: this.sentText }));
     this.sent = null;
   }
 
@@ -728,6 +800,7 @@ class Call {
     const value = /** @type {any} */ (payload.value);
     this.fields.request_hash = payload.digest ?? undefined;
     this.fields.request_bytes = payload.size;
+    this.undigestible.request_undigestible = payload.undigestible;
     if (payload.size > 0) this.fields.request_mime ??= payload.mime || undefined;
     this.fields.model ??= plainName(value?.model);
     if (value?.stream === true) this.isStream = true;
@@ -736,7 +809,6 @@ class Call {
   /** There is no answer. @param {unknown} error */
   failed(error) {
     this.addError(error);
-    this.attributes.target = undefined;
     this.finish({ complete: false });
   }
 
@@ -759,6 +831,8 @@ class Call {
     this.attributes.retry_after_ms = retryAfter(headers.get('retry-after'));
     if (response.redirected) this.attributes.target = cleanEndpoint(response.url, this.recorder.domainOnly);
     if (STREAM_TYPES.test(this.fields.response_mime ?? '')) this.isStream = true;
+    if (this.fields.response_mime === 'text/event-stream') this.events = new Ends();
+    if (!headers.has('content-encoding')) this.length = headers.get('content-length');
     if (response.body === null) {
       this.finish({ complete: true });
       return response;
@@ -791,12 +865,12 @@ class Call {
             return;
           }
           const chunk = next.value;
-          call.guard(() => call.body.add(chunk));
+          call.guard(() => call.received(chunk));
           // A byte stream takes the whole buffer over: one that is shared, as Node's small ones are, has to be copied.
           controller.enqueue(chunk.byteLength === chunk.buffer.byteLength ? chunk : new Uint8Array(chunk));
         },
         cancel(reason) {
-          call.guard(() => call.finish({ complete: false }));
+          call.guard(() => call.finish({ complete: call.isWhole() }));
           return reader.cancel(reason);
         },
       },
@@ -808,6 +882,18 @@ class Call {
       reader.cancel().catch(() => {});
     });
     return sameAs(response, new Response(stream, response));
+  }
+
+  /** @param {Uint8Array} chunk */
+  received(chunk) {
+    if (this.over) return;
+    this.body.add(chunk);
+    this.events?.add(chunk);
+  }
+
+  /** Whether a body that was given up had nothing left to be read. */
+  isWhole() {
+    return this.length === String(this.body.size) || (this.events?.isOver ?? false);
   }
 
   /** The body broke off. @param {unknown} error */
@@ -837,38 +923,34 @@ class Call {
     /** @type {Record<string, unknown>} */
     const last = { duration_ms: this.elapsed() };
     if (answered) last.response_bytes = size;
+    /** @type {{ model?: string, tokens?: Record<string, number> }} */
+    const said = {};
+    readAnswer(said, payload?.value);
+    this.events?.read(said);
+    this.events = null;
+    if (said.model) this.fields.model = said.model;
+    if (said.tokens) last.tokens = said.tokens;
     if (payload !== null) {
       last.response_hash = payload.digest ?? undefined;
-      last.tokens = tokensOf(payload.value);
+      this.undigestible.response_undigestible = payload.undigestible;
       if (size > 0) last.response_mime = this.fields.response_mime ?? payload.mime;
     } else if (answered) {
       this.attributes.truncated = true;
     }
-    if (this.startTold || this.isStream) {
+    if (answered && (this.startTold || this.isStream || !complete)) {
       const digests = chunkDigests.some(Boolean) ? { chunk_every: chunkEvery, chunk_digests: chunkDigests } : {};
       last.stream = { id: this.streamId ?? randomUUID(), phase: 'end', chunks, bytes: size, complete, ...digests };
     }
     this.tell(last);
   }
 
-  /** Record the event, once its request's digest is known. @param {Record<string, unknown>} more */
+  /** Record an event, once its request's digest is known. @param {Record<string, unknown>} more */
   tell(more) {
-    const event = { id: randomUUID(), ...this.fields, ...more, attributes: { ...this.attributes } };
-    const { sending } = this;
-    if (sending === null) {
-      this.recorder.add(event);
-      return;
-    }
-    const done = within(sending, 250).then((payload) => {
-      if (payload) this.addRequest(payload);
-      this.recorder.add({ ...event, ...this.requestFields(), ...more });
-    });
-    this.recorder.wait(done);
-  }
-
-  requestFields() {
-    const { request_hash, request_bytes, request_mime, model } = this.fields;
-    return { request_hash, request_bytes, request_mime, model };
+    const id = randomUUID();
+    const attributes = { ...this.attributes };
+    const add = () => this.recorder.add({ id, ...this.fields, ...more, attributes: { ...attributes, ...this.undigestible } });
+    if (this.sending === null) add();
+    else this.recorder.wait(within(this.sending, SENDING_MS).then(add));
   }
 
   elapsed() {
@@ -924,9 +1006,9 @@ async function within(work, ms) {
 // The spool: files of lines, appended to by one process each, sealed into batches that never change again. A batch's
 // name is its Idempotency-Key. In memory where there is no disk.
 //
-//     node-<time>-<machine>-<process>-<id>.open     being written, by the process that is named
-//     node-<time>-<machine>-<process>-<id>.batch    waiting to be stored
-//     node-refused.ndjson                           what the endpoint refused for good, and why
+//     <time>-<machine>-<process>-<id>.open     being written, by the process that is named
+//     <time>-<machine>-<process>-<id>.batch    waiting to be stored
+//     refused.ndjson                           what the endpoint refused for good, and why
 
 const BATCH_BYTES = 3 * 1024 * 1024;
 const BATCH_EVENTS = 5000;
@@ -936,18 +1018,43 @@ const MEMORY_BYTES = 16 * 1024 * 1024;
 /** Its process seals a file before it is this old; others take what is ten times older, whoever wrote it. */
 const OPEN_MS = 60_000;
 const ORPHAN_MS = 10 * OPEN_MS;
-const FILE = /^node-(\d{13})-([0-9a-f]{8})-(\d+\.\d+)-([0-9a-f-]{36}(?:_[01])*)\.(open|batch)$/;
-const PROCESS = `${process.pid}.${threadId}`;
+const FILE = /^(\d{13})-([0-9a-f]{8})-(\d+\.\d+\.\d+)-([0-9a-f-]{36}(?:_[01])*)\.(open|batch)$/;
+/** Process, thread, and when the process began: numbers of processes come back. */
+const PROCESS = `${process.pid}.${threadId}.${startOf(process.pid)}`;
 /** Process ids say something only within one machine, or container. */
 const MACHINE = createHash('sha256').update(os.hostname() + processNamespace()).digest('hex').slice(0, 8);
 /** The files that this process writes, shared by all copies of this module in it. @type {Set<string>} */
 const ownFiles = ((/** @type {any} */ (globalThis))[Symbol.for('agent-audit-log.files')] ??= new Set());
+
+/** When a process began, where the system tells; else 0. @param {number} pid */
+function startOf(pid) {
+  try {
+    const stat = fs.readFileSync(`/proc/${pid}/stat`, 'latin1');
+    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]) || 0;
+  } catch {
+    return 0;
+  }
+}
 
 function processNamespace() {
   try {
     return fs.readlinkSync('/proc/self/ns/pid');
   } catch {
     return '';
+  }
+}
+
+/** Make a folder, and those above it. (Node's own way never ends where a folder can be seen, but not made.) @param {string} folder */
+function makeFolders(folder) {
+  try {
+    fs.mkdirSync(folder, { mode: 0o700 });
+  } catch (error) {
+    const { code } = /** @type {any} */ (error);
+    if (code === 'EEXIST') return;
+    const parent = path.dirname(folder);
+    if (code !== 'ENOENT' || parent === folder || fs.existsSync(parent)) throw error;
+    makeFolders(parent);
+    fs.mkdirSync(folder, { mode: 0o700 });
   }
 }
 
@@ -983,7 +1090,7 @@ class Spool {
   }
 
   makeFolder() {
-    fs.mkdirSync(this.folder, { recursive: true, mode: 0o700 });
+    makeFolders(this.folder);
     const stat = fs.lstatSync(this.folder);
     if (!stat.isDirectory() || (process.getuid && stat.uid !== process.getuid())) throw new Error('is not our own');
     if (process.getuid && (stat.mode & 0o077) !== 0) fs.chmodSync(this.folder, 0o700);
@@ -995,33 +1102,38 @@ class Spool {
     this.warn('spool', `no spool on disk (${error?.code ?? 'unusable folder'}): what is not sent yet is only in memory`);
   }
 
-  /** Keep one event. @param {string} line */
+  /** Keep one event, and before it what became of those that there was no room for. @param {string} line */
   append(line) {
-    const data = Buffer.from(`${line}\n`);
-    if (this.bytes + data.length > this.maxBytes) {
-      this.drop();
-      return;
+    const { dropped } = this;
+    if (dropped > 0) {
+      const attributes = { event_name: 'events_dropped', dropped_events: dropped };
+      this.dropped = 0;
+      if (!this.take(JSON.stringify({ id: randomUUID(), timestamp: new Date().toISOString(), outcome: 'error', attributes }))) {
+        this.dropped = dropped;
+      }
     }
+    if (this.take(line)) return;
+    this.dropped += 1;
+    this.warn('full', 'the spool is full: events are dropped until the endpoint takes some; a record will say how many');
+  }
+
+  /** Whether there was room for a line. @param {string} line */
+  take(line) {
+    const data = Buffer.from(`${line}\n`);
+    if (this.bytes + data.length > this.maxBytes) return false;
     if (Date.now() >= this.retryDisk) {
       try {
         this.write(data);
-        return;
+        return true;
       } catch (error) {
         this.seal();
         this.withoutDisk(error);
       }
     }
-    if (this.memoryBytes + data.length > Math.min(MEMORY_BYTES, this.maxBytes)) {
-      this.drop();
-      return;
-    }
+    if (this.memoryBytes + data.length > Math.min(MEMORY_BYTES, this.maxBytes)) return false;
     this.memoryBytes += data.length;
     this.lines.push(line);
-  }
-
-  drop() {
-    this.dropped += 1;
-    this.warn('full', 'the spool is full: new events are dropped until the endpoint takes some');
+    return true;
   }
 
   /** @param {Buffer} data */
@@ -1042,7 +1154,7 @@ class Spool {
   create() {
     this.makeFolder();
     const since = Date.now();
-    const name = `node-${String(since).padStart(13, '0')}-${MACHINE}-${PROCESS}-${randomUUID()}`;
+    const name = `${String(since).padStart(13, '0')}-${MACHINE}-${PROCESS}-${randomUUID()}`;
     const { O_WRONLY, O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW = 0 } = fs.constants;
     ownFiles.add(name);
     const file = path.join(this.folder, `${name}.open`);
@@ -1055,7 +1167,8 @@ class Spool {
     this.current = null;
     if (current !== null) {
       try {
-        fs.closeSync(current.fd);
+        // On the disk itself, for when the power goes; but nobody waits for that.
+        fs.fsync(current.fd, () => fs.close(current.fd, () => {}));
         const file = path.join(this.folder, current.name);
         fs.renameSync(`${file}.open`, `${file}.batch`);
       } catch (error) {
@@ -1084,9 +1197,14 @@ class Spool {
     this.bytes = 0;
     for (const file of names) {
       try {
-        this.bytes += fs.statSync(path.join(this.folder, file)).size;
+        const stat = fs.statSync(path.join(this.folder, file));
+        this.bytes += stat.size;
         const match = FILE.exec(file);
-        if (match === null) continue;
+        if (match === null) {
+          // Whoever was splitting a batch when it was killed left the batch as it was.
+          if (/^\d{13}-.*\.new$/.test(file) && Date.now() - stat.mtimeMs > ORPHAN_MS) fs.rmSync(path.join(this.folder, file));
+          continue;
+        }
         const [, since, machine, owner, id, state] = match;
         const name = file.slice(0, file.lastIndexOf('.'));
         if (!this.isOurs(name, Number(since), machine, owner, state)) continue;
@@ -1105,11 +1223,11 @@ class Spool {
     if (ownFiles.has(name)) return state === 'batch';
     if (Date.now() - since > ORPHAN_MS) return true;
     if (machine !== MACHINE) return false;
-    const [pid, thread] = owner.split('.');
-    if (Number(pid) === process.pid) return Number(thread) === threadId; // a process before us, with the same number
+    const [pid, thread, start] = owner.split('.').map(Number);
+    if (pid === process.pid && thread === threadId) return true; // not our file: a process before us had our number
     try {
-      process.kill(Number(pid), 0);
-      return false;
+      process.kill(pid, 0);
+      return start !== 0 && startOf(pid) !== start;
     } catch (error) {
       return /** @type {any} */ (error).code === 'ESRCH';
     }
@@ -1144,8 +1262,9 @@ class Spool {
     const { file } = batch;
     halves.forEach((text, index) => {
       const part = file.replace(/\.batch$/, `_${index}.batch`);
-      fs.writeFileSync(`${part}.new`, text, { mode: 0o600 });
-      fs.renameSync(`${part}.new`, part);
+      const made = `${part}.${randomUUID()}.new`; // whoever else splits it writes elsewhere
+      fs.writeFileSync(made, text, { mode: 0o600 });
+      fs.renameSync(made, part);
       if (ownFiles.has(path.basename(file, '.batch'))) ownFiles.add(path.basename(part, '.batch'));
     });
     this.remove(batch);
@@ -1153,7 +1272,7 @@ class Spool {
 
   /** Put events aside that the endpoint will never take. @param {{ event: string, field?: string, reason?: string }[]} entries */
   refuse(entries) {
-    const file = path.join(this.folder, 'node-refused.ndjson');
+    const file = path.join(this.folder, 'refused.ndjson');
     const text = entries.map(({ event, field, reason }) => `${JSON.stringify({ field, reason, event: tryJson(event) })}\n`).join('');
     try {
       if ((fs.statSync(file, { throwIfNoEntry: false })?.size ?? 0) > REFUSED_BYTES) fs.renameSync(file, `${file}.old`);
@@ -1187,13 +1306,16 @@ const RESCAN_MS = 60_000;
 const REPLY_BYTES = 16 * 1024 * 1024;
 
 class Delivery {
-  /** @param {URL} target @param {string} token @param {Spool} spool @param {(kind: string, message: string) => void} warn */
-  constructor(target, token, spool, warn) {
+  /**
+   * @param {URL} target @param {string} token @param {Spool} spool @param {(kind: string, message: string) => void} warn
+   * @param {() => void} takes  called when the endpoint has taken something
+   */
+  constructor(target, token, spool, warn, takes) {
+    this.takes = takes;
     this.target = target;
     this.token = token;
     this.spool = spool;
     this.warn = warn;
-    this.agent = new (target.protocol === 'https:' ? https : http).Agent({ keepAlive: true, maxSockets: 1 });
     this.failures = 0;
     this.notBefore = 0;
     this.holding = 0; // how many wait for it: while nobody does, it keeps no process alive
@@ -1226,7 +1348,8 @@ class Delivery {
   /** Send what there is. Whether all of it is gone. */
   work() {
     this.running ??= this.sendAll()
-      .catch(() => {
+      .catch((error) => {
+        this.warn('delivery', `events could not be sent (${plainName(error?.code ?? error?.name) ?? 'error'}): they are kept`);
         this.backOff(undefined);
         return false;
       })
@@ -1238,12 +1361,14 @@ class Delivery {
   }
 
   async sendAll() {
-    for (;;) {
-      this.spool.seal();
+    for (let sealed = false; ; ) {
       const now = Date.now();
       const batches = this.spool.batches();
       const waiting = batches.filter((batch) => (this.setAside.get(batch.id) ?? 0) <= now);
-      if (waiting.length === 0) return batches.length === 0;
+      if (waiting.length === 0 && sealed) return batches.length === 0;
+      // What is new goes last, and on collecting for as long as the endpoint takes nothing.
+      sealed = waiting.length === 0;
+      if (sealed) this.spool.seal();
       for (const batch of waiting) if (!(await this.send(batch))) return false;
     }
   }
@@ -1292,6 +1417,8 @@ class Delivery {
       this.spool.remove(batch);
       this.failures = 0;
       this.notBefore = 0;
+      this.setAside.delete(batch.id);
+      this.takes();
       return true;
     }
     if (status === 413 && lines.length > 1) {
@@ -1336,7 +1463,7 @@ class Delivery {
     return new Promise((resolve, reject) => {
       const request = (this.target.protocol === 'https:' ? https : http).request(this.target, {
         method: 'POST',
-        agent: this.agent,
+        agent: false,
         headers: {
           authorization: `Bearer ${this.token}`,
           'content-type': 'application/x-ndjson',
@@ -1409,7 +1536,6 @@ class Delivery {
   close() {
     this.closed = true;
     if (this.timer !== null) clearTimeout(this.timer);
-    this.agent.destroy();
   }
 }
 
@@ -1463,6 +1589,7 @@ class Recorder {
     this.waiting = new Set();
     /** @type {Set<string>} */
     this.said = new Set();
+    this.fresh = false; // whether there may be something that the end of the program has not tried to send
     /** @type {Spool | null} */
     this.spool = null;
     /** @type {Delivery | null} */
@@ -1471,16 +1598,14 @@ class Recorder {
     const token = options.token ?? env.AUDIT_LOG_TOKEN ?? '';
     const target = eventsAddress(options.endpoint ?? env.AUDIT_LOG_ENDPOINT ?? '');
     if (target === null || !/^[\x21-\x7e]+$/.test(token)) {
-      this.warn('settings', 'AUDIT_LOG_ENDPOINT and AUDIT_LOG_TOKEN are not set, or not usable: nothing is logged');
+      this.warn('settings', 'the endpoint must be the https address, and the token the text, that `audit-log connect` prints: nothing is logged');
       return;
     }
-    const folder = path.join(
-      options.spool ?? env.AUDIT_LOG_SPOOL ?? defaultFolder(),
-      createHash('sha256').update(`${target.href}\n${token}`).digest('hex').slice(0, 16),
-    );
+    const folder = path.join(options.spool || env.AUDIT_LOG_SPOOL || defaultFolder(target, token), 'node');
     const warn = this.warn.bind(this);
     this.spool = new Spool(folder, options.maxSpoolBytes ?? 256 * 1024 * 1024, warn);
-    this.delivery = new Delivery(target, token, this.spool, warn);
+    // What is said of an endpoint that takes nothing is said again when it happens again.
+    this.delivery = new Delivery(target, token, this.spool, warn, () => this.said.clear());
     this.slow = setInterval(() => this.tellSlow(), SLOW_BODY_MS / 4);
     this.slow.unref();
     this.onBeforeExit = () => void this.exit();
@@ -1512,6 +1637,7 @@ class Recorder {
       let line = JSON.stringify(event);
       if (line.length > EVENT_BYTES) line = JSON.stringify({ ...event, attributes: { truncated: true } });
       this.spool.append(line);
+      this.fresh = true;
       this.delivery.schedule(LINGER_MS);
     } catch (error) {
       this.failed(error);
@@ -1577,9 +1703,9 @@ class Recorder {
       if (typeof endpoint === 'string') made.endpoint = cleanEndpoint(endpoint, this.domainOnly) ?? withoutQuery(endpoint);
       for (const [side, payload] of Object.entries({ request, response })) {
         if (payload === undefined || payload === null) continue;
-        const isBytes = ArrayBuffer.isView(payload) || payload instanceof ArrayBuffer;
-        const bytes = isBytes || typeof payload === 'string' ? wholeBody(payload) : Buffer.from(JSON.stringify(payload));
-        const { digest, size, mime } = digestPayload(bytes, { key: this.digestKey, text: !isBytes });
+        const isRaw = isBytes(payload);
+        const bytes = wholeBody(isRaw || typeof payload === 'string' ? payload : JSON.stringify(payload));
+        const { digest, size, mime } = digestPayload(bytes, { key: this.digestKey, text: !isRaw });
         made[`${side}_hash`] = digest ?? undefined;
         made[`${side}_bytes`] ??= size;
         made[`${side}_mime`] ??= mime;
@@ -1605,8 +1731,8 @@ class Recorder {
   /** The process has nothing left to do: send what waits, if the endpoint takes it. */
   async exit() {
     this.cutOpen();
-    const { spool } = this;
-    if (this.waiting.size === 0 && (spool === null || (spool.current === null && spool.lines.length === 0))) return;
+    if (!this.fresh) return; // it was tried: the rest is on disk
+    this.fresh = false;
     await this.flush(EXIT_MS, false);
   }
 
@@ -1638,18 +1764,27 @@ class Recorder {
 function eventsAddress(endpoint) {
   if (!URL.canParse(endpoint)) return null;
   const url = new URL(endpoint);
-  if (!/^https?:$/.test(url.protocol)) return null;
+  // Without TLS anybody on the way could read the token.
+  const isLoopback = /^(?:localhost|127(?:\.\d+){3}|\[::1\])$/.test(url.hostname);
+  if (url.protocol !== 'https:' && !(url.protocol === 'http:' && isLoopback)) return null;
+  if (url.username !== '' || url.password !== '') return null;
   url.pathname = url.pathname.replace(/\/+$/, '').replace(/\/v1\/events$/, '') + '/v1/events';
   url.search = url.hash = '';
   return url;
 }
 
-function defaultFolder() {
+/**
+ * A spool belongs to one agent, as what is in it is sent with that agent's token. So each token has a folder, unless the
+ * program names one.
+ * @param {URL} target @param {string} token
+ */
+function defaultFolder(target, token) {
   const state =
     process.env.XDG_STATE_HOME ||
     (process.platform === 'win32' ? process.env.LOCALAPPDATA : undefined) ||
     path.join(os.homedir(), '.local', 'state');
-  return path.join(state, 'agent-audit-log');
+  const name = createHash('sha256').update(`${target.href}\n${token}`).digest('hex').slice(0, 16);
+  return path.join(state, 'agent-audit-log', name);
 }
 
 /** @param {string} text */
