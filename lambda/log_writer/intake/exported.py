@@ -35,12 +35,14 @@ Make: TypeAlias = "Callable[[int, dict[str, JsonValue]], Event]"
 class Items:
     """What a body holds. `loose`: it took the lenient reader, so that any item may hold what JSON cannot say.
 
-    `bad`: why an item is refused, by its index.
+    `bad`: why an item is refused, by its index. `content`: SHA-256 over what was read, in one form for what was encoded
+    in different ways; null when it is yet to be made.
     """
 
     items: list[JsonValue]
     loose: bool
     bad: dict[int, str]
+    content: bytes | None = None
 
 
 def read_items(body: bytes, *, max_events: int, member: str | None = None) -> Items:
@@ -49,14 +51,19 @@ def read_items(body: bytes, *, max_events: int, member: str | None = None) -> It
     Raises `DecodeError` when nothing of it can be read, `TooManyError` when there are too many.
     """
     body = body.removeprefix(_BOM)
-    value, loose, failed = _read(body)
-    if failed is not None:
-        return _read_lines(body, max_events, failed)
+    try:
+        value, encoded = _read_strictly(body)
+    except DecodeError as failed:
+        try:
+            value, encoded = _read_loosely(body), None
+        except DecodeError:
+            return _read_lines(body, max_events, failed)
     items = _listed(value, member)
     if len(items) > max_events:
         raise TooManyError(max_events)
-    bad = _bad(items) if loose else {}
-    return Items(items=items, loose=loose, bad=bad)
+    if encoded is None:
+        return Items(items=items, loose=True, bad=_bad(items))
+    return Items(items=items, loose=False, bad={}, content=hashlib.sha256(encoded).digest())
 
 
 def decode_items(found: Items, make: Make) -> Decoded:
@@ -73,22 +80,26 @@ def content_of(value: JsonValue) -> Payload | None:
     return Payload(value=value)
 
 
-def _read(body: bytes) -> tuple[JsonValue, bool, DecodeError | None]:
-    """The value of `body`, whether it took the lenient reader, and why there is none."""
+def _read_strictly(body: bytes) -> tuple[JsonValue, bytes]:
+    """The value of `body`, and its JSON in one form. Raises `DecodeError`."""
     try:
         value: JsonValue = orjson.loads(body)
-        if not has_duplicate_key(body, orjson.dumps([value])):
-            return value, False, None
+        encoded = orjson.dumps(value if isinstance(value, list) else [value], option=orjson.OPT_SORT_KEYS)
     except orjson.JSONDecodeError as error:
-        failed = DecodeError(NOT_JSON, position=error.pos)
+        raise DecodeError(NOT_JSON, position=error.pos) from None
     except orjson.JSONEncodeError:  # it nests deeper than orjson writes
-        failed = DecodeError(TOO_DEEP)
-    else:
-        failed = DecodeError(DUPLICATE_KEY)
+        raise DecodeError(TOO_DEEP) from None
+    if has_duplicate_key(body, encoded):
+        raise DecodeError(DUPLICATE_KEY)
+    return value, encoded
+
+
+def _read_loosely(body: bytes) -> JsonValue:
+    """The same with what JSON cannot say, and with a mark in each object that has a key twice."""
     try:
-        return json.loads(body.decode(), object_pairs_hook=_marked, parse_int=_integer), True, None
+        return json.loads(body.decode(), object_pairs_hook=_marked, parse_int=_integer)
     except (ValueError, RecursionError):
-        return None, True, failed
+        raise DecodeError(NOT_JSON) from None
 
 
 def _marked(pairs: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
@@ -111,11 +122,16 @@ def _read_lines(body: bytes, max_events: int, failed: DecodeError) -> Items:
         raise TooManyError(max_events)
     found = Items(items=[], loose=False, bad={})
     for index, line in enumerate(lines):
-        value, loose, wrong = _read(line)
-        found.loose |= loose
+        value: JsonValue = None
+        try:
+            value, _ = _read_strictly(line)
+        except DecodeError as wrong:
+            found.loose = True
+            try:
+                value = _read_loosely(line)
+            except DecodeError:
+                found.bad[index] = wrong.reason
         found.items.append(value)
-        if wrong is not None:
-            found.bad[index] = wrong.reason
     # One document over several lines, not one a line: what looks whole in a line of it is a piece of something.
     if len(found.bad) == len(lines) or (0 in found.bad and _opens_document(lines[0].strip())):
         raise failed
@@ -157,7 +173,8 @@ def _objects(value: JsonValue) -> Iterator[dict[str, JsonValue]]:
 
 
 def _digest(found: Items) -> bytes:
-    """SHA-256 over what was read, in one form for what was encoded in different ways."""
+    if found.content is not None:
+        return found.content
     if not found.loose:
         return hashlib.sha256(orjson.dumps(found.items, option=orjson.OPT_SORT_KEYS)).digest()
     digest = hashlib.sha256()

@@ -27,6 +27,11 @@ _REDACTED: Final = frozenset({"redacted-by-litellm", "REDACTED_BY_LITELM"})
 _CUT: Final = re.compile(
     r"\[base64_data truncated: |litellm_truncated|^(?:MaxDepthExceeded|CircularReference Detected)$"
 )
+# What is looked for in a whole request first: these are plain letters, which no encoder escapes.
+_MARKS: Final = (
+    b"redacted-by-litellm", b"REDACTED_BY_LITELM", b"[base64_data truncated: ", b"litellm_truncated",
+    b"MaxDepthExceeded", b"CircularReference Detected",
+)  # fmt: skip
 _KEY_LIKE: Final = re.compile(r"sk-.*|[0-9a-fA-F]{32,}", re.DOTALL)
 _UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _CODE: Final = re.compile(r"[1-9][0-9]{2}")
@@ -65,10 +70,12 @@ _MAX_GUARDRAILS: Final = 32
 
 def decode_litellm(body: bytes, *, max_events: int) -> Decoded:
     """Decode `body`. Raises `DecodeError` when none of it can be, `TooManyError` when it holds too many."""
-    return decode_items(read_items(body, max_events=max_events), _event)
+    found = read_items(body, max_events=max_events)
+    marked = any(mark in body for mark in _MARKS)
+    return decode_items(found, lambda index, item: _event(index, item, marked=marked))
 
 
-def _event(index: int, item: dict[str, JsonValue]) -> Event:
+def _event(index: int, item: dict[str, JsonValue], *, marked: bool) -> Event:
     event = Event(index=index, source=SOURCE, fields={}, attributes={})
     metadata, hidden = _members(item.get("metadata")), _members(item.get("hidden_params"))
     _read_times(event, item)
@@ -83,7 +90,7 @@ def _event(index: int, item: dict[str, JsonValue]) -> Event:
     _read_guardrails(event, item)
     tool = _members(metadata.get("mcp_tool_call_metadata"))
     _read_tool(event, tool)
-    _read_content(event, item, tool)
+    _read_content(event, item, tool, marked=marked)
     for name, wire in _PLAIN.items():
         event.attributes[name] = item.get(wire) or None
     _read_settings(event, item)
@@ -223,14 +230,15 @@ def _read_tool(event: Event, tool: dict[str, JsonValue]) -> None:
         event.fields["endpoint"] = tool["mcp_server_resource"]
 
 
-def _read_content(event: Event, item: dict[str, JsonValue], tool: dict[str, JsonValue]) -> None:
+def _read_content(event: Event, item: dict[str, JsonValue], tool: dict[str, JsonValue], *, marked: bool) -> None:
+    """`marked`: somewhere in the request is what may be LiteLLM's sign that it replaced or cut something."""
     for side, value in (
         ("request", _filled(item.get("messages"), tool.get("arguments"))),
         ("response", _filled(item.get("response"), tool.get("result"))),
     ):
         if value is None:
             continue
-        redacted, cut = _marks(value)
+        redacted, cut = _marks(value) if marked else (False, False)
         if redacted:
             event.attributes["sender_redacted"] = True
         elif cut:

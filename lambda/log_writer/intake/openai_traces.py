@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from audit_core.canonical import JsonValue
 from audit_core.digest import parse_digest
@@ -51,25 +52,35 @@ _MODELS = frozenset({"generation", "response", "speech", "transcription"})
 """Spans that are calls of a model."""
 _CALLS = _MODELS | {"function", "handoff", "mcp_tools"}
 
-_Traces = Mapping[str, dict[str, JsonValue]]
+# What is looked for in a whole request first: these are plain letters, which no encoder escapes.
+_MARKS = (_TRUNCATED.encode(), b"original_type")
+
+
+class _Context(NamedTuple):
+    """What the items of a request have in common: its traces, and whether something in it may have been cut."""
+
+    traces: Mapping[str, dict[str, JsonValue]]
+    marked: bool
 
 
 def decode_openai_traces(body: bytes, *, max_events: int) -> Decoded:
     """Decode `body`. Raises `DecodeError` when none of it can be, `TooManyError` when it holds too many."""
     found = read_items(body, max_events=max_events, member=_MEMBER)
-    for item in found.items:
-        _forget_keys(item)
-    traces = _traces(found)
-    return decode_items(found, lambda index, item: _event(index, item, traces))
+    if sum(map(_forget_keys, found.items)):
+        found.content = None  # it has them in it
+    context = _Context(_traces(found), any(mark in body for mark in _MARKS))
+    return decode_items(found, lambda index, item: _event(index, item, context))
 
 
-def _forget_keys(item: JsonValue) -> None:
+def _forget_keys(item: JsonValue) -> bool:
+    """Whether there was one."""
     if not isinstance(item, dict):
-        return
-    for part in (item, item.get("metadata"), item.get("span_data")):
-        if isinstance(part, dict):
-            for name in _SECRET:
-                part.pop(name, None)
+        return False
+    parts = (item, item.get("metadata"), item.get("span_data"))
+    found = [(part, name) for part in parts if isinstance(part, dict) for name in _SECRET if name in part]
+    for part, name in found:
+        del part[name]
+    return bool(found)
 
 
 def _traces(found: Items) -> dict[str, dict[str, JsonValue]]:
@@ -81,7 +92,7 @@ def _traces(found: Items) -> dict[str, dict[str, JsonValue]]:
     }
 
 
-def _event(index: int, item: dict[str, JsonValue], traces: _Traces) -> Event:
+def _event(index: int, item: dict[str, JsonValue], context: _Context) -> Event:
     event = Event(index=index, source=SOURCE, fields={}, attributes={})
     is_trace = item.get("object") == "trace"
     trace_id = item.get("id") if is_trace else item.get("trace_id")
@@ -91,8 +102,8 @@ def _event(index: int, item: dict[str, JsonValue], traces: _Traces) -> Event:
         event.attributes["id"] = trace_id
         _say(event, item)
     else:
-        _read_span(event, item)
-        trace = traces.get(trace_id) if isinstance(trace_id, str) else None
+        _read_span(event, item, marked=context.marked)
+        trace = context.traces.get(trace_id) if isinstance(trace_id, str) else None
         if trace is not None:
             _inherit(event, trace)
     if event.fields.get("correlation_id") is None and trace_id is not None:
@@ -138,7 +149,7 @@ def _keep(event: Event, others: dict[str, JsonValue]) -> None:
         event.attributes[name] = value
 
 
-def _read_span(event: Event, item: dict[str, JsonValue]) -> None:
+def _read_span(event: Event, item: dict[str, JsonValue], *, marked: bool) -> None:
     fields, attributes = event.fields, event.attributes
     started, ended = item.get("started_at"), item.get("ended_at")
     fields["timestamp"] = ended if started is None else started
@@ -155,7 +166,7 @@ def _read_span(event: Event, item: dict[str, JsonValue]) -> None:
         attributes["span_data"] = data
     kind, members = _unwrapped(data if isinstance(data, dict) else {})
     attributes["span_type"] = kind or members.get("type")
-    used = _read_data(event, kind, members)
+    used = _read_data(event, kind, members, marked=marked)
     _say(event, item)
     openai_errors.read(event, item.get("error"), is_model=kind in _MODELS)
     if fields.get("outcome") is None and item.get("error") is None and ended is not None:
@@ -173,11 +184,11 @@ def _unwrapped(data: dict[str, JsonValue]) -> tuple[str, dict[str, JsonValue]]:
     return kind if isinstance(kind, str) else "", data
 
 
-def _read_data(event: Event, kind: str, data: dict[str, JsonValue]) -> set[str]:
+def _read_data(event: Event, kind: str, data: dict[str, JsonValue], *, marked: bool) -> set[str]:
     """Read what is known of a span's type. Returns the names of what was read."""
     fields, attributes = event.fields, event.attributes
     used = {"type", "sdk_span_type", "usage", "model", "model_config", "response_id", "first_content_at", "mcp_data"}
-    used |= _read_contents(event, data)
+    used |= _read_contents(event, data, marked=marked)
     for name, attribute in _SHOWN.get(kind, {}).items():
         attributes[attribute] = data.get(name)
         used.add(name)
@@ -218,7 +229,7 @@ def _read_settings(event: Event, settings: JsonValue) -> None:
             event.attributes[name] = settings[name]
 
 
-def _read_contents(event: Event, data: dict[str, JsonValue]) -> set[str]:
+def _read_contents(event: Event, data: dict[str, JsonValue], *, marked: bool) -> set[str]:
     """Digest what went in and what came out; the first of each, and the others as metadata of unknown names."""
     used = set()
     for side, names in (("request", _REQUESTS), ("response", _RESPONSES)):
@@ -226,16 +237,16 @@ def _read_contents(event: Event, data: dict[str, JsonValue]) -> set[str]:
         if name is None:
             continue
         used.add(name)
-        _digest(event, side, data[name])
+        if marked and _is_truncated(data[name]):
+            event.attributes["truncated"] = True
+        else:
+            _digest(event, side, data[name])
     return used
 
 
 def _digest(event: Event, side: str, value: JsonValue) -> None:
     if made := _made_elsewhere(value):
         event.fields |= {f"{side}_{name}": member for name, member in made.items()}
-        return
-    if _is_truncated(value):
-        event.attributes["truncated"] = True
         return
     if isinstance(value, dict) and value.keys() == {"data", "format"}:  # sound
         if isinstance(form := value["format"], str) and _FORMAT.fullmatch(form) and value["data"]:
