@@ -129,6 +129,11 @@ class Call:
         self._duration_ms = (time.perf_counter_ns() - self._clock) / 1e6
         self._hand_over(self._end_event, self._held)
 
+    def give_up(self) -> None:
+        """The log is closed: an answer that has begun is as complete as it is now."""
+        if self._status is not None:
+            self.end(complete=False)
+
     def fail(self, error: BaseException) -> None:
         """The call broke: it never was answered, or its answer was cut off."""
         if not self._over:

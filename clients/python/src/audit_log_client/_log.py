@@ -13,6 +13,7 @@ import time
 import weakref
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
+from importlib import import_module
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -116,6 +117,7 @@ class AuditLog:
         self._sender = Sender(
             self._spool, base=self._base, token=self._token, send_every=self._send_every, timeout=self._timeout
         )
+        self._calls: weakref.WeakSet[Call] = weakref.WeakSet()
         self._worker = Worker(self._spool, notice=self._sender.notice)
 
     # What an agent's program uses
@@ -207,15 +209,20 @@ class AuditLog:
 
     def flush(self, timeout: float = 10.0) -> bool:
         """Send what was logged so far, now: whether the log has confirmed all of it within `timeout` seconds."""
+        return self._flush(timeout, patient=True)
+
+    def _flush(self, timeout: float, *, patient: bool) -> bool:
+        """`patient`: also when the first attempt fails."""
         deadline = time.monotonic() + timeout
         if not self._start():
             self._worker.drain()
             return self._spool.is_empty
         if not self._worker.marker().wait(timeout):
             return False
+        failed = self._sender.failed
         self._sender.hurry()
         while not self._spool.is_empty:
-            if time.monotonic() >= deadline or self._closed:
+            if time.monotonic() >= deadline or self._closed or not (patient or self._sender.failed == failed):
                 return False
             time.sleep(0.005)
         return True
@@ -224,9 +231,11 @@ class AuditLog:
         """Send what can be sent within `exit_timeout`; the rest waits on disk for the next start of the agent."""
         if self._closed or self._pid != os.getpid():
             return
+        self._end_calls()
         if self._started or self._worker.has_work:
-            self.flush(self._exit_timeout)
+            self._flush(self._exit_timeout, patient=False)
         self._closed = True
+        _LOGS.discard(self)
         self._sender.stop()
         self._worker.stop()
         if self._started:
@@ -236,6 +245,14 @@ class AuditLog:
             self._spool.close()
         except OSError:
             _logger.exception("the audit log's spool could not be closed")
+
+    def _end_calls(self) -> None:
+        """Answers that are still being read, or were forgotten, are not complete."""
+        try:
+            for call in [*self._calls]:
+                call.give_up()
+        except RuntimeError:  # other threads are still calling
+            _logger.warning("calls that were made while the audit log was closed are not logged")
 
     @property
     def dropped(self) -> int:
@@ -265,7 +282,7 @@ class AuditLog:
                 headers[TRACE_HEADER] = correlation_id
         elif explicit := _context.current_correlation():
             correlation_id = explicit
-        return Call(
+        call = Call(
             self._common,
             self._put_event,
             method=request.method,
@@ -273,6 +290,8 @@ class AuditLog:
             headers=headers,
             correlation_id=correlation_id,
         )
+        self._calls.add(call)
+        return call
 
     def put_line(self, route: str, make: Make) -> None:
         """Hand over what makes one line for a route, or null for none."""
@@ -308,6 +327,10 @@ class AuditLog:
             except RuntimeError:  # the interpreter is about to end
                 return False
             self._started = True
+        process = sys.modules.get("multiprocessing.process")
+        if process is not None and process.parent_process() is not None:
+            # Its children end without `atexit`.
+            import_module("multiprocessing.util").Finalize(None, self.close, exitpriority=0)
         return True
 
     def _after_fork(self) -> None:
@@ -315,18 +338,10 @@ class AuditLog:
         if self._pid != os.getpid():
             self._spool.abandon()
             self._begin_anew()
-            util = sys.modules.get("multiprocessing.util")
-            if util is not None:  # whose children end without `atexit`
-                util.Finalize(None, _close, args=(weakref.ref(self),), exitpriority=0)
 
 
-_LOGS: weakref.WeakSet[AuditLog] = weakref.WeakSet()
-
-
-def _close(log: weakref.ref[AuditLog]) -> None:
-    alive = log()
-    if alive is not None:
-        alive.close()
+_LOGS: set[AuditLog] = set()
+"""Those that are not closed. A program that lets go of its log still wants to have sent what it logged."""
 
 
 def _close_all() -> None:

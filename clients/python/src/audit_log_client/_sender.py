@@ -50,7 +50,10 @@ def read_endpoint(endpoint: str, token: str) -> str:
 
 
 class Sender:
-    """Sends what is in a spool. `send_every`: how long events are collected, in seconds."""
+    """Sends what is in a spool. `send_every`: how long events are collected, in seconds.
+
+    `failed` counts the attempts that failed, ever.
+    """
 
     def __init__(self, spool: Spool, *, base: str, token: str, send_every: float, timeout: float) -> None:
         self._spool = spool
@@ -64,6 +67,7 @@ class Sender:
         self._stopped = False
         self._passed: set[str] = set()
         self._failures = 0
+        self.failed = 0
         self._not_before = 0.0
         self._said = ""
         self._client: Any = None
@@ -140,6 +144,7 @@ class Sender:
         """When to try again: ever later, never at the same time as everybody else."""
         longest = min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2 ** min(self._failures, 10))
         self._failures += 1
+        self.failed += 1
         wait = max(random.uniform(longest / 2, longest), at_least, asked or 0.0)  # noqa: S311 - jitter is no secret
         self._not_before = time.monotonic() + wait
         return wait

@@ -96,7 +96,7 @@ class Spool:
     def has_leftovers(self) -> bool:
         """Whether other processes have, or had, a place in the folder."""
         try:
-            return any(entry.is_dir() and entry.name != "damaged" for entry in os.scandir(self._root))
+            return any(path.is_dir() and path.name != "damaged" for path in self._root.iterdir())
         except OSError:
             return False
 
@@ -204,7 +204,7 @@ class Spool:
         """Give up the place. What still waits is another process's to send."""
         with self._lock:
             self.sync()
-            if self._own is None or self._own_lock is None:
+            if self._own is None:
                 return
             for route in [*self._open]:
                 if self._open[route].count:
@@ -212,11 +212,16 @@ class Spool:
             for file in self._open.values():
                 os.close(file.descriptor)
             self._open.clear()
-            own, descriptor = self._own, self._own_lock
-            self._own = self._own_lock = None
-            if not any(Batch.of(path) for path in own.iterdir()):
-                _remove_place(own)
-            os.close(descriptor)
+            if not any(True for _ in self._batches()):
+                _remove_place(self._own)
+            self._leave()
+
+    def _leave(self) -> None:
+        self._own = None
+        self._own_bytes = 0
+        if self._own_lock is not None:
+            os.close(self._own_lock)
+            self._own_lock = None
 
     def abandon(self) -> None:
         """Close what a forked process has of its parent's, and touch nothing else."""
@@ -253,6 +258,8 @@ class Spool:
     def _file(self, route: str) -> _Open:
         file = self._open.get(route)
         if file is None:
+            if self._own is not None and not self._own.is_dir():
+                self._leave()  # somebody has cleared it away
             path = self._place() / f"{route}.open"
             file = _Open(path=path, descriptor=_files.open_append(path))
             self._open[route] = file
