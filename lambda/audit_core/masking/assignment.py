@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from audit_core.masking.judge import Form, is_secret, name_tells
-from audit_core.masking.patterns import Span, compile_bytes
+from audit_core.masking.patterns import Finds, Runs, Span, compile_bytes
 from audit_core.masking.result import PLACEHOLDER
 
 _TELLING = (
@@ -69,7 +69,9 @@ _PARTS = compile_bytes(
 )
 """The same with groups: name, link, quote; the name of a command-line option; a name before a long value."""
 _START_BYTES = 4
-_WEIGHT = 4
+_WEIGHT, _JUDGEMENT = 2, 3
+"""What a candidate costs: to find, and to judge where its name tells."""
+_JUDGED_A_CANDIDATE = 16
 _PAIRED = re.compile(rb"(?i)val|content|default")
 _JUDGED = 1024
 _SPACED_START_BYTES = 20
@@ -86,33 +88,37 @@ def find_assigned(text: bytes, spend: Callable[[int], None]) -> Iterator[Span]:
     """Yield the values in `text` that a telling name introduces. `spend` is called with the work of each candidate."""
     position = 0
     end = len(text)
+    bare, cuts = Runs(_BARE, text), Finds(_CUT, text)
     while (found := _CANDIDATE.search(text, position)) is not None:
         spend(_WEIGHT)
-        match = _PARTS.match(text, found.start(), found.end())
+        match = _PARTS.match(text, *found.span())
         if match is None:
             position = found.start() + 1
             continue
-        spaced = match.start(5) >= 0
-        group = 5 if spaced else 4 if match.start(4) >= 0 else 1
-        start = match.end() - (_SPACED_START_BYTES if spaced else _START_BYTES)
-        position = max(start, match.start() + 1)
-        name_start, name_end = match.span(group)
+        spans = [match.span(group) for group in range(6)]
+        whole, _, (link_start, link_end), (quote_start, quote_end), option, spaced = spans
+        group = 5 if spaced[0] >= 0 else 4 if option[0] >= 0 else 1
+        start = whole[1] - (_SPACED_START_BYTES if group == 5 else _START_BYTES)  # noqa: PLR2004
+        position = max(start, whole[0] + 1)
+        name_start, name_end = spans[group]
         name_start -= _backwards(text, name_start)
         name = text[name_start:name_end].strip(b".-").decode("utf-8", "replace")
         kind, telling = name_tells(name)
         if kind is None and not telling:
             continue
-        link = text[match.start(2) : match.end(2)] if group == 1 else b" "
-        if _is_no_assignment(text, name_start, name_end, link, start, quoted=match.start(3) >= 0):
+        spend(_JUDGEMENT)
+        link = text[link_start:link_end] if group == 1 else b" "
+        if _is_no_assignment(text, name_start, name_end, link, start, quoted=quote_start >= 0):
             continue
-        quote = text[match.start(3) : match.end(3)] if group == 1 and match.start(3) >= 0 else b""
-        value_end, closed = _value_end(text, start, end, quote)
+        quote = text[quote_start:quote_end] if group == 1 and quote_start >= 0 else b""
+        value_end, closed = _value_end(text, bare, start, end, quote)
         form = _form(text, name_start, name, link, quote if closed else b"", text[value_end : value_end + 1])
         if not closed:
-            value_end = _trim(text, start, value_end, form)
+            value_end = _trim(text, cuts, start, value_end, form)
         value = text[start : min(value_end, start + _JUDGED)].decode("utf-8", "replace")
-        if _is_no_value(text, match.end(2), start, value_end, link, quote):
+        if _is_no_value(text, link_end, start, value_end, link, quote):
             continue
+        spend(len(value) // _JUDGED_A_CANDIDATE)
         judged = value.replace(PLACEHOLDER, "")
         if kind == "authorization":
             start, judged = _after_scheme(text, start, value_end, judged)
@@ -150,7 +156,7 @@ def _backwards(text: bytes, start: int) -> int:
     return len(before) - len(before.rstrip(_NAME_BYTES))
 
 
-def _value_end(text: bytes, start: int, end: int, quote: bytes) -> tuple[int, bool]:
+def _value_end(text: bytes, bare: Runs, start: int, end: int, quote: bytes) -> tuple[int, bool]:
     """Where the value that begins at `start` ends, and whether a closing quote ended it."""
     if quote:
         mark = quote.lstrip(b"\\")
@@ -168,8 +174,7 @@ def _value_end(text: bytes, start: int, end: int, quote: bytes) -> tuple[int, bo
                 zero = text.find(b"\x00", start, at)
                 return (zero, False) if zero >= 0 else (at - backslashes, True)
             at = text.find(mark, at + 1, limit)
-    bare = _BARE.match(text, start)
-    return (bare.end() if bare else start), False
+    return bare.end(start), False
 
 
 def _form(text: bytes, name_start: int, name: str, link: bytes, quote: bytes, following: bytes) -> Form:
@@ -190,11 +195,13 @@ def _form(text: bytes, name_start: int, name: str, link: bytes, quote: bytes, fo
     return Form.PROSE if operator in (b"is", b"was", b"") else Form.BARE
 
 
-def _trim(text: bytes, start: int, end: int, form: Form) -> int:
-    cut = _CUT.search(text, start, end)
-    if cut is not None and form is not Form.PROSE:
-        end = cut.start()
-    return start + len(text[start:end].rstrip(b",;\\" if form is Form.SETTING else _CLOSERS))
+def _trim(text: bytes, cuts: Finds, start: int, end: int, form: Form) -> int:
+    cut = cuts.next(start, end) if form is not Form.PROSE else -1
+    end = cut if cut >= 0 else end
+    closers = b",;\\" if form is Form.SETTING else _CLOSERS
+    while end > start and text[end - 1] in closers:
+        end -= 1
+    return end
 
 
 def _after_scheme(text: bytes, start: int, end: int, judged: str) -> tuple[int, str]:

@@ -16,11 +16,11 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from audit_core.masking import fold
-from audit_core.masking.patterns import Match, Pattern, Span, compile_bytes
+from audit_core.masking.patterns import Match, Pattern, Runs, Span, compile_bytes
 from audit_core.masking.result import PLACEHOLDER
 
 _PLACEHOLDER = PLACEHOLDER.encode()
-_STEP = 2048
+_STEP = 256
 _BEFORE = 128
 _REGION_WEIGHT = 3
 _AFTER = 512
@@ -144,7 +144,7 @@ def _inline() -> tuple[Codec, ...]:
         _codec(_ENTITY, rb"[^&\x00]{0,256}", 12, _entities, (b"&",)),
         _codec(
             rb"(?:" + _ESCAPED + rb")",
-            rb"[^\\%\x00]{0,256}",
+            rb"[^\\\x00]{0,256}",
             20,
             _unescape,
             (b"\\u", b"\\x", b"\\U", b"\\0", b"\\1", b"%u"),
@@ -190,12 +190,14 @@ def find_regions(text: bytes, spend: Callable[[int], None]) -> Iterator[Region]:
     gives.
     """
     codecs = _inline()
+    runs = Runs(_RUN, text)
     found: list[tuple[int, int, int]] = []
     for order, codec in enumerate(codecs):
         if _occurs(codec, text):
             for match in codec.regions.finditer(text):
                 spend(1)
-                found.append((*_with_margin(text, *match.span(), margin=codec.margin), order))
+                start, end = match.span()
+                found.append((*(_with_margin(text, runs, start, end) if codec.margin else (start, end)), order))
     for match in _BLOCK.finditer(text):
         spend(1)
         found.append((*match.span(), len(codecs)))
@@ -217,15 +219,13 @@ def _occurs(codec: Codec, text: bytes) -> bool:
     return codec.needed != (b"%",) or _PERCENTED.search(text) is not None
 
 
-def _with_margin(text: bytes, start: int, end: int, *, margin: bool) -> tuple[int, int]:
+def _with_margin(text: bytes, runs: Runs, start: int, end: int) -> tuple[int, int]:
     """Widen a region to the name before it and the end of the value after it, inside its own text."""
-    if not margin:
-        return start, end
     lowest = max(0, start - _BEFORE)
     highest = text.find(b"\x00", end, end + _AFTER)
     return (
         max(lowest, text.rfind(b"\x00", lowest, start) + 1),
-        highest if highest >= 0 else _run_end(text, min(len(text), end + _AFTER)),
+        highest if highest >= 0 else runs.end(min(len(text), end + _AFTER)),
     )
 
 
@@ -239,11 +239,6 @@ def _merged(found: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
         else:
             merged.append((start, end, order))
     return merged
-
-
-def _run_end(text: bytes, at: int) -> int:
-    match = _RUN.match(text, at)
-    return match.end() if match else at
 
 
 def _inlined(start: int, end: int, raw: bytes, codec: Codec) -> Region | None:

@@ -51,3 +51,36 @@ class Span:
         self.end = end
         self.rule = rule
         self.replacement = replacement
+
+
+class Runs:
+    """Says where runs of a text's bytes end: each is gone through once, however often it is asked for, in any order."""
+
+    def __init__(self, pattern: Pattern, text: bytes) -> None:
+        self._pattern = pattern
+        self._text = text
+        self._first = self._last = -1
+
+    def end(self, at: int) -> int:
+        """Give the end of the run that `at` is in."""
+        if not self._first <= at <= self._last:
+            match = self._pattern.match(self._text, at)
+            self._first, self._last = at, match.end() if match else at
+        return self._last
+
+
+class Finds:
+    """Says where a pattern is found next: what is passed over is gone through once, where questions ascend."""
+
+    def __init__(self, pattern: Pattern, text: bytes) -> None:
+        self._pattern = pattern
+        self._text = text
+        self._from = self._found = self._end = -1
+
+    def next(self, start: int, end: int) -> int:
+        """Give where in `start`..`end` the pattern is found first, or -1."""
+        if end != self._end or not self._from <= start <= (self._found if self._found >= 0 else end):
+            match = self._pattern.search(self._text, start, end)
+            self._from, self._end = start, end
+            self._found = match.start() if match else -1
+        return self._found
