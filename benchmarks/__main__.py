@@ -13,13 +13,14 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from benchmarks import client, cloud, core, hostile, masked, memory, packaging
+from benchmarks import client, cloud, core, hostile, intake, masked, memory, packaging
 from benchmarks.measure import BenchmarkError, Row
 from cli.console import emit_json, stdout_console
 
 BENCHMARKS: Final[Mapping[str, Callable[..., list[Row]]]] = {
     "core": core.rows,
     "hostile": hostile.rows,
+    "intake": intake.rows,
     "masking": masked.rows,
     "memory": memory.rows,
     "packaging": packaging.rows,

@@ -40,14 +40,17 @@ class Bench:
         config = Config(bucket="log", region="eu-central-1", agents=(Agent(name="agent", tokens=(token,)),))
         self._writer = Writer(config, masker=Masker(), store=self.store)
 
-    def post(self, body: bytes) -> int:
+    def post(self, body: bytes, *, path: str = "/v1/events", content_type: str = "application/json") -> int:
         """Post one body; return the status."""
         deadline = time.monotonic() + _PATIENCE
-        request = Request(method="POST", path="/v1/events", headers=_HEADERS, body=body, deadline=deadline)
+        headers = {**_HEADERS, "content-type": content_type}
+        request = Request(method="POST", path=path, headers=headers, body=body, deadline=deadline)
         return int(self._writer.handle(request).status)
 
-    def write(self, bodies: Iterable[bytes]) -> None:
+    def write(
+        self, bodies: Iterable[bytes], *, path: str = "/v1/events", content_type: str = "application/json"
+    ) -> None:
         """Post bodies, each of which must be stored. Raises `BenchmarkError`."""
         for body in bodies:
-            if (status := self.post(body)) != _OK:
+            if (status := self.post(body, path=path, content_type=content_type)) != _OK:
                 raise BenchmarkError(f"the writer answered {status} to a call of the corpus")
