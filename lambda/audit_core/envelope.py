@@ -14,6 +14,7 @@ from audit_core.canonical import JsonValue
 from audit_core.digest import HmacKey, digest_bytes, media_type
 from audit_core.event import Payload
 from audit_core.masking import Masker, Redaction, Unscannable
+from audit_core.masking.budget import Budget
 
 EnvelopeMode: TypeAlias = Literal["off", "masked", "raw"]
 
@@ -35,8 +36,10 @@ class Envelope:
         self.payloads: list[KeptPayload] = []
         self.parts: dict[str, dict[str, JsonValue]] = {}
 
-    def keep(self, side: str, payload: Payload, *, masker: Masker, key: HmacKey | None) -> list[Redaction]:
-        """Keep one payload: the rules by which something in it was masked."""
+    def keep(
+        self, side: str, payload: Payload, *, masker: Masker, key: HmacKey | None, budget: Budget
+    ) -> list[Redaction]:
+        """Keep one payload: the rules by which something in it was masked, which `budget` pays for."""
         data = payload.content
         mime = media_type(data, text=payload.text)
         part: dict[str, JsonValue] = {"bytes": len(data), "mime": mime}
@@ -44,7 +47,7 @@ class Envelope:
         rules: dict[str, None] = {}
         if self.mode == "masked":
             try:
-                masked = masker.mask_bytes(data)
+                masked = masker.mask_bytes(data, within=budget)
             except Unscannable:
                 return [Redaction(path=f"/envelope/{side}", rule="unscannable")]
             data = masked.data

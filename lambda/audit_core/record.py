@@ -71,6 +71,7 @@ _SHORT_TEXTS = tuple(
     (name, f"/{name}") for name in _FREE_TEXT if name not in {"endpoint", "method", "request_hash", "response_hash"}
 )
 _MEMORY = 256  # endpoints
+_KEPT_PASSES = 4  # over payloads that are kept, to mask them and to see that all is masked
 _read_name = values.text(256)
 _HYPHENS = str.maketrans({"\u2010": "-", "\u2011": "-"})
 
@@ -130,10 +131,12 @@ class RecordMaker:
     size: int = 0
     _texts: Texts = field(init=False)
     _endpoints: dict[str, tuple[str | None, str | None]] = field(default_factory=dict)
+    _kept: Budget = field(init=False)
     _attributes: AttributeReader = field(init=False)
     _name: str = field(init=False)
 
     def __post_init__(self) -> None:
+        self._kept = Budget(_KEPT_PASSES * self.size)
         self._texts = Texts(self.rules.masker, Budget(self.size, REQUEST_ALLOWANCE))
         self._attributes = AttributeReader(texts=self._texts, key=self.rules.key)
         self._name = self.rules.name
@@ -194,7 +197,9 @@ class RecordMaker:
         envelope = Envelope(self.rules.envelope)
         for side, payload in (("request", event.request), ("response", event.response)):
             if payload is not None:
-                redactions += envelope.keep(side, payload, masker=self.rules.masker, key=self.rules.key)
+                redactions += envelope.keep(
+                    side, payload, masker=self.rules.masker, key=self.rules.key, budget=self._kept
+                )
         return envelope
 
     def _read(self, given: dict[str, JsonValue], inferred: list[JsonValue]) -> dict[str, JsonValue]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import TypeAlias, TypeGuard
+from typing import TypeAlias
 
 from audit_core.canonical import JsonValue
 from audit_core.digest import parse_digest
@@ -21,8 +21,8 @@ SAFE_INTEGER = 2**53 - 1
 OUTCOMES = ("success", "throttled", "error", "policy-blocked")
 STREAM_PHASES = ("start", "end")
 
-# C0, DEL, C1, the line and paragraph separators, and the characters that turn the direction of text.
-CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+# C0, DEL, C1, the line and paragraph separators, and the characters that set or turn the direction of text.
+CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 MAX_CHUNK_DIGESTS = 128
 """So many are kept of a stream: of each chunk, and when there are more, of every second, fourth, eighth …"""
 _METHOD = re.compile(r"[A-Za-z][A-Za-z-]{0,19}")
@@ -49,8 +49,11 @@ def text(limit: int) -> Callable[[str, JsonValue], str | None]:
     return read
 
 
-def _is_integer(value: JsonValue) -> TypeGuard[int]:
-    return isinstance(value, int) and not isinstance(value, bool)
+def _integer(value: JsonValue) -> int | None:
+    """An integer, also one written as a double: JSON has but one kind of number. Null when `value` is none."""
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else None
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def timestamp(name: str, value: JsonValue) -> str:
@@ -70,9 +73,10 @@ def method(name: str, value: JsonValue) -> str:
 
 def status(name: str, value: JsonValue) -> int:
     """An HTTP status."""
-    if not _is_integer(value) or not _MIN_STATUS <= value <= _MAX_STATUS:
+    read = _integer(value)
+    if read is None or not _MIN_STATUS <= read <= _MAX_STATUS:
         raise FieldError(name, "must be an integer from 100 to 999")
-    return value
+    return read
 
 
 def outcome(name: str, value: JsonValue) -> str:
@@ -99,28 +103,26 @@ def digest(name: str, value: JsonValue) -> str:
 
 def count(name: str, value: JsonValue) -> int:
     """A number of bytes, tokens, chunks."""
-    if not _is_integer(value) or not 0 <= value <= SAFE_INTEGER:
+    read = _integer(value)
+    if read is None or not 0 <= read <= SAFE_INTEGER:
         raise FieldError(name, "must be an integer from 0 to 2^53 - 1")
-    return value
+    return read
 
 
 def duration(name: str, value: JsonValue) -> int | float:
     """Milliseconds."""
-    if not (_is_integer(value) or isinstance(value, float)) or not 0 <= value <= SAFE_INTEGER:
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value <= SAFE_INTEGER:
         raise FieldError(name, "must be a number of milliseconds, 0 or more")
-    return value
+    return abs(value)  # there is a zero below zero
 
 
 def tokens(name: str, value: JsonValue) -> JsonValue:
     """Counts of model tokens by kind."""
     if not isinstance(value, dict) or len(value) > _MAX_COUNTS:
         raise FieldError(name, f"must be an object of at most {_MAX_COUNTS} counts")
-    for kind, number in value.items():
-        if not _COUNT_NAME.fullmatch(kind):
-            raise FieldError(name, "must have keys like input, output, total")
-        if number is not None:
-            count(name, number)
-    return value
+    if not all(map(_COUNT_NAME.fullmatch, value)):
+        raise FieldError(name, "must have keys like input, output, total")
+    return {kind: None if number is None else count(name, number) for kind, number in value.items()}
 
 
 def flag(name: str, value: JsonValue) -> bool:

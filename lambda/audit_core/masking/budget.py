@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from audit_core.masking.result import Unscannable
 
-ALLOWANCE = 262_144
-"""Work every call may do, however small its input."""
-REQUEST_ALLOWANCE = 4_000_000
+ALLOWANCE = 16_000_000
+"""Work every call may do, however small its input: enough to mask 64 KB of nothing but secrets one by one."""
+REQUEST_ALLOWANCE = 6_000_000
 """Work that all records of a request may do together, however small it is."""
-PER_BYTE = 2
+PER_BYTE = 3
 """Further work for each byte of input."""
-CANDIDATE = 64
+CANDIDATE = 256
 """What one candidate costs, as bytes scanned: about the time that either takes."""
-
+LIFT = 2
+"""Candidates that one finding in an encoded text counts for, whose place must be worked out."""
 TEXT = 32
 """What taking up one more text costs."""
 SUSPECT = 1024
@@ -23,14 +24,15 @@ class Budget:
     """Counts work in bytes scanned and refuses to go on when it is used up.
 
     Ordinary traffic needs a small part of it. An input made to be expensive (a mark in every other place, encodings
-    nested in encodings) is refused rather than scanned in part.
+    nested in encodings) is refused rather than scanned in part. `within`: another budget, which pays as well.
     """
 
-    __slots__ = ("left", "used")
+    __slots__ = ("_within", "left", "used")
 
-    def __init__(self, size: int, allowance: int = ALLOWANCE) -> None:
+    def __init__(self, size: int, allowance: int = ALLOWANCE, *, within: Budget | None = None) -> None:
         self.left = allowance + PER_BYTE * size
         self.used = 0
+        self._within = within
 
     def spend(self, candidates: int) -> None:
         """Count candidates. Raises `Unscannable` when the budget is used up."""
@@ -38,6 +40,8 @@ class Budget:
 
     def take(self, work: int) -> None:
         """Count work. Raises `Unscannable` when the budget is used up."""
+        if self._within is not None:
+            self._within.take(work)
         self.used += work
         self.left -= work
         if self.left < 0:

@@ -56,7 +56,7 @@ class Region(NamedTuple):
     lift: Callable[[Iterable[Span]], Iterator[Span]]
 
 
-_FORM_PLUS = re.compile(rb"\+%|%[0-9A-Fa-f]{2}\+")
+_FORM_PLUS = re.compile(rb"\+%|%[0-9A-Fa-f]{2}\+|%2[Bb]|^[?&]?[\w.\[\]-]{1,64}=")
 
 
 def _percent(raw: bytes) -> bytes:
@@ -64,7 +64,7 @@ def _percent(raw: bytes) -> bytes:
 
     A plus sign beside an encoded character stands for a space, as forms have it; one in base64 would be encoded too.
     """
-    if b"+" in raw and b"%20" not in raw and _FORM_PLUS.search(raw):
+    if b"+" in raw and b"%20" not in raw and _FORM_PLUS.search(raw):  # in base64 it would have been encoded too
         raw = raw.replace(b"+", b" ")
     return binascii.a2b_qp(raw.replace(b"=", b"=3D").replace(b"%%", b"%25%").replace(b"%", b"="))
 

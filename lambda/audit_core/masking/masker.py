@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Literal, TypeAlias
 
 from audit_core.masking.assignment import find_assigned
@@ -73,19 +74,21 @@ class Masker:
         masked, redactions = self.mask_value(text, path=path)
         return str(masked), redactions
 
-    def mask_value(self, value: JsonValue, *, path: str = "") -> tuple[JsonValue, tuple[Redaction, ...]]:
+    def mask_value(
+        self, value: JsonValue, *, path: str = "", within: Budget | None = None
+    ) -> tuple[JsonValue, tuple[Redaction, ...]]:
         """Mask a decoded JSON value: keys and leaves. The value handed in is not changed. Raises `Unscannable`."""
         info = self._info_of(path)
         redactions: dict[Redaction, None] = {}
-        if not _tells(info) and self._quick.is_clean(value):
+        if not _tells(info) and self._quick.is_clean(value, within):
             return value, ()
         for _ in range(_PASSES):
-            walk = self._walk(value, info)
+            walk = self._walk(value, info, within)
             if not walk.found:
                 return value, tuple(redactions)
             value = walk.rebuild(value, path, info, info.secret if info else None)
             redactions.update(walk.redactions)
-            if self._quick.is_clean(value):
+            if self._quick.is_clean(value, within):
                 return value, tuple(redactions)
         raise Unscannable("does not come to rest")
 
@@ -151,7 +154,7 @@ class Masker:
         kind = self._classify(name).secret
         return None if kind is None or not holds_secret(kind, "x") else f"key/{kind}"
 
-    def mask_bytes(self, data: bytes, *, mime: str | None = None) -> Masked:
+    def mask_bytes(self, data: bytes, *, mime: str | None = None, within: Budget | None = None) -> Masked:
         """Mask a payload: JSON as JSON, anything else as UTF-8 text; what is not masked stays byte for byte.
 
         `mime`: the media type, where it is known; one that is not text is refused. Raises `Unscannable`.
@@ -169,28 +172,28 @@ class Masker:
             except DuplicateKeyError:
                 raise Unscannable("an object has a key twice") from None
             except ValueError:
-                masked, found = self.mask_value(text)
+                masked, found = self.mask_value(text, within=within)
                 return Masked(data=str(masked).encode() if found else data, redactions=found)
-            walk = None if self._quick.is_clean(document) else self._walk(document, None)
+            walk = None if self._quick.is_clean(document, within) else self._walk(document, None, within)
             if walk is None or not walk.found:
                 return Masked(data=data, redactions=tuple(redactions))
             data = replace(data, list(edit(data, walk.edits_of(document, "", None))))
             redactions.update(walk.redactions)
         raise Unscannable("does not come to rest")
 
-    def _walk(self, value: JsonValue, info: KeyInfo | None) -> Walk:
-        walk = Walk(self._classify, personal=self._personal != "off", is_clean=self._quick.is_clean)
+    def _walk(self, value: JsonValue, info: KeyInfo | None, within: Budget | None = None) -> Walk:
+        walk = Walk(
+            self._classify, personal=self._personal != "off", is_clean=partial(self._quick.is_clean, within=within)
+        )
         walk.collect(value, info, info.secret if info else None)
-        self._scan(walk)
+        self._scan(walk, Budget(sum(map(len, walk.texts)), within=within))
         return walk
 
-    def _scan(self, walk: Walk, budget: Budget | None = None) -> None:
-        size = sum(map(len, walk.texts))
-        if size > MAX_BYTES:
+    def _scan(self, walk: Walk, budget: Budget) -> None:
+        if sum(map(len, walk.texts)) > MAX_BYTES:
             raise Unscannable("larger than the cap")
         if walk.texts:
-            found = scan(walk.texts, self._detectors, Budget(size) if budget is None else budget, self._allow)
-            walk.settle(found, self._pseudonym)
+            walk.settle(scan(walk.texts, self._detectors, budget, self._allow), self._pseudonym)
 
     def _info_of(self, path: str) -> KeyInfo | None:
         """What the last part of a path says, taken for a key."""

@@ -6,6 +6,7 @@ Everything here looks at one short value (see `JUDGED_CHARACTERS`), in time line
 from __future__ import annotations
 
 import math
+import operator
 import re
 from collections import Counter
 from itertools import pairwise
@@ -46,6 +47,7 @@ _PAIRS = (
 """How common each pair of letters is in words, `aa` to `zz`: log2 of the ratio to chance, plus 6, in 0 to 9."""
 _CHANCE = 6
 _FEWEST_PAIRS = 4
+_STEPS = frozenset((0, 1))
 _PLACEHOLDER_WORDS = re.compile(
     r"example|placeholder|redacted|changeme|change[-_ ]me|replace[-_ ]?(?:me|with|this)|insert[-_ ]|"
     r"your[-_ ]|[-_ ]your|my[-_](?:secret|token|key|api|pass)|x{4}|\*{3}|\.{3}|#{4}|todo|lorem|undefined|"
@@ -105,13 +107,14 @@ def counting(value: str) -> float:
     Random hexadecimal digits have one in eight, random letters one in thirty.
     """
     codes = value.encode()
-    return sum(b - a in (0, 1) for a, b in pairwise(codes)) / (len(codes) - 1) if len(codes) > 1 else 0.0
+    steps = map(operator.sub, codes[1:], codes)
+    return sum(map(_STEPS.__contains__, steps)) / (len(codes) - 1) if len(codes) > 1 else 0.0
 
 
 def repeats_a_group(value: str) -> bool:
     """Whether groups between dashes are the same three times over, as nobody issues them: `1234-1234-1234-…`."""
     groups = [group for group in value.split("-") if len(group) > 2]  # noqa: PLR2004 - one or two can be alike by chance
-    return len(groups) > 2 and max(map(groups.count, groups)) > 2  # noqa: PLR2004
+    return len(groups) > 2 and max(Counter(groups).values()) > 2  # noqa: PLR2004
 
 
 def entropy(value: str) -> float:

@@ -39,16 +39,16 @@ class Quick:
         self._allow = allow
         self._known: dict[bytes, bool] = {}
 
-    def is_clean(self, value: JsonValue) -> bool:
+    def is_clean(self, value: JsonValue, within: Budget | None = None) -> bool:
         """Whether nothing in `value` can need masking. False only says that it must be looked at closely."""
         texts: list[bytes] = []
         try:
             data = orjson.dumps(value)
-            if not self._gather(data, texts, 0, Budget(len(data))):
+            if not self._gather(data, texts, 0, Budget(len(data), within=within)):
                 return False
             del data
             text = b"\x00".join(texts)
-            return not scan([text], self._detectors, Budget(len(text)), self._allow)[0]
+            return not scan([text], self._detectors, Budget(len(text), within=within), self._allow)[0]
         except (TypeError, Unscannable):  # what orjson cannot write (lone surrogates, huge integers), or over a cap
             return False
 

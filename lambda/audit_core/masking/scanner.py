@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
 from typing import Protocol
 
-from audit_core.masking.budget import Budget
+from audit_core.masking.budget import LIFT, Budget
 from audit_core.masking.encoded import Region, find_regions
 from audit_core.masking.patterns import Pattern, Span
 from audit_core.masking.result import PLACEHOLDER, Unscannable
@@ -62,6 +62,7 @@ def scan(
     for level in reversed(levels):
         for piece in level:
             for offset, region, child in piece.hidden:
+                budget.spend(LIFT * len(child.spans))
                 for span in region.lift(child.spans) if child.spans else ():
                     piece.spans.append(Span(offset + span.start, offset + span.end, span.rule, span.replacement))
             if piece.spans:
