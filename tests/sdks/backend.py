@@ -63,13 +63,16 @@ class Backend:
 
     @property
     def calls(self) -> list[dict[str, Any]]:
-        """The calls that the records make up; nothing may be missing, there twice, or contradict itself."""
+        """The calls that the records make up, each with its `parent`'s place in the list.
+
+        Nothing may be missing, there twice, or contradict itself.
+        """
         joined = join(self.store.records)
         wrong = (joined.gaps, joined.missing_parents, joined.circles, joined.duplicate_ids, joined.unreadable)
         assert not any(wrong), wrong
         assert not [call.conflicts for call in joined.calls if call.conflicts]
         lacking: dict[str, Any] = {**dict.fromkeys(FIELDS), "attributes": {}}
-        return [{**lacking, **call.fields} for call in joined.calls]
+        return [{**lacking, **call.fields, "parent": call.parent} for call in joined.calls]
 
     def wait_for(self, count: int, *, seconds: float = 15.0) -> list[dict[str, Any]]:
         """The records, once there are `count` of them."""
