@@ -169,11 +169,12 @@ def test_the_wheels_fit_the_functions_system() -> None:
 
 
 def test_it_runs_with_nothing_else_in_sight(local: Package, tmp_path: Path) -> None:
-    """Unpacked, isolated from this machine's packages, its entry point imports and answers."""
+    """Unpacked, isolated from this machine's packages, its entry point imports, and so does what it imports later."""
     with zipfile.ZipFile(local.path) as archive:
         archive.extractall(tmp_path)
     program = (
         f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import log_writer.handler as h; "
+        "from log_writer.intake import otlp_protobuf as o; list(o.read_logs(b'')); list(o.read_spans(b'')); "
         "print(h.handler.__name__, [m.__file__ for m in sys.modules.values() "
         "if 'site-packages' in (getattr(m, '__file__', None) or '')])"
     )
