@@ -53,11 +53,11 @@ class Cloud:
         for client in self._clients.values():
             client.close()
 
-    def post(self, event: object, *, token: str | None = None) -> httpx.Response:
-        """Post an event as the first agent, or with another token."""
+    def post(self, event: object, *, token: str | None = None, path: str = "/v1/events") -> httpx.Response:
+        """Post an event, or something in another intake's format, as the first agent or with another token."""
         sent = self.deployment.tokens[self.deployment.first_agent] if token is None else token
         return httpx.post(
-            f"{self.deployment.endpoint}/v1/events",
+            f"{self.deployment.endpoint}{path}",
             content=json.dumps(event),
             headers={"authorization": f"Bearer {sent}", "content-type": "application/json"},
             timeout=60,

@@ -113,7 +113,8 @@ def test_calls_in_one_span_stay_apart() -> None:
 
 def test_a_span_within_one_of_the_same_id_is_its_child() -> None:
     """An HTTP client's span has the request id of the model's span around it."""
-    outer, inner = _span(1, "x", tool_call_id="toolu_1"), _span(2, "y", "x", tool_call_id="toolu_1")
+    outer = _span(1, "x", tool_call_id="toolu_1", span_type="tool")
+    inner = _span(2, "y", "x", tool_call_id="toolu_1", span_type="tool.execution")
     joined = join([inner, outer])
     assert _ids(joined) == [(outer["record_id"],), (inner["record_id"],)]
     assert joined.calls[1].parent == 0
@@ -122,10 +123,11 @@ def test_a_span_within_one_of_the_same_id_is_its_child() -> None:
 def test_no_agent_gets_into_anothers_calls() -> None:
     """Whatever ids it uses."""
     mine = _record(1, provider_request_id="req-1", id="e", stream={"id": "x"}, session_id="s", event_sequence=1)
-    theirs = {**mine, "agent_id": "b", "record_id": "r-theirs"}
-    joined = join([mine, theirs])
-    assert len(joined.calls) == 2
-    assert not joined.duplicate_ids
+    for source in ("native", "litellm"):
+        theirs = {**mine, "agent_id": "b", "record_id": "r-theirs", "source": source}
+        joined = join([mine, theirs])
+        assert len(joined.calls) == 2
+        assert not joined.duplicate_ids
 
 
 def test_a_second_export_of_a_span_or_an_event_is_told() -> None:
