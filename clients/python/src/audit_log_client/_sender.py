@@ -189,7 +189,8 @@ class Sender:
         body = b"\n".join(lines) if batch.route == EVENTS else b'{"data":[' + b",".join(lines) + b"]}"
         headers = {
             "Authorization": f"Bearer {self._token}",
-            "Content-Type": "application/x-ndjson" if batch.route == EVENTS else "application/json",
+            # Not application/json: a function URL takes that for text, and what is compressed does not outlive it.
+            "Content-Type": "application/x-ndjson" if batch.route == EVENTS else "application/octet-stream",
             "Content-Encoding": "gzip",
             "Idempotency-Key": batch.key,
         }
