@@ -32,7 +32,7 @@ ALLOWED: frozenset[str] = frozenset({
     "parent_agent_id", "group_id", "request_id", "response_id", "request_body_id", "message_id", "message_uuid",
     "prompt_id", "conversation_id", "workflow", "workflow_id", "workflow_name", "step", "span_type", "span_name",
     "span_events", "linked_spans", "kind", "sequence", "scope", "scope_version", "timestamp_source",
-    "dropped_attributes", "severity",
+    "dropped_attributes", "dropped_events", "request_undigestible", "response_undigestible", "severity",
     # where it ran
     "environment", "env", "region", "zone", "service", "service_name", "service_version", "service_namespace",
     "host_name", "sdk", "sdk_name", "sdk_version", "runtime", "runtime_version", "platform", "os", "os_version",

@@ -16,6 +16,7 @@ MAY_IMPORT = {
     "aws_client": {"audit_core"},
     "log_sealer": {"audit_core", "aws_client"},
     "log_writer": {"audit_core", "aws_client"},
+    "audit_log_client": set(),
     "policies": set(),
     "components": {"audit_core", "policies"},
     "stacks": {"components", "policies"},
@@ -23,8 +24,8 @@ MAY_IMPORT = {
     "localcloud": {"audit_core", "cli", "components", "log_writer", "policies", "stacks"},
     "benchmarks": {"audit_core", "cli", "components", "localcloud", "log_writer", "policies", "stacks"},
     "tests": {
-        "audit_core", "aws_client", "benchmarks", "cli", "components", "localcloud", "log_sealer", "log_writer",
-        "policies", "stacks",
+        "audit_core", "audit_log_client", "aws_client", "benchmarks", "cli", "components", "localcloud", "log_sealer",
+        "log_writer", "policies", "stacks",
     },
 }
 IN_THE_FUNCTION = ("audit_core", "aws_client", "log_sealer", "log_writer")
@@ -34,6 +35,7 @@ IMPORTED_AS = {"google_re2": "re2", "opentelemetry_proto": "opentelemetry", "pro
 # What else each package may import. Whoever is not named here may import anything that is installed.
 THIRD_PARTY = {
     **dict.fromkeys(IN_THE_FUNCTION, RUNTIME),
+    "audit_log_client": {"agents", "httpx", "httpx2"},
     "policies": {"pulumi_policy"},
     "components": {"pulumi", "pulumi_aws", "pulumi_random"},
     "stacks": {"pulumi", "pulumi_aws"},
@@ -43,6 +45,8 @@ THIRD_PARTY = {
 RULES = Path("components/mask_rules.py")
 # The one file of `policies` with an SDK in sight.
 ADAPTER = Path("policies/__main__.py")
+# A distribution of its own, for the agent's side.
+CLIENT = ("clients", "python", "src")
 MAX_LINES = 420
 # Longer files, and why they are one.
 LONG_FILES: dict[str, str] = {
@@ -53,13 +57,17 @@ LONG_FILES: dict[str, str] = {
 
 
 def _package(path: Path) -> str:
-    """The package that a file belongs to: under `lambda/`, its folder there."""
+    """The package that a file belongs to: under `lambda/` and the Python client's `src/`, its folder there."""
     parts = path.relative_to(ROOT).parts
-    return parts[1] if parts[0] == "lambda" else parts[0]
+    for source in (("lambda",), CLIENT):
+        if parts[: len(source)] == source:
+            return parts[len(source)]
+    return parts[0]
 
 
 def _files() -> Iterator[Path]:
-    for folder in ("benchmarks", "cli", "components", "lambda", "localcloud", "policies", "stacks", "tests"):
+    client = "/".join(CLIENT)
+    for folder in ("benchmarks", "cli", client, "components", "lambda", "localcloud", "policies", "stacks", "tests"):
         for path in sorted((ROOT / folder).rglob("*.py")):
             if not {"__pycache__", "node_modules"} & set(path.parts):
                 yield path

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from audit_log_client import AuditLog
+from tests.clients.python.calls import json_answer
 from tests.clients.python.endpoint import TOKEN, Server, serving, stored
 
 
@@ -29,3 +30,10 @@ def log(endpoint: Server, tmp_path: Path) -> Iterator[AuditLog]:
     """Yield a client of that endpoint; its spool is `tmp_path / "spool"`."""
     with AuditLog(endpoint.url, TOKEN, spool=tmp_path / "spool", send_every=0.05, exit_timeout=2.0) as made:
         yield made
+
+
+@pytest.fixture
+def service() -> Iterator[Server]:
+    """Yield a service that answers with JSON, until its `behaviour` is set to something else."""
+    with serving(lambda _: json_answer()) as server:
+        yield server

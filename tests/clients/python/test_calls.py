@@ -1,80 +1,32 @@
 """The hook: what is logged of a call, and that the agent gets what it would have got without it."""
 
 import asyncio
-import gc
-import gzip
 import json
-import zlib
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
 from audit_core.digest import digest_payload
-from audit_log_client import AuditLog, HmacKey, _body, _call
-from tests.clients.python.endpoint import TOKEN, Answer, Seen, Server, free_port, serving
+from audit_log_client import AuditLog, HmacKey, _call
+from tests.clients.python.calls import EVENTS, REPLY, json_answer, logged, only, streamed
+from tests.clients.python.endpoint import TOKEN, Answer, Seen, Server, free_port
 
 SECRET_PROMPT = "the merger is on Friday"
 QUESTION = {"model": "m-asked", "messages": [{"role": "user", "content": SECRET_PROMPT}], "api_key": "hunter2"}
-REPLY: dict[str, object] = {
-    "model": "m-1",
-    "choices": [],
-    "usage": {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7},
-}
-EVENTS = [b'data: {"model":"m-1","n":%d,"text":"%s"}\n\n' % (number, b"x" * 300) for number in range(8)]
-USAGE = b'data: {"model":"m-1","usage":{"input_tokens":5,"output_tokens":6}}\n\n'
-DONE = b"data: [DONE]\n\n"
-
-
-def _json(value: object = REPLY, status: int = 200, **headers: str) -> Answer:
-    sent = {"Content-Type": "application/json; charset=utf-8"} | {
-        name.replace("_", "-"): value for name, value in headers.items()
-    }
-    return Answer(status=status, body=json.dumps(value).encode(), headers=sent)
-
-
-def _sse(*chunks: bytes, cut: bool = False) -> Answer:
-    return Answer(headers={"Content-Type": "text/event-stream"}, chunks=[*chunks], cut=cut)
-
-
-@pytest.fixture
-def service() -> Iterator[Server]:
-    """Yield a service that answers with JSON, until its `behaviour` is set to something else."""
-    with serving(lambda _: _json()) as server:
-        yield server
-
-
-def _logged(log: AuditLog, endpoint: Server) -> list[dict[str, Any]]:
-    assert log.flush(10)
-    return [event for seen in endpoint.seen for event in seen.events]
-
-
-def _one(log: AuditLog, endpoint: Server) -> dict[str, Any]:
-    (event,) = _logged(log, endpoint)
-    return event
-
-
-def _end(log: AuditLog, endpoint: Server) -> dict[str, Any]:
-    start, end = _logged(log, endpoint)
-    assert start["stream"] == {"id": end["stream"]["id"], "phase": "start"}
-    assert start["id"] != end["id"]
-    assert "response_hash" not in start
-    assert end["stream"]["phase"] == "end"
-    return end
 
 
 def test_a_call(log: AuditLog, endpoint: Server, service: Server) -> None:
     """Every field that the wire carries is filled, the digests are the writer's, and no content leaves the process."""
-    service.behaviour = lambda _: _json(X_Request_ID="req-9")
+    service.behaviour = lambda _: json_answer(X_Request_ID="req-9")
     with log.user("u_1"), log.correlation("order-17"), log.session("s_2"), log.http_client() as client:
         answer = client.post(
             service.url.replace("//", "//me:secret@") + "/v1/chat?key=hunter2#top", json=QUESTION,
             headers={"traceparent": "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01"},
         )  # fmt: skip
     assert answer.json() == REPLY
-    event = _one(log, endpoint)
+    event = only(log, endpoint)
     assert event.pop("id")
     assert event.pop("timestamp").endswith("Z")
     assert event.pop("duration_ms") > 0
@@ -112,7 +64,7 @@ def test_the_services_are_told_the_correlation(log: AuditLog, endpoint: Server, 
         with log.correlation("outer"), log.correlation("inner"):
             client.get(service.url)
     sent = [seen.headers["x-trace-id"] for seen in service.seen]
-    assert [event["correlation_id"] for event in _logged(log, endpoint)] == sent
+    assert [event["correlation_id"] for event in logged(log, endpoint)] == sent
     assert sent[1:] == ["mine", "inner"]
     assert len(sent[0]) == 32
 
@@ -130,10 +82,10 @@ def test_no_header_where_none_is_wanted(endpoint: Server, service: Server, tmp_p
 @pytest.mark.parametrize(("status", "outcome"), [(429, None), (500, None), (404, None)])
 def test_errors_of_the_service(log: AuditLog, endpoint: Server, service: Server, status: int, outcome: None) -> None:
     """The status says what became of the call: the writer makes `throttled` and `error` of it."""
-    service.behaviour = lambda _: _json({"error": "no"}, status=status)
+    service.behaviour = lambda _: json_answer({"error": "no"}, status=status)
     with log.http_client() as client:
         assert client.get(service.url).status_code == status
-    event = _one(log, endpoint)
+    event = only(log, endpoint)
     assert (event["status"], event.get("outcome")) == (status, outcome)
     assert event["response_hash"]
 
@@ -142,7 +94,7 @@ def test_nobody_there(log: AuditLog, endpoint: Server) -> None:
     """A call that was never answered has no status; it is an error, and says which."""
     with log.http_client() as client, pytest.raises(httpx.ConnectError):
         client.post(f"http://127.0.0.1:{free_port()}/", content=b"x")
-    event = _one(log, endpoint)
+    event = only(log, endpoint)
     assert "status" not in event
     assert "response_hash" not in event
     assert event["outcome"] == "error"
@@ -155,154 +107,18 @@ def test_silence(log: AuditLog, endpoint: Server, service: Server) -> None:
     service.behaviour = lambda _: Answer(silent=True)
     with log.http_client(timeout=0.2) as client, pytest.raises(httpx.ReadTimeout):
         client.get(service.url)
-    event = _one(log, endpoint)
+    event = only(log, endpoint)
     assert (event["outcome"], event["attributes"]["error_type"]) == ("error", "ReadTimeout")
-
-
-def test_a_stream(log: AuditLog, endpoint: Server, service: Server) -> None:
-    """A stream's start and its end are events; digests of its beginnings, and of all, as of the body sent whole."""
-    service.behaviour = lambda _: _sse(*EVENTS, USAGE, DONE)
-    with log.http_client() as client, client.stream("GET", service.url) as answer:
-        body = b"".join(answer.iter_bytes())
-    event = _end(log, endpoint)
-    assert event["response_hash"] == digest_payload(body).digest
-    assert event["model"] == "m-1"
-    assert event["tokens"] == {"input": 5, "output": 6}
-    stream = event["stream"]
-    assert stream["complete"] is True
-    assert stream["bytes"] == len(body) == event["response_bytes"]
-    ends = [digest for digest in stream["chunk_digests"] if digest]
-    assert ends[-1] == event["response_hash"]
-    assert stream["chunks"] == len(stream["chunk_digests"])
-
-
-def test_a_stream_that_is_cut(log: AuditLog, endpoint: Server, service: Server) -> None:
-    """The agent gets the library's own error; the end event says that it is not complete, and has no digest of all."""
-    service.behaviour = lambda _: _sse(*EVENTS, cut=True)
-    with log.http_client() as client, pytest.raises(httpx.RemoteProtocolError):
-        client.get(service.url)
-    event = _end(log, endpoint)
-    assert event["stream"]["complete"] is False
-    assert event["outcome"] == "error"
-    assert event["attributes"]["error_type"] == "RemoteProtocolError"
-    assert "response_hash" not in event
-    assert event["response_bytes"] == sum(map(len, EVENTS))
-
-
-@pytest.mark.parametrize("last", [DONE, b'event: message_stop\ndata: {"type":"message_stop"}\n\n'])
-def test_a_stream_left_after_its_last_event(log: AuditLog, endpoint: Server, service: Server, last: bytes) -> None:
-    """An SDK that reads no further than its protocol's last event has read all."""
-    service.behaviour = lambda _: _sse(*EVENTS, last)
-    with log.http_client() as client, client.stream("GET", service.url) as answer:
-        for line in answer.iter_lines():
-            if line.startswith(("data: [DONE]", "event: message_stop")):
-                break
-    assert _end(log, endpoint)["stream"]["complete"] is True
-
-
-def test_a_stream_given_up(log: AuditLog, endpoint: Server, service: Server) -> None:
-    """What was not read to its end is not complete; the service did nothing wrong."""
-    service.behaviour = lambda _: _sse(*EVENTS, b"data: x\n\n" * 100_000, DONE)
-    with log.http_client() as client, client.stream("GET", service.url) as answer:
-        next(answer.iter_bytes())
-    event = _end(log, endpoint)
-    assert event["stream"]["complete"] is False
-    assert "outcome" not in event
-    assert "response_hash" not in event
-
-
-def test_a_body_never_asked_for(log: AuditLog, endpoint: Server, service: Server) -> None:
-    """An answer that is only looked at is logged when it is closed, as not complete."""
-    service.behaviour = lambda _: Answer(body=b"x" * 3_000_000)
-    with log.http_client() as client, client.stream("GET", service.url) as answer:
-        assert answer.status_code == 200
-    event = _one(log, endpoint)
-    assert event["stream"]["complete"] is False
-    assert "response_hash" not in event
-
-
-def test_an_answer_that_is_dropped(log: AuditLog, endpoint: Server, service: Server) -> None:
-    """An answer that nobody closes is logged when it is collected."""
-    service.behaviour = lambda _: Answer(body=b"x" * 3_000_000)
-    with log.http_client() as client:
-        client.send(client.build_request("GET", service.url), stream=True)
-        gc.collect()
-        assert _one(log, endpoint)["stream"]["complete"] is False
-
-
-def test_an_answer_that_is_still_open_at_the_end(endpoint: Server, service: Server, tmp_path: Path) -> None:
-    """What the agent is still reading when its log is closed is logged as not complete."""
-    service.behaviour = lambda _: _sse(*EVENTS, DONE)
-    log = AuditLog(endpoint.url, TOKEN, spool=tmp_path / "open")
-    with log.http_client() as client, client.stream("GET", service.url) as answer:
-        log.close()
-        assert answer.read()
-    assert [event["stream"].get("complete") for event in endpoint.seen[0].events] == [None, False]
-
-
-@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
-def test_a_compressed_answer(log: AuditLog, endpoint: Server, service: Server, encoding: str) -> None:
-    """What is digested is what the agent sees: the answer unpacked."""
-    pack = gzip.compress if encoding == "gzip" else zlib.compress
-    packed = pack(json.dumps(REPLY).encode())
-    service.behaviour = lambda _: Answer(
-        body=packed, headers={"Content-Encoding": encoding, "Content-Type": "application/json"}
-    )
-    with log.http_client() as client:
-        answer = client.get(service.url)
-    event = _one(log, endpoint)
-    assert event["response_hash"] == digest_payload(answer.content).digest
-    assert event["response_bytes"] == len(answer.content)
-    assert event["model"] == "m-1"
-
-
-def test_a_compressed_stream(log: AuditLog, endpoint: Server, service: Server) -> None:
-    """Chunk by chunk, too."""
-    packer = zlib.compressobj(wbits=31)
-    chunks = [packer.compress(event) + packer.flush(zlib.Z_SYNC_FLUSH) for event in EVENTS]
-    service.behaviour = lambda _: Answer(
-        headers={"Content-Encoding": "gzip", "Content-Type": "text/event-stream"}, chunks=[*chunks, packer.flush()]
-    )
-    with log.http_client() as client:
-        client.get(service.url)
-    event = _end(log, endpoint)
-    assert event["response_hash"] == digest_payload(b"".join(EVENTS)).digest
-
-
-def test_an_encoding_that_only_the_library_reads() -> None:
-    """A body that cannot be followed chunk by chunk is unpacked by the library at its end."""
-    body = _body.Body(key=None, encoding="br", unpack=lambda data: data[::-1])
-    body.add(b"}1:")
-    body.add(b'"a"{')
-    assert body.finish(streamed=False).total.digest == digest_payload(b'{"a":1}').digest
-
-
-@pytest.mark.parametrize("mime", ["application/json", "text/event-stream"])
-def test_a_large_body_is_not_held(log: AuditLog, endpoint: Server, service: Server, mime: str) -> None:
-    """Beyond a megabyte a body is digested as it passes, with the same result."""
-    body = json.dumps({"a": "x" * 3_000_000}).encode() if mime == "application/json" else b"data: x\n\n" * 300_000
-    service.behaviour = lambda _: Answer(body=body, headers={"Content-Type": mime})
-    with log.http_client() as client:
-        client.get(service.url)
-    event = _logged(log, endpoint)[-1]
-    assert event["response_hash"] == digest_payload(body).digest
-
-
-def test_what_may_be_held_is_bounded() -> None:
-    """Of a body that cannot be JSON no more than a megabyte ever waits."""
-    body = _body.Body(key=None)
-    for _ in range(64):
-        body.add(b"data: x" * 20_000)
-        assert body.waiting_bytes <= _body.EAGER_BYTES
-    assert body.finish(streamed=True).total.digest
 
 
 def test_a_streamed_request(log: AuditLog, endpoint: Server, service: Server) -> None:
     """A request that is read from a generator is digested as it is sent, and is still there to be sent again."""
-    service.behaviour = lambda seen: _json() if seen.path == "/b" else Answer(status=307, headers={"Location": "/b"})
+    service.behaviour = lambda seen: (
+        json_answer() if seen.path == "/b" else Answer(status=307, headers={"Location": "/b"})
+    )
     with log.http_client() as client:
         client.post(service.url + "/a", files={"f": ("name", b"content")})
-    first, second = _logged(log, endpoint)
+    first, second = logged(log, endpoint)
     assert first["request_hash"] == second["request_hash"] == digest_payload(service.seen[1].body).digest
     assert first["correlation_id"] == second["correlation_id"]
 
@@ -316,7 +132,7 @@ def test_a_request_that_breaks(log: AuditLog, endpoint: Server, service: Server)
 
     with log.http_client() as client, pytest.raises(LookupError):
         client.post(service.url, content=parts())
-    event = _one(log, endpoint)
+    event = only(log, endpoint)
     assert event["attributes"]["error_type"] == "LookupError"
     assert "request_hash" not in event
 
@@ -326,7 +142,7 @@ def test_keyed_digests(endpoint: Server, service: Server, tmp_path: Path) -> Non
     key = HmacKey("agent-1", bytes(32))
     with AuditLog(endpoint.url, TOKEN, spool=tmp_path / "keyed", digest_key=key) as log, log.http_client() as client:
         client.get(service.url)
-        event = _one(log, endpoint)
+        event = only(log, endpoint)
     assert event["request_hash"].startswith("hmac-sha256:agent-1:")
     assert event["response_hash"].startswith("hmac-sha256:agent-1:")
 
@@ -337,7 +153,7 @@ def test_by_hand(log: AuditLog, endpoint: Server) -> None:
         endpoint="https://me:pw@api.example.com/x?token=t", method="POST", status=200, request={"b": 1, "a": 1.0},
         response="text", attributes={"tool": "search"}, session_id="s\n1", outcome="policy-blocked",
     )  # fmt: skip
-    event = _one(log, endpoint)
+    event = only(log, endpoint)
     assert event["endpoint"] == "https://api.example.com/x"
     assert event["request_hash"] == digest_payload(b'{"a":1,"b":1}').digest
     assert event["response_hash"] == digest_payload(b"text").digest
@@ -351,7 +167,7 @@ def test_what_the_agent_has_in_its_hands_may_change(log: AuditLog, endpoint: Ser
     given: list[object] = [1]
     log.record(endpoint="x", request=given)
     given.append(2)
-    assert _one(log, endpoint)["request_hash"] == digest_payload(b"[1]").digest
+    assert only(log, endpoint)["request_hash"] == digest_payload(b"[1]").digest
 
 
 def test_calls_to_the_log_are_not_logged(log: AuditLog, endpoint: Server) -> None:
@@ -368,7 +184,7 @@ def test_a_transport_of_the_agents_own(log: AuditLog, endpoint: Server) -> None:
     inner = httpx.MockTransport(lambda _: httpx.Response(200, json=REPLY))
     with httpx.Client(transport=log.transport(inner)) as client:
         assert client.get("https://api.example.com/x").json() == REPLY
-    event = _one(log, endpoint)
+    event = only(log, endpoint)
     assert event["response_hash"] == digest_payload(json.dumps(REPLY).encode()).digest
     assert event["tokens"]["total"] == 7
 
@@ -377,7 +193,7 @@ def test_a_client_that_is_already_there(log: AuditLog, service: Server, endpoint
     """`instrument` twice logs once; what is no client is refused."""
     with log.instrument(log.instrument(httpx.Client())) as client:
         client.get(service.url)
-    _one(log, endpoint)
+    only(log, endpoint)
     with pytest.raises(TypeError, match="httpx"):
         log.instrument(object())
 
@@ -388,7 +204,7 @@ def test_proxies_stay_in_use(log: AuditLog, endpoint: Server, service: Server, m
     with log.http_client() as client:
         client.get("http://api.example.test/x")
     assert service.seen[0].path == "http://api.example.test/x"
-    assert _one(log, endpoint)["endpoint"] == "http://api.example.test/x"
+    assert only(log, endpoint)["endpoint"] == "http://api.example.test/x"
 
 
 def test_a_fault_in_the_hook_is_not_the_agents(
@@ -431,11 +247,11 @@ def test_asynchronously(log: AuditLog, endpoint: Server, service: Server) -> Non
     def behaviour(seen: Seen) -> Answer:
         if seen.path == "/silent":
             return Answer(silent=True)
-        return _sse(*EVENTS, b"data: x\n\n" * 100_000) if seen.path == "/stream" else _json()
+        return streamed(*EVENTS, b"data: x\n\n" * 100_000) if seen.path == "/stream" else json_answer()
 
     service.behaviour = behaviour
     asyncio.run(run())
-    plain, _, whole, _, given_up, cancelled, refused = _logged(log, endpoint)
+    plain, _, whole, _, given_up, cancelled, refused = logged(log, endpoint)
     assert plain["request_hash"] == digest_payload(b"ab").digest
     assert whole["stream"]["complete"] is True
     assert whole["response_hash"]
@@ -458,6 +274,6 @@ def test_tasks_have_their_own_users(log: AuditLog, endpoint: Server, service: Se
             await asyncio.gather(*(call(client, f"u{number}") for number in range(10)))
 
     asyncio.run(run())
-    events = _logged(log, endpoint)
+    events = logged(log, endpoint)
     assert {event["user_id"] for event in events} == {f"u{number}" for number in range(10)}
     assert all(event["correlation_id"] == f"for-{event['user_id']}" for event in events)

@@ -170,6 +170,8 @@ class Call:
             if said.model is None and isinstance(asked, str):
                 said.model = asked
         event["model"] = said.model
+        if sent is not None and sent.undigestible is not None:
+            attributes["request_undigestible"] = sent.undigestible
         if said.tokens:
             event["tokens"] = {**said.tokens}
         if attributes:
