@@ -1,15 +1,15 @@
 /**
  * Logs every external call of an agent to an agent-audit-log endpoint. Node >= 20, no dependencies, one file to copy.
  *
- *     import { fetchWithLog } from './audit-log.mjs';     // AUDIT_LOG_ENDPOINT and AUDIT_LOG_TOKEN are in the environment
+ *     import { fetchWithLog } from './audit-log.mjs';   // AUDIT_LOG_ENDPOINT and AUDIT_LOG_TOKEN: in the environment
  *     const res = await fetchWithLog(url, options, { userId: 'u_12345' });
  *
  * Promises:
- * - The call is the same as without this file: same response, same errors, and whatever goes wrong in here is a warning.
- * - Payloads never leave the process, are never on disk and never in a message: what is kept of them is a digest, a size
- *   and a media type. Userinfo, query and fragment of addresses are dropped before anything is kept.
- * - An event is on disk (where there is one) before the call, or the end of its body, is seen by the caller. Each is sent
- *   until the endpoint says that it is stored, or refuses it for good, across restarts; sent twice, it is stored once.
+ * - The call is the same as without this file: same response, same errors. What goes wrong in here is a warning.
+ * - Payloads never leave the process, are never on disk and never in a message: what is kept of them is a digest, a
+ *   size and a media type. Userinfo, query and fragment of addresses are dropped before anything is kept.
+ * - An event is on disk (where there is one) before the caller sees the call fail, or its body end. Each is sent until
+ *   the endpoint says that it is stored, or refuses it for good, across restarts; sent twice, it is stored once.
  * - What is kept is bounded: beyond `maxSpoolBytes` new events are dropped, counted and reported.
  *
  * It is long for one file because one file is what can be copied into a project without a package manager: digests,
@@ -17,6 +17,7 @@
  */
 
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { isUtf8 } from 'node:buffer';
 import { createHash, randomUUID } from 'node:crypto';
 import fs from 'node:fs';
 import http from 'node:http';
@@ -116,15 +117,20 @@ function isSecretField(name) {
   return secret;
 }
 
-/** RFC 8785, with the values of secret fields replaced. `value` has been through `decodeJson`. @param {any} value @returns {string} */
-function digestForm(value) {
+/**
+ * RFC 8785, with the values of secret fields replaced.
+ * @param {any} value @param {unknown[]} replaced  takes those values @returns {string}
+ */
+function digestForm(value, replaced) {
   if (typeof value === 'string') return JSON.stringify(value);
   if (typeof value !== 'object' || value === null) return String(value === 0 ? 0 : value);
-  if (Array.isArray(value)) return `[${value.map(digestForm).join(',')}]`;
+  if (Array.isArray(value)) return `[${value.map((item) => digestForm(item, replaced)).join(',')}]`;
   /** @type {string[]} */
   const members = [];
   for (const key of Object.keys(value).sort()) {
-    members.push(`${JSON.stringify(key)}:${isSecretField(key) ? `"${PLACEHOLDER}"` : digestForm(value[key])}`);
+    const isSecret = isSecretField(key);
+    if (isSecret) replaced.push(value[key]);
+    members.push(`${JSON.stringify(key)}:${isSecret ? `"${PLACEHOLDER}"` : digestForm(value[key], replaced)}`);
   }
   return `{${members.join(',')}}`;
 }
@@ -132,28 +138,31 @@ function digestForm(value) {
 /** Why a payload that looks like JSON has no digest. Its message holds none of it. */
 class Undigestible extends Error {}
 
-const UTF_8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-
 /**
- * One JSON text, strictly: no key twice, no lone surrogate, no number beyond a double, at most 128 levels.
+ * One JSON text, strictly: no key twice, no lone surrogate, no number beyond a double, at most 128 levels. Its value,
+ * and the form that is digested.
  * @param {Uint8Array} bytes
  */
 function decodeJson(bytes) {
   let text, value;
   try {
-    text = UTF_8.decode(bytes);
+    if (!isUtf8(bytes)) throw new SyntaxError();
+    text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString();
     value = JSON.parse(text);
   } catch {
     throw new Undigestible('is not JSON');
   }
   checkValues(value, /\\u[dD][89a-fA-F]/.test(text));
+  /** @type {unknown[]} */
+  const replaced = [];
+  const form = digestForm(value, replaced);
   // JSON.parse keeps the last of two equal keys, so that a colon is missing from what it read. An escaped colon would
   // upset the count: then every object is looked at.
   const twice = text.includes('\\u003')
     ? readJson(text, false).twice
-    : typeof value === 'object' && colons(text) !== colons(JSON.stringify(value));
+    : colons(text) !== colons(form) + (replaced.length > 0 ? colons(JSON.stringify(replaced)) : 0);
   if (twice) throw new Undigestible('has an object with the same key twice');
-  return value;
+  return { value, form };
 }
 
 /** @param {any} root @param {boolean} surrogates whether there may be lone ones */
@@ -346,8 +355,8 @@ export function digestPayload(bytes, { key, text = false } = {}) {
     if (shape.mayHoldFields) return { digest: null, size, mime: JSON_MIME, undigestible: TOO_LARGE };
   } else if ('{["-0123456789tfn'.includes(String.fromCharCode(bytes[firstOf(bytes)] ?? 0))) {
     try {
-      const value = decodeJson(bytes);
-      return { digest: new Running(key).update(digestForm(value)).written(), size, mime: JSON_MIME, value };
+      const { value, form } = decodeJson(bytes);
+      return { digest: new Running(key).update(form).written(), size, mime: JSON_MIME, value };
     } catch (error) {
       if (!(error instanceof Undigestible)) throw error;
       if (isLooseJson(bytes)) return { digest: null, size, mime: JSON_MIME, undigestible: error.message };
@@ -477,7 +486,10 @@ export class StreamDigest {
     }
   }
 
-  /** Let go of what is held once it cannot be JSON, or is too large. @param {JsonShape} shape @param {Uint8Array} piece */
+  /**
+   * Let go of what is held once it cannot be JSON, or is too large.
+   * @param {JsonShape} shape @param {Uint8Array} piece
+   */
   decide(shape, piece) {
     shape.feed(piece);
     if (shape.mayBeJson && this.size <= MAX_JSON_BYTES) return;
@@ -501,12 +513,13 @@ export class StreamDigest {
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// Calls: one `fetch`, watched. Everything that could fail here is caught, and said once; only the call's own errors pass.
+// Calls: one `fetch`, watched. What fails in here is caught, and said once; only the call's own errors pass.
 
 const HEAD_BYTES = 16 * 1024;
 const TAIL_BYTES = 64 * 1024;
 /** The last event of a model's stream. Who has read it need not read on. */
-const LAST_EVENT = /(?:^|\n)(?:data: ?\[DONE\]|event: ?(?:message_stop|response\.(?:completed|failed|incomplete))\r?\n[^\n]*)\s*$/;
+const LAST_EVENT =
+  /(?:^|\n)(?:data: ?\[DONE\]|event: ?(?:message_stop|response\.(?:completed|failed|incomplete))\r?\n[^\n]*)\s*$/;
 const SETTINGS_IN_CONTEXT = /** @type {const} */ ([
   ['agentId', 'agent_id'],
   ['userId', 'user_id'],
@@ -581,7 +594,7 @@ function readAnswer(said, value) {
   }
 }
 
-/** The first and the last bytes of a stream of events: where a model's answer says what it used, and that it is over. */
+/** The first and last bytes of a stream of events: where a model's answer says what it used, and that it is over. */
 class Ends {
   /** @type {Uint8Array[]} */
   first = [];
@@ -701,7 +714,9 @@ class Call {
   /**
    * Make the request that is sent: the same, with an X-Trace-ID, and with its body digested on the way. Returns its
    * headers.
-   * @param {string | URL | Request} url @param {RequestInit | undefined} options @param {string | undefined} correlation
+   * @param {string | URL | Request} url
+   * @param {RequestInit | undefined} options
+   * @param {string | undefined} correlation
    */
   prepare(url, options, correlation) {
     const body = options?.body;
@@ -721,7 +736,9 @@ class Call {
     this.options = { ...options, headers };
     if (body instanceof Blob) {
       this.await(this.digestAll(body.stream()));
-      if (!headers.has('content-type') && body.type !== '') return new Headers([...headers, ['content-type', body.type]]);
+      if (!headers.has('content-type') && body.type !== '') {
+        return new Headers([...headers, ['content-type', body.type]]);
+      }
     } else if (isAsyncIterable(body)) {
       this.options.body = /** @type {any} */ (this.watched(body));
     } else {
@@ -948,7 +965,10 @@ class Call {
   tell(more) {
     const id = randomUUID();
     const attributes = { ...this.attributes };
-    const add = () => this.recorder.add({ id, ...this.fields, ...more, attributes: { ...attributes, ...this.undigestible } });
+    const add = () => {
+      const event = { id, ...this.fields, ...more, attributes: { ...attributes, ...this.undigestible } };
+      this.recorder.add(event);
+    };
     if (this.sending === null) add();
     else this.recorder.wait(within(this.sending, SENDING_MS).then(add));
   }
@@ -990,7 +1010,10 @@ function pause(ms) {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-/** What comes of `work`, or undefined when that takes longer than `ms`. @template T @param {Promise<T>} work @param {number} ms */
+/**
+ * What comes of `work`, or undefined when that takes longer than `ms`.
+ * @template T @param {Promise<T>} work @param {number} ms
+ */
 async function within(work, ms) {
   /** @type {NodeJS.Timeout | undefined} */
   let timer;
@@ -1044,7 +1067,10 @@ function processNamespace() {
   }
 }
 
-/** Make a folder, and those above it. (Node's own way never ends where a folder can be seen, but not made.) @param {string} folder */
+/**
+ * Make a folder, and those above it. (Node's own way never ends where a folder can be seen, but not made.)
+ * @param {string} folder
+ */
 function makeFolders(folder) {
   try {
     fs.mkdirSync(folder, { mode: 0o700 });
@@ -1099,7 +1125,8 @@ class Spool {
   /** @param {any} error */
   withoutDisk(error) {
     this.retryDisk = Date.now() + OPEN_MS;
-    this.warn('spool', `no spool on disk (${error?.code ?? 'unusable folder'}): what is not sent yet is only in memory`);
+    const why = error?.code ?? 'unusable folder';
+    this.warn('spool', `no spool on disk (${why}): what is not sent yet is only in memory`);
   }
 
   /** Keep one event, and before it what became of those that there was no room for. @param {string} line */
@@ -1107,14 +1134,12 @@ class Spool {
     const { dropped } = this;
     if (dropped > 0) {
       const attributes = { event_name: 'events_dropped', dropped_events: dropped };
-      this.dropped = 0;
-      if (!this.take(JSON.stringify({ id: randomUUID(), timestamp: new Date().toISOString(), outcome: 'error', attributes }))) {
-        this.dropped = dropped;
-      }
+      const event = { id: randomUUID(), timestamp: new Date().toISOString(), outcome: 'error', attributes };
+      if (this.take(JSON.stringify(event))) this.dropped = 0;
     }
     if (this.take(line)) return;
     this.dropped += 1;
-    this.warn('full', 'the spool is full: events are dropped until the endpoint takes some; a record will say how many');
+    this.warn('full', 'the spool is full: events are dropped until there is room; a record will say how many');
   }
 
   /** Whether there was room for a line. @param {string} line */
@@ -1158,7 +1183,8 @@ class Spool {
     const { O_WRONLY, O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW = 0 } = fs.constants;
     ownFiles.add(name);
     const file = path.join(this.folder, `${name}.open`);
-    return { fd: fs.openSync(file, O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600), name, bytes: 0, events: 0, since };
+    const fd = fs.openSync(file, O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
+    return { fd, name, bytes: 0, events: 0, since };
   }
 
   /** What was appended so far becomes a batch. */
@@ -1202,7 +1228,8 @@ class Spool {
         const match = FILE.exec(file);
         if (match === null) {
           // Whoever was splitting a batch when it was killed left the batch as it was.
-          if (/^\d{13}-.*\.new$/.test(file) && Date.now() - stat.mtimeMs > ORPHAN_MS) fs.rmSync(path.join(this.folder, file));
+          const isPiece = /^\d{13}-.*\.new$/.test(file) && Date.now() - stat.mtimeMs > ORPHAN_MS;
+          if (isPiece) fs.rmSync(path.join(this.folder, file));
           continue;
         }
         const [, since, machine, owner, id, state] = match;
@@ -1249,7 +1276,10 @@ class Spool {
     ownFiles.delete(path.basename(batch.file, '.batch'));
   }
 
-  /** Two batches instead of one that is too large. Done twice, it gives the same two. @param {Batch} batch @param {string[]} lines */
+  /**
+   * Two batches instead of one that is too large. Done twice, it gives the same two.
+   * @param {Batch} batch @param {string[]} lines
+   */
   split(batch, lines) {
     const middle = Math.ceil(lines.length / 2);
     const halves = [lines.slice(0, middle), lines.slice(middle)].map((half) => half.join('\n') + '\n');
@@ -1270,16 +1300,20 @@ class Spool {
     this.remove(batch);
   }
 
-  /** Put events aside that the endpoint will never take. @param {{ event: string, field?: string, reason?: string }[]} entries */
+  /**
+   * Put events aside that the endpoint will never take.
+   * @param {{ event: string, field?: string, reason?: string }[]} entries
+   */
   refuse(entries) {
     const file = path.join(this.folder, 'refused.ndjson');
-    const text = entries.map(({ event, field, reason }) => `${JSON.stringify({ field, reason, event: tryJson(event) })}\n`).join('');
+    const lines = entries.map(({ event, field, reason }) => JSON.stringify({ field, reason, event: tryJson(event) }));
+    const many = `the endpoint refused ${entries.length} event(s) for good`;
     try {
       if ((fs.statSync(file, { throwIfNoEntry: false })?.size ?? 0) > REFUSED_BYTES) fs.renameSync(file, `${file}.old`);
-      fs.appendFileSync(file, text, { mode: 0o600 });
-      this.warn('refused', `the endpoint refused ${entries.length} event(s) for good: they are in ${file}`);
+      fs.appendFileSync(file, `${lines.join('\n')}\n`, { mode: 0o600 });
+      this.warn('refused', `${many}: they are in ${file}`);
     } catch {
-      this.warn('refused', `the endpoint refused ${entries.length} event(s) for good: ${entries[0]?.field} ${entries[0]?.reason}`);
+      this.warn('refused', `${many}: ${entries[0]?.field} ${entries[0]?.reason}`);
     }
   }
 }
@@ -1307,7 +1341,10 @@ const REPLY_BYTES = 16 * 1024 * 1024;
 
 class Delivery {
   /**
-   * @param {URL} target @param {string} token @param {Spool} spool @param {(kind: string, message: string) => void} warn
+   * @param {URL} target
+   * @param {string} token
+   * @param {Spool} spool
+   * @param {(kind: string, message: string) => void} warn
    * @param {() => void} takes  called when the endpoint has taken something
    */
   constructor(target, token, spool, warn, takes) {
@@ -1349,7 +1386,8 @@ class Delivery {
   work() {
     this.running ??= this.sendAll()
       .catch((error) => {
-        this.warn('delivery', `events could not be sent (${plainName(error?.code ?? error?.name) ?? 'error'}): they are kept`);
+        const why = plainName(error?.code ?? error?.name) ?? 'error';
+        this.warn('delivery', `events could not be sent (${why}): they are kept`);
         this.backOff(undefined);
         return false;
       })
@@ -1396,14 +1434,18 @@ class Delivery {
     try {
       reply = await this.post(whole.join('\n'), batch.id);
     } catch (error) {
-      this.warn('away', `the endpoint cannot be reached (${/** @type {any} */ (error)?.code ?? 'error'}): events are kept`);
+      const why = /** @type {any} */ (error)?.code ?? 'error';
+      this.warn('away', `the endpoint cannot be reached (${why}): events are kept`);
       this.backOff(undefined);
       return false;
     }
     return this.settle(batch, whole, reply);
   }
 
-  /** @param {Batch} batch @param {string[]} lines @param {{ status: number, retryAfter: string | undefined, body: any }} reply */
+  /**
+   * @param {Batch} batch @param {string[]} lines
+   * @param {{ status: number, retryAfter: string | undefined, body: any }} reply
+   */
   settle(batch, lines, { status, retryAfter: wait, body }) {
     const refused = Array.isArray(body?.refused) ? body.refused : [];
     const stored = Array.isArray(body?.stored) ? body.stored : null;
@@ -1432,7 +1474,7 @@ class Delivery {
     }
     if (status === 403 && refused.length > 0) {
       // These events name another agent: with that agent's token they would be taken. Others may be, with this one.
-      this.warn('403', 'events name another agent than the token does: they are kept until the token is that agent’s');
+      this.warn('403', 'events name another agent than the token does: they are kept until it is theirs');
       this.setAside.set(batch.id, Date.now() + FORBIDDEN_MS);
       return true;
     }
@@ -1598,7 +1640,8 @@ class Recorder {
     const token = options.token ?? env.AUDIT_LOG_TOKEN ?? '';
     const target = eventsAddress(options.endpoint ?? env.AUDIT_LOG_ENDPOINT ?? '');
     if (target === null || !/^[\x21-\x7e]+$/.test(token)) {
-      this.warn('settings', 'the endpoint must be the https address, and the token the text, that `audit-log connect` prints: nothing is logged');
+      const wanted = 'AUDIT_LOG_ENDPOINT and AUDIT_LOG_TOKEN must be the address and the token that were printed';
+      this.warn('settings', `nothing is logged: ${wanted}, and the address begin with https`);
       return;
     }
     const folder = path.join(options.spool || env.AUDIT_LOG_SPOOL || defaultFolder(target, token), 'node');
@@ -1700,7 +1743,9 @@ class Recorder {
         delete fields[name];
       }
       Object.assign(made, fields, { attributes: { ...context.attributes, ...attributes } });
-      if (typeof endpoint === 'string') made.endpoint = cleanEndpoint(endpoint, this.domainOnly) ?? withoutQuery(endpoint);
+      if (typeof endpoint === 'string') {
+        made.endpoint = cleanEndpoint(endpoint, this.domainOnly) ?? withoutQuery(endpoint);
+      }
       for (const [side, payload] of Object.entries({ request, response })) {
         if (payload === undefined || payload === null) continue;
         const isRaw = isBytes(payload);
@@ -1774,8 +1819,8 @@ function eventsAddress(endpoint) {
 }
 
 /**
- * A spool belongs to one agent, as what is in it is sent with that agent's token. So each token has a folder, unless the
- * program names one.
+ * A spool belongs to one agent, as what is in it is sent with that agent's token. So each token has a folder, unless
+ * the program names one.
  * @param {URL} target @param {string} token
  */
 function defaultFolder(target, token) {

@@ -83,12 +83,6 @@ def test_killed_in_the_middle_again_and_again(project: Project) -> None:
     refused = project.spool / "node" / "refused.ndjson"
     if refused.exists():
         got |= {json.loads(line)["event"]["user_id"] for line in refused.read_text().splitlines()}
-    print(
-        list(project.spool.rglob("*")),
-        sorted({f"{name}{number}" for name, count in counts.items() for number in range(count)} - got),
-        counts,
-        ran.err,
-    )
     assert min(counts.values()) > 0
     assert {f"{name}{number}" for name, count in counts.items() for number in range(count)} <= got
 
