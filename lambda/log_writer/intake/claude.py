@@ -68,7 +68,7 @@ def _content(draft: Draft, name: str) -> None:
         cut = cut or not _is_whole(body, draft.attributes.get("body_length"))
     if isinstance(body, str) and not cut and withheld is None:
         if _WITHHELD in body:
-            draft.attributes["sender_redacted"] = True
+            draft.say("sender_redacted", value=True)
         else:
             side = draft.response if name == "api_response_body" else draft.request
             side["body"] = body

@@ -115,6 +115,12 @@ class Draft:
             name += "_"
         self.attributes[name] = value
 
+    def say(self, name: str, value: JsonValue) -> None:
+        """Set metadata of the item itself; an attribute that has taken its name is kept under another."""
+        taken = self.attributes.pop(name, None)
+        self.attributes[name] = value
+        self.keep(name, taken)
+
     def infer(self, name: str, value: JsonValue) -> None:
         """Set a field that nothing on the wire has set, to what follows from the rest."""
         if self.fields.get(name) is None:
@@ -131,7 +137,7 @@ class Draft:
         request = self._payload(self.request)
         response = self._payload(self.response)
         if self.cut:
-            self.attributes["truncated"] = True
+            self.say("truncated", value=True)
         return Event(
             index=index,
             source=source,

@@ -62,11 +62,13 @@ class EventMaker:
         ours = claude.is_claude(origin.scope, name)
         draft = self._shared.copy()
         draft.take(item.attributes, CLAUDE_RULES if ours else RULES)
-        draft.attributes["kind"] = "event" if name else "log"
+        draft.say("kind", "event" if name else "log")
         if name:
-            draft.attributes["event_name"] = name
+            if draft.attributes.get("event_name") == item.attributes.get("event.name"):
+                draft.attributes.pop("event_name", None)  # the same, perhaps without its prefix
+            draft.say("event_name", name)
         if item.severity_text:
-            draft.keep("severity", item.severity_text)
+            draft.say("severity", item.severity_text)
         _set_ids(draft, item.trace_id, item.span_id, item.dropped)
         _set_time(draft, item.time, item.observed)
         if name in REQUEST_EVENTS:
@@ -88,11 +90,11 @@ class EventMaker:
         ours = claude.is_claude(origin.scope, item.name)
         draft = self._shared.copy()
         draft.take(item.attributes, CLAUDE_RULES if ours else RULES)
-        draft.attributes["kind"] = _KINDS.get(item.kind, "unspecified")
+        draft.say("kind", _KINDS.get(item.kind, "unspecified"))
         if item.name:
-            draft.keep("span_name", item.name)
+            draft.say("span_name", item.name)
         if item.parent_id:
-            draft.attributes["parent_span_id"] = item.parent_id
+            draft.say("parent_span_id", item.parent_id)
         _set_ids(draft, item.trace_id, item.span_id, item.dropped)
         _set_time(draft, item.start, 0)
         if item.end >= item.start > 0:
@@ -101,7 +103,7 @@ class EventMaker:
         if item.status_message:
             draft.keep("status_message", item.status_message)
         if item.links:
-            draft.keep("linked_spans", [f"{trace}-{span}" for trace, span in item.links[:MAX_ITEMS]])
+            draft.say("linked_spans", [f"{trace}-{span}" for trace, span in item.links[:MAX_ITEMS]])
         failed = _take_span_events(draft, item.events) or item.status == _STATUS_ERROR
         _measure_first_byte(draft)
         if ours:
@@ -138,13 +140,13 @@ def _set_ids(draft: Draft, trace_id: str, span_id: str, dropped: int) -> None:
     if span_id:
         draft.fields["span_id"] = span_id
     if dropped:
-        draft.keep("dropped_attributes", dropped)
+        draft.say("dropped_attributes", dropped)
 
 
 def _set_time(draft: Draft, time: int, observed: int) -> None:
     if not time and observed:
         time = observed
-        draft.attributes["timestamp_source"] = "observed"
+        draft.say("timestamp_source", "observed")
     if not time:
         return
     stamp = draft.fields["timestamp"] = _timestamp(time)
@@ -197,7 +199,7 @@ def _take_span_events(draft: Draft, events: list[SpanEvent]) -> bool:
         draft.response["events"] = messages[False]
     if rest:
         names: list[JsonValue] = [event.name for event in events[:MAX_ITEMS] if event.name]
-        draft.keep("span_events", names)
+        draft.say("span_events", names)
         draft.keep("span_event_data", rest)
     return escaped
 

@@ -332,6 +332,14 @@ def test_the_claude_platforms_export(record: Record) -> None:
     assert (made["trace_id"], made["span_id"]) == (TRACE, SPAN)
 
 
+def test_attributes_named_as_what_the_writer_says(record: Record) -> None:
+    """An attribute that is called like one of the item's own is kept beside it."""
+    made = record(span({"kind": "mine", "span_name": "mine", "truncated": "mine", "gen_ai.input.messages": "[{"}))
+    said = {"kind": "client", "span_name": "a span", "truncated": True}
+    assert said.items() <= made["attributes"].items()
+    assert all(made["attributes"][f"{name}_"]["type"] == "string" for name in said)
+
+
 def test_durations(record: Record) -> None:
     """From start to end, exactly; a clock that went backwards gives none; one that was reported is kept beside."""
     assert record(span(end_time_unix_nano=START + 1_500_000))["duration_ms"] == 1.5
