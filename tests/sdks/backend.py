@@ -5,7 +5,7 @@ import gzip
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
@@ -63,16 +63,8 @@ class Backend:
 
     @property
     def calls(self) -> list[dict[str, Any]]:
-        """The calls that the records make up, each with its `parent`'s place in the list.
-
-        Nothing may be missing, there twice, or contradict itself.
-        """
-        joined = join(self.store.records)
-        wrong = (joined.gaps, joined.missing_parents, joined.circles, joined.duplicate_ids, joined.unreadable)
-        assert not any(wrong), wrong
-        assert not [call.conflicts for call in joined.calls if call.conflicts]
-        lacking: dict[str, Any] = {**dict.fromkeys(FIELDS), "attributes": {}}
-        return [{**lacking, **call.fields, "parent": call.parent} for call in joined.calls]
+        """The calls that the records make up; see `calls_of`."""
+        return calls_of(self.store.records)
 
     def wait_for(self, count: int, *, seconds: float = 15.0) -> list[dict[str, Any]]:
         """The records, once there are `count` of them."""
@@ -106,9 +98,7 @@ class Backend:
             *(body for _, _, body in self.replies),
             *(line.encode() for line in self._summaries),
         ]
-        for planted in (*PLANTED, self.token):
-            for form in _forms(planted):
-                assert not any(form in piece for piece in kept), form
+        assert_none_planted(kept, self.token)
 
     def _answer(self, seen: Seen) -> Answer:
         return self.answer(seen) if self.away is None else self.away(seen)
@@ -131,6 +121,27 @@ class Backend:
         return Answer(
             status=int(response.status), headers=headers, body=response.body, mime=response.headers["Content-Type"]
         )
+
+
+def calls_of(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The calls that records make up, each with its `parent`'s place in the list; a field that it lacks is null.
+
+    Nothing may be missing, there twice, or contradict itself.
+    """
+    joined = join(records)
+    wrong = (joined.gaps, joined.missing_parents, joined.circles, joined.duplicate_ids, joined.unreadable)
+    assert not any(wrong), wrong
+    assert not [call.conflicts for call in joined.calls if call.conflicts]
+    lacking: dict[str, Any] = {**dict.fromkeys(FIELDS), "attributes": {}}
+    return [{**lacking, **call.fields, "parent": call.parent} for call in joined.calls]
+
+
+def assert_none_planted(pieces: Iterable[bytes], token: str) -> None:
+    """No planted text is in any of the pieces, nor is the token, whatever it is wrapped in."""
+    kept = list(pieces)
+    for planted in (*PLANTED, token):
+        for form in _forms(planted):
+            assert not any(form in piece for piece in kept), form
 
 
 def _forms(text: str) -> Iterator[bytes]:

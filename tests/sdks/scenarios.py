@@ -60,6 +60,11 @@ class Ran:
 
 
 def place(python: Path, backend: Backend, home: Path) -> Place:
+    """Where agents run that log to `backend`."""
+    return place_at(python, home, endpoint=backend.url, token=backend.token)
+
+
+def place_at(python: Path, home: Path, *, endpoint: str, token: str) -> Place:
     """Where agents run, with nothing that a person or a CI has set: least of all a key or a proxy."""
     home.mkdir(exist_ok=True)
     env = {
@@ -70,7 +75,7 @@ def place(python: Path, backend: Backend, home: Path) -> Place:
         "NO_PROXY": "127.0.0.1,localhost",
         "PYTHONPATH": str(ROOT / "clients" / "python" / "src"),
     }
-    return Place(python=python, env=env, endpoint=backend.url, token=backend.token)
+    return Place(python=python, env=env, endpoint=endpoint, token=token)
 
 
 def agent_turns() -> list[models.Turn]:

@@ -14,7 +14,7 @@ from typing import Any
 from audit_log_client import AuditLog
 
 WHAT: dict[str, Any] = json.loads(sys.argv[1])
-LOG = AuditLog(WHAT["endpoint"], WHAT["token"])
+LOG = AuditLog(WHAT["endpoint"], WHAT["token"], agent_name="concierge", agent_version="1.4.0", deployment_id="deploy-3")
 OPTIONS: dict[str, Any] = {"max_retries": 0, "timeout": WHAT.get("timeout", 2.0)}
 
 

@@ -6,6 +6,7 @@
 
 const what = JSON.parse(process.argv[2]);
 const { createAuditLog } = await import(what.client);
+const made = { agentId: 'replit-agent', agentVersion: '1.4.0', deploymentId: 'deploy-3' };
 const log = createAuditLog({ endpoint: what.endpoint, token: what.token });
 
 async function one(call) {
@@ -15,7 +16,7 @@ async function one(call) {
     body: JSON.stringify(call.body),
     signal: AbortSignal.timeout(call.timeout_ms),
   };
-  const context = { userId: what.user, correlationId: what.correlation, sessionId: 's_1', agentId: 'replit-agent' };
+  const context = { userId: what.user, correlationId: what.correlation, sessionId: 's_1', ...made };
   try {
     const answer = await log.fetchWithLog(call.url, options, context);
     if (!call.stream) return `${answer.status} ${(await answer.text()).length > 0}`;
