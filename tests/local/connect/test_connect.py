@@ -1,5 +1,6 @@
 """What `audit-log connect` prints works on a deployed stack, and `--check` tells what became of a call."""
 
+import gzip
 import json
 import os
 import subprocess
@@ -8,8 +9,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from click.testing import CliRunner, Result
+from ruamel.yaml import YAML
 
 from cli.connect_check import FIELDS, check_sample
 from cli.connect_samples import Sample, sample
@@ -105,6 +108,38 @@ def test_calls_posted_by_hand(cloud: Cloud, get: Callable[..., str]) -> None:
     assert len(new) == 2
     assert {record["endpoint"] for record in new} <= {"https://api.stripe.com/v1/charges", "api.stripe.com/v1/charges"}
     assert "sk_live" not in json.dumps(_stored(cloud))
+
+
+@pytest.mark.parametrize("get", GETTERS, ids=lambda get: get.__name__)
+def test_settings_of_what_runs_elsewhere(cloud: Cloud, get: Callable[..., str]) -> None:
+    """What is entered in the Claude Console, and what a Collector is told: a request made just so is recorded.
+
+    Neither can be run here, so the request is made as their documentation says that they make it.
+    """
+    values = {"endpoint": cloud.deployment.endpoint, "token": cloud.deployment.tokens[cloud.deployment.first_agent]}
+    lines = dict(line.split(None, 1) for line in get("claude", "platform", **values).splitlines())
+    name, _, value = lines["Header"].partition(": ")
+    text = get("otel", "collector", **values)
+    for variable, real in snippets.variables(**values).items():
+        text = text.replace(f"${{env:{variable}}}", real)
+    document = YAML(typ="safe", pure=True).load(text)
+    (exporter,) = document["exporters"].values()
+    for pipeline in document["service"]["pipelines"].values():
+        assert pipeline["exporters"] == list(document["exporters"])
+    requests = [
+        (Wire.CLAUDE_PLATFORM, lines["Endpoint"], {name: value}),
+        (Wire.OTEL_SPANS, f"{exporter['endpoint']}/v1/traces", exporter["headers"]),
+        (Wire.CLAUDE_EVENTS, f"{exporter['endpoint']}/v1/logs", exporter["headers"]),
+    ]
+    for wire, url, headers in requests:
+        sent = sample(wire)
+        # Both compress protobuf. JSON must not be: a function URL takes it for text, and hands it on destroyed.
+        zipped = sent.content_type != "application/json"
+        more = {"content-type": sent.content_type, **({"content-encoding": "gzip"} if zipped else {})}
+        body = gzip.compress(sent.body) if zipped else sent.body
+        reply = httpx.post(url, content=body, headers={**headers, **more}, timeout=60, trust_env=False)
+        assert reply.status_code == 200, reply.text
+        assert _count(cloud, sent) >= 1
 
 
 @pytest.mark.parametrize(
