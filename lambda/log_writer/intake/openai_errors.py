@@ -17,6 +17,7 @@ _SENTENCES: Final = frozenset({
     _TRIPPED, "Error getting response", "Error streaming response", "Error running tool",
     "Error running tool (non-fatal)", "Error in agent run", "Max turns exceeded", "Tool not found",
     "Invalid JSON provided", "Multiple handoffs requested", "Handoff not found", "Guardrail execution failed",
+    "Tool execution cancelled", "Tool execution rejected",
 })  # fmt: skip
 """What the SDK writes by itself, in every language."""
 _STATUS_NAMES: Final = ("status", "status_code", "http_status", "statusCode")
@@ -29,8 +30,12 @@ _FIRST: Final = 400
 _LAST: Final = 599
 
 
-def read(event: Event, error: JsonValue, *, is_model: bool) -> None:
-    """Read a span's `error`. `is_model`: the span is a call of a model, so that a status in its text is that call's."""
+def read(event: Event, error: JsonValue, *, is_model: bool, is_frame: bool) -> None:
+    """Read a span's `error`.
+
+    `is_model`: the span is a call of a model, so that a status in its text is that call's. `is_frame`: it is no call, and
+    a status that its error repeats is that of a call within it.
+    """
     if error is None:
         return
     event.attributes["error"] = error
@@ -45,7 +50,7 @@ def read(event: Event, error: JsonValue, *, is_model: bool) -> None:
         outcome = "policy-blocked"
         if isinstance(data, dict) and isinstance(data.get("guardrail"), str):
             event.attributes["guardrail"] = data["guardrail"]
-    elif (status := _status(said)) is not None:
+    elif not is_frame and (status := _status(said)) is not None:
         fields["status"], outcome = status, outcome_of(status)
     elif is_model and (status := _worded(data, message)) is not None:
         fields["status"], outcome = status, outcome_of(status)

@@ -50,6 +50,8 @@ _AGENT: Mapping[str, str] = {"agent": "name", "turn": "agent_name", "handoff": "
 _ASKED = ("temperature", "top_p", "max_tokens", "seed")
 _MODELS = frozenset({"generation", "response", "speech", "transcription"})
 """Spans that are calls of a model."""
+_FRAMES = frozenset({"agent", "turn", "task"})
+"""Spans around calls."""
 _CALLS = _MODELS | {"function", "handoff", "mcp_tools"}
 
 # What is looked for in a whole request first: these are plain letters, which no encoder escapes.
@@ -168,7 +170,7 @@ def _read_span(event: Event, item: dict[str, JsonValue], *, marked: bool) -> Non
     attributes["span_type"] = kind or members.get("type")
     used = _read_data(event, kind, members, marked=marked)
     _say(event, item)
-    openai_errors.read(event, item.get("error"), is_model=kind in _MODELS)
+    openai_errors.read(event, item.get("error"), is_model=kind in _MODELS, is_frame=kind in _FRAMES)
     if fields.get("outcome") is None and item.get("error") is None and ended is not None:
         _conclude(event, kind, members)
     _keep(event, {name: value for name, value in members.items() if name not in used})

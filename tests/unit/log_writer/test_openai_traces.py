@@ -190,6 +190,7 @@ ERRORS: list[tuple[object, str, str, int | None]] = [
     ({"message": "x", "data": {"error": {"code": "rate_limit_exceeded"}}}, "function", "throttled", None),
     ({"message": "Guardrail tripwire triggered", "data": {"guardrail": "g"}}, "turn", "policy-blocked", None),
     ({"message": "x", "data": None}, "agent", "error", None),
+    ({"message": "Error in agent run", "data": {"status": 429}}, "agent", "error", None),
     ("text", "agent", "error", None),
     ([], "agent", "error", None),
 ]
