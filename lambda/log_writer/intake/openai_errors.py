@@ -33,8 +33,8 @@ _LAST: Final = 599
 def read(event: Event, error: JsonValue, *, is_model: bool, is_frame: bool) -> None:
     """Read a span's `error`.
 
-    `is_model`: the span is a call of a model, so that a status in its text is that call's. `is_frame`: it is no call, and
-    a status that its error repeats is that of a call within it.
+    `is_model`: the span is a call of a model, so that a status in its text is that call's. `is_frame`: it is no call,
+    and a status that its error repeats is that of a call within it.
     """
     if error is None:
         return
