@@ -101,7 +101,7 @@ def test_a_tool_has_the_digests_of_its_arguments_and_result(logged: Logged) -> N
     """Whoever computes them: the writer from what the SDK sends, or the audit client in the agent's process."""
     (tool,) = logged.spans("responses", "function")
     assert tool["attributes"]["tool_name"] == "look_up_order"
-    arguments = {"order": models.TOOL_ARGUMENT, "api_key": models.SECRET}
+    arguments: dict[str, Any] = {"order": models.TOOL_ARGUMENT, "api_key": models.SECRET}
     assert tool["request_hash"] == digest_json(arguments, key=None).digest
     assert tool["response_hash"]
 
