@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from benchmarks import client, cloud, core, hostile, intake, masked, memory, packaging
+from benchmarks import client, client_node, cloud, core, hostile, intake, masked, memory, packaging
 from benchmarks.measure import BenchmarkError, Row
 from cli.console import emit_json, stdout_console
 
@@ -25,6 +25,7 @@ BENCHMARKS: Final[Mapping[str, Callable[..., list[Row]]]] = {
     "memory": memory.rows,
     "packaging": packaging.rows,
     "client": client.rows,
+    "node": client_node.rows,
     "cloud": cloud.rows,
 }
 """By name. Each takes `quick`, and raises BenchmarkError when it cannot be run."""
