@@ -69,6 +69,15 @@ def test_the_services_are_told_the_correlation(log: AuditLog, endpoint: Server, 
     assert len(sent[0]) == 32
 
 
+@pytest.mark.parametrize("name", ["bestellung-\u00fc", "a\r\nX-Evil: 1", "x" * 5000])
+def test_a_correlation_that_is_no_header(log: AuditLog, endpoint: Server, service: Server, name: str) -> None:
+    """What cannot be sent as a header is not; the call is made, and logged."""
+    with log.correlation(name), log.http_client() as client:
+        client.get(service.url)
+    assert "x-evil" not in service.seen[0].headers
+    assert only(log, endpoint)["correlation_id"] == name.replace("\r\n", "")[:256]
+
+
 def test_no_header_where_none_is_wanted(endpoint: Server, service: Server, tmp_path: Path) -> None:
     """`trace_header=False` leaves requests as they are."""
     with (

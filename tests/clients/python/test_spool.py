@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import uuid
@@ -312,6 +313,32 @@ def test_no_thread_before_there_is_work(endpoint: Server, tmp_path: Path) -> Non
     assert threading.active_count() == before
     log.close()
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_after_a_first_call_it_was_closed(endpoint: Server, log: AuditLog, tmp_path: Path) -> None:
+    """The same when its threads have run; and nobody waits for what will not be sent."""
+    log.record(endpoint="https://api.example.com/x", attributes={"sequence": 0})
+    log.close()
+    log.record(endpoint="https://api.example.com/x", attributes={"sequence": 1})
+    started = time.monotonic()
+    assert not log.flush(5)
+    assert time.monotonic() - started < 1
+    assert _numbers(endpoint) == [0]
+    assert any(b'"sequence":1' in path.read_bytes() for path in tmp_path.rglob("*") if path.suffix == ".open")
+
+
+def test_a_home_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The spool is then in a folder for temporary files, if it can be the owner's alone."""
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+    (tmp_path / "tmp").mkdir()
+    with serving(stored) as endpoint, AuditLog(endpoint.url, TOKEN) as log:
+        log.record(endpoint="x", attributes={"sequence": 0})
+        assert log.flush(10)
+        assert _numbers(endpoint) == [0]
+        (place,) = (tmp_path / "tmp").iterdir()
+    assert place.stat().st_mode & 0o777 == 0o700
 
 
 def test_after_it_was_closed(endpoint: Server, log: AuditLog, tmp_path: Path) -> None:

@@ -27,8 +27,8 @@ def current_session() -> str | None:
 
 
 @contextmanager
-def _set(variable: ContextVar[str | None], value: str | None) -> Iterator[None]:
-    token = variable.set(value)
+def _set(variable: ContextVar[str | None], value: object) -> Iterator[None]:
+    token = variable.set(None if value is None else str(value))
     try:
         yield
     finally:

@@ -80,7 +80,8 @@ class AuditLog:
         if not endpoint or not self._token:
             raise EndpointError("set AUDIT_LOG_ENDPOINT and AUDIT_LOG_TOKEN, as `audit-log connect` prints them")
         self._base = read_endpoint(endpoint, self._token)
-        self._own_netloc = urlsplit(self._base).netloc.encode()
+        parts = urlsplit(self._base)
+        self._own_netloc, self._own_path = parts.netloc.encode(), parts.path.encode()
         key_file = os.environ.get("AUDIT_LOG_DIGEST_KEY_FILE")
         if digest_key is None and key_file:
             digest_key = HmacKey.from_file(key_file)
@@ -214,7 +215,7 @@ class AuditLog:
     def _flush(self, timeout: float, *, patient: bool) -> bool:
         """`patient`: also when the first attempt fails."""
         deadline = time.monotonic() + timeout
-        if not self._start():
+        if self._closed or not self._start():
             self._worker.drain()
             return self._spool.is_empty
         if not self._worker.marker().wait(timeout):
@@ -240,6 +241,7 @@ class AuditLog:
         self._worker.stop()
         if self._started:
             self._writing.join(self._exit_timeout)
+        self._started = False
         self._worker.drain()
         try:
             self._spool.close()
@@ -272,13 +274,13 @@ class AuditLog:
     def begin(self, request: Any) -> Call | None:  # noqa: ANN401 - of either library
         """Start to log a call; null for one to the log itself."""
         url = request.url
-        if url.netloc == self._own_netloc:
+        if url.netloc == self._own_netloc and url.raw_path.startswith(self._own_path):
             return None
         headers = request.headers
         correlation_id = headers.get(TRACE_HEADER)
         if not correlation_id:
             correlation_id = _context.current_correlation() or self._correlation_id or _event.new_id()
-            if self._trace_header:
+            if self._trace_header and correlation_id.isascii() and correlation_id.isprintable():
                 headers[TRACE_HEADER] = correlation_id
         elif explicit := _context.current_correlation():
             correlation_id = explicit
@@ -377,7 +379,15 @@ def _folder(given: str | os.PathLike[str] | None, base: str, token: str) -> Path
         folder = state.expanduser() / "agent-audit-log" / name
         make_folder(folder)
     except (OSError, RuntimeError):  # no home, or one that cannot be written
-        folder = Path(tempfile.gettempdir()) / f"agent-audit-log-{os.getuid() if hasattr(os, 'getuid') else 0}" / name
+        own = Path(tempfile.gettempdir()) / f"agent-audit-log-{os.getuid() if hasattr(os, 'getuid') else 0}"
+        try:
+            make_folder(own)
+            if hasattr(os, "getuid") and own.stat().st_uid != os.getuid():
+                raise PermissionError  # somebody else was here first: it is theirs to read
+        except OSError:
+            own = Path(tempfile.mkdtemp(prefix="agent-audit-log-"))
+            _logger.warning("there is no folder for the audit log's spool that outlives this program")
+        folder = own / name
     return folder
 
 
