@@ -7,13 +7,22 @@ room for a secret. What the wire lacks is null; what was derived is listed in `i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from audit_core import values
 from audit_core.attributes import AttributeReader
 from audit_core.canonical import JsonValue
-from audit_core.digest import HmacKey, PayloadDigest, digest_json, digest_payload
+from audit_core.digest import (
+    BINARY_MIME,
+    JSON_MIME,
+    TEXT_MIME,
+    HmacKey,
+    PayloadDigest,
+    digest_json,
+    digest_payload,
+    media_type,
+)
 from audit_core.endpoint import clean_endpoint
 from audit_core.envelope import Envelope, EnvelopeMode
 from audit_core.errors import FieldError
@@ -58,6 +67,9 @@ READERS: Mapping[str, values.Reader] = dict(_READERS)
 FIELDS: frozenset[str] = frozenset({"timestamp", "agent_id", *READERS})
 """The fields that an event may bring."""
 
+TOO_HEAVY = "is text that holds more values than are decoded"
+_LEAST_HEAVY = 64 * 1024
+
 _ALWAYS = ("user_id", "endpoint", "method", "status", "request_hash", "response_hash", "outcome", "correlation_id")
 # A key id is the sender's own words; a plain digest has no room for any.
 _KEYED = "hmac-"
@@ -70,6 +82,7 @@ _FREE_TEXT = (
 _SHORT_TEXTS = tuple(
     (name, f"/{name}") for name in _FREE_TEXT if name not in {"endpoint", "method", "request_hash", "response_hash"}
 )
+_OUR_MIMES = frozenset((JSON_MIME, TEXT_MIME, BINARY_MIME))
 _MEMORY = 256  # endpoints
 _KEPT_PASSES = 4  # over payloads that are kept, to mask them and to see that all is masked
 _read_name = values.text(256)
@@ -121,7 +134,8 @@ class RecordMaker:
     """Makes the records of one request.
 
     `received`: when the request came, for events without a time. `size`: the bytes of the request, to which the work
-    of masking what is stored of it is in proportion.
+    of masking what is stored of it is in proportion. `too_heavy`: whether JSON holds more values than are to be
+    decoded; a payload that came as such text gets no digest.
     """
 
     sender: Sender
@@ -129,6 +143,7 @@ class RecordMaker:
     received: str
     correlation: Correlation = field(default_factory=Correlation)
     size: int = 0
+    too_heavy: Callable[[bytes], bool] = lambda _: False
     _texts: Texts = field(init=False)
     _endpoints: dict[str, tuple[str | None, str | None]] = field(default_factory=dict)
     _kept: Budget = field(init=False)
@@ -150,7 +165,12 @@ class RecordMaker:
                 value = fields.get(name)
                 if value and isinstance(value, str):
                     expect(path, value)
-            endpoint = fields.get("endpoint")
+            verb, counts, endpoint = fields.get("method"), fields.get("tokens"), fields.get("endpoint")
+            if isinstance(verb, str):
+                expect("/method", verb.upper())
+            if isinstance(counts, dict):
+                for kind in counts:
+                    expect("/tokens", kind)
             if isinstance(endpoint, str):
                 for cleaned in self._cleaned(endpoint):
                     if cleaned is not None:
@@ -242,7 +262,12 @@ class RecordMaker:
         inferred: list[JsonValue],
         redactions: list[Redaction],
     ) -> dict[str, JsonValue]:
-        digest = self._digest(payload) if payload.chunks is None else self._digest_stream(payload, record)
+        if self._is_too_heavy(payload):
+            digest = PayloadDigest(digest=None, size=len(payload.content), mime=JSON_MIME, undigestible=TOO_HEAVY)
+        elif payload.chunks is None:
+            digest = self._digest(payload)
+        else:
+            digest = self._digest_stream(payload, record)
         stream = record.get("stream")
         if side == "response" and isinstance(stream, dict) and stream.get("complete") is False:
             digest = replace(digest, digest=None)
@@ -257,6 +282,13 @@ class RecordMaker:
             record[f"{side}_mime"] = digest.mime
             inferred.append(f"{side}_mime")
         return attributes
+
+    def _is_too_heavy(self, payload: Payload) -> bool:
+        """Whether a payload that came as text would, decoded, take far more memory than it has bytes."""
+        if payload.data is None and payload.chunks is None:
+            return False  # decoded with the request, and weighed with it
+        data = payload.content
+        return len(data) >= _LEAST_HEAVY and media_type(data) == JSON_MIME and self.too_heavy(data)
 
     def _digest(self, payload: Payload) -> PayloadDigest:
         if payload.data is not None:
@@ -295,7 +327,7 @@ class RecordMaker:
             record["endpoint"] = self._endpoint(endpoint, redactions)
         for name in _FREE_TEXT:
             value = record.get(name)
-            if not isinstance(value, str):
+            if not isinstance(value, str) or value in _OUR_MIMES:
                 continue
             if not name.endswith("_hash"):
                 record[name] = self._masked(name, value, redactions)

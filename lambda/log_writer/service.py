@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from http import HTTPStatus
 from itertools import islice
 
@@ -25,7 +26,7 @@ from audit_core.values import CONTROL
 from log_writer import reply, vault
 from log_writer.auth import authenticate, secret_of
 from log_writer.batch import CONTENT_ENCODING, CONTENT_TYPE, Batch, Draft, draft, make_batch
-from log_writer.body import GZIP_MAGIC, TooLargeError, unzip
+from log_writer.body import GZIP_MAGIC, TooLargeError, holds_more_values, unzip
 from log_writer.config import Agent, Config
 from log_writer.intake.decoded import Decoded, Refusal, TooManyError
 from log_writer.intake.routes import HEALTH_PATH, ROUTES, Intake, plain_path
@@ -176,6 +177,7 @@ class Writer:
             received=received,
             correlation=correlation_of(request.headers, carries_trace=intake.carries_trace),
             size=size,
+            too_heavy=partial(holds_more_values, limit=self._config.limits.values),
         )
         drafts: list[Draft] = []
         refused: list[Refusal] = []

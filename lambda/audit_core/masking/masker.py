@@ -144,7 +144,7 @@ class Masker:
                 else:
                     suspects.append(index)
         budget.take(TEXT * len(texts))
-        found = scan(texts, self._detectors, budget, self._allow)
+        found = scan(texts, self._detectors, budget, self._allow) if texts else []
         suspects += [index for index, spans in zip(places, found, strict=True) if spans]
         budget.take(SUSPECT * len(suspects))
         return suspects

@@ -42,6 +42,8 @@ class Texts:
         """Mask all that is expected."""
         if len(self._known) > _MEMORY:  # an entry outlives the events that are much alike, which come together
             self._known.clear()
+        if not self._expected:
+            return
         items = list(self._expected.values())
         try:
             results = self.masker.mask_each(items, self._budget)

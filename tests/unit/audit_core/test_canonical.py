@@ -2,6 +2,8 @@
 
 import json
 import math
+import random
+from collections.abc import Callable
 
 import orjson
 import pytest
@@ -230,3 +232,30 @@ def test_duplicate_keys_are_found_exactly(text: str) -> None:
 
     json.loads(text, object_pairs_hook=look)
     assert has_duplicate_key(text.encode(), orjson.dumps(orjson.loads(text))) is found
+
+
+def test_where_exponents_begin() -> None:
+    """About each power of ten, each number is written as `rfc8785` writes it, alone and in a long list."""
+    chance = random.Random(1)  # noqa: S311 - test data
+    numbers: list[float] = []
+    for power in range(-30, 30):
+        for digits in (1.0, 9.999999999999999, *(chance.uniform(1, 10) for _ in range(5))):
+            number = float(f"{digits!r}e{power}")
+            numbers += [number, -number, math.nextafter(number, 0), math.nextafter(number, math.inf)]
+    for number in numbers:
+        assert canonical(number) == rfc8785.dumps(number)
+    listed: list[JsonValue] = [*numbers, 2**53 - 1, 0, 7]
+    assert canonical(listed) == rfc8785.dumps(listed)
+    assert canonical([*listed, 2**60]) == rfc8785.dumps([*listed, float(2**60)])
+    assert canonical([*listed * 20, None]) == rfc8785.dumps([*listed * 20, None])
+
+
+@pytest.mark.parametrize("hides", [None, "a".__eq__])
+def test_what_is_hidden(hides: Callable[[str], bool] | None) -> None:
+    """Under a key that hides, whatever its other keys are, stands what takes its place; the value stays as it was."""
+    for key in ("b", "\U0001f600"):
+        value: JsonValue = {"a": {"c": 1}, key: [{"a": 1.0, "d": 5.0}, "x"]}
+        shown: JsonValue = value if hides is None else {"a": "-", key: [{"a": "-", "d": 5.0}, "x"]}
+        before = orjson.dumps(value)
+        assert canonical(value, hides=hides, stand_in="-") == rfc8785.dumps(shown)
+        assert orjson.dumps(value) == before

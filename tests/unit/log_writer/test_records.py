@@ -157,6 +157,30 @@ def test_domain_mode(masker: Masker) -> None:
     assert maker.make(event)[0]["endpoint"] == "x.example"
 
 
+def test_numbers_are_stored_in_one_way(post: Post, store: MemoryStore) -> None:
+    """JSON has no integers: where one belongs, a double without a fraction is one. There is one zero."""
+    given = {"status": 200.0, "request_bytes": 12.0, "duration_ms": -0.0, "tokens": {"input": 3.0, "output": None}}
+    assert post([EVENT | given]).status == 200
+    (record,) = store.records
+    assert {name: repr(record[name]) for name in given} == {
+        "status": "200",
+        "request_bytes": "12",
+        "duration_ms": "0.0",
+        "tokens": "{'input': 3, 'output': None}",
+    }
+
+
+def test_text_of_too_many_values_is_not_decoded(post: Post, store: MemoryStore) -> None:
+    """A payload that came as text, and would take far more memory than it has bytes, has no digest and says so."""
+    heavy = "[" + "[]," * 300_000 + "1]"
+    assert post([EVENT | {"request": heavy, "response_chunks": [heavy]}, EVENT | {"request": "[1]"}]).status == 200
+    first, second = store.records
+    assert (first["request_hash"], first["response_hash"]) == (None, None)
+    assert [item["path"] for item in first["redactions"]] == ["/request_hash", "/response_hash"]
+    assert first["request_bytes"] == len(heavy)
+    assert second["request_hash"]
+
+
 def test_payloads_are_digested_and_dropped(post: Post, store: MemoryStore) -> None:
     """JSON, text and bytes leave a digest, a size and a type; none of their content."""
     request: dict[str, JsonValue] = {"prompt": f"the words {SECRET_TEXT}", "api_key": PLANTED}
