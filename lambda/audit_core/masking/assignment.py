@@ -46,7 +46,7 @@ _CANDIDATE = compile_bytes(
     + _START
     + rb"|(?i)"
     + _NAME
-    + rb"\s[A-Za-z0-9_./+=~-]{20}"
+    + rb"\s[\"']?[A-Za-z0-9_./+=~-]{20}"
 )
 """Finds where a value begins; without groups, so that the engine only has to find the end."""
 _PARTS = compile_bytes(
@@ -65,7 +65,7 @@ _PARTS = compile_bytes(
     + _START
     + rb"|("
     + _NAME
-    + rb")\s[A-Za-z0-9_./+=~-]{20})"
+    + rb")\s[\"']?[A-Za-z0-9_./+=~-]{20})"
 )
 """The same with groups: name, link, quote; the name of a command-line option; a name before a long value."""
 _START_BYTES = 4

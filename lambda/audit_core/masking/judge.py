@@ -118,7 +118,7 @@ def _is_password(value: str, form: Form) -> bool:
 
 def _is_token(value: str, form: Form) -> bool:
     """Tokens and keys are long and made by machines."""
-    if _PATTERN.search(value) or (form is Form.CODE and any(map(value.__contains__, "(){}"))):
+    if _PATTERN.search(value) or (form is Form.CODE and "(" in value and any(map(value.__contains__, "{};,"))):
         return False
     if value.isdigit() or is_identifier(value):
         return len(value) >= _SHORTEST_NUMBER

@@ -105,6 +105,7 @@ class VendorRules:
 _USERINFO = "url/userinfo"
 _SENTRY_DSN = re.compile(rb"[0-9a-f]{32}@o\d+\.ingest(?:\.[a-z]+)?\.sentry\.io/")
 """What Sentry says is no secret: the address that clients report to."""
+_SQL = "mysql/identified-by"
 _BASIC = "authorization/basic"
 _URL_SAFE = str.maketrans("-_", "+/")
 _COUNTED = re.compile(r"(\[[^\]]+\])\{(\d+)[,}]")
@@ -162,7 +163,9 @@ def _at_mark(text: bytes, rule: Rule, start: int, end: int) -> Span | None:  # n
     if rule.id == _BASIC and not _is_user_pass(tail):
         return None
     if rule.certain:
-        return None if tail.rpartition(":")[2].lower() in STAND_INS else Span(start, stop, rule.id)
+        last = tail.rpartition(":")[2]
+        empty = last.lower() in STAND_INS or (rule.id == _SQL and stands_in(last))
+        return None if empty else Span(start, stop, rule.id)
     if _blanked(text[stop : stop + 4]) or not _machine_made(
         tail, unmistakable=end - start >= _UNMISTAKABLE_MARK, issued=not rule.hidden
     ):
