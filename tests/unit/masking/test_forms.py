@@ -68,6 +68,19 @@ def test_a_session_id_in_an_address_or_a_cookie_vanishes(text: str, expected: st
         # identifiers of a session, not its key
         "session_id=550e8400-e29b-41d4-a716-446655440000",
         "sessionId: 550e8400-e29b-41d4-a716-446655440000",
+        '{"Version": "2012-10-17", "Statement": [{"Sid": "AllowRead1469123904194", "Effect": "Allow"}]}',
+        '{"sid": "CA0123456789abcdef0123456789abcdef"}',
+        "https://0123456789abcdef0123456789abcdef@o123.ingest.sentry.io/456",
+        # signs that assign nothing
+        'x?"reset_password":"signup1":0',
+        '(0,r.getCookie)("token"):null,d=(0,a.useMemo)(()=>1)',
+        "<!-- pin->box12345 -->",
+        'HEX_PAT = "(?:{hex}:{hex}|{ipv4})+"',
+        "arn:aws:license-manager::111111111111:license:l-ecbaa94eb71a4830b6d7e49268fecaa0",
+        'if key == "networkBandwidthGbps": pass',
+        "trained response team, basic playbooks",
+        "proxy_pass http://localhost:3000;",
+        '"password": "\u5bc6\u7801"',
         # words that end like a mark
         "ask-me-anything-about-this-long-name-2024-01-02",
         "risk-management-2024-q1-final-v2-report-0123",
@@ -76,6 +89,22 @@ def test_a_session_id_in_an_address_or_a_cookie_vanishes(text: str, expected: st
 def test_what_only_looks_like_a_token_stays(text: str) -> None:
     """Stand-ins, denials and identifiers are left as they are."""
     assert MASKER.mask_text(text) == (text, ())
+
+
+@pytest.mark.parametrize(
+    ("text", "secret"),
+    [
+        ("CREATE USER x IDENTIFIED BY 'hunter2'", "hunter2"),
+        ("ALTER USER x WITH PASSWORD 'tr0ub4dor3';", "tr0ub4dor3"),
+        ("machine api.example.com login bob password tr0ub4dor3", "tr0ub4dor3"),
+        ("sshpass -p 'hunter2' ssh u@h", "hunter2"),
+        ('api-key "k3VZr8Qm1TzWx7Lc9Nd2"', "k3VZr8Qm1TzWx7Lc9Nd2"),
+        ("SECRET_KEY = 'django-insecure-3v(k8)r!qm1+tz_wx7l=c9nd2hs5yb4gf6jp'", "3v(k8)r"),
+    ],
+)
+def test_what_people_type_to_get_in_vanishes(text: str, secret: str) -> None:
+    """In the syntax of the tool that it is typed for."""
+    assert secret not in MASKER.mask_text(text)[0]
 
 
 def test_a_denying_name_keeps_no_documented_format() -> None:

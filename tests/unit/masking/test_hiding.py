@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import quopri
 from collections.abc import Callable
 from urllib.parse import quote, urlencode
 
@@ -35,6 +36,12 @@ ENCODINGS: dict[str, Callable[[str], str]] = {
     "hexadecimal": lambda text: f"some text {text} ends".encode().hex(),
     "unicode escapes": lambda text: "".join(f"\\u{ord(character):04x}" for character in text),
     "hex escapes": lambda text: "".join(f"\\x{ord(character):02x}" for character in text),
+    "octal escapes": lambda text: "".join(f"\\{ord(character):03o}" for character in text),
+    "percent and u": lambda text: "".join(f"%u{ord(character):04X}" for character in text),
+    "quoted-printable": lambda text: quopri.encodestring(f"{'before it, ' * 5}{text}, after".encode()).decode(),
+    "quoted-printable, all": lambda text: "".join(f"={ord(character):02X}" for character in f"see: {text}"),
+    "entities without ends": lambda text: "".join(f"&#{ord(character)}" for character in text),
+    "csv": lambda text: '1,"' + text.replace('"', '""') + '",x',
     "entities": lambda text: "".join(f"&#{ord(character)};" for character in text),
     "full width": lambda text: "".join(chr(ord(c) + 0xFEE0) if "!" <= c <= "~" else c for c in text),
     "zero width": "\u200b".join,
