@@ -1,12 +1,17 @@
-"""Requests made to be slow: the worst against ordinary calls of the same size, and against half of itself.
+"""Requests made to be slow: the worst against an ordinary one of the same size and kind, and against half of itself.
 
-Through the whole writer; for the masker alone see `masking`.
+Through the whole writer; for the masker alone see `masking`. There are two kinds: payloads are digested, metadata is
+masked and stored, which takes longer a byte, in an ordinary request too.
 """
 
 from __future__ import annotations
 
 import base64
+import random
+import uuid
+from bisect import bisect_right
 from collections.abc import Callable
+from itertools import accumulate
 from typing import Final
 from urllib.parse import quote
 
@@ -21,6 +26,8 @@ _WORST_GOAL: Final = 3
 _DOUBLE_GOAL: Final = 2.2
 _ROUNDS: Final = 3
 _PIECE: Final = 400
+_TELEMETRY: Final = 620
+"""Bytes of one call of telemetry, generously: a request may hold 10,000 calls."""
 
 # Texts that cost somebody's engine a second a kilobyte, once.
 _UNITS: Final = (
@@ -47,8 +54,7 @@ def rows(*, quick: bool) -> list[Row]:
     """Measure."""
     size = _SIZE // 100 if quick else _SIZE
     bench = Bench()
-    ordinary = b",".join(make_calls(20 if quick else 600, seed=3).events)
-    body = b"[%b]" % ordinary[: ordinary.rindex(b',{"timestamp"', 0, size)]
+    calls = make_calls(20 if quick else 600, seed=3).events
 
     def posting(unit: str, wrap: Callable[[str], bytes]) -> Work:
         made: dict[int, bytes] = {}  # making it takes time that is not the writer's
@@ -60,8 +66,47 @@ def rows(*, quick: bool) -> list[Row]:
 
         return post
 
-    requests = [posting(unit, wrap) for unit in _UNITS for wrap in (_in_a_payload, _in_attributes)]
-    return _judged("hostile request", requests, lambda: bench.write([body]), size)
+    rows: list[Row] = []
+    for what, wrap, ordinary in (
+        ("payloads", _in_a_payload, calls),
+        ("metadata", _in_attributes, _telemetry(size // _TELEMETRY)),
+    ):
+        body = _array(ordinary, size)
+        requests = [posting(unit, wrap) for unit in _UNITS]
+        rows += _judged(f"hostile {what}", requests, lambda body=body: bench.write([body]), size)
+    return rows
+
+
+def _telemetry(count: int) -> list[bytes]:
+    """What an exporter of telemetry sends of calls, each of its own: ids, names, counts, a line of text."""
+    chance = random.Random(4)  # noqa: S311 - a generator of test data
+    return [
+        orjson.dumps({
+            "timestamp": "2026-11-23T00:00:00Z",
+            "endpoint": "https://api.example.com/v1/chat/completions",
+            "method": "POST",
+            "status": 200,
+            "user_id": f"u_{index}",
+            "trace_id": f"{chance.getrandbits(128):032x}",
+            "span_id": f"{chance.getrandbits(64):016x}",
+            "correlation_id": str(uuid.UUID(int=chance.getrandbits(128))),
+            "attributes": {
+                "gen_ai.operation.name": "chat",
+                "gen_ai.response.id": f"chatcmpl-{chance.getrandbits(120):030x}",
+                "service_name": "shop",
+                "request_id": f"req_{chance.getrandbits(96):024x}",
+                "summary": f"the customer asked about order {index} and was told when it comes",
+                "finish_reasons": ["stop"],
+            },
+        })
+        for index in range(count)
+    ]  # fmt: skip
+
+
+def _array(events: list[bytes], size: int) -> bytes:
+    """As many of the events as make a request of about `size` bytes."""
+    taken = list(accumulate(map(len, events)))
+    return b"[%b]" % b",".join(events[: max(1, bisect_right(taken, size))])
 
 
 def _filled(unit: str, wrap: Callable[[str], bytes], size: int) -> bytes:
