@@ -229,6 +229,7 @@ UNMASKED = """
 Masker.mask_text = lambda self, text, *, path="": (text, ())
 Masker.mask_value = lambda self, value, *, path="": (value, ())
 Masker.mask_each = lambda self, items, budget: [(value, ()) for _, value in items]
+Masker.mask_each = lambda self, items, budget: [(value, ()) for _, value in items]
 """
 WHOLE_URL = """
 def clean_endpoint(text, *, domain_only=False, **further):
