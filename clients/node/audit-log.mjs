@@ -1198,7 +1198,8 @@ class Spool {
         const file = path.join(this.folder, current.name);
         fs.renameSync(`${file}.open`, `${file}.batch`);
       } catch (error) {
-        // Taken by another process, which thought us gone: it has all of it.
+        ownFiles.delete(current.name); // whoever looks next takes it, as it is
+        // Where it is gone, another process thought us gone and took it: that has all of it.
         if (/** @type {any} */ (error).code !== 'ENOENT') this.warn('seal', 'a spool file could not be closed');
       }
     }
