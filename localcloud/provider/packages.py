@@ -17,8 +17,10 @@ from localcloud.provider.aws import (
     kms,
     lambda_,
     logs,
+    notifications,
     s3,
     sns,
+    sqs,
     ssm,
 )
 from localcloud.provider.cloud import Cloud, ProviderError
@@ -39,8 +41,10 @@ HANDLERS: Final = tuple(
             kms,
             lambda_,
             logs,
+            notifications,
             s3,
             sns,
+            sqs,
             ssm,
         ),
         *(),

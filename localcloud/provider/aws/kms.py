@@ -15,19 +15,21 @@ _GONE: Final = ("NotFoundException",)
 _REGION: Final = text(computed=True, force_new=True)
 _DYING: Final = ("PendingDeletion", "PendingReplicaDeletion")
 _WINDOW: Final = (7, 30)
+_SPECS: Final = {"SYMMETRIC_DEFAULT": "ENCRYPT_DECRYPT", "ECC_NIST_EDWARDS25519": "SIGN_VERIFY"}
+"""What kinds of keys there are here, and what each is for."""
 
 
 class Key(Handler):
-    """`aws:kms/key:Key`, a symmetric one of one region."""
+    """`aws:kms/key:Key` of one region: one that encrypts, or an Ed25519 one that signs."""
 
     token = "aws:kms/key:Key"  # noqa: S105 - a type token
     inputs: ClassVar[Schema] = {
-        "customerMasterKeySpec": text(default="SYMMETRIC_DEFAULT", force_new=True, choices=("SYMMETRIC_DEFAULT",)),
+        "customerMasterKeySpec": text(default="SYMMETRIC_DEFAULT", force_new=True, choices=tuple(_SPECS)),
         "deletionWindowInDays": integer(echoed=True),
         "description": text(required=True),
         "enableKeyRotation": boolean(default=False),
         "isEnabled": boolean(default=True),
-        "keyUsage": text(default="ENCRYPT_DECRYPT", force_new=True, choices=("ENCRYPT_DECRYPT",)),
+        "keyUsage": text(default="ENCRYPT_DECRYPT", force_new=True, choices=tuple(_SPECS.values())),
         "multiRegion": boolean(default=False, force_new=True),
         "policy": policy(computed=True),
         "region": _REGION,
@@ -36,11 +38,16 @@ class Key(Handler):
     outputs = frozenset({"arn", "keyId", "tagsAll"})
 
     def validate(self, inputs: Mapping[str, Any]) -> Iterable[Failure]:
-        """A key that is deleted waits for 7 to 30 days."""
+        """A key that is deleted waits for 7 to 30 days; one that signs is not one that encrypts, nor ever renewed."""
         days = inputs.get("deletionWindowInDays")
         least, most = _WINDOW
         if isinstance(days, int) and not least <= days <= most:
             yield Failure(path="deletionWindowInDays", reason=f"must be from {least} to {most}, not {days}")
+        spec, usage = inputs.get("customerMasterKeySpec"), inputs.get("keyUsage")
+        if isinstance(spec, str) and isinstance(usage, str) and _SPECS.get(spec, usage) != usage:
+            yield Failure(path="keyUsage", reason=f"must be {_SPECS[spec]} for {spec}, not {usage}")
+        if usage == "SIGN_VERIFY" and inputs.get("enableKeyRotation") is True:
+            yield Failure(path="enableKeyRotation", reason="must be false for a key that signs")
 
     def identify(self, inputs: Mapping[str, Any]) -> str | None:
         """The id of the key with this description, if there is one that is not about to be deleted."""
@@ -86,7 +93,8 @@ class Key(Handler):
                 "arn": found["Arn"],
                 "customerMasterKeySpec": found["KeySpec"],
                 "description": found["Description"],
-                "enableKeyRotation": kms.get_key_rotation_status(KeyId=resource_id)["KeyRotationEnabled"],
+                "enableKeyRotation": found["KeyUsage"] == "ENCRYPT_DECRYPT"
+                and kms.get_key_rotation_status(KeyId=resource_id)["KeyRotationEnabled"],
                 "isEnabled": found["Enabled"],
                 "keyId": found["KeyId"],
                 "keyUsage": found["KeyUsage"],

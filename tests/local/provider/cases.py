@@ -76,6 +76,7 @@ FUNCTION = "aws:lambda/function:Function"
 GROUP = "aws:cloudwatch/logGroup:LogGroup"
 TOPIC = "aws:sns/topic:Topic"
 RULE = "aws:cloudwatch/eventRule:EventRule"
+QUEUE = "aws:sqs/queue:Queue"
 REGION = "eu-central-1"
 
 
@@ -85,6 +86,25 @@ def _locked(name: str) -> tuple[str, Inputs]:
 
 def _plain(name: str) -> tuple[str, Inputs]:
     return BUCKET, {"bucket": name}
+
+
+def _told(name: str) -> tuple[str, Inputs]:
+    """A queue that S3 may send to: it asks before it takes a configuration."""
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "s3.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}",
+    }
+    return QUEUE, {"name": name, "policy": json.dumps({"Version": "2012-10-17", "Statement": [statement]})}
+
+
+_TELLS: Inputs = {
+    "id": "records",
+    "events": ["s3:ObjectCreated:*"],
+    "filterPrefix": "records/",
+    "queueArn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:case-told",
+}
 
 
 def _function(name: str) -> tuple[tuple[str, Inputs], ...]:
@@ -429,6 +449,52 @@ CASES: tuple[Case, ...] = (
         forces="name",
         outputs=("arn", "owner", "policy"),
         resource_id=f"arn:aws:sns:{REGION}:{ACCOUNT}:case-topic",
+    ),
+    Case(
+        token=QUEUE,
+        inputs={
+            "name": "case-queue",
+            "visibilityTimeoutSeconds": 60,
+            "messageRetentionSeconds": 1_209_600,
+            "sqsManagedSseEnabled": True,
+            "tags": {"of": "case"},
+        },
+        changed={
+            "name": "case-queue",
+            "visibilityTimeoutSeconds": 90,
+            "messageRetentionSeconds": 1_209_600,
+            "sqsManagedSseEnabled": True,
+            "tags": {"of": "another"},
+        },
+        differs=("tags", "visibilityTimeoutSeconds"),
+        moved={"name": "case-queue-moved"},
+        forces="name",
+        outputs=("arn", "url"),
+    ),
+    Case(
+        token="aws:sqs/queuePolicy:QueuePolicy",
+        needs=((QUEUE, {"name": "case-sent-to"}),),
+        inputs={"queueUrl": FIRST, "policy": allow("sqs:SendMessage", f"arn:aws:sqs:{REGION}:{ACCOUNT}:case-sent-to")},
+        changed={
+            "queueUrl": FIRST,
+            "policy": allow("sqs:ReceiveMessage", f"arn:aws:sqs:{REGION}:{ACCOUNT}:case-sent-to"),
+        },
+        differs=("policy",),
+        moved={
+            "queueUrl": "http://127.0.0.1/elsewhere",
+            "policy": allow("sqs:SendMessage", f"arn:aws:sqs:{REGION}:{ACCOUNT}:case-sent-to"),
+        },
+        forces="queueUrl",
+    ),
+    Case(
+        token="aws:s3/bucketNotification:BucketNotification",
+        needs=(_plain("case-telling"), _told("case-told")),
+        inputs={"bucket": "case-telling", "queues": [_TELLS]},
+        changed={"bucket": "case-telling", "queues": [{**_TELLS, "filterPrefix": "more/"}]},
+        differs=("queues",),
+        moved={"bucket": "case-telling-moved", "queues": [_TELLS]},
+        forces="bucket",
+        resource_id="case-telling",
     ),
     Case(
         token="aws:sns/topicPolicy:TopicPolicy",
