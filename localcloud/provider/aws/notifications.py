@@ -53,8 +53,8 @@ class BucketNotification(BucketSetting):
                     Filter={"Key": {"FilterRules": rules}} if rules else None,
                 )
             )
-        bridge = {"EventBridgeConfiguration": {}} if inputs["eventbridge"] else {}
-        self._set(inputs["bucket"], drop_none(QueueConfigurations=queues or None, **bridge))
+        bridge: dict[str, str] | None = {} if inputs["eventbridge"] else None
+        self._set(inputs["bucket"], drop_none(QueueConfigurations=queues or None, EventBridgeConfiguration=bridge))
 
     def read(self, resource_id: str, state: Mapping[str, Any]) -> Props | None:
         """Return the configuration, None when nobody is told."""
