@@ -1,0 +1,32 @@
+"""The environments of the SDKs: pinned by hash, and never taken for there when they are not."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from localcloud.dependencies import SetUpError
+from tests.sdks.environments import CLAUDE, LITELLM, LOCKS, OPENAI, OTEL, Kit, SdkEnvironment
+
+KITS = [pytest.param(kit, id=kit.name) for kit in (CLAUDE, LITELLM, OPENAI, OTEL)]
+
+
+@pytest.mark.parametrize("kit", KITS)
+def test_locks_pin_by_hash_and_name_no_place(kit: Kit) -> None:
+    """Each package has a version and hashes; where it is downloaded from is the user's own setting."""
+    text = (LOCKS / f"{kit.name}.lock").read_text(encoding="utf-8")
+    packages = re.split(r"\n(?=[a-z])", text.strip())
+    assert len(packages) > 10
+    assert all(re.match(r"[a-z0-9][a-z0-9._-]*==", package) and "--hash=sha256:" in package for package in packages)
+    assert "/" not in text
+    assert "--index" not in text
+
+
+def test_what_cannot_be_had_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without an index the set-up fails with the reason, each time: a half of it is not taken for the whole."""
+    for name, value in {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "", "PIP_NO_CACHE_DIR": "1"}.items():
+        monkeypatch.setenv(name, value)
+    made = SdkEnvironment(root=tmp_path, kit=OTEL)
+    for _ in range(2):
+        with pytest.raises(SetUpError, match="cannot download the packages"):
+            made.bring()
