@@ -115,7 +115,7 @@ class AttributeReader:
             shown = "name:" + digest_bytes(name.encode(), key=self.key).rpartition(":")[2][:16]
         secret = "key/fields-1" if is_secret_field(name) else None
         if secret is None and len(name) <= _GUESSABLE:
-            secret = self.texts.masker.names_secret(name)
+            secret = self.texts.names_secret(name)
         if len(self._names) >= _MEMORY:
             self._names.clear()
         self._names[name] = learned = (shown, rules, secret)

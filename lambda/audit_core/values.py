@@ -52,7 +52,7 @@ def text(limit: int) -> Callable[[str, JsonValue], str | None]:
 def _integer(value: JsonValue) -> int | None:
     """An integer, also one written as a double: JSON has but one kind of number. Null when `value` is none."""
     if isinstance(value, float):
-        return int(value) if value.is_integer() else None
+        return int(value) if float.is_integer(value) else None
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 

@@ -28,6 +28,7 @@ CONTENT_ENCODING = "gzip"
 _DOMAIN = b"agent-audit-log batch 1"
 _ID_BYTES = 20
 _LEVEL = 2
+_LINES_AT_ONCE = 256
 _GZIP = 31
 _ADDED_LATER = 256  # the record id and an inferred time, generously
 _ADDED_ENVELOPE = 1024  # two references and what is said of them
@@ -124,6 +125,8 @@ def make_batch(
         batch_id = identity.digest()[:_ID_BYTES].hex()
     else:
         batch_id = random_bytes(_ID_BYTES).hex()
+    packed = isal_zlib.compressobj(level=_LEVEL, wbits=_GZIP)
+    body: list[bytes] = []
     lines: list[bytes] = []
     records: list[StoredRecord] = []
     vault: list[VaultObject] = []
@@ -139,14 +142,17 @@ def make_batch(
                 VaultObject(key=folder + kept.side, body=kept.data, mime=kept.mime) for kept in item.envelope.payloads
             ]
         line = b'%b,"record_id":"%b"}' % (line, record_id.encode())
-        lines.append(line)
+        lines.append(line + b"\n")
+        if len(lines) == _LINES_AT_ONCE:  # so that few of them are held twice
+            body.append(packed.compress(b"".join(lines)))
+            lines.clear()
         records.append(
             StoredRecord(index=item.index, record_id=record_id, leaf=leaf_digest(line), timed=item.inferred_time)
         )
-    lines.append(b"")
+    body += (packed.compress(b"".join(lines)), packed.flush())
     return Batch(
         key=f"{PREFIX}dt={_date(drafts)}/{batch_id}.jsonl.gz",
-        body=isal_zlib.compress(b"\n".join(lines), _LEVEL, _GZIP),
+        body=b"".join(body),
         records=records,
         repeatable=repeatable,
         vault=vault,

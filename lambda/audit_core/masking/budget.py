@@ -16,6 +16,8 @@ LIFT = 2
 """Candidates that one finding in an encoded text counts for, whose place must be worked out."""
 TEXT = 32
 """What taking up one more text costs."""
+NAME = 1024
+"""What it costs to take a new name apart."""
 SUSPECT = 1024
 """What it costs to walk through one text that may hold something, and to put it together again."""
 

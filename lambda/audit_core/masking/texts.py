@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 import orjson
 
-from audit_core.masking.budget import SUSPECT, Budget
+from audit_core.masking.budget import NAME, SUSPECT, Budget
 from audit_core.masking.masker import Masker
 from audit_core.masking.result import PLACEHOLDER, JsonValue, Redaction, Unscannable
 
@@ -27,7 +27,7 @@ class Texts:
     """
 
     def __init__(self, masker: Masker, budget: Budget) -> None:
-        self.masker = masker
+        self._masker = masker
         self._budget = budget
         self._known: dict[_Key, _Result] = {}
         self._expected: dict[_Key, tuple[str, JsonValue]] = {}
@@ -46,7 +46,7 @@ class Texts:
             return
         items = list(self._expected.values())
         try:
-            results = self.masker.mask_each(items, self._budget)
+            results = self._masker.mask_each(items, self._budget)
         except Unscannable:  # one of them cannot be scanned, which is no reason to give up the others
             results = [self._alone(path, value) for path, value in items]
         self._known.update(zip(self._expected, results, strict=True))
@@ -63,10 +63,18 @@ class Texts:
             known = self._known[_key(path, value)]
         return known
 
+    def names_secret(self, name: str) -> str | None:
+        """The rule by which any value goes under a key of this name; None where there is none."""
+        try:
+            self._budget.take(NAME)
+        except Unscannable:
+            return UNSCANNABLE
+        return self._masker.names_secret(name)
+
     def _alone(self, path: str, value: JsonValue) -> _Result:
         try:
             self._budget.take(SUSPECT)
-            return self.masker.mask_each([(path, value)], self._budget)[0]
+            return self._masker.mask_each([(path, value)], self._budget)[0]
         except Unscannable:
             return PLACEHOLDER, (Redaction(path=path, rule=UNSCANNABLE),)
 

@@ -66,7 +66,7 @@ def test_the_same_request_comes_out_the_same() -> None:
         return [texts.mask("", text) for text in hostile]
 
     first = masked()
-    MASKER.mask_value(hostile)
+    MASKER.mask_value([*hostile])
     assert masked() == first
 
 
