@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from audit_core.joining_keys import Item, phase_of
+from audit_core.joining_keys import Item, is_the_span, phase_of
 
 MAX_CONFLICTING = 8
 """So many of a field's different values are named."""
@@ -26,7 +26,7 @@ _PAYLOAD: Final = frozenset({
 _LABELS_OF_A_RECORD: Final = frozenset({
     "id", "event_id", "event_name", "event_sequence", "event_timestamp", "sequence", "span_type", "kind", "operation",
     "parent_span_id", "parent_id", "message_id", "message_uuid", "query_source", "body_length", "request_id",
-    "response_id", "first_byte_ms", "workflow_name", "error", "success",
+    "response_id", "first_byte_ms", "workflow_name", "error", "success", "scope", "scope_version",
 })  # fmt: skip
 _BODY: Final = "_body"
 _WORST: Final = ("policy-blocked", "throttled", "error")
@@ -66,7 +66,13 @@ def merge(items: list[Item]) -> Merged:
 
 
 def _telling(items: list[Item], name: str) -> list[Item]:
-    """The records that speak of a field. An excerpt's payload is no call's, where the call's is known."""
+    """The records that speak of a field.
+
+    An excerpt's payload is no call's, where the call's is known; an event's span is the one around it, where the call
+    has one of its own.
+    """
+    if name == "span_id":
+        return [item for item in items if is_the_span(item) and item.text(name)] or items
     if name not in _PAYLOAD:
         return items
     side = f"{name.partition('_')[0]}_hash"
@@ -101,7 +107,8 @@ def _settle(
     if name == "outcome":  # a call that failed anywhere has failed
         values.sort(key=lambda value: _WORST.index(value) if value in _WORST else len(_WORST))
     fields[name] = values[0]
-    if len(values) > 1:
+    # Each exporter has another id to take it from, where nobody gave one.
+    if len(values) > 1 and (observed or name != "correlation_id"):
         conflicts[name] = tuple(values)
     if not observed:
         inferred.append(name)

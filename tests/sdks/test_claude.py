@@ -175,3 +175,17 @@ def test_spans_are_logged_too(backend: Backend, place: Place) -> None:
     assert len(models_called) == 2
     assert all(record["model"].startswith("claude") and record["session_id"] for record in models_called)
     backend.assert_clean()
+
+
+def test_logs_and_spans_together_are_each_call_once(backend: Backend, place: Place) -> None:
+    """With both exporters on, a call's events and its span are one call, which nothing contradicts."""
+    more = {
+        "OTEL_TRACES_EXPORTER": "otlp",
+        "CLAUDE_CODE_ENHANCED_TELEMETRY_BETA": "1",
+        "OTEL_TRACES_EXPORT_INTERVAL": "300",
+    }
+    scenarios.claude(place, content=True, more=more)
+    called = [call for call in backend.calls if call["model"]]
+    assert len(called) == 2
+    assert {tuple(call["sources"]) for call in called} == {("otlp-logs", "otlp-traces")}
+    backend.assert_clean()

@@ -183,6 +183,15 @@ def test_parents_and_missing_parents() -> None:
     assert joined.missing_parents == (MissingParent(trace_id="t", span_id="gone", calls=(2, 3)),)
 
 
+def test_events_within_a_span_contradict_it_in_nothing() -> None:
+    """Logs and spans of one call name the span that each was in, and take the workflow's id from different places."""
+    shared = {"trace_id": "t", "provider_request_id": "req-1", "inferred": ("correlation_id",)}
+    span = _span(1, "x", "w", correlation_id="t", provider_request_id="req-1", inferred=("correlation_id",), scope="a")
+    event = _log(1, "claude_code.api_request", span_id="w", correlation_id="p", scope="b", **shared)
+    made = _only(join([span, event]))
+    assert (made.fields["span_id"], made.conflicts) == ("x", {})
+
+
 def test_an_excerpt_contradicts_no_body() -> None:
     """The text of an answer has a digest of its own, which is the call's only where its body is not known."""
     shared = {"provider_request_id": "req-1"}
