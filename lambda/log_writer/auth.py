@@ -24,8 +24,11 @@ def secret_of(header: str | None) -> bytes:
 
 
 def _token(header: str | None) -> str:
-    """The token in an `Authorization` header; empty when there is none."""
-    scheme, _, token = (header or "").strip().partition(" ")
+    """The token in an `Authorization` header; empty when there is none.
+
+    A space may be `%20`: so it is written in OpenTelemetry's variables, and not every exporter decodes them.
+    """
+    scheme, _, token = (header or "").strip().replace("%20", " ", 1).partition(" ")
     token = token.strip()
     return token if scheme.lower() == _SCHEME and len(token) <= _MAX_TOKEN else ""
 

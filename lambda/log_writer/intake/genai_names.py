@@ -43,18 +43,28 @@ def _unranked(kind: Kind, names: str) -> dict[str, Rule]:
 
 
 _FIELDS: Final = {
-    "user_id": "enduser.id user.account_uuid user.id user.email enduser.pseudo.id user.name",
-    "session_id": "session.id gen_ai.conversation.id mcp.session.id",
-    "agent_name": "gen_ai.agent.name service.name",
+    "user_id": (
+        "enduser.id user.account_uuid user.id user.email enduser.pseudo.id user.name"
+        " traceloop.association.properties.user_id ai.telemetry.metadata.userId"
+    ),
+    "session_id": (
+        "session.id gen_ai.conversation.id mcp.session.id traceloop.association.properties.session_id"
+        " ai.telemetry.metadata.sessionId"
+    ),
+    "agent_name": "gen_ai.agent.name agent.name service.name",
     "agent_version": "gen_ai.agent.version app.version service.version",
     "deployment_id": "deployment.id service.instance.id k8s.pod.uid faas.instance container.id",
     "correlation_id": "correlation_id correlation.id x-trace-id x-correlation-id",
-    "model": "gen_ai.request.model gen_ai.response.model llm.request.model llm.model_name ai.model.id",
+    "model": (
+        "gen_ai.request.model gen_ai.response.model llm.request.model llm.model_name ai.model.id embedding.model_name"
+    ),
     "provider_request_id": "aws.request_id gen_ai.response.id ai.response.id",
     "status": "http.response.status_code http.status_code",
-    "method": "http.request.method http.method",
+    "method": "http.request.method http.method http.request.method_original",
     "request_bytes": "http.request.body.size http.request_content_length http.request.size",
     "response_bytes": "http.response.body.size http.response_content_length http.response.size",
+    "request_mime": "input.mime_type",
+    "response_mime": "output.mime_type",
     "stream": "gen_ai.request.stream gen_ai.is_streaming llm.is_streaming",
 }
 _NAMED: Final = {
@@ -93,11 +103,11 @@ _NAMED: Final = {
     "k8s_pod": "k8s.pod.name",
     "organization_id": "organization.id",
     # what was called
-    "operation": "gen_ai.operation.name",
-    "provider": "gen_ai.provider.name gen_ai.system",
-    "response_model": "gen_ai.response.model",
+    "operation": "gen_ai.operation.name ai.operationId",
+    "provider": "gen_ai.provider.name gen_ai.system llm.provider llm.system ai.model.provider",
+    "response_model": "gen_ai.response.model ai.response.model",
     "agent_id": "gen_ai.agent.id",
-    "tool_name": "gen_ai.tool.name ai.toolCall.name",
+    "tool_name": "gen_ai.tool.name ai.toolCall.name tool.name",
     "tool_type": "gen_ai.tool.type",
     "tool_call_id": "gen_ai.tool.call.id ai.toolCall.id",
     "mcp_method": "mcp.method.name",
@@ -140,15 +150,27 @@ _NAMED: Final = {
     "service_tier": "openai.response.service_tier openai.request.service_tier",
 }
 _TOKENS: Final = {
-    "input": "gen_ai.usage.input_tokens gen_ai.usage.prompt_tokens llm.usage.prompt_tokens llm.token_count.prompt",
+    "input": (
+        "gen_ai.usage.input_tokens gen_ai.usage.prompt_tokens llm.usage.prompt_tokens llm.token_count.prompt"
+        " ai.usage.inputTokens ai.usage.promptTokens"
+    ),
     "output": (
         "gen_ai.usage.output_tokens gen_ai.usage.completion_tokens llm.usage.completion_tokens"
-        " llm.token_count.completion"
+        " llm.token_count.completion ai.usage.outputTokens ai.usage.completionTokens"
     ),
-    "total": "gen_ai.usage.total_tokens llm.usage.total_tokens llm.token_count.total",
-    "cache_read": "gen_ai.usage.cache_read.input_tokens gen_ai.usage.cache_read_input_tokens",
-    "cache_creation": "gen_ai.usage.cache_creation.input_tokens gen_ai.usage.cache_creation_input_tokens",
-    "reasoning": "gen_ai.usage.reasoning.output_tokens gen_ai.usage.reasoning_tokens",
+    "total": "gen_ai.usage.total_tokens llm.usage.total_tokens llm.token_count.total ai.usage.totalTokens",
+    "cache_read": (
+        "gen_ai.usage.cache_read.input_tokens gen_ai.usage.cache_read_input_tokens"
+        " llm.token_count.prompt_details.cache_read ai.usage.cachedInputTokens"
+    ),
+    "cache_creation": (
+        "gen_ai.usage.cache_creation.input_tokens gen_ai.usage.cache_creation_input_tokens"
+        " llm.token_count.prompt_details.cache_write"
+    ),
+    "reasoning": (
+        "gen_ai.usage.reasoning.output_tokens gen_ai.usage.reasoning_tokens"
+        " llm.token_count.completion_details.reasoning ai.usage.reasoningTokens"
+    ),
     "input_text": "gen_ai.usage.text.input_tokens",
     "output_text": "gen_ai.usage.text.output_tokens",
     "input_audio": "gen_ai.usage.audio.input_tokens",
@@ -206,6 +228,8 @@ REQUEST_EVENTS: Final = frozenset({
     "gen_ai.tool.message",
 })  # fmt: skip
 RESPONSE_EVENTS: Final = frozenset({"gen_ai.content.completion", "gen_ai.choice"})
+# One event for a whole call; some instrumentation puts into its body what the conventions have as attributes.
+OPERATION_EVENTS: Final = frozenset({"gen_ai.client.inference.operation.details", "gen_ai.client.operation.exception"})
 
 BLOCKED_FINISHES: Final = frozenset({
     "content_filter", "content-filter", "refusal", "safety", "guardrail_intervened", "blocklist", "prohibited_content",

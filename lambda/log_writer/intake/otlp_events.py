@@ -21,6 +21,7 @@ from log_writer.intake.genai_names import (
     BLOCKED_VERDICTS,
     GRPC_OK,
     GRPC_THROTTLED,
+    OPERATION_EVENTS,
     REQUEST_EVENTS,
     RESPONSE_EVENTS,
     RULES,
@@ -75,6 +76,8 @@ class EventMaker:
             draft.request[name] = item.body
         elif name in RESPONSE_EVENTS:
             draft.response[name] = item.body
+        elif name in OPERATION_EVENTS and isinstance(item.body, dict):
+            draft.take(item.body, RULES)
         elif item.body not in (None, "", name):
             draft.keep("body", item.body)
         _measure_first_byte(draft)

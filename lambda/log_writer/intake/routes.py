@@ -24,6 +24,7 @@ HEALTH_PATH = "/healthz"
 NATIVE_PATH = "/v1/events"
 OPENAI_TRACES_PATH = "/v1/traces/ingest"
 LITELLM_PATH = "/v1/litellm"
+METRICS_PATH = "/v1/metrics"  # of OTLP; no intake
 
 
 class Decode(Protocol):

@@ -23,6 +23,12 @@ def test_the_scheme_has_no_case(post: Post) -> None:
     assert post(GUIDE, authorization=f"bearer  {TOKEN} ").status == 200
 
 
+def test_a_space_as_opentelemetrys_variables_write_it(post: Post) -> None:
+    """Not every exporter decodes the `%20` in OTEL_EXPORTER_OTLP_HEADERS."""
+    assert post(GUIDE, authorization=f"Bearer%20{TOKEN}").status == 200
+    assert post(GUIDE, authorization=f"Bearer%20{TOKEN}%20").status == 401
+
+
 def test_another_agents_name(post: Post, store: MemoryStore) -> None:
     """An event that claims to be another configured agent's is refused: 403 alone, 207 among others."""
     claim = EVENT | {"agent_id": "support"}

@@ -1,6 +1,7 @@
 """How OTLP exporters are answered: in the type of the request, and so that only what may succeed is retried."""
 
 import base64
+import gzip
 import hashlib
 import json
 import subprocess
@@ -222,8 +223,18 @@ def test_what_is_another_signals(writer: Writer, store: MemoryStore, path: str) 
 
 
 def test_no_metrics(writer: Writer) -> None:
-    """There is no intake of metrics: no audit record is made of them."""
-    assert post(writer, "/v1/metrics", b"{}").status == 404
+    """There is no intake of metrics: no audit record is made of them, and the answer says how to send none."""
+    response = post(writer, "/v1/metrics", b"{}")
+    assert (response.status, b"OTEL_METRICS_EXPORTER=none" in response.body) == (404, True)
+
+
+@pytest.mark.parametrize("errors", ["utf-8", "latin-1"])
+@pytest.mark.parametrize("headers", [{}, {"content_encoding": "x-gzip"}])
+def test_gzip_that_was_taken_for_text(writer: Writer, errors: str, headers: dict[str, str]) -> None:
+    """A function URL hands JSON on as text, and what was compressed is lost: 400, and what to do instead."""
+    body = gzip.compress(in_json(SPANS, [((), "", [GOOD[SPANS]])])).decode(errors, "replace").encode()
+    response = post(writer, SPANS, body, **headers)
+    assert (response.status, b"do not compress" in response.body) == (400, True)
 
 
 def test_the_export_requests_own_trace_is_not_the_calls(writer: Writer, store: MemoryStore) -> None:

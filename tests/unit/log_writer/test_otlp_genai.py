@@ -100,6 +100,14 @@ def test_a_chat_as_it_is_written_now(record: Record) -> None:
         ({"correlation_id": "wf-9"}, {"correlation_id": "wf-9"}),
         ({"http.response.header.x-request-id": ["req-1"]}, {"provider_request_id": "req-1"}),
         ({"http.request.header.content-type": ["application/json"]}, {"request_mime": "application/json"}),
+        ({"http.request.method": "_OTHER", "http.request.method_original": "PURGE"}, {"method": "PURGE"}),
+        ({"http.request.method": "GET", "http.request.method_original": "get"}, {"method": "GET"}),
+        ({"llm.token_count.prompt_details.cache_read": 2}, {"tokens": {"cache_read": 2}}),
+        ({"ai.usage.promptTokens": 3, "ai.usage.completionTokens": 4}, {"tokens": {"input": 3, "output": 4}}),
+        ({"ai.usage.inputTokens": 3, "gen_ai.usage.input_tokens": 3}, {"tokens": {"input": 3}}),
+        ({"input.value": "{}", "input.mime_type": "application/json"}, {"request_mime": "application/json"}),
+        ({"traceloop.association.properties.user_id": "u"}, {"user_id": "u"}),
+        ({"ai.telemetry.metadata.sessionId": "s"}, {"session_id": "s"}),
     ],
 )  # fmt: skip
 def test_fields(record: Record, attributes: dict[str, Any], fields: dict[str, Any]) -> None:
@@ -312,6 +320,22 @@ def test_the_details_of_an_inference(record: Record) -> None:
     assert (made["model"], made["request_hash"]) == ("m", digest_json(MESSAGES, key=None).digest)  # pyrefly: ignore[bad-argument-type]
     assert made["attributes"]["event_name"] == "gen_ai.client.inference.operation.details"
     assert (made["outcome"], made["correlation_id"]) == (None, None)
+
+
+@pytest.mark.parametrize("name", ["gen_ai.client.inference.operation.details", "gen_ai.client.operation.exception"])
+def test_details_in_a_body(record: Record, name: str) -> None:
+    """Some instrumentation has in the event's body what the conventions have as its attributes."""
+    made = record(
+        log(
+            {"event.name": name, "gen_ai.request.model": "m"},
+            body={"gen_ai.input.messages": MESSAGES, "gen_ai.output.messages": [SECRET_TEXT], "note": SECRET_TEXT},
+        ),
+        path=LOGS,
+    )
+    assert (made["model"], made["request_hash"]) == ("m", digest_json(MESSAGES, key=None).digest)  # pyrefly: ignore[bad-argument-type]
+    assert made["response_hash"] == digest_json([SECRET_TEXT], key=None).digest
+    assert made["attributes"]["note"]["type"] == "string"
+    assert "body" not in made["attributes"]
 
 
 def test_an_ordinary_log_line(record: Record) -> None:
