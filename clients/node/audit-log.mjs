@@ -552,7 +552,7 @@ const COUNTS = {
   cache_read: ['cache_read_input_tokens'],
   cache_write: ['cache_creation_input_tokens'],
 };
-const CONTROL = /[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]/;
+const CONTROL = /[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/;
 
 /** A text that a record's field may hold, or undefined. @param {unknown} value @param {number} [most] */
 function plainText(value, most = 256) {

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from audit_core.digest import digest_payload
+from audit_core.values import CONTROL
 from tests.clients.node.harness import Endpoint, Project, WriterEndpoint, logged, needs_node
 from tests.clients.node.target import ANSWER, EVENTS, LAST_EVENTS, Target
 
@@ -243,6 +244,18 @@ def test_by_hand(project: Project, writer: WriterEndpoint) -> None:
     assert (second["endpoint"], second["outcome"]) == ("api.stripe.com/v1/x", "policy-blocked")
     assert second["attributes"]["policy"] == "no-refunds"
     assert second["request_bytes"] == 2
+
+
+def test_what_the_log_refuses_is_not_sent(project: Project, writer: WriterEndpoint, target: Target) -> None:
+    """A call is logged, without a user whose name holds a character for which the log would refuse the event."""
+    refused = [code for code in range(0x10000) if CONTROL.search(chr(code))]
+    program = f"""
+    for (const code of {refused}) {{
+      await log.fetchWithLog('{target.url}/v1/x', {{}}, {{ userId: `u${{String.fromCodePoint(code)}}1` }});
+    }}
+    """
+    _, records = logged(project, writer, program)
+    assert [record["user_id"] for record in records] == [None] * len(refused)
 
 
 def test_ambiguous_json_has_no_digest(project: Project, writer: WriterEndpoint, target: Target) -> None:

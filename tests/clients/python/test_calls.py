@@ -9,7 +9,9 @@ import httpx
 import pytest
 
 from audit_core.digest import digest_payload
+from audit_core.values import CONTROL
 from audit_log_client import AuditLog, HmacKey, _call
+from audit_log_client._event import plain
 from tests.clients.python.calls import EVENTS, REPLY, json_answer, logged, only, streamed
 from tests.clients.python.endpoint import TOKEN, Answer, Seen, Server, free_port
 
@@ -169,6 +171,12 @@ def test_by_hand(log: AuditLog, endpoint: Server) -> None:
     assert event["session_id"] == "s1"
     assert event["attributes"]["tool"] == "search"
     assert (event["outcome"], event["status"]) == ("policy-blocked", 200)
+
+
+def test_what_the_log_refuses_is_not_sent() -> None:
+    """A text keeps no character for which the log would refuse the event."""
+    refused = [chr(code) for code in range(0x110000) if CONTROL.search(chr(code))]
+    assert [plain("user_id", f"u{character}1") for character in refused] == ["u1"] * len(refused)
 
 
 def test_what_the_agent_has_in_its_hands_may_change(log: AuditLog, endpoint: Server) -> None:

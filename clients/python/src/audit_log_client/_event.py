@@ -15,7 +15,7 @@ from datetime import datetime, timezone
 from audit_log_client._json import JsonValue
 from audit_log_client._stream import StreamedPayload
 
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _LIMITS = {
     "endpoint": 8192, "agent_version": 128, "trace_id": 128, "span_id": 128, "request_mime": 255, "response_mime": 255,
     "method": 20,
