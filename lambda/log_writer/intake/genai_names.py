@@ -233,7 +233,7 @@ OPERATION_EVENTS: Final = frozenset({"gen_ai.client.inference.operation.details"
 
 BLOCKED_FINISHES: Final = frozenset({
     "content_filter", "content-filter", "refusal", "safety", "guardrail_intervened", "blocklist", "prohibited_content",
-    "spii", "content_filtered",
+    "spii", "content_filtered", "content_policy_violation", "moderation_blocked",
 })  # fmt: skip
 """Finish reasons, in lower case, that say that a policy stopped the answer."""
 BLOCKED_VERDICTS: Final = frozenset({"deny", "block", "blocked", "denied"})

@@ -36,6 +36,7 @@ _KEY_LIKE: Final = re.compile(r"sk-.*|[0-9a-fA-F]{32,}", re.DOTALL)
 _UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _CODE: Final = re.compile(r"[1-9][0-9]{2}")
 _THROTTLED: Final = "RateLimitError"
+_BLOCKED: Final = "ContentPolicyViolationError"
 _CACHED: Final = "_cache_hit"
 _REQUEST_IDS: Final = ("llm_provider-x-request-id", "llm_provider-request-id", "x-request-id", "request-id")
 _PLAIN: Final[Mapping[str, str]] = {
@@ -203,7 +204,8 @@ def _read_result(event: Event, item: dict[str, JsonValue]) -> None:
         throttled = implied == "throttled" or (
             status is None and (error.get("error_class") == _THROTTLED or bool(error.get("error_rate_limit_category")))
         )
-        blocked = _members(item.get("status_fields")).get("guardrail_status") == "guardrail_intervened"
+        intervened = _members(item.get("status_fields")).get("guardrail_status") == "guardrail_intervened"
+        blocked = intervened or error.get("error_class") == _BLOCKED
         fields["outcome"] = "policy-blocked" if blocked else "throttled" if throttled else "error"
     elif said == "success":
         fields["outcome"] = "success"

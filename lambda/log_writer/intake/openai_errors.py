@@ -23,6 +23,7 @@ _SENTENCES: Final = frozenset({
 _STATUS_NAMES: Final = ("status", "status_code", "http_status", "statusCode")
 _CODE_NAMES: Final = ("code", "error_code", "type", "error_type", "name")
 _THROTTLED: Final = frozenset({"rate_limit_exceeded", "rate_limit_error", "ratelimiterror", "too_many_requests"})
+_BLOCKED: Final = frozenset({"content_filter", "content_policy_violation", "moderation_blocked"})
 _CODE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
 # How the openai package words an answer that is an error: in Python, and in JavaScript.
 _WORDED: Final = re.compile(r"(?:Error code: |(?:[A-Za-z]{0,40}Error: )?)(?P<status>[45][0-9]{2})(?![0-9A-Za-z.,:/])")
@@ -59,6 +60,8 @@ def read(event: Event, error: JsonValue, *, is_model: bool, is_frame: bool) -> N
         event.attributes["error_code"] = code
         if outcome == "error" and code.lower() in _THROTTLED:
             outcome = "throttled"
+        elif outcome == "error" and code.lower() in _BLOCKED:
+            outcome = "policy-blocked"
     fields["outcome"] = outcome
     event.inferred.append("outcome")
 

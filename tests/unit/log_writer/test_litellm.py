@@ -141,6 +141,7 @@ def test_who_called(post: Post, store: MemoryStore) -> None:
         ({"error_code": "api_error", "error_class": "InternalServerError"}, {}, "error", None),
         ({"error_code": "", "error_class": "RateLimitError"}, {}, "throttled", None),
         ({"error_code": "", "error_rate_limit_category": "litellm_rate_limit"}, {}, "throttled", None),
+        ({"error_code": "400", "error_class": "ContentPolicyViolationError"}, {}, "policy-blocked", 400),
         ({"error_code": "400"}, {"status_fields": {"guardrail_status": "guardrail_intervened"}}, "policy-blocked", 400),
         (None, {}, "error", None),
     ],

@@ -188,6 +188,7 @@ ERRORS: list[tuple[object, str, str, int | None]] = [
     ({"message": "x", "data": {"error": "4290 bottles"}}, "response", "error", None),
     ({"message": "x", "data": {"status_code": 503}}, "function", "error", 503),
     ({"message": "x", "data": {"error": {"code": "rate_limit_exceeded"}}}, "function", "throttled", None),
+    ({"message": "x", "data": {"code": "content_filter", "status": 400}}, "generation", "policy-blocked", 400),
     ({"message": "Guardrail tripwire triggered", "data": {"guardrail": "g"}}, "turn", "policy-blocked", None),
     ({"message": "x", "data": None}, "agent", "error", None),
     ({"message": "Error in agent run", "data": {"status": 429}}, "agent", "error", None),

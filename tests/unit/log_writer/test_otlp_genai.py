@@ -132,6 +132,7 @@ def test_fields(record: Record, attributes: dict[str, Any], fields: dict[str, An
         (span({"rpc.grpc.status_code": 14}), "error", True),
         (span({"gen_ai.response.finish_reasons": ["stop", "content_filter"]}), "policy-blocked", True),
         (span({"gen_ai.response.finish_reasons": ["SAFETY"]}), "policy-blocked", True),
+        (span({"error.type": "content_policy_violation"}, status={"code": 2}), "policy-blocked", True),
         (span({"gen_ai.guardrail.verdict.type": "deny"}), "policy-blocked", True),
         (span({"gen_ai.guardrail.verdict.type": "deny", "gen_ai.guardrail.action.type": "allow"}), "success", True),
         (span({"gen_ai.guardrail.action.type": "Block"}), "policy-blocked", True),
