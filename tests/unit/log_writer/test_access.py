@@ -1,8 +1,11 @@
 """Who may write, as whom, and where."""
 
+from urllib.parse import unquote
+
 import pytest
 
-from tests.unit.log_writer.harness import EVENT, GUIDE, TOKEN, MemoryStore, Post
+from log_writer.service import AGENT_HEADER
+from tests.unit.log_writer.harness import AGENT, EVENT, GUIDE, TOKEN, MemoryStore, Post
 
 
 @pytest.mark.parametrize(
@@ -57,3 +60,11 @@ def test_routes(post: Post, method: str, path: str, status: int) -> None:
     if path.endswith("/") and path != "/":
         path = path.rstrip("/")
     assert post(GUIDE, method=method, path=path).status == status
+
+
+def test_the_owner_of_a_token_is_told(post: Post) -> None:
+    """Every answer to a known token names its agent, in ASCII; no other does."""
+    for body in (EVENT, [], {"status": "x"}, EVENT | {"agent_id": "support"}, "{"):
+        assert unquote(post(body).headers[AGENT_HEADER]) == AGENT
+        assert AGENT_HEADER not in post(body, authorization="Bearer aal_unknown").headers
+    assert AGENT_HEADER not in post(path="/healthz", method="GET").headers
