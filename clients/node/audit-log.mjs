@@ -1032,6 +1032,7 @@ async function within(work, ms) {
 //     <time>-<machine>-<process>-<id>.open     being written, by the process that is named
 //     <time>-<machine>-<process>-<id>.batch    waiting to be stored
 //     refused.ndjson                           what the endpoint refused for good, and why
+//     ../agent                                 whose token it is, as the log says: where the folder is a token's
 
 const BATCH_BYTES = 3 * 1024 * 1024;
 const BATCH_EVENTS = 5000;
@@ -1092,9 +1093,14 @@ function makeFolders(folder) {
  */
 
 class Spool {
-  /** @param {string} folder @param {number} maxBytes @param {(kind: string, message: string) => void} warn */
-  constructor(folder, maxBytes, warn) {
+  /**
+   * @param {string} folder @param {number} maxBytes @param {(kind: string, message: string) => void} warn
+   * @param {boolean} ofToken  whether it belongs to one token, and others beside it to others
+   */
+  constructor(folder, maxBytes, warn, ofToken) {
     this.folder = folder;
+    this.ofToken = ofToken;
+    this.agent = this.owner(path.dirname(folder)); // as far as the log has said so
     this.maxBytes = maxBytes;
     this.warn = warn;
     /** @type {{ fd: number, name: string, bytes: number, events: number, since: number } | null} */
@@ -1113,6 +1119,65 @@ class Spool {
     } catch (error) {
       this.withoutDisk(error);
     }
+  }
+
+  /** What the log has called the owner of the token that a folder belongs to. @param {string} folder */
+  owner(folder) {
+    try {
+      return this.ofToken ? fs.readFileSync(path.join(folder, 'agent'), 'latin1') : '';
+    } catch {
+      return '';
+    }
+  }
+
+  /**
+   * Folders of other tokens for the same endpoint that are `agent`'s; '': of which nobody knows whose.
+   * @param {string} agent
+   */
+  beside(agent) {
+    const own = path.dirname(this.folder);
+    const all = path.dirname(own);
+    const endpoint = path.basename(own).split('-')[0];
+    try {
+      if (!this.ofToken) return [];
+      return fs
+        .readdirSync(all)
+        .filter((name) => name.startsWith(`${endpoint}-`) && name !== path.basename(own))
+        .map((name) => path.join(all, name))
+        .filter((folder) => this.owner(folder) === agent)
+        .map((folder) => path.join(folder, 'node'));
+    } catch {
+      return [];
+    }
+  }
+
+  /**
+   * The log has said whose token it is that this spool is sent with; or, '', not. What is in folders of other tokens is
+   * sent with this one only when the log has said of both that they are one agent's.
+   * @param {string} agent
+   */
+  belongsTo(agent) {
+    if (!this.ofToken || (this.told && (agent === this.agent || agent === ''))) return;
+    this.told = true;
+    try {
+      if (agent !== '' && agent !== this.agent) {
+        this.agent = agent;
+        const file = path.join(path.dirname(this.folder), 'agent');
+        const made = `${file}.${randomUUID()}`;
+        fs.writeFileSync(made, agent, { mode: 0o600 });
+        fs.renameSync(made, file);
+      }
+    } catch {
+      // Without a disk nothing is left on it either.
+    }
+    const { bytes } = this; // those are none of ours
+    for (const folder of this.beside('')) {
+      if (this.waitingIn(folder).length === 0) continue;
+      const how = 'If they are this agent\'s, start it once with AUDIT_LOG_SPOOL set to that folder';
+      const where = path.dirname(folder);
+      this.warn(`left ${where}`, `events of another token wait in ${where}. ${how}: they are sent in its name`);
+    }
+    this.bytes = bytes;
   }
 
   makeFolder() {
@@ -1213,31 +1278,37 @@ class Spool {
 
   /** The batches that are ours to send, oldest first: our own, and those that nobody else will send. */
   batches() {
+    this.bytes = 0;
+    const siblings = this.agent === '' ? [] : this.beside(this.agent);
+    return [...this.memory, ...[...siblings, this.folder].flatMap((folder) => this.waitingIn(folder))];
+  }
+
+  /** @param {string} folder */
+  waitingIn(folder) {
     /** @type {Batch[]} */
-    const found = [...this.memory];
+    const found = [];
     let names;
     try {
-      names = fs.readdirSync(this.folder).sort();
+      names = fs.readdirSync(folder).sort();
     } catch {
       return found;
     }
-    this.bytes = 0;
     for (const file of names) {
       try {
-        const stat = fs.statSync(path.join(this.folder, file));
+        const stat = fs.statSync(path.join(folder, file));
         this.bytes += stat.size;
         const match = FILE.exec(file);
         if (match === null) {
           // Whoever was splitting a batch when it was killed left the batch as it was.
           const isPiece = /^\d{13}-.*\.new$/.test(file) && Date.now() - stat.mtimeMs > ORPHAN_MS;
-          if (isPiece) fs.rmSync(path.join(this.folder, file));
+          if (isPiece) fs.rmSync(path.join(folder, file));
           continue;
         }
         const [, since, machine, owner, id, state] = match;
         const name = file.slice(0, file.lastIndexOf('.'));
         if (!this.isOurs(name, Number(since), machine, owner, state)) continue;
-        const batch = path.join(this.folder, `${name}.batch`);
-        if (state === 'open') fs.renameSync(path.join(this.folder, file), batch);
+        const batch = path.join(folder, `${name}.batch`);
+        if (state === 'open') fs.renameSync(path.join(folder, file), batch);
         found.push({ id, file: batch, text: null });
       } catch {
         // Sent by another process in the meantime.
@@ -1445,13 +1516,14 @@ class Delivery {
 
   /**
    * @param {Batch} batch @param {string[]} lines
-   * @param {{ status: number, retryAfter: string | undefined, body: any }} reply
+   * @param {{ status: number, retryAfter: string | undefined, agent: string, body: any }} reply
    */
-  settle(batch, lines, { status, retryAfter: wait, body }) {
+  settle(batch, lines, { status, retryAfter: wait, agent, body }) {
     const refused = Array.isArray(body?.refused) ? body.refused : [];
     const stored = Array.isArray(body?.stored) ? body.stored : null;
     const isAnswer = stored !== null && stored.length + refused.length === lines.length;
     if ((status === 200 || status === 207 || status === 422) && isAnswer) {
+      this.spool.belongsTo(/^[A-Za-z0-9._~%-]{1,1024}$/.test(agent) ? agent : '');
       if (refused.length > 0) {
         this.spool.refuse(
           refused.map((/** @type {any} */ { index, field, reason }) => ({ event: lines[index] ?? '', field, reason })),
@@ -1499,7 +1571,7 @@ class Delivery {
 
   /**
    * @param {string} text @param {string} id
-   * @returns {Promise<{ status: number, retryAfter: string | undefined, body: any }>}
+   * @returns {Promise<{ status: number, retryAfter: string | undefined, agent: string, body: any }>}
    */
   post(text, id) {
     const data = Buffer.from(text);
@@ -1539,7 +1611,8 @@ class Delivery {
         response.on('end', () => {
           if (!response.complete) return;
           const body = tryJson(Buffer.concat(chunks).toString());
-          resolve({ status: response.statusCode ?? 0, retryAfter: response.headers['retry-after'], body });
+          const { 'retry-after': retryAfter, 'audit-log-agent': agent } = response.headers;
+          resolve({ status: response.statusCode ?? 0, retryAfter, agent: String(agent ?? ''), body });
         });
       });
       request.end(data);
@@ -1645,9 +1718,10 @@ class Recorder {
       this.warn('settings', `nothing is logged: ${wanted}, and the address begin with https`);
       return;
     }
-    const folder = path.join(options.spool || env.AUDIT_LOG_SPOOL || defaultFolder(target, token), 'node');
+    const named = options.spool || env.AUDIT_LOG_SPOOL;
+    const folder = path.join(named || defaultFolder(target, token), 'node');
     const warn = this.warn.bind(this);
-    this.spool = new Spool(folder, options.maxSpoolBytes ?? 256 * 1024 * 1024, warn);
+    this.spool = new Spool(folder, options.maxSpoolBytes ?? 256 * 1024 * 1024, warn, !named);
     // What is said of an endpoint that takes nothing is said again when it happens again.
     this.delivery = new Delivery(target, token, this.spool, warn, () => this.said.clear());
     this.slow = setInterval(() => this.tellSlow(), SLOW_BODY_MS / 4);
@@ -1821,7 +1895,7 @@ function eventsAddress(endpoint) {
 
 /**
  * A spool belongs to one agent, as what is in it is sent with that agent's token. So each token has a folder, unless
- * the program names one.
+ * the program names one: `<endpoint>-<token>`, with a file `agent` in it that tells which are the same agent's.
  * @param {URL} target @param {string} token
  */
 function defaultFolder(target, token) {
@@ -1829,8 +1903,9 @@ function defaultFolder(target, token) {
     process.env.XDG_STATE_HOME ||
     (process.platform === 'win32' ? process.env.LOCALAPPDATA : undefined) ||
     path.join(os.homedir(), '.local', 'state');
-  const name = createHash('sha256').update(`${target.href}\n${token}`).digest('hex').slice(0, 16);
-  return path.join(state, 'agent-audit-log', name);
+  const base = target.href.replace(/\/v1\/events$/, '');
+  const names = [base, token].map((text) => createHash('sha256').update(text).digest('hex').slice(0, 16));
+  return path.join(state, 'agent-audit-log', names.join('-'));
 }
 
 /** @param {string} text */

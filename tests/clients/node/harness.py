@@ -140,6 +140,8 @@ class Endpoint:
 
     def __init__(self, *script: Answer) -> None:
         self.script = list(script)
+        self.agents: dict[str, str] = {}
+        """Whose each token is, where the answers say so."""
         self.got: list[Delivered] = []
         self._stopped = threading.Event()
         self._server = Server(self._answer)
@@ -153,7 +155,9 @@ class Endpoint:
             self._stopped.wait(30)
             return
         content = answer.body if answer.body is not None else stored(len(delivered.events))
-        reply(handler, answer.status, content, **answer.headers)
+        agent = self.agents.get(delivered.headers.get("authorization", "").removeprefix("Bearer "))
+        told = {} if agent is None else {"Audit_Log_Agent": agent}
+        reply(handler, answer.status, content, **answer.headers, **told)
 
     @property
     def events(self) -> list[dict[str, Any]]:

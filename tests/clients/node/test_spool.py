@@ -4,6 +4,7 @@ import json
 import stat
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -194,6 +195,50 @@ def test_where_the_spool_is(project: Project) -> None:
     assert len(folders) == 2
     assert all(stat.S_IMODE(path.stat().st_mode) == 0o700 for path in folders)
     assert not any(token in path.read_text() for path in state.rglob("*.batch") for token in ("Bearer", away.url))
+
+
+def _left_behind(project: Project, endpoint: Endpoint, environment: dict[str, str], *tokens: str) -> Path:
+    """Each token in turn logs two events, of which the endpoint takes the first, or none; then a third token comes."""
+    for token in tokens:
+        endpoint.script = [Answer(), *[Answer(500)] * 9] if token in endpoint.agents else [Answer(500)] * 10
+        first, second = RECORD.format(count=1, name=f"{token}-a"), RECORD.format(count=1, name=f"{token}-b")
+        program = f"{LOG}{first} await log.flush(400); {second} await log.close(100);"
+        project.run(program, endpoint.url, {**environment, "AUDIT_LOG_TOKEN": token})
+    endpoint.script = []
+    endpoint.got.clear()
+    return Path(environment["XDG_STATE_HOME"]) / "agent-audit-log"
+
+
+def test_a_token_that_was_replaced(project: Project, endpoint: Endpoint) -> None:
+    """What the old token left goes out with the new one of the same agent, and never with another agent's."""
+    environment = {"AUDIT_LOG_SPOOL": "", "XDG_STATE_HOME": str(project.folder / "state")}
+    endpoint.agents = {"aal_old": "one", "aal_other": "two", "aal_new": "one"}
+    state = _left_behind(project, endpoint, environment, "aal_old", "aal_other")
+    assert sorted((path / "agent").read_text() for path in state.iterdir()) == ["one", "two"]
+    last = f"{LOG}{RECORD.format(count=1, name='new')} print(await log.close());"
+    ran = project.run(last, endpoint.url, {**environment, "AUDIT_LOG_TOKEN": "aal_new"})
+    assert ran.values == [True], ran.err
+    assert "another token" not in ran.err
+    assert sorted(map(str, users(endpoint.events))) == ["aal_old-b0", "new0"]
+    assert {delivered.headers["authorization"] for delivered in endpoint.got} == {"Bearer aal_new"}
+    project.run(LOG + "await log.close();", endpoint.url, {**environment, "AUDIT_LOG_TOKEN": "aal_other"})
+    assert sorted(map(str, users(endpoint.events))) == ["aal_old-b0", "aal_other-b0", "new0"]
+
+
+def test_a_token_that_nobody_knows(project: Project, endpoint: Endpoint) -> None:
+    """What waits under a token that the endpoint never took stays; a warning says where, and how it is sent."""
+    environment = {"AUDIT_LOG_SPOOL": "", "XDG_STATE_HOME": str(project.folder / "state")}
+    state = _left_behind(project, endpoint, environment, "aal_old")
+    (left,) = state.iterdir()
+    endpoint.agents = {"aal_new": "one"}
+    last = f"{LOG}{RECORD.format(count=1, name='new')} print(await log.close());"
+    ran = project.run(last, endpoint.url, {**environment, "AUDIT_LOG_TOKEN": "aal_new"})
+    assert ran.values == [True], ran.err
+    assert users(endpoint.events) == ["new0"]
+    assert ran.err.count(str(left)) == 1
+    named = {"AUDIT_LOG_SPOOL": str(left), "AUDIT_LOG_TOKEN": "aal_new"}
+    assert project.run(LOG + "print(await log.close());", endpoint.url, named).values == [True]
+    assert sorted(map(str, users(endpoint.events))) == ["aal_old-a0", "aal_old-b0", "new0"]
 
 
 def test_many_at_once(project: Project, endpoint: Endpoint) -> None:

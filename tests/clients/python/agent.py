@@ -20,6 +20,12 @@ def record(log: AuditLog, count: int, start: int = 0) -> None:
 def main() -> None:
     """Run."""
     endpoint, spool, end, count = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])
+    if end == "unnamed":
+        for number in range(count):
+            AuditLog(endpoint, "aal_of-the-agent", spool=f"{spool}/{number}", exit_timeout=5.0).record(
+                endpoint="https://api.example.com/x", attributes={"sequence": number}
+            )
+        return
     log = AuditLog(endpoint, "aal_of-the-agent", spool=spool, exit_timeout=5.0, send_every=0.05)
     record(log, count)
     if end == "fork":

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from audit_log_client import AuditLog, _files, _spool
+from audit_log_client._folders import Folder
 from audit_log_client._spool import EVENTS, TRACES, Batch, Spool
 from localcloud.dependencies import ROOT
 from tests.clients.python.endpoint import TOKEN, Answer, Seen, Server, free_port, serving, stored
@@ -51,6 +52,10 @@ def _numbers(endpoint: Server) -> list[int]:
     return sorted(event["attributes"]["sequence"] for seen in endpoint.seen for event in seen.events)
 
 
+def _spool_in(folder: Path) -> Spool:
+    return Spool(Folder(folder), max_bytes=GENEROUS)
+
+
 def _batches(spool: Path) -> list[Path]:
     return sorted(path for path in spool.rglob("*") if path.is_file() and Batch.of(path) is not None)
 
@@ -68,6 +73,14 @@ def test_an_end_with_the_endpoint_there(tmp_path: Path) -> None:
     """A program that ends at once has sent its last call."""
     with serving(stored) as endpoint:
         assert _run(endpoint.url, tmp_path, "return", 3) == 0
+        assert _numbers(endpoint) == [0, 1, 2]
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_a_log_that_nobody_holds(tmp_path: Path) -> None:
+    """`AuditLog().record(...)`: what was logged is sent before the program ends, though nothing refers to the log."""
+    with serving(stored) as endpoint:
+        assert _run(endpoint.url, tmp_path, "unnamed", 3) == 0
         assert _numbers(endpoint) == [0, 1, 2]
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
@@ -124,11 +137,11 @@ def test_many_processes_share_a_folder(tmp_path: Path) -> None:
 
 def test_the_living_are_left_alone(tmp_path: Path) -> None:
     """A process's files are taken over only when it is dead."""
-    alive, other = Spool(tmp_path, max_bytes=GENEROUS), Spool(tmp_path, max_bytes=GENEROUS)
+    alive, other = _spool_in(tmp_path), _spool_in(tmp_path)
     alive.append(EVENTS, [b"{}"])
     assert other.next_batch(seal_after=0, passed=set()) is None
     alive.abandon()  # as when it dies: its lock is given back, its files stay
-    other = Spool(tmp_path, max_bytes=GENEROUS)
+    other = _spool_in(tmp_path)
     taken = other.next_batch(seal_after=0, passed=set())
     assert taken is not None
     assert taken.lines() == [b"{}"]
@@ -141,7 +154,7 @@ def test_only_the_owner_reads_it(tmp_path: Path) -> None:
     """Files 0600, folders 0700, whatever the umask."""
     before = os.umask(0)
     try:
-        spool = Spool(tmp_path / "spool", max_bytes=GENEROUS)
+        spool = _spool_in(tmp_path / "spool")
         spool.append(EVENTS, [b"{}"])
         spool.refuse(b"{}")
         spool.set_aside(b"x", "x")
@@ -277,7 +290,7 @@ def test_a_folder_that_somebody_clears_away(endpoint: Server, log: AuditLog, tmp
 
 def test_batches_that_were_split_have_their_keys_from_the_whole(tmp_path: Path) -> None:
     """A process that is killed while it splits a batch makes the same two of it again."""
-    spool = Spool(tmp_path, max_bytes=GENEROUS)
+    spool = _spool_in(tmp_path)
     spool.append(EVENTS, [b'{"a":1}', b'{"a":2}', b'{"a":3}'])
     whole = spool.next_batch(seal_after=0, passed=set())
     assert whole is not None
@@ -293,7 +306,7 @@ def test_batches_that_were_split_have_their_keys_from_the_whole(tmp_path: Path) 
 
 def test_routes_have_batches_of_their_own(tmp_path: Path) -> None:
     """Events and traces are never mixed; in an outage they are collected in few files."""
-    spool = Spool(tmp_path, max_bytes=GENEROUS)
+    spool = _spool_in(tmp_path)
     for number in range(30):
         spool.append(EVENTS, [b'{"event":%d}' % number])
         spool.append(TRACES, [b'{"trace":%d}' % number])

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import atexit
-import hashlib
 import logging
 import os
 import sys
-import tempfile
 import threading
 import time
 import weakref
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from importlib import import_module
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -22,7 +19,7 @@ from urllib.parse import urlsplit
 from audit_log_client import _context, _event, _transport
 from audit_log_client._call import TRACE_HEADER, Call, Common
 from audit_log_client._digest import HmacKey, PayloadDigest, bytes_of, digest_payload
-from audit_log_client._files import make_folder
+from audit_log_client._folders import choose_folder
 from audit_log_client._http import http_library
 from audit_log_client._json import JsonValue
 from audit_log_client._sender import EndpointError, Sender, read_endpoint
@@ -48,11 +45,12 @@ class AuditLog:
 
     `endpoint`, `token`: as `audit-log connect` prints them; by default `AUDIT_LOG_ENDPOINT` and `AUDIT_LOG_TOKEN`.
     `spool`: the agent's own folder for what waits, by default `AUDIT_LOG_SPOOL`, else one in the user's state folder
-    that belongs to this endpoint and token. `user_id`, `correlation_id`: for calls outside of `user()` and
-    `correlation()`; by default `AUDIT_LOG_USER` and `AUDIT_LOG_CORRELATION`. `digest_key`: makes digests keyed, see
-    `HmacKey.from_file`; by default the file in `AUDIT_LOG_DIGEST_KEY_FILE`. `trace_header`: whether requests get an
-    `X-Trace-ID`. `max_spool_bytes`: beyond it new events are dropped, and counted. `send_every`, `timeout` (of one
-    request to the log), `exit_timeout` (how long the end of the program may wait to send the rest): seconds.
+    that belongs to this endpoint and token; what an earlier token of the same agent left is sent too. `user_id`,
+    `correlation_id`: for calls outside of `user()` and `correlation()`; by default `AUDIT_LOG_USER` and
+    `AUDIT_LOG_CORRELATION`. `digest_key`: makes digests keyed, see `HmacKey.from_file`; by default the file in
+    `AUDIT_LOG_DIGEST_KEY_FILE`. `trace_header`: whether requests get an `X-Trace-ID`. `max_spool_bytes`: beyond it new
+    events are dropped, and counted. `send_every`, `timeout` (of one request to the log), `exit_timeout` (how long the
+    end of the program may wait to send the rest): seconds.
 
     Raises `EndpointError`, a `ValueError`, when endpoint or token are missing or are none.
     """
@@ -98,7 +96,7 @@ class AuditLog:
             attributes={"sdk_name": "agent-audit-log-client", "sdk_version": VERSION},
         )
         self._trace_header = trace_header
-        self._folder = _folder(spool, self._base, self._token)
+        self._folder = choose_folder(spool, self._base, self._token)
         self._max_spool_bytes = max_spool_bytes
         self._send_every = send_every
         self._timeout = timeout
@@ -363,32 +361,6 @@ if hasattr(os, "register_at_fork"):
 
 def _defaults(name: str | None, options: Mapping[str, Any]) -> dict[str, Any]:
     return {"follow_redirects": True, "limits": http_library(name).Limits(**_LIMITS), **options}
-
-
-def _folder(given: str | os.PathLike[str] | None, base: str, token: str) -> Path:
-    """Where events wait: a folder that can be written."""
-    given = given or os.environ.get("AUDIT_LOG_SPOOL")
-    if given:
-        return Path(given).expanduser()
-    name = hashlib.sha256(f"{base}\0{token}".encode()).hexdigest()[:16]
-    if sys.platform == "win32":
-        state = Path(os.environ.get("LOCALAPPDATA") or tempfile.gettempdir())
-    else:
-        state = Path(os.environ.get("XDG_STATE_HOME") or "~/.local/state")
-    try:
-        folder = state.expanduser() / "agent-audit-log" / name
-        make_folder(folder)
-    except (OSError, RuntimeError):  # no home, or one that cannot be written
-        own = Path(tempfile.gettempdir()) / f"agent-audit-log-{os.getuid() if hasattr(os, 'getuid') else 0}"
-        try:
-            make_folder(own)
-            if hasattr(os, "getuid") and own.stat().st_uid != os.getuid():
-                raise PermissionError  # somebody else was here first: it is theirs to read
-        except OSError:
-            own = Path(tempfile.mkdtemp(prefix="agent-audit-log-"))
-            _logger.warning("there is no folder for the audit log's spool that outlives this program")
-        folder = own / name
-    return folder
 
 
 def _add_digest(event: dict[str, JsonValue], side: str, digest: PayloadDigest) -> None:

@@ -7,6 +7,7 @@ Promise: a batch is done only when the log itself says, event by event, what bec
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -16,6 +17,7 @@ from typing import Literal
 Verdict = Literal["done", "later", "denied", "split", "unreadable"]
 
 MAX_WAIT_SECONDS = 3600.0
+_AGENT = re.compile(r"[A-Za-z0-9._~%-]{1,1024}")
 _OK, _MULTI_STATUS = 200, 207
 _BAD_REQUEST, _UNAUTHORIZED, _FORBIDDEN, _TOO_LARGE, _UNPROCESSABLE = 400, 401, 403, 413, 422
 
@@ -33,13 +35,15 @@ class Refusal:
 class Reply:
     """`done`: forget the batch, but for what was refused. `later`, `denied`: keep it; the second is a matter of tokens.
 
-    `split`: too large. `unreadable`: the log cannot decode it. `wait`: seconds that the log asks for.
+    `split`: too large. `unreadable`: the log cannot decode it. `wait`: seconds that the log asks for. `agent`: whose
+    the log says that the token is, as an identifier.
     """
 
     verdict: Verdict
     refused: tuple[Refusal, ...] = ()
     wait: float | None = None
     why: str = ""
+    agent: str = ""
 
 
 def read_reply(status: int, headers: Mapping[str, str], body: bytes, *, events: int) -> Reply:
@@ -47,7 +51,8 @@ def read_reply(status: int, headers: Mapping[str, str], body: bytes, *, events: 
     if status in {_OK, _MULTI_STATUS, _UNPROCESSABLE}:
         refused = _named(body, events)
         if refused is not None:
-            return Reply("done", refused=refused)
+            agent = headers.get("audit-log-agent", "")
+            return Reply("done", refused=refused, agent=agent if _AGENT.fullmatch(agent) else "")
         return Reply("later", wait=_wait(headers), why=f"{status}, but not as the log answers")
     wait = _wait(headers)
     if status in {_UNAUTHORIZED, _FORBIDDEN}:

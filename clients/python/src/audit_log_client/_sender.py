@@ -118,6 +118,7 @@ class Sender:
 
     def _handle(self, batch: Batch, reply: Reply) -> float:
         if reply.verdict == "done":
+            self._own(reply.agent)
             self._settle(batch, reply.refused)
             self._passed.discard(batch.key)
             self._failures = 0
@@ -139,6 +140,13 @@ class Sender:
             return self._later(reply.wait, at_least=DENIED_WAIT_SECONDS)
         self._say(f"the audit log does not take events ({reply.why}); they are kept in the spool")
         return self._later(reply.wait)
+
+    def _own(self, agent: str) -> None:
+        """Before a batch is forgotten, so that whoever waits for an empty spool waits for what other tokens left."""
+        try:
+            self._spool.belongs_to(agent)
+        except OSError:
+            _logger.exception("what earlier tokens left could not be looked for")
 
     def _later(self, asked: float | None, *, at_least: float = 0.0) -> float:
         """When to try again: ever later, never at the same time as everybody else."""

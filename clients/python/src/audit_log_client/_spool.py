@@ -15,7 +15,8 @@ Layout, in the spool's folder, all for the owner alone:
       damaged/                what was found and could not be read
 
 Several processes may share the folder. A process whose lock can be taken is dead: whoever takes it moves its files into
-a folder of its own, and goes on.
+a folder of its own, and goes on. So it does with what other tokens of the same agent left, once the log has said whose
+token its own is; see `_folders`.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from audit_log_client import _files
+from audit_log_client._folders import Folder
 
 _logger = logging.getLogger("audit_log_client")
 
@@ -44,6 +46,8 @@ TRACES = "traces"
 ROUTES = (EVENTS, TRACES)
 _LOOK_AROUND_SECONDS = 15.0
 _FEW_BATCHES = 8
+_ROOT = "python"
+_DAMAGED = "damaged"
 
 
 @dataclass(frozen=True)
@@ -80,8 +84,11 @@ class _Open:
 class Spool:
     """One process's place in a spool folder. Threads may share it; a process that was forked makes its own."""
 
-    def __init__(self, folder: Path, *, max_bytes: int) -> None:
-        self._root = folder / "python"
+    def __init__(self, folder: Folder, *, max_bytes: int) -> None:
+        self._folder = folder
+        self._root = folder.path / _ROOT
+        self._agent = folder.owner
+        self._told = False
         self._max_bytes = max_bytes
         self._lock = threading.RLock()
         self._own: Path | None = None
@@ -94,11 +101,30 @@ class Spool:
 
     @property
     def has_leftovers(self) -> bool:
-        """Whether other processes have, or had, a place in the folder."""
+        """Whether other processes have, or had, a place in the folder, or in one that is as much this agent's."""
         try:
-            return any(path.is_dir() and path.name != "damaged" for path in self._root.iterdir())
+            return any(map(_places, self._roots()))
         except OSError:
             return False
+
+    def belongs_to(self, agent: str) -> None:
+        """The log has said whose token it is that this spool is sent with; or, empty, not. Raises `OSError`."""
+        with self._lock:
+            if self._told and agent in {self._agent, ""}:
+                return
+            self._told = True
+            if agent:
+                self._agent = agent
+                self._looked = float("-inf")
+                self._folder.learn(agent)
+                self._look_around()
+            self._warn_of_unknown()
+
+    def _roots(self) -> list[Path]:
+        """Where this agent's processes have their places."""
+        if self._agent is None:
+            return [self._root]
+        return [self._root, *(path / _ROOT for path in self._folder.beside(self._agent))]
 
     def append(self, route: str, lines: list[bytes]) -> int:
         """Take lines, in order: how many of them, which is fewer only when the spool is full. Raises `OSError`."""
@@ -196,7 +222,7 @@ class Spool:
 
     def set_aside(self, data: bytes, name: str) -> None:
         """Keep what cannot be read."""
-        folder = self._root / "damaged"
+        folder = self._root / _DAMAGED
         _files.make_folder(folder)
         self._keep_apart(folder / name, data)
 
@@ -299,15 +325,18 @@ class Spool:
     def _look_around(self) -> None:
         """Take over what dead processes left, and see how much the living have, now and then."""
         now = time.monotonic()
-        if now - self._looked < _LOOK_AROUND_SECONDS or not self._root.is_dir():
+        if now - self._looked < _LOOK_AROUND_SECONDS:
             return
         self._looked = now
+        self._others_bytes = sum(map(self._look_into, self._roots()))
+
+    def _look_into(self, root: Path) -> int:
+        """Take over what is there of dead processes: the bytes that the living have."""
         others = 0
-        for folder in self._root.iterdir():
-            if folder == self._own or not folder.is_dir() or folder.name == "damaged":
+        for folder in _places(root):
+            if folder == self._own:
                 continue
-            lock = folder.with_name(f"{folder.name}.lock")
-            descriptor = _files.take_lock(lock)
+            descriptor = _files.take_lock(folder.with_name(f"{folder.name}.lock"))
             if descriptor is None:
                 others += _size(folder)
                 continue
@@ -317,7 +346,17 @@ class Spool:
                 _logger.exception("what another process left could not be taken over")
             finally:
                 os.close(descriptor)
-        self._others_bytes = others
+        return others
+
+    def _warn_of_unknown(self) -> None:
+        """Say where something waits that nobody will send: a token has gone before the log had ever taken it."""
+        for path in self._folder.beside(None):
+            if any(map(_is_left, _places(path / _ROOT))):
+                _logger.warning(
+                    "events of another token wait in %s. If they are this agent's, start it once with"
+                    " AUDIT_LOG_SPOOL set to that folder: they are sent in its name",
+                    path,
+                )
 
     def _take_over(self, folder: Path) -> None:
         place = self._place()
@@ -343,6 +382,23 @@ class Spool:
         if end:
             path.rename(place / f"{time.time_ns():020}-{uuid.uuid4().hex}.{path.stem}")
         return end
+
+
+def _places(root: Path) -> list[Path]:
+    """The folders of processes. Raises `OSError`."""
+    try:
+        return [path for path in root.iterdir() if path.is_dir() and path.name != _DAMAGED]
+    except FileNotFoundError:
+        return []
+
+
+def _is_left(place: Path) -> bool:
+    """Whether a dead process has left something there."""
+    descriptor = _files.take_lock(place.with_name(f"{place.name}.lock"))
+    if descriptor is None:
+        return False
+    os.close(descriptor)
+    return _size(place) > 0
 
 
 def _size(folder: Path) -> int:

@@ -1,0 +1,100 @@
+"""Where a spool is, and which spools are the same agent's.
+
+Promise: what one token left is sent with another only when the log itself has said of both that they are one agent's.
+
+A default folder belongs to one endpoint and one token. In it is a file, `agent`, with what the log's answers call the
+owner of that token. After a token was replaced, the new one's folder gets the same name, and what the old one's folder
+still holds goes out with the new token. A folder that a program names is that program's to share, and has no such file.
+
+    agent-audit-log/<endpoint>-<token>/agent
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import sys
+import tempfile
+import uuid
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from audit_log_client import _files
+
+_logger = logging.getLogger("audit_log_client")
+
+_NAME = "agent"
+_DIGITS = 16
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A spool's folder. `of_token`: it belongs to one token, and others beside it to others."""
+
+    path: Path
+    of_token: bool = False
+
+    @property
+    def owner(self) -> str | None:
+        """Whose it is, as far as the log has said so."""
+        return _read(self.path / _NAME) if self.of_token else None
+
+    def learn(self, agent: str) -> None:
+        """Keep whose it is, for those that come after. Raises `OSError`."""
+        if self.of_token and self.owner != agent:
+            _files.make_folder(self.path)
+            made = self.path / uuid.uuid4().hex  # other processes may be learning too
+            _files.write_new(made, agent.encode())
+            made.replace(self.path / _NAME)
+
+    def beside(self, agent: str | None) -> list[Path]:
+        """The folders of other tokens for the same endpoint that are `agent`'s; null: of which nobody knows whose."""
+        if not self.of_token:
+            return []
+        endpoint = self.path.name.partition("-")[0]
+        with suppress(OSError):
+            return [
+                path
+                for path in sorted(self.path.parent.glob(f"{endpoint}-*"))
+                if path != self.path and path.is_dir() and _read(path / _NAME) == agent
+            ]
+        return []
+
+
+def choose_folder(given: str | os.PathLike[str] | None, base: str, token: str) -> Folder:
+    """Where events wait: a folder that can be written."""
+    given = given or os.environ.get("AUDIT_LOG_SPOOL")
+    if given:
+        return Folder(Path(given).expanduser())
+    name = f"{_digest(base)}-{_digest(token)}"
+    if sys.platform == "win32":
+        state = Path(os.environ.get("LOCALAPPDATA") or tempfile.gettempdir())
+    else:
+        state = Path(os.environ.get("XDG_STATE_HOME") or "~/.local/state")
+    try:
+        folder = state.expanduser() / "agent-audit-log" / name
+        _files.make_folder(folder)
+    except (OSError, RuntimeError):  # no home, or one that cannot be written
+        own = Path(tempfile.gettempdir()) / f"agent-audit-log-{os.getuid() if hasattr(os, 'getuid') else 0}"
+        try:
+            _files.make_folder(own)
+            if hasattr(os, "getuid") and own.stat().st_uid != os.getuid():
+                raise PermissionError  # somebody else was here first: it is theirs to read
+        except OSError:
+            own = Path(tempfile.mkdtemp(prefix="agent-audit-log-"))
+            _logger.warning("there is no folder for the audit log's spool that outlives this program")
+        folder = own / name
+    return Folder(folder, of_token=True)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]
+
+
+def _read(path: Path) -> str | None:
+    try:
+        return path.read_text("ascii")
+    except (OSError, ValueError):
+        return None
