@@ -2,7 +2,8 @@
 
 Promise: a value is stored only under a name that is known to hold metadata, when it is small and plain. Anything else
 is kept as its name, type, size and digest; a value that is secret, or small and holds something secret, without the
-digest, which could be guessed.
+digest, which could be guessed. Of more of those in one request than `described_of` its size, each event's are described
+together, as `more_attributes`.
 """
 
 from __future__ import annotations
@@ -22,6 +23,11 @@ from audit_core.values import CONTROL, SAFE_INTEGER
 MAX_ATTRIBUTES = 128
 MAX_TEXT = 256
 MAX_ITEMS = 32
+DESCRIBED = 32_768
+"""Attributes of a request that are described one by one, however small it is."""
+BYTES_PER_DESCRIBED = 128
+"""For so many bytes of a request another one is: ten for each event of the largest request."""
+MORE = "more_attributes"
 _GUESSABLE = 1024
 _MEMORY = 4096
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/-]{0,63}")
@@ -59,13 +65,26 @@ ALLOWED: frozenset[str] = frozenset({
 """Names whose values are metadata in every intake format. Growing it changes what new records hold, never old ones."""
 
 
+def described_of(size: int) -> int:
+    """How many attributes of a request of so many bytes are described one by one: a description has 120 bytes."""
+    return DESCRIBED + size // BYTES_PER_DESCRIBED
+
+
 @dataclass(slots=True, kw_only=True)
 class AttributeReader:
-    """Reads the attributes of the events of one request; what it learns of a name holds for all of them."""
+    """Reads the attributes of the events of one request; what it learns of a name holds for all of them.
+
+    `described`: so many of them are described one by one, the first in the order of events (see `described_of`).
+    """
 
     texts: Texts
     key: HmacKey | None
+    described: int = DESCRIBED
+    _to_expect: int = field(init=False)
     _names: dict[str, tuple[str, tuple[str, ...], str | None]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._to_expect = self.described
 
     def expect(self, given: dict[str, JsonValue]) -> None:
         """Announce to `texts` what `read` will ask it."""
@@ -73,6 +92,9 @@ class AttributeReader:
             if name in ALLOWED and _is_metadata(value):
                 self.texts.expect(f"/attributes/{name}", value)
                 continue
+            if value is None or self._to_expect <= 0:
+                continue
+            self._to_expect -= 1
             if name not in self._names and _NAME.fullmatch(name):
                 self.texts.expect("", name)
             if isinstance(value, str) and len(value) <= _GUESSABLE:
@@ -84,24 +106,36 @@ class AttributeReader:
             raise FieldError("attributes", f"must be at most {MAX_ATTRIBUTES}")
         kept: dict[str, JsonValue] = {}
         redactions: list[Redaction] = []
+        more: dict[str, JsonValue] = {}
         for name, value in given.items():
             if value is None:
                 continue
             if name in ALLOWED and _is_metadata(value):
                 kept[name], found = self.texts.mask(f"/attributes/{name}", value)
                 redactions += found
-                continue
-            shown, name_rules, secret_rule = self._names.get(name) or self._learn(name)
-            while shown in kept:
-                shown += "_"
-            if secret_rule is None:
-                kept[shown], rules = self._describe(value)
+            elif self.described > 0:
+                self.described -= 1
+                redactions += self._keep(kept, name, value)
             else:
-                kept[shown], rules = PLACEHOLDER, [secret_rule]
-            if name_rules or rules:
-                path = "/attributes/" + shown.replace("~", "~0").replace("/", "~1")
-                redactions += [Redaction(path=path, rule=rule) for rule in (*name_rules, *rules)]
+                more[name] = value
+        if more:
+            redactions += self._keep(kept, MORE, more)
         return kept, redactions
+
+    def _keep(self, kept: dict[str, JsonValue], name: str, value: JsonValue) -> list[Redaction]:
+        """Add to `kept` what is kept of an attribute that does not stay as it is."""
+        shown, name_rules, secret_rule = self._names.get(name) or self._learn(name)
+        while shown in kept:
+            shown += "_"
+        rules: Iterable[str]
+        if secret_rule is None:
+            kept[shown], rules = self._describe(value)
+        else:
+            kept[shown], rules = PLACEHOLDER, (secret_rule,)
+        if not (name_rules or rules):
+            return []
+        path = "/attributes/" + shown.replace("~", "~0").replace("/", "~1")
+        return [Redaction(path=path, rule=rule) for rule in (*name_rules, *rules)]
 
     def _learn(self, name: str) -> tuple[str, tuple[str, ...], str | None]:
         """How to show `name`: masked, or its digest where it is no plain name; by which rule its value is secret."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from audit_core import values
-from audit_core.attributes import AttributeReader
+from audit_core.attributes import AttributeReader, described_of
 from audit_core.canonical import JsonValue
 from audit_core.digest import (
     BINARY_MIME,
@@ -153,7 +153,7 @@ class RecordMaker:
     def __post_init__(self) -> None:
         self._kept = Budget(_KEPT_PASSES * self.size)
         self._texts = Texts(self.rules.masker, Budget(self.size, REQUEST_ALLOWANCE))
-        self._attributes = AttributeReader(texts=self._texts, key=self.rules.key)
+        self._attributes = AttributeReader(texts=self._texts, key=self.rules.key, described=described_of(self.size))
         self._name = self.rules.name
 
     def look_at(self, events: Iterable[Event]) -> None:

@@ -15,7 +15,7 @@ from typing import Final, TypeAlias
 
 import orjson
 
-from audit_core.attributes import MAX_ATTRIBUTES, MAX_ITEMS
+from audit_core.attributes import MAX_ATTRIBUTES, MAX_ITEMS, MORE
 from audit_core.canonical import JsonValue
 from audit_core.errors import FieldError
 from audit_core.event import Event, Payload
@@ -47,7 +47,6 @@ _ODD: Final = (*REQUEST_HEADER, *RESPONSE_HEADER, *_CONTENT)
 _MOST_ATTRIBUTES: Final = MAX_ATTRIBUTES - 8  # some are added when the event is done, and by the record
 _DEFAULT_PORTS: Final = {"443": {"", "https"}, "80": {"http"}}
 _OPENS_JSON: Final = re.compile(r"\s*+(?:\{\s*+[\"}]|\[\s*+[\[{\"\]])")
-_MORE: Final = "more_attributes"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -258,7 +257,7 @@ class Draft:
             return self.attributes
         items = iter(self.attributes.items())
         kept = dict(islice(items, _MOST_ATTRIBUTES))
-        kept[_MORE] = dict(items)
+        kept[MORE] = dict(items)
         return kept
 
 
