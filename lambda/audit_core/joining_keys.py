@@ -21,11 +21,13 @@ _LOGS: Final = "otlp-logs"
 _GENAI: Final = "gen_ai."  # events of a span, without an id of their own
 _CLAUDE: Final = "claude_code."
 _TEXTS: Final = frozenset({"user_prompt", "assistant_response"})
+_MESSAGES: Final = frozenset({"gen_ai.choice", "gen_ai.content.prompt", "gen_ai.content.completion"})
 _STAMP: Final = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.([0-9]{1,12}))?Z")
 _LAST: Final = "~"  # after every time
 _FRACTION: Final = 12
 _SHORT: Final = 8  # shorter ids are counters, which every connection begins anew
 _SAFE: Final = 2**53
+_OF_AN_EXPORT: Final = frozenset({"record_id", "masking"})
 
 
 @dataclass(slots=True, eq=False)
@@ -78,6 +80,11 @@ class Item:
     def is_excerpt(self) -> bool:
         """Whether its payload is a part of its call's, told apart: a message of many, or a body's text alone."""
         return self.source == _LOGS and (self.event in _TEXTS or self.event.startswith(_GENAI))
+
+    @property
+    def is_message(self) -> bool:
+        """Whether that part is one message of those that a request or a response may have several of."""
+        return self.is_excerpt and (self.event.endswith(".message") or self.event in _MESSAGES)
 
     @property
     def sequence(self) -> int | None:
@@ -156,7 +163,8 @@ def identities(item: Item) -> Iterator[Key]:
     """What no two events have in common: two records that share one are two exports of the same event.
 
     An agent that counts its events starts again from 0 when a session is resumed, and an id may be used for each of a
-    call's attempts: so the time belongs to both, unless the writer had to put it there.
+    call's attempts: so the time belongs to both, unless the writer had to put it there. An event of a span that has
+    neither is the same as another where both say the same of the same moment.
     """
     agent, trace, span = item.agent, item.text("trace_id"), item.text("span_id")
     if item.is_span and trace and span:
@@ -167,6 +175,10 @@ def identities(item: Item) -> Iterator[Key]:
     session = item.text("session_id")
     if session and item.sequence is not None and stamp:
         yield "event", agent, session, item.sequence, name, stamp
+    elif item.source == _LOGS and trace and span and name and stamp:
+        said = {part: value for part, value in item.record.items() if part not in _OF_AN_EXPORT}
+        if written := _written(said):
+            yield "said", agent, written
     if identity := item.label("id"):
         yield "id", agent, item.source, identity, name, phase_of(item) or "", stamp
 

@@ -68,8 +68,8 @@ def merge(items: list[Item]) -> Merged:
 def _telling(items: list[Item], name: str) -> list[Item]:
     """The records that speak of a field.
 
-    An excerpt's payload is no call's, where the call's is known; an event's span is the one around it, where the call
-    has one of its own.
+    An excerpt's payload is no call's, where the call's is known; one message of several is no call's at all. An event's
+    span is the one around it, where the call has one of its own.
     """
     if name == "span_id":
         return [item for item in items if is_the_span(item) and item.text(name)] or items
@@ -77,7 +77,12 @@ def _telling(items: list[Item], name: str) -> list[Item]:
         return items
     side = f"{name.partition('_')[0]}_hash"
     whole = [item for item in items if not item.is_excerpt]
-    return whole if any(item.record.get(side) is not None for item in whole) else items
+    if any(item.record.get(side) is not None for item in whole):
+        return whole
+    rest = [item for item in items if not item.is_message]
+    if any(item.record.get(side) is not None for item in rest):
+        return rest
+    return items if len(_different([item.record[side] for item in items if item.record.get(side)])) <= 1 else rest
 
 
 def _names(parts: Iterable[Mapping[str, object]]) -> list[str]:
