@@ -22,6 +22,7 @@ from cli.console import emit_json, printable
 from cli.exits import FOUND, CouldNot
 from cli.options import deployment_options, json_option
 from cli.query import parse_time
+from cli.verify.anchors import read_roots
 from cli.verify.copying import copy_log
 from cli.verify.findings import KINDS, Report
 from cli.verify.log import Wanted, verify_log
@@ -57,6 +58,7 @@ def verify() -> None:
 @click.option("--since", help="Read objects of this day and later only. The tree is always verified as a whole.")
 @click.option("--until", help="Read objects of days before this one only.")
 @click.option("--against", type=_FILE, multiple=True, help="A checkpoint or proof that you kept; may be repeated.")
+@click.option("--anchors", type=_FILE, multiple=True, help="Roots, in PEM, of authorities whose time stamps count.")
 @click.option("--jobs", type=click.IntRange(1, 64), help="Processes, over a copy. Default: one for each processor.")
 @click.option("--now", "clock", help="Verify as of this time, and not as of when the copy was made.")
 @click.pass_context
@@ -70,6 +72,7 @@ def log(  # noqa: PLR0913 - one parameter an option
     since: str | None,
     until: str | None,
     against: tuple[Path, ...],
+    anchors: tuple[Path, ...],
     jobs: int | None,
     clock: str | None,
     as_json: bool,
@@ -79,6 +82,7 @@ def log(  # noqa: PLR0913 - one parameter an option
         wanted = Wanted(
             key=key,
             kept=[_kept(path, key) for path in against],
+            roots=[root for path in anchors for root in read_roots(path)],
             since=_day("--since", since),
             until=_day("--until", until),
             grace=grace,

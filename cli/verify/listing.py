@@ -29,6 +29,8 @@ from cli.verify.source import FolderSource, Source, Version
 from cli.verify.tree import tiles_of
 
 _SECOND = timedelta(seconds=1)
+_COMPARED = (RECORDS, MARKERS, SEQUENCE, TILES, CHECKPOINTS)
+"""Whose files are compared with what they must be; what they were when they were copied says no more."""
 
 
 def check_listing(source: Source, report: Report, *, sizes: Sequence[int], sealed: int, grace: timedelta) -> None:
@@ -188,7 +190,7 @@ def _check_files(source: FolderSource, report: Report) -> None:
                 report.found("copy-broken", first.key, "was copied, and is not in the copy")
             continue
         name = next(files, None)
-        if first.sha256 is not None and not first.key.startswith(RECORDS):
+        if first.sha256 is not None and not first.key.startswith(_COMPARED):
             body = source.read(first.key)
             if body is not None and hashlib.sha256(body.data).hexdigest() != first.sha256:
                 report.found("copy-broken", first.key, "is not as it was copied")

@@ -8,7 +8,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from cryptography.x509 import Certificate
+
 from audit_core.notes import Checkpoint, VerifierKey
+from audit_core.tiles import bundle, unbundle
+from cli.verify.anchors import check_anchors
 from cli.verify.findings import Report
 from cli.verify.listing import check_listing
 from cli.verify.objects import Checked, Scope, check_objects
@@ -21,13 +25,15 @@ _THREADS = 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """How a log is verified. `kept`: checkpoints of earlier; `grace`: how long an object may wait to be sealed.
+    """How a log is verified. `kept`: checkpoints of earlier; `roots`: of authorities whose time stamps count.
 
+    `grace`: how long an object may wait to be sealed.
     `now`: null for when the log was read. `folder`: of a copy, for more `jobs` than one.
     """
 
     key: VerifierKey
     kept: Sequence[Checkpoint] = ()
+    roots: Sequence[Certificate] = ()
     since: str = ""
     until: str = ""
     grace: timedelta = timedelta(minutes=15)
@@ -62,6 +68,7 @@ def verify_log(source: Source, wanted: Wanted) -> Report:
     with _submitting(source, wanted, scope) as submit:
         tree = TreeCheck(source, wanted.key, report, submit=submit, kept=wanted.kept)
         tree.run(done)
+    check_anchors(source, report, sizes=tree.signed, roots=wanted.roots)
     check_listing(source, report, sizes=tree.sizes, sealed=tree.objects, grace=wanted.grace)
     report.notices += sessions.notices()
     return report
@@ -79,7 +86,7 @@ def _submitting(source: Source, wanted: Wanted, scope: Scope) -> Iterator[Submit
             initargs=(wanted.folder, source.taken_at, scope),
         )
         with pool:
-            yield lambda entries, start: pool.submit(_check_here, entries, start)
+            yield lambda entries, start: pool.submit(_check_here, bundle(entries), start)
     elif wanted.folder is None:
         with ThreadPoolExecutor(_THREADS) as pool:
             yield lambda entries, start: pool.submit(check_objects, source, entries, start, scope)
@@ -101,8 +108,8 @@ def _begin(folder: Path, taken_at: datetime, scope: Scope) -> None:
     _here = FolderSource(folder, taken_at=taken_at), scope
 
 
-def _check_here(entries: Sequence[bytes], start: int) -> Checked:
+def _check_here(bundled: bytes, start: int) -> Checked:
     if _here is None:
         raise RuntimeError("this process was not begun")
     source, scope = _here
-    return check_objects(source, entries, start, scope)
+    return check_objects(source, unbundle(bundled), start, scope)

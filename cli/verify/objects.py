@@ -1,28 +1,44 @@
 """Whether objects are what their entries say: their bytes, their lines, their markers, their locks.
 
-Promise: nothing that an object, a marker or an entry holds makes this fail: it is a finding. What is unpacked is never
-held as a whole.
+Promise: nothing that an object, a marker or an entry holds makes this fail: it is a finding. No more of what is
+unpacked is held than one request of the writer may have.
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import orjson
+from isal import isal_zlib
 
 from audit_core.entries import Entry, parse_entry
 from audit_core.errors import DecodeError
-from audit_core.merkle import leaf_hash
+from audit_core.merkle import leaf_digest, leaf_hashes
 from audit_core.sealing import RECORDS, marker_key, marker_of, objects_in
 from cli.verify.findings import Finding
 from cli.verify.source import Body, BrokenCopyError, Source
-from log_sealer.contents import StoredObject, UnreadableError, entries_of, lines_of
+from log_sealer.contents import (
+    MAX_LINE_BYTES,
+    MAX_UNPACKED,
+    StoredObject,
+    UnreadableError,
+    entries_of,
+    record_id_of,
+)
 
 _SEQUENCE = b'"event_sequence"'
 _RECORD_ID = b'"record_id":"'
 _SECOND = timedelta(seconds=1)
+_LONGEST_END = 80
+"""Of a line, from its record id on, as the writer makes them."""
 _MAX_NAMED = 3
+_GZIP = 31
+_AT_ONCE = 8 * 1024 * 1024
+"""What of an object is unpacked at once: more than the writer ever takes."""
+_SMALLEST = 16
+_MOST_STEPS = 8192
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +79,7 @@ class Checked:
 
 def check_objects(source: Source, entries: Sequence[bytes], start: int, scope: Scope) -> Checked:
     """Check the objects of `entries`, which are whole objects' and begin with number `start`."""
-    checked = Checked(leaves=[leaf_hash(entry) for entry in entries])
+    checked = Checked(leaves=leaf_hashes(entries))
     for number, own in objects_in(entries, start):
         try:
             first = parse_entry(own[0])
@@ -112,36 +128,111 @@ def _check_lines(first: Entry, entries: Sequence[bytes], body: Body, checked: Ch
     """Write the entries anew, from the bytes that are there, and compare."""
     digest = "sha256:" + hashlib.sha256(body.data).hexdigest()
     is_same = first.whole is not None and digest == first.whole.digest
+    unpacked = _unpacked(body.data)
+    if is_same and unpacked is not None and _are_sealed(first, entries, unpacked):
+        checked.records += len(entries)
+        if _SEQUENCE in unpacked:
+            checked.sequence += _sequence(unpacked.splitlines())
+    else:
+        _find_altered(first, entries, body, checked, is_same=is_same)
+
+
+def _unpacked(body: bytes) -> bytes | None:
+    """What an object of ordinary size unpacks to; null for what is larger, or is not gzip."""
+    stream = isal_zlib.decompressobj(wbits=_GZIP)
+    try:
+        unpacked = stream.decompress(body, _AT_ONCE)
+    except isal_zlib.IsalError:  # pyrefly: ignore[not-a-type] - its stub declares an instance
+        return None
+    return unpacked if stream.eof and not stream.unused_data else None
+
+
+def _are_sealed(first: Entry, entries: Sequence[bytes], unpacked: bytes) -> bool:
+    """Whether these lines, in the form in which the writer makes them, are those that were sealed."""
+    *lines, rest = unpacked.split(b"\n")
+    if rest or len(lines) != len(entries):
+        return False
     middle = b',"object":' + orjson.dumps(first.key) + b',"record_id":"'
     ending = b'","version":' + orjson.dumps(first.version) + b"}"
+    sha256 = hashlib.sha256
+    written = [
+        b'{"digest":"sha256:%b","line":%d%b%b%b'
+        % (
+            sha256(b"\0" + line).hexdigest().encode(),
+            number,
+            middle,
+            line[-_LONGEST_END:].rpartition(_RECORD_ID)[2][:-2],
+            ending,
+        )
+        for number, line in enumerate(lines)
+    ]
+    expected = replace(first, whole=None).data
+    return written[0] == expected and written[1:] == entries[1:]
+
+
+def _find_altered(first: Entry, entries: Sequence[bytes], body: Body, checked: Checked, *, is_same: bool) -> None:
+    """Say which lines are not as they were sealed, as exactly as can be said."""
     wrong: list[int] = []
     count = 0
     try:
-        for line in lines_of(body.data):
-            if _SEQUENCE in line:
-                checked.sequence += _sequence(line)
-            hashed = hashlib.sha256(b"\0" + line).hexdigest().encode()
-            record_id = line[line.rfind(_RECORD_ID) + len(_RECORD_ID) : -2]
-            if count == 0:
-                is_expected = hashed == (first.digest or "").removeprefix("sha256:").encode()
-                is_expected = is_expected and record_id == (first.record_id or "").encode()
-            else:
-                written = b'{"digest":"sha256:%b","line":%d%b%b%b' % (hashed, count, middle, record_id, ending)
-                is_expected = count < len(entries) and entries[count] == written
-            if not is_expected and len(wrong) < _MAX_NAMED and count < len(entries):
+        for line in _lines_of(body.data):
+            if count < len(entries) and len(wrong) < _MAX_NAMED and not _is_sealed(first, entries[count], count, line):
                 wrong.append(count)
+            if _SEQUENCE in line:
+                checked.sequence += _sequence([line])
             count += 1
     except UnreadableError as error:
-        named = _named(entries, wrong or range(count, min(count + 1, len(entries))))
+        named = _named(entries, wrong[:1] or range(count, min(count + 1, len(entries))))
         checked.found("altered", first.key, f"{error}; from {named} on" if named else str(error))
         return
     checked.records += count
     if count != len(entries):
-        checked.found("altered", first.key, f"{len(entries)} lines were sealed, and there are {count}")
+        named = f"; {_named(entries, wrong[:1])} is the first that differs" if wrong else ""
+        checked.found("altered", first.key, f"{len(entries)} lines were sealed, and there are {count}{named}")
     elif wrong:
         checked.found("altered", first.key, _named(entries, wrong))
     elif not is_same:
         checked.found("altered", first.key, "its lines are as sealed, but not the bytes that they are stored as")
+
+
+def _is_sealed(first: Entry, entry: bytes, number: int, line: bytes) -> bool:
+    """Whether a line is the one that an entry seals."""
+    try:
+        record_id = record_id_of(line)
+    except UnreadableError:
+        return False
+    written = replace(
+        first, line=number, record_id=record_id, digest=leaf_digest(line), whole=None if number else first.whole
+    )
+    return written.data == entry
+
+
+def _lines_of(body: bytes) -> Iterator[bytes]:
+    """The lines of a gzip object, up to the place where it is broken. Raises `UnreadableError` there.
+
+    It is fed in small pieces, as what is wrong with a piece loses all that is in it.
+    """
+    stream = zlib.decompressobj(wbits=_GZIP)
+    step = max(_SMALLEST, len(body) // _MOST_STEPS)
+    left = b""
+    size = 0
+    for start in range(0, len(body), step):
+        feed = body[start : start + step]
+        while feed and not stream.eof:
+            try:
+                piece = stream.decompress(feed, _AT_ONCE)
+            except zlib.error:
+                raise UnreadableError("is not gzip") from None
+            feed = stream.unconsumed_tail
+            size += len(piece)
+            *lines, left = (left + piece).split(b"\n")
+            yield from lines
+            if len(left) > MAX_LINE_BYTES or size > MAX_UNPACKED:
+                raise UnreadableError("has a line that is too long, or too many")
+    if not stream.eof:
+        raise UnreadableError("is gzip that ends too early")
+    if left:
+        raise UnreadableError("does not end with a line's end")
 
 
 def _named(entries: Sequence[bytes], numbers: Sequence[int]) -> str:
@@ -173,14 +264,16 @@ def _note_missing(first: Entry, entries: Sequence[bytes], scope: Scope, checked:
     checked.found("missing", first.key, f"{len(entries)} sealed; {told}; {_named(entries, range(1))}")
 
 
-def _sequence(line: bytes) -> Iterator[tuple[str, int]]:
-    try:
-        record = orjson.loads(line)
-        number, session = record["attributes"]["event_sequence"], record["session_id"]
-    except (orjson.JSONDecodeError, KeyError, TypeError):
-        return
-    if type(number) is int and isinstance(session, str):
-        yield session, number
+def _sequence(lines: Iterable[bytes]) -> Iterator[tuple[str, int]]:
+    """The session and number of each event that has one."""
+    for line in lines:
+        try:
+            record = orjson.loads(line)
+            number, session = record["attributes"]["event_sequence"], record["session_id"]
+        except (orjson.JSONDecodeError, KeyError, TypeError):
+            continue
+        if type(number) is int and isinstance(session, str):
+            yield session, number
 
 
 def _time(text: str | None) -> datetime | None:

@@ -4,14 +4,17 @@ Promise: of each key the oldest version is what is read, but for the one file th
 whatever else there is of it is told. A folder is never trusted to be small, whole or well-formed.
 """
 
+import errno
 import hashlib
-import json
 import os
+import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Final, Protocol
+
+import orjson
 
 from audit_core.sealing import CHECKPOINT
 from cli.connection import Client
@@ -21,6 +24,13 @@ OTHER_VERSIONS: Final = "versions"
 MAX_FILE_BYTES: Final = 1 << 30
 _MAX_ROW: Final = 1 << 16
 _PAGE: Final = 1000
+_PIECE: Final = 1 << 20
+_LAST: Final = 256
+"""More than the last row of a listing has."""
+_DEEPEST: Final = 512
+# A link is no file of a copy; what may be read for ever (a pipe) is not waited for.
+_HOW: Final = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
+_NO_FILE: Final = (errno.ELOOP, errno.EISDIR, errno.ENXIO, errno.ENAMETOOLONG)
 
 
 class BrokenCopyError(Exception):
@@ -151,8 +161,9 @@ class FolderSource:
 
     def __init__(self, folder: Path, *, taken_at: datetime | None = None) -> None:
         """`taken_at`: what another source of the same folder has read from its listing, and checked."""
-        self._folder = folder
+        self._folder = os.fspath(folder) + "/"
         self._listing = folder / LISTING
+        self._begin = self._end = 0
         self._taken_at = taken_at or self._check_listing()
 
     @property
@@ -166,29 +177,28 @@ class FolderSource:
         return self.read(key)
 
     def read(self, key: str) -> Body | None:
-        """A file of the copy."""
+        """A file of the copy. What is no regular file is not one."""
         try:
-            with (self._folder / safe_path(key)).open("rb") as file:
-                data = file.read(MAX_FILE_BYTES + 1)
-        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            number = os.open(self._folder + safe_path(key), _HOW)
+        except (FileNotFoundError, NotADirectoryError):
             return None
+        except UnicodeEncodeError:
+            raise BrokenCopyError("a key is no path that a file may have") from None
+        except OSError as error:
+            if error.errno in _NO_FILE:
+                return None
+            raise BrokenCopyError(f"{key}: {error.strerror}") from None
+        try:
+            return _whole(number, key)
         except OSError as error:
             raise BrokenCopyError(f"{key}: {error.strerror}") from None
-        if len(data) > MAX_FILE_BYTES:
-            raise BrokenCopyError(f"{key}: is larger than {MAX_FILE_BYTES} bytes")
-        return Body(data=data)
+        finally:
+            os.close(number)
 
     def versions(self, prefix: str) -> Iterator[list[Version]]:
         """The versions of each key under `prefix`, as they were listed."""
         waiting: list[Version] = []
-        last = b""
-        for row in self._rows():
-            name = row.key.encode("utf-8", "surrogatepass")
-            if name < last:
-                raise BrokenCopyError(f"{LISTING}: is not in order")
-            last = name
-            if not row.key.startswith(prefix):
-                continue
+        for row in self._rows(prefix):
             if waiting and waiting[0].key != row.key:
                 yield waiting
                 waiting = []
@@ -199,37 +209,85 @@ class FolderSource:
     def files(self) -> Iterator[str]:
         """The keys of the files that are there, in the order of keys."""
         for path in _walk(self._folder):
-            key = path.relative_to(self._folder).as_posix()
+            key = path[len(self._folder) :]
             if key != LISTING and not key.startswith(f"{OTHER_VERSIONS}/"):
                 yield key
 
-    def _rows(self) -> Iterator[Version]:
+    def _rows(self, prefix: str) -> Iterator[Version]:
+        """The rows under a prefix. Only a reading of all rows finds out that they are in order."""
+        first = prefix.encode()
         with self._listing.open("rb") as file:
-            next(_lines(file))
-            for line in _lines(file):
-                said = _decoded(line)
-                if "listing_sha256" in said:
+            file.seek(self._place(file, first))
+            last = b""
+            for line in _lines(file, self._end):
+                row = _version(_decoded(line))
+                name = _name(row.key)
+                if name < last:
+                    raise BrokenCopyError(f"{LISTING}: is not in order")
+                last = name
+                if name.startswith(first):
+                    yield row
+                elif name > first:
                     return
-                yield _version(said)
+
+    def _place(self, file: IO[bytes], key: bytes) -> int:
+        """Where in the listing the rows from `key` on begin, or a little before."""
+        low, high = self._begin, self._end
+        while key and high - low > _MAX_ROW:
+            middle = (low + high) // 2
+            file.seek(middle)
+            file.readline(_MAX_ROW)
+            place = file.tell()
+            line = next(_lines(file, self._end), None) if place < high else None
+            if line is None or _name(_version(_decoded(line)).key) >= key:
+                high = middle
+            else:
+                low = place
+        return low
 
     def _check_listing(self) -> datetime:
         """Read the listing once: it ends with the digest of what comes before."""
         digest = hashlib.sha256()
         try:
             with self._listing.open("rb") as file:
-                header: Mapping[str, object] | None = None
-                for line in _lines(file):
-                    said = _decoded(line)
-                    if header is None:
-                        header = said
-                    if "listing_sha256" in said:
-                        if said["listing_sha256"] != digest.hexdigest() or file.read(1):
-                            raise BrokenCopyError(f"{LISTING}: does not end with its own digest")
-                        return _time(header.get("copied_at"))
-                    digest.update(line)
+                size = file.seek(0, os.SEEK_END)
+                file.seek(max(0, size - _LAST))
+                last = file.read(_LAST)
+                self._end = size - len(last) + last.rfind(b"\n", 0, -1) + 1
+                file.seek(0)
+                first = file.readline(_MAX_ROW)
+                self._begin = len(first)
+                file.seek(0)
+                left = self._end
+                while left and (piece := file.read(min(left, _PIECE))):
+                    digest.update(piece)
+                    left -= len(piece)
         except OSError as error:
             raise BrokenCopyError(f"{LISTING}: {error.strerror}; `audit-log verify copy` makes one") from None
-        raise BrokenCopyError(f"{LISTING}: does not end with its own digest")
+        if left or not self._begin <= self._end < size or not last.endswith(b"\n"):
+            raise BrokenCopyError(f"{LISTING}: does not end with its own digest")
+        said = _decoded(last[last.rfind(b"\n", 0, -1) + 1 :])
+        if said.get("listing_sha256") != digest.hexdigest():
+            raise BrokenCopyError(f"{LISTING}: does not end with its own digest")
+        return _time(_decoded(first).get("copied_at"))
+
+
+def _whole(number: int, key: str) -> Body | None:
+    """What an open file holds."""
+    status = os.fstat(number)
+    if not stat.S_ISREG(status.st_mode):
+        return None
+    pieces: list[bytes] = []
+    left = MAX_FILE_BYTES + 1
+    expected = status.st_size + 1
+    while left > 0 and (piece := os.read(number, min(left, max(expected, _PIECE if pieces else 1)))):
+        pieces.append(piece)
+        left -= len(piece)
+        if len(piece) == status.st_size and len(pieces) == 1:  # the whole of a file that nobody is writing to
+            break
+    if left <= 0:
+        raise BrokenCopyError(f"{key}: is larger than {MAX_FILE_BYTES} bytes")
+    return Body(data=pieces[0] if len(pieces) == 1 else b"".join(pieces))
 
 
 def _oldest_first(rows: list[Version]) -> list[Version]:
@@ -238,21 +296,28 @@ def _oldest_first(rows: list[Version]) -> list[Version]:
     return sorted(rows, key=lambda row: (row.stored_at, row.marker))
 
 
-def _lines(file: IO[bytes]) -> Iterator[bytes]:
-    while line := file.readline(_MAX_ROW):
-        if not line.endswith(b"\n"):
+def _lines(file: IO[bytes], end: int) -> Iterator[bytes]:
+    """The lines up to a place, from where the file is read."""
+    place = file.tell()
+    while place < end and (line := file.readline(_MAX_ROW)):
+        place += len(line)
+        if not line.endswith(b"\n") or place > end:
             raise BrokenCopyError(f"{LISTING}: has a line that does not end")
         yield line
 
 
 def _decoded(line: bytes) -> Mapping[str, object]:
     try:
-        said = json.loads(line)
-    except (ValueError, RecursionError):
+        said = orjson.loads(line)
+    except orjson.JSONDecodeError:
         raise BrokenCopyError(f"{LISTING}: has a line that is not JSON") from None
     if not isinstance(said, dict):
         raise BrokenCopyError(f"{LISTING}: has a line that is no object")
     return said
+
+
+def _name(key: str) -> bytes:
+    return key.encode("utf-8", "surrogatepass")
 
 
 def _version(said: Mapping[str, object]) -> Version:
@@ -290,15 +355,26 @@ def safe_path(key: str) -> str:
     return key
 
 
-def _walk(folder: Path) -> Iterator[Path]:
-    """Every file below, in the order of keys; links are not followed."""
-    try:
-        entries = list(os.scandir(folder))
-    except OSError as error:
-        raise BrokenCopyError(f"{folder.name}: {error.strerror}") from None
-    # A folder's slash counts: "a-b" comes before "a/b".
-    for entry in sorted(entries, key=lambda item: os.fsencode(item.name + ("/" if item.is_dir() else ""))):
-        if entry.is_dir(follow_symlinks=False):
-            yield from _walk(Path(entry.path))
+def _walk(folder: str) -> Iterator[str]:
+    """Every file below a folder, whose name ends with a slash, in the order of keys; links are not followed."""
+    open_folders = [_sorted_entries(folder)]
+    while open_folders:
+        entry = next(open_folders[-1], None)
+        if entry is None:
+            open_folders.pop()
+        elif entry.endswith("/"):
+            if len(open_folders) > _DEEPEST:
+                raise BrokenCopyError("the copy has folders within folders beyond any key")
+            open_folders.append(_sorted_entries(entry))
         else:
-            yield Path(entry.path)
+            yield entry
+
+
+def _sorted_entries(folder: str) -> Iterator[str]:
+    """What is in a folder, by path: a folder's ends with a slash, which counts: "a-b" comes before "a/b"."""
+    try:
+        with os.scandir(folder) as entries:
+            names = [entry.path + "/" if entry.is_dir(follow_symlinks=False) else entry.path for entry in entries]
+    except OSError as error:
+        raise BrokenCopyError(f"{folder}: {error.strerror}") from None
+    return iter(sorted(names, key=os.fsencode))

@@ -30,6 +30,11 @@ def leaf_hash(entry: bytes) -> bytes:
     return _sha256(_LEAF + entry).digest()
 
 
+def leaf_hashes(entries: Sequence[bytes]) -> list[bytes]:
+    """The hash of each entry as a leaf."""
+    return [_sha256(_LEAF + entry).digest() for entry in entries]
+
+
 def node_hash(left: bytes, right: bytes) -> bytes:
     """The hash of the node above `left` and `right`."""
     return _sha256(_NODE + left + right).digest()

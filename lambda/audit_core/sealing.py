@@ -13,7 +13,7 @@ import orjson
 
 from audit_core.entries import Entry
 from audit_core.errors import DecodeError
-from audit_core.merkle import leaf_hash
+from audit_core.merkle import leaf_hashes
 from audit_core.tiles import WIDTH, Edge, bundle, bundle_path
 
 RECORDS = "records/"
@@ -104,7 +104,7 @@ class Growth:
 
         `leaves`: their leaf hashes, when somebody has worked them out already.
         """
-        edge, tiles = self.edge.grow([leaf_hash(entry) for entry in entries] if leaves is None else leaves)
+        edge, tiles = self.edge.grow(leaf_hashes(entries) if leaves is None else leaves)
         files = {SEAL + path: body for path, body in tiles.items()}
         whole = [*self.tail, *entries]
         index = self.size // WIDTH
@@ -121,8 +121,6 @@ EMPTY = Growth(edge=Edge())
 
 def objects_in(entries: Sequence[bytes], start: int) -> Iterator[tuple[int, Sequence[bytes]]]:
     """The entries of one object after the other, each with the number of its first; `start`: that of the first."""
-    first = 0
-    for number in range(1, len(entries) + 1):
-        if number == len(entries) or begins_object(entries[number]):
-            yield start + first, entries[first:number]
-            first = number
+    firsts = [number for number, entry in enumerate(entries) if _FIRST_LINE in entry or not number]
+    for first, end in zip(firsts, [*firsts[1:], len(entries)], strict=True):
+        yield start + first, entries[first:end]

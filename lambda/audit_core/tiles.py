@@ -36,21 +36,25 @@ def bundle_path(index: int, width: int = WIDTH) -> str:
 
 def bundle(entries: Sequence[bytes]) -> bytes:
     """Entries one after the other, each after its length in two bytes."""
-    if any(len(entry) > MAX_ENTRY_BYTES for entry in entries):
-        raise ValueError(f"bundle: an entry may have {MAX_ENTRY_BYTES} bytes")
-    return b"".join(len(entry).to_bytes(_LENGTH_BYTES, "big") + entry for entry in entries)
+    try:
+        return b"".join([len(entry).to_bytes(_LENGTH_BYTES, "big") + entry for entry in entries])
+    except OverflowError:
+        raise ValueError(f"bundle: an entry may have {MAX_ENTRY_BYTES} bytes") from None
 
 
 def unbundle(data: bytes) -> list[bytes]:
     """The entries of a bundle. Raises `DecodeError` when it ends within one."""
     entries: list[bytes] = []
-    position = 0
-    while position < len(data):
-        start = position + _LENGTH_BYTES
-        position = start + int.from_bytes(data[position:start], "big")
-        if start > len(data) or position > len(data):
-            raise DecodeError("ends within an entry")
-        entries.append(data[start:position])
+    position, size = 0, len(data)
+    try:
+        while position < size:
+            start = position + _LENGTH_BYTES
+            position = start + (data[position] << 8 | data[position + 1])
+            entries.append(data[start:position])
+    except IndexError:
+        position = -1
+    if position != size:
+        raise DecodeError("ends within an entry")
     return entries
 
 

@@ -45,7 +45,7 @@ def entries_of(stored: StoredObject) -> list[Entry]:
     digest = "sha256:" + hashlib.sha256(stored.body).hexdigest()
     retain_until = None if until is None else until.strftime("%Y-%m-%dT%H:%M:%SZ")
     try:
-        lines = [(_record_id(line), leaf_digest(line)) for line in lines_of(stored.body)]
+        lines = [(record_id_of(line), leaf_digest(line)) for line in lines_of(stored.body)]
         if not lines:
             raise UnreadableError("holds no record")
     except UnreadableError as error:
@@ -84,7 +84,8 @@ def lines_of(body: bytes) -> Iterator[bytes]:
         raise UnreadableError("does not end with a line's end")
 
 
-def _record_id(line: bytes) -> str:
+def record_id_of(line: bytes) -> str:
+    """The id of the record that a line is. Raises `UnreadableError`."""
     if len(line) > MAX_LINE_BYTES:
         raise UnreadableError("has a line that is too long")
     try:

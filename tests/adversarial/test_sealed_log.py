@@ -4,6 +4,7 @@ import copy
 import gzip
 import random
 import shutil
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -20,6 +21,7 @@ from cli.verify.source import LISTING, BrokenCopyError
 from cli.verify.trust import verify_signature
 from log_sealer.contents import StoredObject, entries_of
 from tests.adversarial.sealed_log import BEGAN, DAYS, SealedLog, made, verified
+from tests.local.sealer.authority import Authority, make_authority
 
 _FLIPS = 12
 """Of each kind of file."""
@@ -156,6 +158,23 @@ def test_changed_record_is_named(log: SealedLog, tmp_path: Path) -> None:
     _edit(log, key, lambda lines: [*lines[:3], lines[3].replace(b"POST", b"GET").replace(b"an-", b"no-"), *lines[4:]])
     report = verified(log.write(tmp_path), log.key)
     assert [finding.detail for finding in report.findings if wanted in finding.detail]
+
+
+def test_flipped_byte_names_the_record(whole: SealedLog, folder: Path) -> None:
+    """A flipped byte in what is packed is told with the first record that cannot be read as it was sealed."""
+    key = max(records(whole), key=lambda name: len(whole.files[name]))
+    for place in range(200, len(whole.files[key]) - 200, 997):
+        data = bytearray(whole.files[key])
+        data[place] ^= 4
+        (folder / key).write_bytes(data)
+        try:
+            (finding,) = verified(folder, whole.key).findings
+        finally:
+            (folder / key).write_bytes(whole.files[key])
+        line = int(finding.detail.partition("line ")[2].partition(",")[0])
+        before = zlib.decompressobj(31).decompress(bytes(whole.files[key][:place]))
+        assert abs(line - before.count(b"\n")) <= 2
+        assert f"record {key.rpartition('/')[2][:40]}-{line}" in finding.detail
 
 
 def test_only_how_it_is_stored_changed(log: SealedLog, tmp_path: Path) -> None:
@@ -447,6 +466,50 @@ def test_commit_that_is_not_signed_yet(log: SealedLog, tmp_path: Path) -> None:
     assert report.findings == []
     assert report.pending == 1
     assert report.notices
+
+
+@pytest.fixture(scope="module")
+def authority() -> Authority:
+    """Return an authority for time stamps."""
+    return make_authority()
+
+
+def _stamped(log: SealedLog, authority: Authority) -> int:
+    size = _sizes(log)[-2]
+    log.put(f"seal/anchors/{size}.tsr", authority.stamp(log.files[checkpoint_key(size)], when=BEGAN))
+    return size
+
+
+def test_time_stamp_makes_it_fresh(log: SealedLog, tmp_path: Path, authority: Authority) -> None:
+    """A time stamp by an authority that the caller trusts counts; without its root, that it was not checked is said."""
+    size = _stamped(log, authority)
+    report = verified(log.write(tmp_path), log.key, roots=[make_authority("Another").root, authority.root])
+    assert (report.findings, report.anchors) == ([], 1)
+    assert report.freshness == [f"time-stamped at {BEGAN:%Y-%m-%dT%H:%M:%SZ} (size {size})"]
+    report = verified(tmp_path, log.key)
+    assert (report.findings, report.anchors, report.freshness) == ([], 0, [])
+    assert any("was not checked" in notice for notice in report.notices)
+
+
+@pytest.mark.parametrize("forged", ["another root", "another checkpoint", "flipped", "nothing", "cut off"])
+def test_time_stamp_that_is_none(log: SealedLog, tmp_path: Path, authority: Authority, forged: str) -> None:
+    """A time stamp that is of something else, by somebody else, or not one at all is found."""
+    size = _stamped(log, authority)
+    key = f"seal/anchors/{size}.tsr"
+    good = log.files[key]
+    log.put(
+        key,
+        {
+            "another root": make_authority().stamp(log.files[checkpoint_key(size)]),
+            "another checkpoint": authority.stamp(log.files[checkpoint_key(_sizes(log)[1])]),
+            "flipped": good[:-1] + bytes((good[-1] ^ 1,)),
+            "nothing": b"",
+            "cut off": good[:-9],
+        }[forged],
+    )
+    report = verified(log.write(tmp_path), log.key, roots=[authority.root])
+    assert places(report, "anchor") == {key}
+    assert (report.anchors, report.freshness, len(report.findings)) == (0, [], 1)
 
 
 def test_range(whole: SealedLog, folder: Path) -> None:
