@@ -13,7 +13,7 @@ from statistics import median
 from typing import Final
 
 from benchmarks.measure import MEGABYTE, TIMES, BenchmarkError, Row, at_most, in_fresh_process
-from components.package import MAX_BYTES, PackageError, Target, build_package
+from components.package import WRITER, PackageError, Target, build_package
 
 _CONFIG: Final = json.dumps(
     {"schema": 1, "bucket": "log", "region": "eu-central-1", "agents": [{"name": "agent", "tokens": []}]}
@@ -47,11 +47,16 @@ def _sizes(folder: Path) -> list[Row]:
     found: list[Row] = []
     for label, target in _TARGETS.items():
         try:
-            built = build_package(target=target, config=_CONFIG, out_dir=folder)
+            built = build_package(WRITER, target=target, config=_CONFIG, out_dir=folder)
         except PackageError as error:
             raise BenchmarkError(str(error)) from error
         found.append(
-            Row(name=f"package {label}", value=built.size / MEGABYTE, unit="MB", goal=at_most(MAX_BYTES // MEGABYTE))
+            Row(
+                name=f"package {label}",
+                value=built.size / MEGABYTE,
+                unit="MB",
+                goal=at_most(WRITER.max_bytes // MEGABYTE),
+            )
         )
     with zipfile.ZipFile(next(folder.glob("*-local-*.zip"))) as archive:
         archive.extractall(folder / "local")

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
 
 from cli.exits import CouldNot
-from policies.iam import Bounds, Place, Principal
+from policies.iam import Bounds
+from policies.place import Place, Principal
 from policies.retention import PROFILES, Mode, Retention
 
 if TYPE_CHECKING:
@@ -62,6 +63,11 @@ class Deployment:
     keys_parameter: str
     vault_bucket: str | None = None
     vault_reader_role_arn: str | None = None
+    sealer_role_arn: str | None = None
+    sealer_function_name: str = ""
+    sealer_function_log_group: str = ""
+    sealer_package_sha256: str = ""
+    seal_queue_url: str = ""
     seal_origin: str | None = None
     seal_key_id: str | None = None
     seal_minutes: int = 5
@@ -79,7 +85,9 @@ class Deployment:
 
     @property
     def place(self) -> Place:
-        """The stack's physical names, as the policies take them."""
+        """The stack's physical names, as the policies take them. Raises CouldNot for a stack that has no sealer yet."""
+        if self.sealer_role_arn is None:
+            raise CouldNot("stack output sealer_role_arn: is not there; deploy the stack with this version first")
         return Place(
             partition=self.auditor_role_arn.split(":")[1],
             region=self.region,
@@ -88,8 +96,13 @@ class Deployment:
             function=self.function_name,
             log_group=self.function_log_group,
             keys=self.keys_parameter,
+            sealer=self.sealer_function_name,
+            sealer_log_group=self.sealer_function_log_group,
+            queue=self.seal_queue_url.rpartition("/")[2],
+            topic=self.alarm_topic_arn.rpartition(":")[2],
             roles={
                 Principal.WRITER: role_name(self.writer_role_arn),
+                Principal.SEALER: role_name(self.sealer_role_arn),
                 Principal.AUDITOR: role_name(self.auditor_role_arn),
                 Principal.RETENTION_ADMIN: role_name(self.retention_admin_role_arn),
                 Principal.HOLD_RELEASER: role_name(self.hold_releaser_role_arn),
@@ -125,6 +138,7 @@ class Deployment:
         if emulator_url is not None:
             emulator_url = _loopback(emulator_url, "emulator_url")
         has_vault = "vault_bucket" in outputs
+        has_sealer = "sealer_role_arn" in outputs
         endpoint = _text(outputs, "endpoint").rstrip("/")
         if emulator_url is not None:
             _loopback(endpoint, "endpoint")
@@ -151,6 +165,11 @@ class Deployment:
             keys_parameter=_text(outputs, "keys_parameter"),
             vault_bucket=_text(outputs, "vault_bucket") if has_vault else None,
             vault_reader_role_arn=_text(outputs, "vault_reader_role_arn") if has_vault else None,
+            sealer_role_arn=_text(outputs, "sealer_role_arn") if has_sealer else None,
+            sealer_function_name=_text(outputs, "sealer_function_name") if has_sealer else "",
+            sealer_function_log_group=_text(outputs, "sealer_function_log_group") if has_sealer else "",
+            sealer_package_sha256=_text(outputs, "sealer_package_sha256") if has_sealer else "",
+            seal_queue_url=_text(outputs, "seal_queue_url") if has_sealer else "",
             seal_origin=_text(outputs, "seal_origin") if "seal_origin" in outputs else None,
             seal_key_id=_text(outputs, "seal_key_id") if "seal_key_id" in outputs else None,
             seal_minutes=_minutes(outputs.get("seal_minutes", 5)),

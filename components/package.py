@@ -1,4 +1,4 @@
-"""The log writer's package: a zip whose bytes follow from its sources, its pinned wheels and its configuration alone.
+"""A function's package: a zip whose bytes follow from its sources, its pinned wheels and its configuration alone.
 
 Guarantee: the same inputs give the same bytes, whatever the path, the umask, the clock, the order of files in a folder,
 the Python or the zlib that builds it. So its SHA-256, compared with Lambda's CodeSha256, says what runs. It holds the
@@ -28,10 +28,8 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 SOURCES: Final = ROOT / "lambda"
 LOCK: Final = SOURCES / "requirements.lock"
 WHEELS: Final = ROOT / ".cache" / "wheels"
-PACKAGES: Final = ("audit_core", "aws_client", "log_writer")
 CONFIG_NAME: Final = "config.json"
-MAX_BYTES: Final = 15 * 1024 * 1024
-"""What a package may weigh; Lambda itself would take 50 MB."""
+_MB: Final = 1024 * 1024
 
 Target = Literal["aws", "local"]
 
@@ -47,6 +45,7 @@ _FILE_MODE: Final = 0o100644
 _ENTRY: Final = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)[ \t]*(?:;[ \t]*([^\\\n]+?))?[ \t]*\\?$", re.MULTILINE)
 _HASH: Final = re.compile(r"--hash=sha256:([0-9a-f]{64})")
 _MARKER: Final = re.compile(r"python_(?:full_)?version (<|>=) '(\d+)\.(\d+)'")
+_CPYTHON: Final = re.compile("(?:platform_python_implementation|implementation_name) != 'PyPy'")
 _LICENCE: Final = re.compile(r"(?:^|/)(?:licen[cs]es?|copying|notice|authors)", re.IGNORECASE)
 _UNNEEDED: Final = ("botocore/data/", "botocore/docs/")
 """What signing a request does without: 90 MB of service models, and the generator of their documentation."""
@@ -56,6 +55,44 @@ _KEPT_PACKAGES: Final = 10
 
 class PackageError(RuntimeError):
     """The package cannot be built; one line that says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contents:
+    """What a function's package is made of: our packages, and the distributions of the lock that these import.
+
+    `distributions` are all of them, with what they need in turn. `max_bytes` is what the package may weigh; Lambda
+    itself would take 50 MB.
+    """
+
+    name: str
+    packages: tuple[str, ...]
+    distributions: frozenset[str]
+    max_bytes: int
+
+
+_SIGNED_REQUESTS: Final = frozenset({"botocore", "jmespath", "python-dateutil", "six", "urllib3"})
+WRITER: Final = Contents(
+    name="log_writer",
+    packages=("audit_core", "aws_client", "log_writer"),
+    distributions=_SIGNED_REQUESTS
+    | {"ahocorasick-rs", "google-re2", "isal", "opentelemetry-proto", "orjson", "protobuf", "rfc8785"}
+    | {"typing-extensions"},
+    max_bytes=15 * _MB,
+)
+SEALER: Final = Contents(
+    name="log_sealer",
+    packages=("audit_core", "aws_client", "log_sealer"),
+    distributions=_SIGNED_REQUESTS | {"isal", "orjson"},
+    max_bytes=10 * _MB,
+)
+ANCHORING_SEALER: Final = Contents(
+    name="log_sealer",
+    packages=SEALER.packages,
+    distributions=SEALER.distributions | {"cffi", "cryptography", "pycparser", "rfc3161-client"},
+    max_bytes=40 * _MB,
+)
+"""The sealer where its checkpoints are time-stamped, which takes a library of three times its own weight."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,24 +120,29 @@ class Requirement:
         )
 
 
-def build_package(*, target: Target, config: bytes, out_dir: Path, wheels_dir: Path = WHEELS) -> Package:
-    """Build the package for `target` around `config` (the bytes of config.json) and put it into `out_dir`.
+def build_package(
+    contents: Contents, *, target: Target, config: bytes, out_dir: Path, wheels_dir: Path = WHEELS
+) -> Package:
+    """Build a function's package for `target` around `config` (the bytes of config.json) and put it into `out_dir`.
 
     The file is named by its digest and appears whole or not at all. Wheels come from `wheels_dir`, and are fetched
     there when they are missing. Raises PackageError.
     """
-    wheels = ensure_wheels(target, wheels_dir=wheels_dir)
-    data = _zip(_files(wheels, config))
-    if len(data) > MAX_BYTES:
-        msg = f"package: must be at most {MAX_BYTES} bytes, got {len(data)}; a runtime dependency has grown"
+    wheels = ensure_wheels(target, contents, wheels_dir=wheels_dir)
+    data = _zip(_files(contents, wheels, config))
+    if len(data) > contents.max_bytes:
+        msg = (
+            f"package {contents.name}: must be at most {contents.max_bytes} bytes, got {len(data)}; "
+            "a runtime dependency has grown"
+        )
         raise PackageError(msg)
     digest = hashlib.sha256(data)
-    path = out_dir / f"log_writer-{target}-{digest.hexdigest()[:16]}.zip"
+    path = out_dir / f"{contents.name}-{target}-{digest.hexdigest()[:16]}.zip"
     if path.is_file() and path.stat().st_size == len(data):
         path.touch()  # it is in use again, so not among the oldest
     else:
         _write(path, data)
-        _forget_oldest(out_dir, target)
+        _forget_oldest(out_dir, f"{contents.name}-{target}")
     return Package(
         path=path,
         sha256_hex=digest.hexdigest(),
@@ -109,13 +151,16 @@ def build_package(*, target: Target, config: bytes, out_dir: Path, wheels_dir: P
     )
 
 
-def ensure_wheels(target: Target, *, wheels_dir: Path = WHEELS) -> tuple[Path, ...]:
-    """The wheels for `target`, each checked against the lock, in the lock's order; fetched if any is missing.
+def ensure_wheels(target: Target, *contents: Contents, wheels_dir: Path = WHEELS) -> tuple[Path, ...]:
+    """The wheels that the packages need for `target`, each checked against the lock, in the lock's order.
 
-    Raises PackageError when they are neither there nor to be had.
+    Without `contents`: those of every stack, time stamps aside. What is missing is fetched. Raises PackageError when
+    they are neither there nor to be had.
     """
     folder = wheels_dir / _target_name(target)
-    wanted = requirements(LOCK.read_text("utf-8"), _target_python(target))
+    names = frozenset[str]().union(*(item.distributions for item in contents or (WRITER, SEALER)))
+    pinned = requirements(LOCK.read_text("utf-8"), _target_python(target))
+    wanted = tuple(item for item in pinned if item.name in names)
     found = _match(wanted, folder)
     missing = [item for item in wanted if item.name not in found]
     if missing:
@@ -150,14 +195,19 @@ def requirements(lock: str, python: tuple[int, int]) -> tuple[Requirement, ...]:
 
 
 def _applies(marker: str, python: tuple[int, int]) -> bool:
-    """Whether a marker holds for the target's Python."""
-    match = _MARKER.fullmatch(marker)
-    if match is None:
-        msg = f"package: {LOCK.name} has a marker other than on the Python version, got {marker!r}"
-        raise PackageError(msg)
-    operator, major, minor = match.groups()
-    bound = (int(major), int(minor))
-    return python < bound if operator == "<" else python >= bound
+    """Whether a marker holds for the target's Python, which is CPython."""
+    for term in marker.split(" and "):
+        match = _MARKER.fullmatch(term)
+        if match is None:
+            if _CPYTHON.fullmatch(term):
+                continue
+            msg = f"package: {LOCK.name} has a marker other than on the Python version, got {marker!r}"
+            raise PackageError(msg)
+        operator, major, minor = match.groups()
+        bound = (int(major), int(minor))
+        if not (python < bound if operator == "<" else python >= bound):
+            return False
+    return True
 
 
 def _target_python(target: Target) -> tuple[int, int]:
@@ -219,10 +269,10 @@ def _fetch(missing: list[Requirement], folder: Path, target: Target) -> None:
         raise PackageError(msg)
 
 
-def _files(wheels: tuple[Path, ...], config: bytes) -> Mapping[str, bytes]:
+def _files(contents: Contents, wheels: tuple[Path, ...], config: bytes) -> Mapping[str, bytes]:
     """Every file of the package, by its name in the zip."""
     files: dict[str, bytes] = {CONFIG_NAME: config}
-    for name, data in (*_from_sources(), *(entry for wheel in wheels for entry in _from_wheel(wheel))):
+    for name, data in (*_from_sources(contents), *(entry for wheel in wheels for entry in _from_wheel(wheel))):
         if name in files:
             msg = f"package: two of its parts bring {name}"
             raise PackageError(msg)
@@ -230,9 +280,9 @@ def _files(wheels: tuple[Path, ...], config: bytes) -> Mapping[str, bytes]:
     return files
 
 
-def _from_sources() -> Iterator[tuple[str, bytes]]:
+def _from_sources(contents: Contents) -> Iterator[tuple[str, bytes]]:
     """Our own packages, without what running them leaves behind."""
-    for package in PACKAGES:
+    for package in contents.packages:
         for path in (SOURCES / package).rglob("*"):
             relative = path.relative_to(SOURCES)
             if path.is_file() and not any(part == "__pycache__" or part.startswith(".") for part in relative.parts):
@@ -269,9 +319,9 @@ def _zip(files: Mapping[str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
-def _forget_oldest(out_dir: Path, target: Target) -> None:
+def _forget_oldest(out_dir: Path, prefix: str) -> None:
     """Leave the few packages that were used last, so that a year of runs does not fill the disk."""
-    packages = sorted(out_dir.glob(f"log_writer-{target}-*.zip"), key=lambda path: path.stat().st_mtime, reverse=True)
+    packages = sorted(out_dir.glob(f"{prefix}-*.zip"), key=lambda path: path.stat().st_mtime, reverse=True)
     for path in packages[_KEPT_PACKAGES:]:
         path.unlink(missing_ok=True)
 

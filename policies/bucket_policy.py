@@ -1,15 +1,17 @@
 """The log bucket's own policy: what nobody may do to the log, whatever their role allows.
 
 Guarantee: with this policy in force, records are only added, by the writer alone, over TLS, and never over one another;
-nothing else is added but what CloudTrail delivers; nothing is deleted; no governance lock is bypassed; and only the
-administrators change what keeps it so.
+the sealed log is added to by the sealer alone, in the same way, but for its newest checkpoint, of which every version
+stays; nothing else is added but what CloudTrail delivers; nothing is deleted; no governance lock is bypassed; and only
+the administrators change what keeps it so.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from policies.iam import RECORDS, TRAIL, Place, Principal, Statement, principal_patterns
+from policies.iam import Statement, principal_patterns
+from policies.place import CHECKPOINT, RECORDS, SEAL, TRAIL, Place, Principal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,6 +32,7 @@ BYPASS: Final = "s3:BypassGovernanceRetention"
 PROTECTIONS: Final = (
     "s3:DeleteBucketPolicy",
     "s3:PutBucketAcl",
+    "s3:PutBucketNotification",
     "s3:PutBucketObjectLockConfiguration",
     "s3:PutBucketOwnershipControls",
     "s3:PutBucketPolicy",
@@ -64,23 +67,33 @@ def statements(
     a request from elsewhere is still refused.
     """
     bucket, objects = place.bucket_arn(), place.objects_arn("")
-    records = place.objects_arn(RECORDS)
+    records, seal = place.objects_arn(RECORDS), place.objects_arn(SEAL)
     result: list[Statement] = [
         deny("TlsOnly", ["s3:*"], [bucket, objects], without_tls(loopback=loopback)),
-        deny(
-            "CreateOnly",
-            ["s3:PutObject"],
-            [records],
+        {
+            "Sid": "CreateOnly",
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": ["s3:PutObject"],
+            # Everything but these two: CloudTrail's puts carry no If-None-Match, and the newest checkpoint is a file of
+            # which each version is laid over the one before. Versioning and the lock keep all of both.
+            "NotResource": [place.objects_arn(TRAIL), place.object_arn(CHECKPOINT)],
             # AWS's documented form: a put must say If-None-Match. Parts of a multipart upload cannot say it and create
             # no object, which is what s3:ObjectCreationOperation tells apart; completing the upload must say it again.
             # https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes-enforce.html
-            {"Null": {"s3:if-none-match": "true"}, "Bool": {"s3:ObjectCreationOperation": "true"}},
-        ),
+            "Condition": {"Null": {"s3:if-none-match": "true"}, "Bool": {"s3:ObjectCreationOperation": "true"}},
+        },
         deny(
             "OnlyTheWriterWritesRecords",
             ["s3:PutObject"],
             [records],
             not_one_of([place.role_arn(Principal.WRITER)]),
+        ),
+        deny(
+            "OnlyTheSealerSeals",
+            ["s3:PutObject"],
+            [seal],
+            not_one_of([place.role_arn(Principal.SEALER)]),
         ),
         deny(
             "OnlyServicesWriteTheTrail",
@@ -89,7 +102,7 @@ def statements(
             # A request by a role or user that does not carry the key at all is none by a service.
             {"BoolIfExists": {"aws:PrincipalIsAWSService": "false"}},
         ),
-        _nothing_elsewhere([records, place.objects_arn(TRAIL)]),
+        _nothing_elsewhere([records, seal, place.objects_arn(TRAIL)]),
         deny("NobodyDeletes", list(DELETIONS), [objects]),
         deny("NobodyReplicatesInto", list(REPLICATIONS), [objects]),
         deny("NobodyBypasses", [BYPASS], [objects]),
@@ -152,8 +165,6 @@ def _trail_delivery(place: Place, trail: str) -> list[Statement]:
     """What CloudTrail asks for, for this one trail.
 
     https://docs.aws.amazon.com/awscloudtrail/latest/userguide/create-s3-bucket-policy-for-cloudtrail.html
-    Its puts carry no If-None-Match, so `trail/` is outside the create-only statement; versioning and the lock keep
-    what it delivered.
     """
     arn = trail_arn(place, trail)
     service: Json = {"Service": "cloudtrail.amazonaws.com"}

@@ -84,8 +84,11 @@ KEY_USERS: Final[Mapping[str, str]] = {
     "kms:GenerateDataKey": "-writer",
     "kms:ReEncrypt": "-nobody",
     "kms:CreateGrant": "-nobody",
+    "kms:DeriveSharedSecret": "-nobody",
+    "kms:GenerateMac": "-nobody",
+    "kms:Sign": "-sealer",
 }
-"""How an action on an encryption key begins, and how the name of the one role ends that may be given it."""
+"""How an action on a key begins, and how the name of the one role ends that may be given it."""
 
 FORBIDDEN_ACTIONS: Final = frozenset(action.lower() for action in (BYPASS, *PROTECTIONS, *DELETIONS, *REPLICATIONS))
 """What no role is ever given: it would weaken the log, or remove from it."""
@@ -199,14 +202,15 @@ def _parameters_are_secret(resource: Registered) -> Iterator[str]:
             yield "insecureValue must not be used: it is shown in clear"
 
 
-def _encryption_keys(resource: Registered) -> Iterator[str]:
-    """A key that encrypts is renewed every year, and its policy says who uses it: one encrypts, another decrypts."""
-    if resource.type != KEY or resource.props.get("keyUsage", "ENCRYPT_DECRYPT") != "ENCRYPT_DECRYPT":
+def _keys_have_one_user(resource: Registered) -> Iterator[str]:
+    """A key's policy says who uses it: one encrypts, another decrypts, a third signs. One that encrypts is renewed."""
+    if resource.type != KEY:
         return
-    if resource.props.get("enableKeyRotation") is not True:
+    encrypts = resource.props.get("keyUsage", "ENCRYPT_DECRYPT") == "ENCRYPT_DECRYPT"
+    if encrypts and resource.props.get("enableKeyRotation") is not True:
         yield f"enableKeyRotation must be true, got {shown(resource.props.get('enableKeyRotation'))}"
     if resource.props.get("policy") is None:
-        yield "policy must be given: the one that KMS gives lets every administrator decrypt"
+        yield "policy must be given: the one that KMS gives lets every administrator use the key"
     for statement, _ in _statements(resource):
         for action in allowed_actions(statement):
             user = next((user for use, user in KEY_USERS.items() if action.startswith(use)), None)
@@ -277,7 +281,7 @@ RESOURCE_RULES: Final[Mapping[str, Rule]] = {
     "log-groups-end": _log_group_ends,
     "secret-parameters": _parameters_are_secret,
     "keys-are-the-writers": _only_the_writer_has_keys,
-    "encryption-keys": _encryption_keys,
+    "keys-have-one-user": _keys_have_one_user,
     "nothing-public": _nothing_public,
 }
 STACK_RULES: Final[Mapping[str, StackRule]] = {

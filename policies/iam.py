@@ -8,10 +8,11 @@ bucket's own policy, which binds everybody else too, is in `policies.bucket_poli
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from policies.place import OF_FUNCTIONS, PAYLOADS, RECORDS, SEAL, Place, Principal, Scope
 from policies.retention import Mode
 
 if TYPE_CHECKING:
@@ -24,94 +25,6 @@ Statement: TypeAlias = dict[str, Json]
 Condition: TypeAlias = "Mapping[str, Mapping[str, str | Sequence[str]]]"
 
 POLICY_VERSION: Final = "2012-10-17"
-RECORDS: Final = "records/"
-"""Where the writer puts records; the one prefix that it may write."""
-TRAIL: Final = "trail/"
-"""Where CloudTrail puts who touched the log's protections."""
-
-
-PAYLOADS: Final = "payloads/"
-"""Where the writer puts payloads in the vault; the one prefix that it may write there."""
-
-
-class Principal(StrEnum):
-    """The kit's roles; the last is there only where there is a vault."""
-
-    WRITER = "writer"
-    AUDITOR = "auditor"
-    RETENTION_ADMIN = "retention-admin"
-    HOLD_RELEASER = "hold-releaser"
-    VAULT_READER = "vault-reader"
-
-
-STANDING: Final = (Principal.WRITER, Principal.AUDITOR, Principal.RETENTION_ADMIN, Principal.HOLD_RELEASER)
-"""The roles that every stack has."""
-
-
-class Scope(StrEnum):
-    """What a row's actions are about."""
-
-    BUCKET = "bucket"
-    OBJECTS = "objects"
-    LOG_STREAMS = "log streams"
-    LOG_GROUP = "log group"
-    LOG_GROUP_BY_NAME = "log group by name"
-    FUNCTION = "function"
-    KEYS = "keys of digests and pseudonyms"
-    PAYLOADS = "payloads"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """The physical names that a document is about; all known before anything exists."""
-
-    partition: str
-    region: str
-    account: str
-    bucket: str
-    function: str
-    log_group: str
-    keys: str
-    """The parameter that holds the keys of digests and pseudonyms; begins with a slash."""
-    roles: Mapping[Principal, str]
-    """Each role's name, without path; of just those that there are."""
-    vault: str = ""
-    """The vault's bucket; empty where there is no vault."""
-
-    def bucket_arn(self) -> str:
-        """The log bucket's ARN."""
-        return f"arn:{self.partition}:s3:::{self.bucket}"
-
-    def objects_arn(self, prefix: str) -> str:
-        """Every object under `prefix` (empty: every object)."""
-        return f"{self.bucket_arn()}/{prefix}*"
-
-    def vault_arn(self) -> str:
-        """The vault's ARN."""
-        return f"arn:{self.partition}:s3:::{self.vault}"
-
-    def payloads_arn(self, prefix: str) -> str:
-        """Every object of the vault under `prefix` (empty: every object)."""
-        return f"{self.vault_arn()}/{prefix}*"
-
-    def role_arn(self, principal: Principal) -> str:
-        """A role's ARN."""
-        return f"arn:{self.partition}:iam::{self.account}:role/{self.roles[principal]}"
-
-    def resource(self, scope: Scope, prefix: str) -> str:
-        """The ARN pattern of a row."""
-        own = f"{self.region}:{self.account}"
-        log_group = f"arn:{self.partition}:logs:{own}:log-group:{self.log_group}"
-        return {
-            Scope.BUCKET: self.bucket_arn(),
-            Scope.OBJECTS: self.objects_arn(prefix),
-            Scope.LOG_STREAMS: f"{log_group}:log-stream:*",
-            Scope.LOG_GROUP: f"{log_group}:*",
-            Scope.LOG_GROUP_BY_NAME: log_group,
-            Scope.FUNCTION: f"arn:{self.partition}:lambda:{own}:function:{self.function}",
-            Scope.PAYLOADS: self.payloads_arn(prefix),
-            Scope.KEYS: f"arn:{self.partition}:ssm:{own}:parameter{self.keys}",
-        }[scope]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,6 +86,47 @@ GRANTS: Final[tuple[Grant, ...]] = (
         why="Computes keyed digests and pseudonyms. The one role that may have the keys.",
     ),
     Grant(
+        principal=Principal.SEALER,
+        actions=("s3:ListBucket", "s3:ListBucketVersions"),
+        scope=Scope.BUCKET,
+        why="Finds what nobody told it of, and what was laid over something, once a day.",
+    ),
+    Grant(
+        principal=Principal.SEALER,
+        actions=("s3:GetObject", "s3:GetObjectRetention", "s3:GetObjectVersion"),
+        scope=Scope.OBJECTS,
+        prefix=RECORDS,
+        why="Reads what it seals, and until when that is locked.",
+    ),
+    Grant(
+        principal=Principal.SEALER,
+        actions=("s3:GetObject", "s3:GetObjectRetention", "s3:GetObjectVersion", "s3:PutObject"),
+        scope=Scope.OBJECTS,
+        prefix=SEAL,
+        # Of the signing key, its own policy says who may use it (policies/seal_policy.py).
+        why="Adds to the sealed log, and reads where that stands. The bucket's policy lets it replace nothing there.",
+    ),
+    Grant(
+        principal=Principal.SEALER,
+        # On AWS, deleting ten messages at once asks for sqs:DeleteMessage; some stores evaluate the call's own name.
+        # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsqs.html
+        actions=("sqs:DeleteMessage", "sqs:DeleteMessageBatch", "sqs:ReceiveMessage"),
+        scope=Scope.QUEUE,
+        why="Is told of what was stored, and forgets what it sealed. A message only says where to look.",
+    ),
+    Grant(
+        principal=Principal.SEALER,
+        actions=("sns:Publish",),
+        scope=Scope.TOPIC,
+        why="Mails the newest checkpoint, every week, to whoever gets the alarms.",
+    ),
+    Grant(
+        principal=Principal.SEALER,
+        actions=("logs:CreateLogStream", "logs:PutLogEvents"),
+        scope=Scope.SEALER_LOG_STREAMS,
+        why="Its operational log, from which its alarms are made.",
+    ),
+    Grant(
         principal=Principal.AUDITOR,
         actions=(
             "s3:GetBucketLocation",
@@ -220,6 +174,24 @@ GRANTS: Final[tuple[Grant, ...]] = (
         scope=Scope.LOG_GROUP_BY_NAME,
         # AWS lists the plain ARN as the action's resource; its evaluation has long wanted the one that ends in `:*`.
         # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatchlogs.html
+        why="The same, for stores that evaluate the log group's plain ARN.",
+    ),
+    Grant(
+        principal=Principal.AUDITOR,
+        actions=("lambda:GetFunctionConfiguration",),
+        scope=Scope.SEALER_FUNCTION,
+        why="Compares the digest of the sealer's code with the one that was deployed.",
+    ),
+    Grant(
+        principal=Principal.AUDITOR,
+        actions=("logs:FilterLogEvents",),
+        scope=Scope.SEALER_LOG_GROUP,
+        why="Reads when the log was last sealed, and what the sealer found.",
+    ),
+    Grant(
+        principal=Principal.AUDITOR,
+        actions=("logs:FilterLogEvents",),
+        scope=Scope.SEALER_LOG_GROUP_BY_NAME,
         why="The same, for stores that evaluate the log group's plain ARN.",
     ),
     Grant(
@@ -309,14 +281,15 @@ def refusals(bounds: Bounds) -> tuple[Refusal, ...]:
 
 def _sid(*words: str) -> str:
     """An identifier that IAM takes: letters and digits."""
-    return "".join(part[:1].upper() + part[1:] for word in words for part in word.replace("-", " ").split())
+    plain = (re.sub("[^A-Za-z0-9 ]", " ", word.replace("'s ", "s ")) for word in words)
+    return "".join(part[:1].upper() + part[1:] for word in plain for part in word.split())
 
 
 def role_statements(principal: Principal, place: Place, bounds: Bounds) -> list[Statement]:
     """All that a role may do, and is refused in so many words."""
     granted: list[Statement] = [
         {
-            "Sid": _sid("allow", grant.scope),
+            "Sid": _sid("allow", grant.scope, grant.prefix),
             "Effect": "Allow",
             "Action": list(grant.actions),
             "Resource": [place.resource(grant.scope, grant.prefix)],
@@ -338,13 +311,13 @@ def role_statements(principal: Principal, place: Place, bounds: Bounds) -> list[
 
 
 def trust_statements(principal: Principal, place: Place, assumed_by: Sequence[str]) -> list[Statement]:
-    """Who may take the role: the Lambda service for the writer, for the others the principals in `assumed_by` (ARNs).
+    """Who may take the role: the Lambda service for a function's, else the principals in `assumed_by` (ARNs).
 
     The hold releaser can be taken only through STS in the stack's own region, because CloudTrail hands an AssumeRole
     to EventBridge in the region where it was called, and the alarm's rule listens in this one.
     https://docs.aws.amazon.com/STS/latest/APIReference/welcome.html (Endpoints)
     """
-    if principal is Principal.WRITER:
+    if principal in OF_FUNCTIONS:
         return [
             {
                 "Sid": "AllowTheFunction",

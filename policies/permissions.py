@@ -10,8 +10,9 @@ import json
 import sys
 from typing import TYPE_CHECKING, Final
 
-from policies import bucket_policy, vault_policy
-from policies.iam import GRANTS, POLICY_VERSION, Bounds, Place, Principal, refusals
+from policies import bucket_policy, seal_policy, vault_policy
+from policies.iam import GRANTS, POLICY_VERSION, Bounds, refusals
+from policies.place import Place, Principal
 from policies.retention import PROFILES
 from policies.wildcards import WILDCARDS
 
@@ -28,6 +29,10 @@ _PLACE: Final = Place(
     function="agent-audit-log-prod-writer",
     log_group="/aws/lambda/agent-audit-log-prod-writer",
     keys="/agent-audit-log/prod/keys",
+    sealer="agent-audit-log-prod-sealer",
+    sealer_log_group="/aws/lambda/agent-audit-log-prod-sealer",
+    queue="agent-audit-log-prod-sealer-events",
+    topic="agent-audit-log-prod-alarms",
     roles={principal: f"agent-audit-log-prod-eu-central-1-{principal.value}" for principal in Principal},
     vault="aal-vault-prod-123456789012-eu-central-1",
 )
@@ -55,7 +60,8 @@ def page() -> str:
             "",
             *_refusals(),
             "",
-            "Only the function can take the writer's role. Who may take the others is said by the settings",
+            "Only their functions can take the writer's and the sealer's roles. Who may take the others is said by",
+            "the settings",
             "`auditors`, `retentionAdmins`, `holdReleasers` and `vaultReaders`; where they say nothing, the",
             "administrators may. The hold releaser is taken through STS in the stack's own region only, where the",
             "alarm on its use listens. The vault reader is there only where there is a vault (`envelope`).",
@@ -84,6 +90,20 @@ def page() -> str:
             "",
             "```json",
             _document(vault_policy.key_statements(_PLACE, administrators=[_ADMINISTRATOR])),
+            "```",
+            "",
+            "## The seal",
+            "",
+            "The policy of the key that signs the sealed log's checkpoints, with which no administrator signs:",
+            "",
+            "```json",
+            _document(seal_policy.key_statements(_PLACE, administrators=[_ADMINISTRATOR])),
+            "```",
+            "",
+            "And that of the queue in which S3 tells the sealer what was stored:",
+            "",
+            "```json",
+            _document(seal_policy.queue_statements(_PLACE)),
             "```",
             "",
             "## Wildcards",

@@ -70,6 +70,7 @@ class Profile:
     minimum: Retention
     extension_limit_days: int
     protect: bool
+    anchored: bool = False
     reason: str
     source: str
 
@@ -100,6 +101,7 @@ PROFILES: Final[Mapping[str, Profile]] = MappingProxyType(
                 minimum=Retention(mode=Mode.COMPLIANCE, days=180),
                 extension_limit_days=3_653,
                 protect=True,
+                anchored=True,
                 reason="Also binds an insider who holds the deploying role, and the owner of the account.",
                 source="https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock.html#object-lock-retention-modes",
             ),

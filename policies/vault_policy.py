@@ -12,7 +12,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from policies.bucket_policy import PROTECTIONS, deny, not_one_of, without_tls
-from policies.iam import PAYLOADS, Place, Principal, Statement
+from policies.iam import Statement
+from policies.place import PAYLOADS, Place, Principal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from policies.iam import STANDING, Place, Principal
+from policies.place import STANDING, Place, Principal
 
 PROJECT: Final = "agent-audit-log"
 STACK: Final = re.compile(r"[a-z][a-z0-9-]{0,15}")
@@ -82,6 +82,32 @@ class Names:
         return f"/aws/lambda/{self.function}"
 
     @property
+    def sealer(self) -> str:
+        """The log sealer's function."""
+        return f"{self.prefix}-sealer"
+
+    @property
+    def sealer_log_group(self) -> str:
+        """Where the sealer's operational log goes."""
+        return f"/aws/lambda/{self.sealer}"
+
+    @property
+    def queue(self) -> str:
+        """The queue in which S3 tells the sealer what was stored."""
+        return f"{self.sealer}-events"
+
+    @property
+    def seal_alias(self) -> str:
+        """The name of the key that signs checkpoints."""
+        return f"alias/{self.prefix}-seal"
+
+    @property
+    def seal_origin(self) -> str:
+        """The sealed log's name in its checkpoints: where its files are, without the scheme."""
+        domain = "amazonaws.com.cn" if self.partition == "aws-cn" else "amazonaws.com"
+        return f"{self.bucket}.s3.{self.region}.{domain}/seal"
+
+    @property
     def topic(self) -> str:
         """The topic of all alarms."""
         return f"{self.prefix}-alarms"
@@ -116,6 +142,10 @@ class Names:
             function=self.function,
             log_group=self.function_log_group,
             keys=self.keys,
+            sealer=self.sealer,
+            sealer_log_group=self.sealer_log_group,
+            queue=self.queue,
+            topic=self.topic,
             roles={principal: self.role(principal) for principal in (Principal if vault else STANDING)},
             vault=self.vault if vault else "",
         )

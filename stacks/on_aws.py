@@ -6,6 +6,7 @@ weaker rule than the one deployed, more concurrency than the account has) is ref
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import pulumi
@@ -15,13 +16,17 @@ from components.aws.access_trail import AccessTrail, AccessTrailArgs
 from components.aws.alarms import Alarms, AlarmsArgs
 from components.aws.key_store import KeyStore, KeyStoreArgs
 from components.aws.locked_bucket import LockedBucket, LockedBucketArgs
+from components.aws.log_sealer import LogSealer, LogSealerArgs
 from components.aws.log_writer import LogWriter, LogWriterArgs, WriterAgent
 from components.aws.roles import Roles, RolesArgs
+from components.aws.seal import Seal, SealArgs
+from components.aws.seal_alarms import SealAlarms, SealAlarmsArgs
 from components.aws.tokens import TokenHolder, Tokens, TokensArgs
 from components.aws.vault import Vault, VaultArgs
-from components.package import ROOT, ensure_wheels
-from policies import bucket_policy, iam, vault_policy
-from policies.iam import Bounds, Principal
+from components.package import ANCHORING_SEALER, ROOT, SEALER, WRITER, ensure_wheels
+from policies import bucket_policy, iam, seal_policy, vault_policy
+from policies.iam import Bounds
+from policies.place import Principal
 from policies.retention import Mode, Retention, refuse_weakening
 from stacks.names import Names
 from stacks.settings import LOCAL_ACCOUNT, SettingError, Settings, rfc3339
@@ -61,7 +66,7 @@ def deploy(settings: Settings) -> None:
             "what is locked stays locked until its own day"
         )
     _check_concurrency(settings.reserved_concurrency)
-    ensure_wheels(settings.function_target)
+    ensure_wheels(settings.function_target, WRITER, ANCHORING_SEALER if settings.anchor_url else SEALER)
 
     place = names.place(vault=settings.envelope != "off")
     trail = names.trail if settings.access_trail == "own" else None
@@ -151,12 +156,15 @@ def deploy(settings: Settings) -> None:
             email=settings.alarm_email,
         ),
     )
+    seal_key_arn, sealed = _seal(settings, names, administrators, _Made(bucket=bucket, roles=roles, alarms=alarms))
     AccessTrail(
         "access",
         AccessTrailArgs(
             prefix=names.prefix,
             function=names.function,
-            log_group=names.function_log_group,
+            sealer=names.sealer,
+            queue=names.queue,
+            log_groups=(names.function_log_group, names.sealer_log_group),
             topic=names.topic,
             trail=names.trail,
             trail_arn=bucket_policy.trail_arn(place, names.trail),
@@ -169,6 +177,7 @@ def deploy(settings: Settings) -> None:
             vault_arn=place.vault_arn() if place.vault else "",
             bucket=bucket.bucket,
             topic_arn=alarms.topic_arn,
+            seal_key_arn=seal_key_arn,
         ),
     )
     outputs: dict[str, pulumi.Input[object]] = {
@@ -188,6 +197,7 @@ def deploy(settings: Settings) -> None:
         "keys_parameter": names.keys,
         "package_sha256": writer.package_sha256,
         "package_sha256_hex": writer.package_sha256_hex,
+        **sealed,
         "retention": {"mode": settings.retention.mode.value, "days": settings.retention.days},
         "profile": settings.profile.name,
     }
@@ -196,6 +206,74 @@ def deploy(settings: Settings) -> None:
         outputs["vault_reader_role_arn"] = roles.arns[Principal.VAULT_READER]
     for key, value in outputs.items():
         pulumi.export(key, value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Made:
+    """What the sealing stands on."""
+
+    bucket: LockedBucket
+    roles: Roles
+    alarms: Alarms
+
+
+def _seal(
+    settings: Settings, names: Names, administrators: Sequence[str], made: _Made
+) -> tuple[pulumi.Output[str], dict[str, pulumi.Input[object]]]:
+    """The key, the queue, the sealer and its alarms; the key's ARN, and the outputs of them all."""
+    place = names.place(vault=settings.envelope != "off")
+    seal = Seal(
+        "seal",
+        SealArgs(
+            queue=names.queue,
+            alias=names.seal_alias,
+            queue_policy=iam.document(seal_policy.queue_statements(place)),
+            key_policy=iam.document(seal_policy.key_statements(place, administrators=administrators)),
+            bucket=names.bucket,
+            after=[made.bucket, made.roles],
+        ),
+    )
+    sealer = LogSealer(
+        "sealer",
+        LogSealerArgs(
+            function=names.sealer,
+            log_group=names.sealer_log_group,
+            log_days=settings.function_log_days,
+            region=settings.region,
+            origin=names.seal_origin,
+            retention_days=settings.retention.days,
+            seal_minutes=settings.seal_minutes,
+            anchor_url=settings.anchor_url,
+            bucket=made.bucket.bucket,
+            role_arn=made.roles.arns[Principal.SEALER],
+            queue_url=seal.queue_url,
+            key_arn=seal.key_arn,
+            topic_arn=made.alarms.topic_arn,
+            target=settings.function_target,
+            out_dir=ROOT / ".cache" / "packages" / names.stack,
+        ),
+    )
+    SealAlarms(
+        "seal-alarms",
+        SealAlarmsArgs(
+            prefix=names.prefix,
+            function=names.sealer,
+            queue=names.queue,
+            seal_minutes=settings.seal_minutes,
+            log_group=sealer.log_group,
+            topic_arn=made.alarms.topic_arn,
+        ),
+    )
+    return seal.key_arn, {
+        "sealer_role_arn": made.roles.arns[Principal.SEALER],
+        "sealer_function_name": names.sealer,
+        "sealer_function_log_group": sealer.log_group,
+        "sealer_package_sha256": sealer.package_sha256,
+        "seal_key_id": seal.key_arn,
+        "seal_minutes": settings.seal_minutes,
+        "seal_origin": names.seal_origin,
+        "seal_queue_url": seal.queue_url,
+    }
 
 
 def _vault(settings: Settings, names: Names, administrators: Sequence[str], roles: Roles) -> Vault:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Literal, TypeVar
+from urllib.parse import urlsplit
 
 from policies.keys import MAX_KEY_GENERATION
 from policies.retention import PROFILES, Profile, Retention, RetentionError, choose
@@ -40,6 +41,7 @@ https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRete
 MAX_AGENTS: Final = 200
 RAW_VAULT: Final = "secrets will lie in the vault for up to 48 hours"
 """What `acknowledgeRawVault` must say before payloads are kept as they are."""
+MAX_SEAL_MINUTES: Final = 60
 MAX_CONCURRENCY: Final = 10_000
 
 DEFAULTS: Final[Mapping[str, str | int | tuple[str, ...]]] = MappingProxyType(
@@ -61,6 +63,8 @@ DEFAULTS: Final[Mapping[str, str | int | tuple[str, ...]]] = MappingProxyType(
         "auditors": (),
         "retentionAdmins": (),
         "holdReleasers": (),
+        "sealMinutes": 5,
+        "anchorUrl": "",
         "alarmEmail": "",
         "accessTrail": "own",
         "envelope": "off",
@@ -147,6 +151,8 @@ class Settings:
     auditors: tuple[str, ...]
     retention_admins: tuple[str, ...]
     hold_releasers: tuple[str, ...]
+    seal_minutes: int
+    anchor_url: str
     alarm_email: str
     access_trail: Literal["own", "existing"]
     envelope: Envelope
@@ -191,6 +197,8 @@ def parse(config: Mapping[str, str]) -> Settings:
         auditors=_arns(own, "auditors"),
         retention_admins=_arns(own, "retentionAdmins"),
         hold_releasers=_arns(own, "holdReleasers"),
+        seal_minutes=_integer(own, "sealMinutes", 1, MAX_SEAL_MINUTES),
+        anchor_url=_anchor_url(own, profile),
         alarm_email=_email(own),
         access_trail=_choice(own, "accessTrail", ("own", "existing")),
         envelope=_envelope(own),
@@ -318,6 +326,27 @@ def _envelope(own: Mapping[str, str]) -> Envelope:
         rule = "must be own where there is a vault: a trail that the account has already records no reads of objects"
         raise SettingError("accessTrail", rule, _text(own, "accessTrail"))
     return envelope
+
+
+def _anchor_url(own: Mapping[str, str], profile: Profile) -> str:
+    """Where checkpoints are time-stamped, or nothing. Plain HTTP only to this machine, from the local cloud."""
+    given = _text(own, "anchorUrl")
+    if not given:
+        if profile.anchored:
+            rule = f"profile {profile.name} takes the https URL of an RFC 3161 time-stamping authority"
+            raise SettingError("anchorUrl", rule, given)
+        return ""
+    local = _choice(own, "functionTarget", ("aws", "local")) == "local"
+    try:
+        parts = urlsplit(given)
+        port, host = parts.port, parts.hostname
+    except ValueError:
+        parts, port, host = urlsplit(""), None, None
+    plain = parts.scheme == "http" and local and host in ("127.0.0.1", "localhost")
+    sound = given.isascii() and given.isprintable() and " " not in given and port != 0
+    if not sound or not host or not (parts.scheme == "https" or plain) or "@" in parts.netloc or parts.fragment:
+        raise SettingError("anchorUrl", "must be an https URL, without a user or a fragment", given)
+    return given
 
 
 def _email(own: Mapping[str, str]) -> str:

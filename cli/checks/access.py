@@ -16,6 +16,8 @@ from cli.checks.probe import Attempt, Outcome, Principal, Probe, Verdict, could_
 from cli.connection import Client, role_name
 from cli.exits import CouldNot
 from policies import bucket_policy, iam
+from policies.place import RECORDS, Scope
+from policies.place import Principal as Role
 from policies.retention import Mode
 
 _EXISTS_ALREADY: Final = "PreconditionFailed"
@@ -41,7 +43,7 @@ def auditor(probe: Probe) -> Verdict:
     role = _role(probe, "auditor")
     allowed = [("read a record", _getter(probe)), ("list versions", _lister(probe))]
     return _first_wrong(
-        _documents(probe, iam.Principal.AUDITOR),
+        _documents(probe, Role.AUDITOR),
         _must_work(probe, role, allowed),
         probe.try_all(
             [
@@ -58,10 +60,10 @@ def writer(probe: Probe) -> Verdict:
     place = stack.place
     wrong: list[str] = []
     simulated = _simulator(probe, stack.writer_role_arn)
-    if not simulated("s3:PutObject", place.objects_arn(iam.RECORDS).replace("*", "audit-log-check")):
+    if not simulated("s3:PutObject", place.objects_arn(RECORDS).replace("*", "audit-log-check")):
         wrong.append("writer cannot put a record")
     if simulated("s3:PutObject", f"{place.bucket_arn()}/audit-log-check"):
-        wrong.append(f"writer could put objects outside {iam.RECORDS}")
+        wrong.append(f"writer could put objects outside {RECORDS}")
     record = f"{place.bucket_arn()}/{probe.victim().key}"
     wrong += [
         f"writer could use {action}"
@@ -69,7 +71,7 @@ def writer(probe: Probe) -> Verdict:
         if simulated(action, place.bucket_arn() if _is_about_bucket(action) else record)
     ]
     tried = f"documents as in the table; {len(_WRITER_NEVER) + 1} actions refused in simulation"
-    return _first_wrong(_documents(probe, iam.Principal.WRITER), failed("; ".join(wrong)) if wrong else passed(tried))
+    return _first_wrong(_documents(probe, Role.WRITER), failed("; ".join(wrong)) if wrong else passed(tried))
 
 
 def writer_trust(probe: Probe) -> Verdict:
@@ -102,7 +104,7 @@ def retention_admin(probe: Probe) -> Verdict:
     )
     released = _must_work(probe, releaser, [("release a hold", _hold(where, "OFF"))])
     return _first_wrong(
-        _documents(probe, iam.Principal.RETENTION_ADMIN),
+        _documents(probe, Role.RETENTION_ADMIN),
         works,
         released,
         probe.try_all([*_reads(probe, role), _write(probe, role)]),
@@ -168,7 +170,7 @@ def hold_releaser(probe: Probe) -> Verdict:
     s3, where = probe.s3(role), _where(probe)
     same = {"Mode": probe.deployment.retention_mode, "RetainUntilDate": _end(probe)}
     return _first_wrong(
-        _documents(probe, iam.Principal.HOLD_RELEASER),
+        _documents(probe, Role.HOLD_RELEASER),
         probe.try_all(
             [
                 *_reads(probe, role),
@@ -187,7 +189,7 @@ def keys(probe: Probe) -> Verdict:
     """Getting the keys of digests and pseudonyms is refused to every role that people take; the writer may."""
     parameter = probe.deployment.keys_parameter
     simulated = _simulator(probe, probe.deployment.writer_role_arn)
-    if not simulated("ssm:GetParameter", probe.deployment.place.resource(iam.Scope.KEYS, "")):
+    if not simulated("ssm:GetParameter", probe.deployment.place.resource(Scope.KEYS, "")):
         return failed("the writer cannot get the keys")
     attempts: list[Attempt] = []
     for role in probe.roles_of(probe.deployment):
@@ -232,7 +234,7 @@ def _end(probe: Probe) -> datetime:
     return found[0]
 
 
-def _documents(probe: Probe, principal: iam.Principal) -> Verdict:
+def _documents(probe: Probe, principal: Role) -> Verdict:
     """Compare a role's policies, as IAM holds them, with what the table makes."""
     name = probe.deployment.place.roles[principal]
     client = probe.connection.client("iam", role_arn=probe.connection.administrator_arn)
@@ -301,7 +303,7 @@ def _reads(probe: Probe, role: Principal) -> Iterator[Attempt]:
     yield Attempt(
         who=role.name,
         what="list the log",
-        call=lambda: s3.list_objects_v2(Bucket=probe.deployment.bucket, Prefix=iam.RECORDS, MaxKeys=1),
+        call=lambda: s3.list_objects_v2(Bucket=probe.deployment.bucket, Prefix=RECORDS, MaxKeys=1),
     )
 
 
@@ -330,7 +332,7 @@ def _getter(probe: Probe) -> Callable[[Client], Callable[[], object]]:
 
 
 def _lister(probe: Probe) -> Callable[[Client], Callable[[], object]]:
-    return lambda s3: lambda: s3.list_object_versions(Bucket=probe.deployment.bucket, Prefix=iam.RECORDS, MaxKeys=1)
+    return lambda s3: lambda: s3.list_object_versions(Bucket=probe.deployment.bucket, Prefix=RECORDS, MaxKeys=1)
 
 
 def _assumer(probe: Probe, as_role: str | None, arn: str) -> Callable[[], object]:

@@ -1,9 +1,9 @@
 """Who touched the log's protections: a CloudTrail trail into the log itself, and alarms on what it sees.
 
-Guarantee: every use of the hold releaser's role, every change to the bucket's protections, to the log writer, to these
-alarms or to the trail, every change of a legal hold, and every attempt to delete from the log is published to the
-alarms' topic, usually within minutes. Who silences an alarm and acts before it has been sent is not stopped by it: what
-happened is in the trail.
+Guarantee: every use of the hold releaser's role, every change to the bucket's protections, to the log writer, to what
+seals the log, to these alarms or to the trail, every change of a legal hold, and every attempt to delete from the log
+is published to the alarms' topic, usually within minutes. Who silences an alarm and acts before it has been sent is not
+stopped by it: what happened is in the trail.
 
 Why a trail: EventBridge gets API calls from CloudTrail only while a trail records them, so without one no such rule
 ever fires. What it costs: the first copy of an account's management events is free; where the account already has a
@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Final
 import pulumi
 import pulumi_aws as aws
 
-from policies.iam import TRAIL
+from policies.place import TRAIL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -47,6 +47,7 @@ BUCKET_CALLS: Final = (
     "PutBucketEncryption",
     "PutBucketLifecycle",
     "PutBucketLifecycleConfiguration",
+    "PutBucketNotification",
     "PutBucketObjectLockConfiguration",
     "PutBucketOwnershipControls",
     "PutBucketPolicy",
@@ -77,11 +78,20 @@ WRITER_CALLS: Final = (
 
 https://docs.aws.amazon.com/lambda/latest/dg/logging-using-cloudtrail.html
 """
+KEY_CALLS: Final = (
+    "CreateGrant",
+    "DisableKey",
+    "PutKeyPolicy",
+    "ScheduleKeyDeletion",
+)
+QUEUE_CALLS: Final = ("DeleteQueue", "PurgeQueue", "SetQueueAttributes")
 RULE_CALLS: Final = ("DeleteRule", "DisableRule", "PutRule", "PutTargets", "RemoveTargets")
 TOPIC_CALLS: Final = ("DeleteTopic", "SetTopicAttributes", "Unsubscribe")
 ALARM_CALLS: Final = ("DeleteAlarms", "DisableAlarmActions", "PutMetricAlarm")
 FILTER_CALLS: Final = ("DeleteLogGroup", "DeleteMetricFilter", "PutMetricFilter")
 
+SEAL_KEY: Final = "<the signing key's ARN>"
+"""Stands in a pattern for what is known only once the key is made."""
 _ALL_EVENTS: Final = "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS"
 """AssumeRole counts as a call that only reads, which a rule that is merely ENABLED never sees.
 
@@ -91,7 +101,7 @@ https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-service-event-cloudt
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccessTrailArgs:
-    """What to watch, by name; `bucket` and `topic_arn` come from the components that make them.
+    """What to watch, by name; `bucket`, `topic_arn` and `seal_key_arn` come from the components that make them.
 
     `own_trail` false relies on a trail that the account already has for management events. `vault` is the vault's
     bucket, where there is one; its reads are events that only an own trail records.
@@ -99,7 +109,9 @@ class AccessTrailArgs:
 
     prefix: str
     function: str
-    log_group: str
+    sealer: str
+    queue: str
+    log_groups: tuple[str, ...]
     topic: str
     trail: str
     trail_arn: str
@@ -112,6 +124,7 @@ class AccessTrailArgs:
     vault_arn: str = ""
     bucket: pulumi.Input[str]
     topic_arn: pulumi.Input[str]
+    seal_key_arn: pulumi.Input[str]
 
     def __post_init__(self) -> None:
         """Refuse to watch nothing."""
@@ -144,12 +157,13 @@ class AccessTrail(pulumi.ComponentResource):
         super().__init__("agent-audit-log:aws:AccessTrail", name, None, opts)
         self.trail_arn = pulumi.Output.from_input(self._trail(name, args) if args.own_trail else None)
         watches = watched(args)
+        seal_key_arn = pulumi.Output.from_input(args.seal_key_arn)
         for watch in watches:
             rule = aws.cloudwatch.EventRule(
                 f"{name}-{watch.key}",
                 name=f"{args.prefix}-{watch.key}",
                 description=watch.says,
-                event_pattern=json.dumps(watch.pattern, sort_keys=True, separators=(",", ":")),
+                event_pattern=seal_key_arn.apply(lambda arn, pattern=watch.pattern: _text(pattern, arn)),
                 state=_ALL_EVENTS,
                 opts=pulumi.ResourceOptions(parent=self),
             )
@@ -210,6 +224,10 @@ class AccessTrail(pulumi.ComponentResource):
 
 def watched(args: AccessTrailArgs) -> tuple[_Watch, ...]:
     """Every kind of event that is published."""
+    # A function's name or, where a caller prefers that, its ARN.
+    functions: list[Json] = [
+        name for function in (args.function, args.sealer) for name in (function, {"suffix": f":function:{function}"})
+    ]
     buckets: list[Json] = [args.bucket_name, args.vault] if args.vault else [args.bucket_name]
     always = (
         _Watch(
@@ -229,12 +247,25 @@ def watched(args: AccessTrailArgs) -> tuple[_Watch, ...]:
         ),
         _Watch(
             key="writer-changed",
-            says="Somebody changed or stopped the log writer, or tried to.",
-            # The name or, where a caller prefers that, the ARN.
+            says="Somebody changed or stopped the log writer or the log sealer, or tried to.",
             pattern=_calls(
                 "aws.lambda",
                 [{"prefix": name} for name in WRITER_CALLS],
-                {"requestParameters": {"functionName": [args.function, {"suffix": f":function:{args.function}"}]}},
+                {"requestParameters": {"functionName": functions}},
+            ),
+        ),
+        _Watch(
+            key="seal-changed",
+            says="Somebody changed or disabled the key that signs the log's checkpoints, or what the sealer is told.",
+            pattern=_calls(
+                ("aws.kms", "aws.sqs"),
+                (*KEY_CALLS, *QUEUE_CALLS),
+                {
+                    "$or": [
+                        {"resources": {"ARN": [SEAL_KEY]}},
+                        {"requestParameters": {"queueUrl": [{"suffix": f"/{args.queue}"}]}},
+                    ]
+                },
             ),
         ),
         _Watch(
@@ -268,6 +299,11 @@ def watched(args: AccessTrailArgs) -> tuple[_Watch, ...]:
     )
 
 
+def _text(pattern: dict[str, Json], seal_key_arn: str) -> str:
+    """A pattern as EventBridge takes it, about the key that there is now."""
+    return json.dumps(pattern, sort_keys=True, separators=(",", ":")).replace(SEAL_KEY, seal_key_arn)
+
+
 def _alarm_parameters(args: AccessTrailArgs) -> tuple[tuple[str, list[Json]], ...]:
     """How a call that changes an alarm says which: by its name or ARN, under the API's own parameter."""
     own: list[Json] = [{"prefix": f"{args.prefix}-"}]
@@ -276,7 +312,7 @@ def _alarm_parameters(args: AccessTrailArgs) -> tuple[tuple[str, list[Json]], ..
         ("rule", own),
         ("alarmName", own),
         ("alarmNames", own),
-        ("logGroupName", [args.log_group]),
+        ("logGroupName", [*args.log_groups]),
         ("topicArn", [{"suffix": f":{args.topic}"}]),
         ("subscriptionArn", [{"wildcard": f"*:{args.topic}:*"}]),
     )

@@ -14,7 +14,7 @@ import pulumi
 import pulumi_aws as aws
 
 from components.mask_rules import MaskRules, rules_config
-from components.package import Target, build_package
+from components.package import WRITER, Target, build_package
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -120,6 +120,7 @@ class LogWriter(pulumi.ComponentResource):
             bucket=args.bucket, keys=args.keys_parameter, vault=args.vault, accepted=args.accepted
         ).apply(
             lambda known: build_package(
+                WRITER,
                 target=args.target,
                 config=render_config(
                     args,

@@ -1,7 +1,7 @@
 """The roles of a stack, each with the permissions of its rows in `policies.iam` and no other.
 
-Guarantee: no role can delete, bypass a lock or change the bucket's protections; the one that writes cannot read, and
-those that read cannot write.
+Guarantee: no role can delete, bypass a lock or change the bucket's protections; the one that writes cannot read, those
+that people take and that read cannot write, and the one that seals writes no record.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ import pulumi
 import pulumi_aws as aws
 
 from policies import iam
-from policies.iam import Principal
+from policies.place import OF_FUNCTIONS, Place, Principal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 _DESCRIPTIONS = {
     Principal.WRITER: "Stores records of what agents call. Adds, and does nothing else.",
+    Principal.SEALER: "Makes what was stored part of the sealed log. Writes no record, deletes nothing.",
     Principal.AUDITOR: "Reads the audit log and how it is protected. Changes nothing.",
     Principal.RETENTION_ADMIN: "Extends retention and places legal holds. Cannot release, shorten or delete.",
     Principal.HOLD_RELEASER: "Releases legal holds. Every use of it alarms.",
@@ -31,17 +32,17 @@ _DESCRIPTIONS = {
 class RolesArgs:
     """`place`: the names that policies are about. `bounds`: what the retention admin is kept within.
 
-    `assumed_by`: the ARNs that may take each role but the writer's, which is the function's alone.
+    `assumed_by`: the ARNs that may take each role but the functions', which are theirs alone.
     """
 
-    place: iam.Place
+    place: Place
     bounds: iam.Bounds
     assumed_by: Mapping[Principal, Sequence[str]]
 
     def __post_init__(self) -> None:
         """Refuse a role that nobody, or anybody, may take."""
         for principal in self.place.roles:
-            if principal is Principal.WRITER:
+            if principal in OF_FUNCTIONS:
                 continue
             given = self.assumed_by.get(principal, ())
             if not given or any("*" in arn for arn in given):

@@ -58,6 +58,8 @@ class SignedClient:
             timeout=urllib3.Timeout(connect=min(_CONNECT_SECONDS, seconds), read=min(_READ_SECONDS, seconds)),
             retries=False,
             redirect=False,
+            # The bytes as they are stored: urllib3 would unpack what says of itself that it is gzip.
+            decode_content=False,
         )
 
 

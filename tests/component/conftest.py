@@ -48,6 +48,7 @@ class MemoryProvider(OfflineProvider):
         service = request.urn.rpartition("::")[0].rpartition("aws:")[2].partition("/")[0]
         computed = {
             "arn": given.get("arn", f"arn:aws:{service}:{REGION}:{ACCOUNT}:{given.get('name', name)}"),
+            "url": f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{given.get('name', name)}",
             "functionUrl": "https://example.lambda-url.eu-central-1.on.aws/",
         }
         response.properties.update(computed)

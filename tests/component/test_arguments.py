@@ -10,16 +10,21 @@ from components.aws.access_trail import AccessTrailArgs
 from components.aws.alarms import AlarmsArgs
 from components.aws.key_store import KeyStoreArgs
 from components.aws.locked_bucket import LockedBucketArgs
+from components.aws.log_sealer import LogSealerArgs
 from components.aws.log_writer import LogWriterArgs, WriterAgent
 from components.aws.roles import RolesArgs
+from components.aws.seal import SealArgs
+from components.aws.seal_alarms import SealAlarmsArgs
 from components.aws.tokens import TokenHolder, TokensArgs
 from components.aws.vault import VaultArgs
 from components.mask_rules import read_mask_rules
-from policies.iam import STANDING, Bounds, Place, Principal
+from policies.iam import Bounds
+from policies.place import STANDING, Place, Principal
 from policies.retention import Mode, Retention
 
 PLACE = Place(
     partition="aws", region="r", account="1", bucket="b", function="f", log_group="l", keys="/k",
+    sealer="s", sealer_log_group="sl", queue="q", topic="t",
     roles={principal: principal.value for principal in STANDING},
 )  # fmt: skip
 RETENTION = Retention(mode=Mode.GOVERNANCE, days=1)
@@ -39,11 +44,21 @@ ALARMS: dict[str, Any] = {
     "log_group": "l",
 }
 ACCESS: dict[str, Any] = {
-    "prefix": "p", "function": "f", "log_group": "l", "topic": "t", "trail": "t", "trail_arn": "a",
+    "prefix": "p", "function": "f", "sealer": "s", "queue": "q", "log_groups": ("l",), "topic": "t", "trail": "t",
+    "trail_arn": "a", "seal_key_arn": "k",
     "bucket_name": "b", "bucket_arn": "a", "hold_releaser_arn": "h",
     "role_names": (), "own_trail": True, "bucket": "b", "topic_arn": "t",
 }  # fmt: skip
 KEYS: dict[str, Any] = {"parameter": "/k", "digest_generation": 1, "pseudonym_generation": 30}
+SEAL: dict[str, Any] = {"queue": "q", "alias": "alias/s", "queue_policy": "{}", "key_policy": "{}", "bucket": "b"}
+SEALER: dict[str, Any] = {
+    "function": "s", "log_group": "l", "log_days": 1, "region": "r", "origin": "o/seal", "retention_days": 1,
+    "seal_minutes": 5, "anchor_url": "", "bucket": "b", "role_arn": "a", "queue_url": "u", "key_arn": "k",
+    "topic_arn": "t", "target": "aws", "out_dir": Path(),
+}  # fmt: skip
+SEAL_ALARMS: dict[str, Any] = {
+    "prefix": "p", "function": "s", "queue": "q", "seal_minutes": 5, "log_group": "l", "topic_arn": "t",
+}  # fmt: skip
 VAULT: dict[str, Any] = {"name": "v", "alias": "alias/v", "policy": "{}", "key_policy": "{}"}
 EVERYONE = {principal: ["*"] for principal in Principal}
 
@@ -77,6 +92,15 @@ EVERYONE = {principal: ["*"] for principal in Principal}
         (VaultArgs, {**VAULT, "policy": ""}, "VaultArgs.policy: must not be empty"),
         (VaultArgs, {**VAULT, "key_policy": ""}, "VaultArgs.key_policy: must not be empty"),
         (VaultArgs, {**VAULT, "alias": "vault"}, "VaultArgs.alias: must begin with alias/, got 'vault'"),
+        (SealArgs, {**SEAL, "key_policy": ""}, "SealArgs.key_policy: must not be empty, got ''"),
+        (SealArgs, {**SEAL, "queue_policy": ""}, "SealArgs.queue_policy: must not be empty, got ''"),
+        (SealArgs, {**SEAL, "alias": "seal"}, "SealArgs.alias: must begin with alias/, got 'seal'"),
+        (LogSealerArgs, {**SEALER, "origin": ""}, "LogSealerArgs.origin: must not be empty, got ''"),
+        (LogSealerArgs, {**SEALER, "seal_minutes": 0}, "LogSealerArgs.seal_minutes: must be from 1 to 60, got 0"),
+        (LogSealerArgs, {**SEALER, "seal_minutes": 61}, "LogSealerArgs.seal_minutes: must be from 1 to 60, got 61"),
+        (LogSealerArgs, {**SEALER, "retention_days": 0}, "LogSealerArgs.retention_days: must be at least 1, got 0"),
+        (SealAlarmsArgs, {**SEAL_ALARMS, "queue": ""}, "SealAlarmsArgs.queue: must not be empty, got ''"),
+        (SealAlarmsArgs, {**SEAL_ALARMS, "seal_minutes": 0}, "SealAlarmsArgs.seal_minutes: must be at least 1, got 0"),
     ],
 )
 def test_arguments_that_make_no_sense_are_refused(args: type, given: dict[str, Any], says: str) -> None:
@@ -94,4 +118,7 @@ def test_arguments_that_make_sense_are_taken() -> None:
     assert LogWriterArgs(**WRITER, envelope="raw", vault="v").envelope == "raw"
     assert AccessTrailArgs(**ACCESS, vault="v", vault_arn="a").vault == "v"
     assert VaultArgs(**VAULT).after == ()
+    assert SealArgs(**SEAL).after == ()
+    assert LogSealerArgs(**SEALER).anchor_url == ""
+    assert SealAlarmsArgs(**SEAL_ALARMS).seal_minutes == 5
     assert KeyStoreArgs(**KEYS).pseudonym_generation == 30

@@ -15,11 +15,13 @@ from components.aws.tokens import TOKEN_PREFIX, slug
 from localcloud.offline import ACCOUNT
 from localcloud.place import ROOT
 from policies import iam
-from policies.iam import STANDING, Bounds, Place, Principal
+from policies.iam import Bounds
+from policies.place import STANDING, Place, Principal
 from policies.retention import Mode
 
 from .conftest import DRAWN, Run, Up
 
+ANCHOR = "https://tsa.example/tsr"
 BUCKET = f"agent-audit-log-test-{ACCOUNT}-eu-central-1"
 
 
@@ -82,7 +84,7 @@ def test_a_trial_may_be_torn_down(run_program: Up) -> None:
 
 def test_compliance_mode_reaches_the_bucket(run_program: Up) -> None:
     """With the profile that asks for it, acknowledged."""
-    run = run_program({"profile": "regulated", "acknowledgeCompliance": "compliance-180"})
+    run = run_program({"profile": "regulated", "acknowledgeCompliance": "compliance-180", "anchorUrl": ANCHOR})
     assert _inputs(run, "log-lock")["rule"] == {"defaultRetention": {"mode": "COMPLIANCE", "days": 180}}
     policy = json.loads(_inputs(run, "roles-retention-admin-policy")["policy"])
     assert {"StringEquals": {"s3:object-lock-mode": "GOVERNANCE"}} in [
@@ -103,6 +105,10 @@ def test_each_role_has_one_policy_which_is_its_rows(standard: Run, principal: Pr
         function="agent-audit-log-test-writer",
         log_group="/aws/lambda/agent-audit-log-test-writer",
         keys="/agent-audit-log/test/keys",
+        sealer="agent-audit-log-test-sealer",
+        sealer_log_group="/aws/lambda/agent-audit-log-test-sealer",
+        queue="agent-audit-log-test-sealer-events",
+        topic="agent-audit-log-test-alarms",
         roles={each: f"agent-audit-log-test-eu-central-1-{each.value}" for each in STANDING},
     )
     bounds = Bounds(mode=Mode.GOVERNANCE, max_days=3653)
@@ -110,7 +116,7 @@ def test_each_role_has_one_policy_which_is_its_rows(standard: Run, principal: Pr
         iam.document(iam.role_statements(principal, place, bounds))
     ]
     assert _inputs(standard, f"roles-{principal.value}")["name"] == name
-    assert len(standard.children("roles")) == 8
+    assert len(standard.children("roles")) == 2 * len(STANDING)
 
 
 def test_the_function_waits_for_every_protection_of_the_log(standard: Run) -> None:
@@ -141,7 +147,8 @@ def test_the_address_is_open_and_has_both_permissions(standard: Run) -> None:
     assert _inputs(standard, "writer-url")["authorizationType"] == "NONE"
     permissions = [
         {key: value for key, value in entry.inputs.items() if key not in ("statementId", "function", "__defaults")}
-        for entry in standard.of("Permission")
+        for name, entry in standard.entries.items()
+        if name.startswith("writer-") and entry.type.endswith(":Permission")
     ]
     assert sorted(permissions, key=lambda item: str(item["action"])) == [
         {"action": "lambda:InvokeFunction", "principal": "*", "invokedViaFunctionUrl": True},
@@ -212,11 +219,21 @@ def test_the_package_knows_tokens_by_their_digest_alone(run_program: Up) -> None
 
 
 def test_every_alarm_publishes_to_the_topic(standard: Run) -> None:
-    """Errors, throttles, 5xx, refused records and unknown tokens."""
+    """Errors, throttles, 5xx, refused records and unknown tokens; a log that is not sealed, or must not be as it is."""
     alarms = {entry.inputs["name"]: entry for entry in standard.of("MetricAlarm")}
     assert set(alarms) == {
         f"agent-audit-log-test-{key}"
-        for key in ("writer-errors", "writer-throttles", "writer-not-durable", "refusals", "unknown-tokens")
+        for key in (
+            "writer-errors",
+            "writer-throttles",
+            "writer-not-durable",
+            "refusals",
+            "unknown-tokens",
+            "sealing-stopped",
+            "records-unsealed",
+            "seal-findings",
+            "sealer-errors",
+        )
     }
     topic = standard.plan.outputs["alarm_topic_arn"]
     assert all(entry.inputs["alarmActions"] == [topic] for entry in alarms.values())
@@ -250,6 +267,7 @@ def _rules(run: Run) -> dict[str, Any]:
     return {
         str(entry.inputs["name"]).removeprefix("agent-audit-log-test-"): json.loads(str(entry.inputs["eventPattern"]))
         for entry in run.of("EventRule")
+        if "eventPattern" in entry.inputs
     }
 
 
@@ -265,9 +283,11 @@ def test_taking_the_hold_releasers_role_is_published(standard: Run) -> None:
             },
         },
     }
-    states = {entry.inputs["state"] for entry in standard.of("EventRule")}
+    states = {entry.inputs["state"] for entry in standard.of("EventRule") if "eventPattern" in entry.inputs}
     assert states == {"ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS"}
-    targets = {entry.inputs["rule"]: entry.inputs["arn"] for entry in standard.of("EventTarget")}
+    targets = {
+        entry.inputs["rule"]: entry.inputs["arn"] for entry in standard.of("EventTarget") if "input" not in entry.inputs
+    }
     assert set(targets) == {f"agent-audit-log-test-{key}" for key in _rules(standard)}
     assert set(targets.values()) == {standard.plan.outputs["alarm_topic_arn"]}
 
@@ -276,8 +296,8 @@ def test_changes_to_protections_roles_trail_and_records_are_published(standard: 
     """Each for this stack's own resources alone."""
     rules = _rules(standard)
     assert set(rules) == {
-        "hold-releaser-used", "protections-changed", "roles-changed", "writer-changed", "alarms-changed",
-        "trail-changed", "records-touched",
+        "hold-releaser-used", "protections-changed", "roles-changed", "writer-changed", "seal-changed",
+        "alarms-changed", "trail-changed", "records-touched",
     }  # fmt: skip
     for key in ("protections-changed", "records-touched"):
         assert rules[key]["detail"]["requestParameters"] == {"bucketName": [BUCKET]}
@@ -293,8 +313,17 @@ def test_whoever_changes_the_writer_or_silences_an_alarm_is_published(standard: 
     """New code, no concurrency, no address; a rule, an alarm, a filter or the topic gone: only of this stack."""
     rules = _rules(standard)
     writer = rules["writer-changed"]["detail"]
-    function = "agent-audit-log-test-writer"
-    assert writer["requestParameters"] == {"functionName": [function, {"suffix": f":function:{function}"}]}
+    function, sealer = "agent-audit-log-test-writer", "agent-audit-log-test-sealer"
+    assert writer["requestParameters"] == {
+        "functionName": [
+            function, {"suffix": f":function:{function}"}, sealer, {"suffix": f":function:{sealer}"},
+        ]
+    }  # fmt: skip
+    assert rules["seal-changed"]["detail"]["$or"] == [
+        {"resources": {"ARN": [standard.plan.outputs["seal_key_id"]]}},
+        {"requestParameters": {"queueUrl": [{"suffix": f"/{sealer}-events"}]}},
+    ]
+    assert {"PutKeyPolicy", "ScheduleKeyDeletion", "PurgeQueue"} <= set(rules["seal-changed"]["detail"]["eventName"])
     assert {"PutRolePolicy", "DeleteRolePolicy", "PutRolePermissionsBoundary"} <= set(
         rules["roles-changed"]["detail"]["eventName"]
     )
@@ -312,7 +341,7 @@ def test_whoever_changes_the_writer_or_silences_an_alarm_is_published(standard: 
     named = {key: value for way in alarms["detail"]["$or"] for key, value in way["requestParameters"].items()}
     for key in ("name", "rule", "alarmName", "alarmNames"):
         assert named[key] == [{"prefix": "agent-audit-log-test-"}]
-    assert named["logGroupName"] == [f"/aws/lambda/{function}"]
+    assert named["logGroupName"] == [f"/aws/lambda/{function}", f"/aws/lambda/{sealer}"]
     assert named["topicArn"] == [{"suffix": ":agent-audit-log-test-alarms"}]
     assert named["subscriptionArn"] == [{"wildcard": "*:agent-audit-log-test-alarms:*"}]
     assert max(len(json.dumps(rule, separators=(",", ":"))) for rule in rules.values()) < 2048  # what a rule may have
@@ -344,7 +373,8 @@ def test_an_accounts_own_trail_can_be_relied_on(run_program: Up) -> None:
     run = run_program({"accessTrail": "existing"})
     assert not run.of("Trail")
     assert set(_rules(run)) == {
-        "hold-releaser-used", "protections-changed", "roles-changed", "writer-changed", "alarms-changed",
+        "hold-releaser-used", "protections-changed", "roles-changed", "writer-changed", "seal-changed",
+        "alarms-changed",
     }  # fmt: skip
     assert "CloudTrail" not in str(_inputs(run, "log-policy")["policy"])
 

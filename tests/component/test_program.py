@@ -13,6 +13,7 @@ from stacks.on_aws import says_absent
 
 from .conftest import CALLER, LOCK, QUOTA, MemoryProvider, Run, Up
 
+REGULATED = {"profile": "regulated", "anchorUrl": "https://tsa.example/tsr"}
 LOCAL_CALLER = {"id": "0", "accountId": "000000000000", "arn": DEPLOYER, "userId": "x"}
 
 
@@ -31,6 +32,7 @@ def test_the_outputs_are_what_the_tools_read(standard: Run) -> None:
     digest, hexadecimal = outputs.pop("package_sha256"), outputs.pop("package_sha256_hex")
     assert len(digest) == 44
     assert len(hexadecimal) == 64
+    assert len(outputs.pop("sealer_package_sha256")) == 44
     role = f"arn:aws:iam:eu-central-1:{ACCOUNT}:agent-audit-log-test-eu-central-1-"
     assert outputs == {
         "endpoint": "https://example.lambda-url.eu-central-1.on.aws",
@@ -41,11 +43,18 @@ def test_the_outputs_are_what_the_tools_read(standard: Run) -> None:
         "auditor_role_arn": f"{role}auditor",
         "retention_admin_role_arn": f"{role}retention-admin",
         "hold_releaser_role_arn": f"{role}hold-releaser",
+        "sealer_role_arn": f"{role}sealer",
         "administrators": [DEPLOYER],
         "function_name": "agent-audit-log-test-writer",
         "function_log_group": "/aws/lambda/agent-audit-log-test-writer",
         "alarm_topic_arn": f"arn:aws:sns:eu-central-1:{ACCOUNT}:agent-audit-log-test-alarms",
         "keys_parameter": "/agent-audit-log/test/keys",
+        "sealer_function_name": "agent-audit-log-test-sealer",
+        "sealer_function_log_group": "/aws/lambda/agent-audit-log-test-sealer",
+        "seal_key_id": f"arn:aws:kms:eu-central-1:{ACCOUNT}:seal-key",
+        "seal_minutes": 5,
+        "seal_origin": f"agent-audit-log-test-{ACCOUNT}-eu-central-1.s3.eu-central-1.amazonaws.com/seal",
+        "seal_queue_url": f"https://sqs.eu-central-1.amazonaws.com/{ACCOUNT}/agent-audit-log-test-sealer-events",
         "retention": {"mode": "GOVERNANCE", "days": 180},
         "profile": "standard",
     }
@@ -70,14 +79,14 @@ def test_a_second_run_changes_nothing(run_program: Up, tmp_path: Path) -> None:
 def test_a_longer_retention_changes_the_rule_in_place_and_nothing_else_of_the_bucket(
     run_program: Up, tmp_path: Path
 ) -> None:
-    """The bucket is never replaced; what is already locked keeps its own date."""
+    """The bucket is never replaced; what is locked keeps its own date. The sealer learns what a lock must be."""
     provider = MemoryProvider()
     run_program(provider=provider, state=tmp_path)
     provider.made.clear()
     plan = run_program({"retentionDays": "365"}, provider=provider, state=tmp_path).plan
     changed = {step.name: step.action for step in plan.steps if step.action not in ("same", "read")}
-    assert changed == {"log-lock": "update"}
-    assert [urn.rpartition("::")[2] for urn in provider.made] == ["log-lock"]
+    assert changed == {"log-lock": "update", "sealer-function": "update"}
+    assert [urn.rpartition("::")[2] for urn in provider.made] == ["log-lock", "sealer-function"]
 
 
 @pytest.mark.parametrize(
@@ -116,7 +125,7 @@ def test_a_lock_that_cannot_be_seen_is_an_error(run_program: Up) -> None:
 @pytest.mark.parametrize(
     ("config", "deployed"),
     [
-        ({"profile": "regulated", "acknowledgeCompliance": "compliance-180"}, _rule("COMPLIANCE", 365)),
+        ({**REGULATED, "acknowledgeCompliance": "compliance-180"}, _rule("COMPLIANCE", 365)),
         ({"profile": "standard", "retentionDays": "3650"}, _rule("COMPLIANCE", 180)),
         ({"profile": "trial"}, _rule("COMPLIANCE", 180)),
     ],
@@ -134,7 +143,7 @@ def test_compliance_is_extended_against_what_is_deployed(run_program: Up) -> Non
     """A longer one is let through, in the same mode."""
     provider = MemoryProvider()
     provider.answers[LOCK] = _rule("COMPLIANCE", 180)
-    config = {"profile": "regulated", "retentionDays": "365", "acknowledgeCompliance": "compliance-365"}
+    config = {**REGULATED, "retentionDays": "365", "acknowledgeCompliance": "compliance-365"}
     run = run_program(config, provider=provider)
     assert run.plan.outputs["retention"] == {"mode": "COMPLIANCE", "days": 365}
 
@@ -156,6 +165,10 @@ def test_governance_may_be_shortened(run_program: Up) -> None:
         ({"retentionsDays": "90"}, "retentionsDays: is not a setting"),
         ({"retentionDays": "90"}, "profile standard locks for at least 180 days, got 90"),
         ({"profile": "regulated"}, "must be 'compliance-180', got ''"),
+        (
+            {"profile": "regulated", "acknowledgeCompliance": "compliance-180"},
+            "anchorUrl: profile regulated takes the https URL of an RFC 3161 time-stamping authority, got ''",
+        ),
         ({"administrators": '["arn:aws:iam::123456789012:role/boss"]'}, f"must include who deploys ({DEPLOYER})"),
         ({"functionTarget": "local"}, "functionTarget: must be aws in account 123456789012, got 'local'"),
     ],

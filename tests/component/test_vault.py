@@ -10,7 +10,7 @@ from localcloud.engine import EngineError
 from localcloud.offline import ACCOUNT
 from localcloud.place import ROOT
 from policies import iam, vault_policy
-from policies.iam import Principal
+from policies.place import Principal
 from stacks.names import Names
 from stacks.settings import RAW_VAULT
 
@@ -46,7 +46,7 @@ def _config(run: Run) -> dict[str, Any]:
 def test_without_the_setting_there_is_none(standard: Run) -> None:
     """No bucket, no key, no role, no permission, no output."""
     assert not [name for name in standard.entries if "vault" in name]
-    assert not standard.of("Key")
+    assert [entry.inputs["keyUsage"] for entry in standard.of("Key")] == ["SIGN_VERIFY"]
     assert "vault" not in json.dumps([entry.inputs["policy"] for entry in standard.of("RolePolicy")])
     assert not [name for name in standard.plan.outputs if "vault" in name]
     assert _config(standard)["envelope"] == {"mode": "off"}

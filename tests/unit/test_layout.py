@@ -30,7 +30,10 @@ MAY_IMPORT = {
 }
 IN_THE_FUNCTION = ("audit_core", "aws_client", "log_sealer", "log_writer")
 # What runs in the function: the standard library, and what lambda/requirements.in declares, under its import names.
-RUNTIME = {"ahocorasick_rs", "botocore", "google", "isal", "opentelemetry", "orjson", "re2", "rfc8785", "urllib3"}
+RUNTIME = {
+    "ahocorasick_rs", "botocore", "google", "isal", "opentelemetry", "orjson", "re2", "rfc3161_client", "rfc8785",
+    "urllib3",
+}
 IMPORTED_AS = {"google_re2": "re2", "opentelemetry_proto": "opentelemetry", "protobuf": "google"}
 # What else each package may import. Whoever is not named here may import anything that is installed.
 THIRD_PARTY = {

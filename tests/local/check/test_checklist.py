@@ -24,7 +24,7 @@ from cli.connection import Connection, Deployment
 from cli.main import main
 from cli.reader import LogReader, StoredRecord
 from policies.controls import CONTROLS, Control
-from policies.iam import Principal
+from policies.place import Principal
 from tests.local.check.cloud import Cloud
 
 HIDDEN_HERE = {"versioning-suspension-refused", "retention-bounded", "holds-separated"}

@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 
 from localcloud.deploy import Deployed
 from policies import bucket_policy, iam
-from policies.iam import Principal
+from policies.place import RECORDS, STANDING, Principal, Scope
 from tests.local.check.cloud import Cloud
 
 READS: Final = {"s3:GetObject", "s3:GetObjectVersion"}
@@ -104,12 +104,12 @@ def _log(actor: Actor) -> object:
 
 
 CALLS: Final[Mapping[str, Call]] = {
-    "s3:PutObject": lambda who: _put(who, iam.RECORDS),
+    "s3:PutObject": lambda who: _put(who, RECORDS),
     "s3:PutObject outside records/": lambda who: _put(who, "elsewhere/"),
     "s3:GetObject": lambda who: who.s3.get_object(Bucket=who.bucket, Key=who.key)["Body"].close(),
     "s3:GetObjectVersion": lambda who: who.s3.get_object(**who.version_of)["Body"].close(),
-    "s3:ListBucket": lambda who: who.s3.list_objects_v2(**who.where, Prefix=iam.RECORDS),
-    "s3:ListBucketVersions": lambda who: who.s3.list_object_versions(**who.where, Prefix=iam.RECORDS),
+    "s3:ListBucket": lambda who: who.s3.list_objects_v2(**who.where, Prefix=RECORDS),
+    "s3:ListBucketVersions": lambda who: who.s3.list_object_versions(**who.where, Prefix=RECORDS),
     "s3:ListAllMyBuckets": lambda who: who.s3.list_buckets(),
     "s3:DeleteObject": lambda who: who.s3.delete_object(Bucket=who.bucket, Key=who.key),
     "s3:DeleteObjectVersion": lambda who: who.s3.delete_object(**who.version_of),
@@ -172,7 +172,7 @@ CALLS: Final[Mapping[str, Call]] = {
 
 def test_every_action_of_the_table_is_tried() -> None:
     """An action that somebody lists anywhere needs a call here."""
-    listed = {action for grant in iam.GRANTS for action in grant.actions if grant.principal in iam.STANDING}
+    listed = {action for grant in iam.GRANTS for action in grant.actions if grant.principal in STANDING}
     listed |= {*bucket_policy.PROTECTIONS, *bucket_policy.DELETIONS, bucket_policy.BYPASS}
     assert listed == set(CALLS) - EXTRA
 
@@ -181,7 +181,7 @@ def test_the_table_is_what_is_written_here() -> None:
     """An action added to a role, or taken from it, is noticed."""
     table = {
         principal: {action for grant in iam.GRANTS if grant.principal is principal for action in grant.actions}
-        for principal in iam.STANDING
+        for principal in STANDING
     }
     assert table == dict(MAY)
 
@@ -216,14 +216,14 @@ def _answer(call: Call, actor: Actor) -> str:
 
 def _simulated(cloud: Cloud, principal: Principal, action: str) -> str:
     place = cloud.deployment.place
-    stream = place.resource(iam.Scope.LOG_STREAMS, "").replace("*", "2026/11/23/[$LATEST]0123456789abcdef")
+    stream = place.resource(Scope.LOG_STREAMS, "").replace("*", "2026/11/23/[$LATEST]0123456789abcdef")
     reply = cloud.root("iam").simulate_principal_policy(
         PolicySourceArn=place.role_arn(principal), ActionNames=[action], ResourceArns=[stream]
     )
     return str(reply["EvaluationResults"][0]["EvalDecision"])
 
 
-@pytest.mark.parametrize("principal", iam.STANDING)
+@pytest.mark.parametrize("principal", STANDING)
 @pytest.mark.parametrize("action", CALLS)
 def test_a_role_does_its_own_and_nothing_else(
     cloud: Cloud, actor_of: Callable[[Principal], Actor], principal: Principal, action: str
@@ -238,7 +238,7 @@ def test_a_role_does_its_own_and_nothing_else(
         assert answer in REFUSED
 
 
-@pytest.mark.parametrize("principal", iam.STANDING)
+@pytest.mark.parametrize("principal", STANDING)
 def test_an_action_added_to_a_deployed_role_shows(
     cloud: Cloud, actor_of: Callable[[Principal], Actor], principal: Principal
 ) -> None:
@@ -257,7 +257,7 @@ def test_an_action_added_to_a_deployed_role_shows(
         root.delete_role_policy(RoleName=name, PolicyName="more")
 
 
-@pytest.mark.parametrize("principal", iam.STANDING)
+@pytest.mark.parametrize("principal", STANDING)
 def test_no_administrator_of_the_account_gets_past_the_bucket_policy(
     cloud: Cloud, actor_of: Callable[[Principal], Actor], principal: Principal
 ) -> None:

@@ -16,9 +16,9 @@ from cli.checks.probe import Outcome
 from localcloud import emulator as emulators
 from localcloud import place, stack_config
 from localcloud.deploy import Deployed, deploy
-from policies import iam, vault_policy
+from policies import vault_policy
 from policies.controls import CONTROLS
-from policies.iam import Principal
+from policies.place import PAYLOADS, RECORDS, Principal
 from tests.local.check.cloud import Cloud
 
 SECRET: Final = "sk_live_" + "4eC39HqLyjWDarjtT1zdp7dc"
@@ -64,7 +64,7 @@ def payload(cloud: Cloud) -> str:
     assert reply.status_code == 200, reply.text
     listed = cloud.root("s3").list_objects_v2(Bucket=cloud.deployment.vault_bucket)["Contents"]
     (key,) = [item["Key"] for item in listed]
-    assert key.startswith(iam.PAYLOADS)
+    assert key.startswith(PAYLOADS)
     return str(key)
 
 
@@ -111,7 +111,7 @@ def test_one_role_puts(cloud: Cloud, principal: Principal | None) -> None:
     s3, bucket = _client(cloud, principal), cloud.deployment.vault_bucket
     answers = [
         _answer(s3.put_object, Bucket=bucket, Key=f"{prefix}{uuid.uuid4().hex}", Body=b"{}")
-        for prefix in ("elsewhere/", iam.PAYLOADS)
+        for prefix in ("elsewhere/", PAYLOADS)
     ]
     assert answers[0] in REFUSED
     assert answers[1] == "done" if principal is Principal.WRITER else answers[1] in REFUSED
@@ -135,10 +135,10 @@ def test_no_role_lists_deletes_or_changes_the_vault(cloud: Cloud, payload: str, 
 def test_the_vaults_reader_has_nothing_of_the_log(cloud: Cloud) -> None:
     """Neither a record nor a list of them, nor the keys of digests."""
     s3, log = _client(cloud, Principal.VAULT_READER), cloud.deployment.bucket
-    record = cloud.root("s3").list_objects_v2(Bucket=log, Prefix=iam.RECORDS)["Contents"][0]["Key"]
+    record = cloud.root("s3").list_objects_v2(Bucket=log, Prefix=RECORDS)["Contents"][0]["Key"]
     assert _answer(s3.get_object, Bucket=log, Key=record) in REFUSED
     assert _answer(s3.list_objects_v2, Bucket=log) in REFUSED
-    assert _answer(s3.put_object, Bucket=log, Key=f"{iam.RECORDS}x", Body=b"", IfNoneMatch="*") in REFUSED
+    assert _answer(s3.put_object, Bucket=log, Key=f"{RECORDS}x", Body=b"", IfNoneMatch="*") in REFUSED
     ssm = _client(cloud, Principal.VAULT_READER, "ssm")
     assert _answer(ssm.get_parameter, Name=cloud.deployment.keys_parameter) in REFUSED
 
@@ -158,7 +158,7 @@ def test_even_with_every_permission_another_role_neither_puts_nor_reads(
         if principal is not Principal.VAULT_READER:
             assert _answer(s3.get_object, Bucket=bucket, Key=payload) in REFUSED
         if principal is not Principal.WRITER:
-            key = f"{iam.PAYLOADS}{uuid.uuid4().hex}"
+            key = f"{PAYLOADS}{uuid.uuid4().hex}"
             assert _answer(s3.put_object, Bucket=bucket, Key=key, Body=b"{}") in REFUSED
         assert _answer(s3.delete_bucket_policy, Bucket=bucket) in REFUSED
     finally:

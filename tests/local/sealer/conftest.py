@@ -89,7 +89,14 @@ class Place:
             for number in range(lines)
         )
         key = f"records/dt={day}/{batch}.jsonl.gz"
-        self.s3.put_object(Bucket=self.bucket, Key=key, Body=gzip.compress(body), IfNoneMatch="*")
+        self.s3.put_object(
+            Bucket=self.bucket,
+            Key=key,
+            Body=gzip.compress(body),
+            ContentType="application/x-ndjson",
+            ContentEncoding="gzip",
+            IfNoneMatch="*",
+        )
         return key
 
     def objects(self, prefix: str = "seal/") -> dict[str, bytes]:

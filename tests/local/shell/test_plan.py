@@ -11,6 +11,7 @@ import pytest
 
 from localcloud import plan as planning
 from policies import costs, iam
+from policies.place import STANDING
 from stacks.settings import parse
 
 
@@ -71,6 +72,7 @@ def test_plan_of_a_stack_of_ones_own(checkout: Path) -> None:
     (checkout / "stacks" / "Pulumi.acme.yaml").write_text(
         "config:\n  aws:region: eu-central-1\n  agent-audit-log:profile: regulated\n"
         "  agent-audit-log:retentionDays: 400\n  agent-audit-log:acknowledgeCompliance: compliance-400\n"
+        "  agent-audit-log:anchorUrl: https://tsa.example/tsr\n"
     )
     answer = run(checkout, STACK="acme")
     assert answer.returncode == 0, answer.stderr
@@ -120,4 +122,4 @@ def test_every_role_and_its_trust_is_told() -> None:
     lines = [*planning.describe(plan, stack="acme", settings=parse(config), today=datetime(2026, 1, 1, tzinfo=UTC))]
     assert "    taken by arn:aws:iam::111122223333:role/eve" in lines
     assert "  One that arrives today (2026-01-01) stays until 2026-06-30, and the bucket with it." in lines
-    assert sum(line.startswith("    taken by ") for line in lines) == len(iam.STANDING)
+    assert sum(line.startswith("    taken by ") for line in lines) == len(STANDING)

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from policies.iam import STANDING, Place, Principal
+from policies.place import STANDING, Place, Principal
 
 PLACE = Place(
     partition="aws",
@@ -12,6 +12,10 @@ PLACE = Place(
     function="the-writer",
     log_group="/aws/lambda/the-writer",
     keys="/the/keys",
+    sealer="the-sealer",
+    sealer_log_group="/aws/lambda/the-sealer",
+    queue="the-queue",
+    topic="the-topic",
     roles={principal: f"the-{principal.value}" for principal in STANDING},
 )
 WITH_VAULT = replace(PLACE, vault="the-vault", roles={principal: f"the-{principal.value}" for principal in Principal})

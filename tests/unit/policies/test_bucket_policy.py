@@ -15,7 +15,8 @@ ON_OBJECTS = {
     "s3:PutObjectLegalHold", "s3:ReplicateDelete", "s3:ReplicateObject",
 }  # fmt: skip
 ON_BUCKETS = {
-    "s3:DeleteBucketPolicy", "s3:GetBucketAcl", "s3:PutBucketAcl", "s3:PutBucketObjectLockConfiguration",
+    "s3:DeleteBucketPolicy", "s3:GetBucketAcl", "s3:PutBucketAcl", "s3:PutBucketNotification",
+    "s3:PutBucketObjectLockConfiguration",
     "s3:PutBucketOwnershipControls", "s3:PutBucketPolicy", "s3:PutBucketPublicAccessBlock", "s3:PutBucketVersioning",
     "s3:PutEncryptionConfiguration", "s3:PutLifecycleConfiguration", "s3:PutReplicationConfiguration",
 }  # fmt: skip
@@ -46,9 +47,12 @@ def test_nothing_is_deleted_or_bypassed_by_anybody() -> None:
 
 
 def test_records_are_created_and_never_written_over() -> None:
-    """The condition has AWS's documented form, which lets the parts of an upload through but not its completion."""
+    """Nor is anything else but what CloudTrail delivers and the newest checkpoint.
+
+    The condition has AWS's documented form, which lets the parts of an upload through but not its completion.
+    """
     statement = _policy()["CreateOnly"]
-    assert statement["Resource"] == ["arn:aws:s3:::the-log/records/*"]
+    assert statement["NotResource"] == ["arn:aws:s3:::the-log/trail/*", "arn:aws:s3:::the-log/seal/checkpoint"]
     assert statement["Condition"] == {
         "Null": {"s3:if-none-match": "true"},
         "Bool": {"s3:ObjectCreationOperation": "true"},
@@ -68,14 +72,26 @@ def test_only_the_writer_writes_records() -> None:
 
 
 def test_nothing_is_written_anywhere_else() -> None:
-    """The trail is CloudTrail's, the records are the writer's, and there is no other place to write to."""
+    """The trail is CloudTrail's, the records are the writer's, the seal is the sealer's, and that is all there is."""
     policy = _policy()
     trail = policy["OnlyServicesWriteTheTrail"]
     assert trail["Resource"] == ["arn:aws:s3:::the-log/trail/*"]
     assert trail["Condition"] == {"BoolIfExists": {"aws:PrincipalIsAWSService": "false"}}
     elsewhere = policy["NothingIsWrittenElsewhere"]
     assert elsewhere["Effect"] == "Deny"
-    assert elsewhere["NotResource"] == ["arn:aws:s3:::the-log/records/*", "arn:aws:s3:::the-log/trail/*"]
+    assert elsewhere["NotResource"] == [
+        "arn:aws:s3:::the-log/records/*", "arn:aws:s3:::the-log/seal/*", "arn:aws:s3:::the-log/trail/*",
+    ]  # fmt: skip
+    seal = policy["OnlyTheSealerSeals"]
+    assert (seal["Action"], seal["Resource"]) == (["s3:PutObject"], ["arn:aws:s3:::the-log/seal/*"])
+    assert seal["Condition"] == {
+        "ArnNotLike": {
+            "aws:PrincipalArn": [
+                "arn:aws:iam::123456789012:role/the-sealer",
+                "arn:aws:sts::123456789012:assumed-role/the-sealer/*",
+            ]
+        }
+    }
     assert "Condition" not in elsewhere
 
 

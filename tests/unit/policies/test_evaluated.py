@@ -7,13 +7,16 @@ import pytest
 from ministack.core.iam_evaluator import EvalContext, evaluate, evaluate_resource_policy, parse_policy_document
 
 from policies import bucket_policy, iam, vault_policy
-from policies.iam import Bounds, Principal
+from policies.iam import Bounds
+from policies.place import Principal
 from policies.retention import Mode
 
 from .places import PLACE, WITH_VAULT
 
 BOSS = "arn:aws:iam::123456789012:role/boss"
 RECORD = "arn:aws:s3:::the-log/records/dt=2026-06-30/x.jsonl.gz"
+SEALED = "arn:aws:s3:::the-log/seal/tile/0/000"
+NEWEST = "arn:aws:s3:::the-log/seal/checkpoint"
 ELSEWHERE = "arn:aws:s3:::the-log/elsewhere/x"
 BUCKET = "arn:aws:s3:::the-log"
 DELIVERED = "arn:aws:s3:::the-log/trail/AWSLogs/123456789012/CloudTrail/eu-central-1/x.json.gz"
@@ -61,6 +64,7 @@ def _role(principal: Principal) -> str:
     return iam.document(iam.role_statements(principal, PLACE, BOUNDS))
 
 
+SEALER = Principal.SEALER
 WRITER, ADMIN, RELEASER = Principal.WRITER, Principal.RETENTION_ADMIN, Principal.HOLD_RELEASER
 PUT, EXTEND, HOLD = "s3:PutObject", "s3:PutObjectRetention", "s3:PutObjectLegalHold"
 MODE, DAYS, STATE = "s3:object-lock-mode", "s3:object-lock-remaining-retention-days", "s3:object-lock-legal-hold"
@@ -74,6 +78,19 @@ MODE, DAYS, STATE = "s3:object-lock-mode", "s3:object-lock-remaining-retention-d
         (WRITER, PUT, RECORD, PART, True),
         (WRITER, PUT, ELSEWHERE, CREATED, False),
         (WRITER, PUT, DELIVERED, CREATED, False),
+        (WRITER, PUT, SEALED, CREATED, False),
+        (WRITER, PUT, NEWEST, CREATED, False),
+        (SEALER, PUT, SEALED, CREATED, True),
+        (SEALER, PUT, SEALED, OVERWRITTEN, False),
+        (SEALER, PUT, NEWEST, OVERWRITTEN, True),
+        (SEALER, PUT, f"{NEWEST}s/7", OVERWRITTEN, False),
+        (SEALER, PUT, RECORD, CREATED, False),
+        (SEALER, PUT, ELSEWHERE, CREATED, False),
+        (SEALER, "s3:GetObjectVersion", RECORD, {}, True),
+        (SEALER, "s3:GetObjectVersion", SEALED, {}, True),
+        (SEALER, "s3:GetObject", DELIVERED, {}, False),
+        (SEALER, "s3:DeleteObject", SEALED, {}, False),
+        (SEALER, EXTEND, SEALED, {MODE: "GOVERNANCE", DAYS: "1"}, False),
         (WRITER, "s3:GetObject", RECORD, {}, False),
         (WRITER, "s3:DeleteObject", RECORD, {}, False),
         (ADMIN, EXTEND, RECORD, {MODE: "GOVERNANCE", DAYS: "100"}, True),
@@ -109,6 +126,8 @@ def test_a_role_does_its_job_and_is_refused_the_rest(
         (PUT, RECORD, CREATED),
         (PUT, ELSEWHERE, CREATED),
         (PUT, DELIVERED, CREATED),
+        (PUT, SEALED, CREATED),
+        (PUT, NEWEST, OVERWRITTEN),
         (HOLD, RECORD, {STATE: "OFF"}),
     ],
 )

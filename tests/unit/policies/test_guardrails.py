@@ -13,7 +13,7 @@ from policies.guardrails import (
     check,
     check_stack,
 )
-from policies.iam import Principal
+from policies.place import Principal
 from policies.registered import UNKNOWN, Registered
 
 from .places import PLACE, WITH_VAULT

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from policies import bucket_policy, iam
-from policies.iam import Bounds, Place, Principal, Scope
+from policies.iam import Bounds
+from policies.place import STANDING, Place, Principal, Scope
 from policies.retention import PROFILES, Mode, Retention
 from policies.wildcards import WILDCARDS
 
@@ -22,6 +23,24 @@ EXPECTED = {
             for action in ("logs:CreateLogStream", "logs:PutLogEvents")
         ),
         ("ssm:GetParameter", "arn:aws:ssm:eu-central-1:123456789012:parameter/the/keys"),
+    },
+    Principal.SEALER: {
+        *((f"s3:{action}", "arn:aws:s3:::the-log") for action in ("ListBucket", "ListBucketVersions")),
+        *(
+            (f"s3:{action}", f"arn:aws:s3:::the-log/{prefix}/*")
+            for prefix in ("records", "seal")
+            for action in ("GetObject", "GetObjectRetention", "GetObjectVersion")
+        ),
+        ("s3:PutObject", "arn:aws:s3:::the-log/seal/*"),
+        *(
+            (f"sqs:{action}", "arn:aws:sqs:eu-central-1:123456789012:the-queue")
+            for action in ("DeleteMessage", "DeleteMessageBatch", "ReceiveMessage")
+        ),
+        ("sns:Publish", "arn:aws:sns:eu-central-1:123456789012:the-topic"),
+        *(
+            (action, "arn:aws:logs:eu-central-1:123456789012:log-group:/aws/lambda/the-sealer:log-stream:*")
+            for action in ("logs:CreateLogStream", "logs:PutLogEvents")
+        ),
     },
     Principal.AUDITOR: {
         *(
@@ -45,9 +64,15 @@ EXPECTED = {
             (f"s3:{action}", "arn:aws:s3:::the-log/*")
             for action in ("GetObject", "GetObjectLegalHold", "GetObjectRetention", "GetObjectVersion")
         ),
-        ("lambda:GetFunctionConfiguration", "arn:aws:lambda:eu-central-1:123456789012:function:the-writer"),
-        ("logs:FilterLogEvents", "arn:aws:logs:eu-central-1:123456789012:log-group:/aws/lambda/the-writer:*"),
-        ("logs:FilterLogEvents", "arn:aws:logs:eu-central-1:123456789012:log-group:/aws/lambda/the-writer"),
+        *(
+            ("lambda:GetFunctionConfiguration", f"arn:aws:lambda:eu-central-1:123456789012:function:the-{name}")
+            for name in ("writer", "sealer")
+        ),
+        *(
+            ("logs:FilterLogEvents", f"arn:aws:logs:eu-central-1:123456789012:log-group:/aws/lambda/the-{name}{end}")
+            for name in ("writer", "sealer")
+            for end in ("", ":*")
+        ),
     },
     Principal.RETENTION_ADMIN: {
         ("s3:GetBucketObjectLockConfiguration", "arn:aws:s3:::the-log"),
@@ -83,7 +108,7 @@ def _allowed(principal: Principal, place: Place = PLACE) -> set[tuple[str, str]]
     }
 
 
-@pytest.mark.parametrize("principal", iam.STANDING)
+@pytest.mark.parametrize("principal", STANDING)
 def test_a_role_may_do_what_the_table_says_and_nothing_else(principal: Principal) -> None:
     """An action added to a role, or taken from it, is noticed."""
     assert _allowed(principal) == EXPECTED[principal]
@@ -106,11 +131,23 @@ def test_no_role_deletes_bypasses_or_changes_a_protection() -> None:
 
 
 def test_no_role_has_the_work_of_two() -> None:
-    """Who writes records neither reads nor locks them; who reads writes nothing."""
+    """Who writes records neither reads nor seals them; who seals writes none; who else reads writes nothing."""
     reads, writes = {"s3:GetObject", "s3:GetObjectVersion"}, {"s3:PutObject"}
     for principal in Principal:
-        actions = {action for action, _ in _allowed(principal, WITH_VAULT)}
-        assert not (actions & reads and actions & writes)
+        allowed = _allowed(principal, WITH_VAULT)
+        written = {resource for action, resource in allowed if action in writes}
+        read = {resource for action, resource in allowed if action in reads}
+        sealed = {"arn:aws:s3:::the-log/seal/*"}
+        assert not (written and read) or (principal is Principal.SEALER and written == sealed)
+        assert not written & sealed or principal is Principal.SEALER
+
+
+def test_a_document_names_each_statement_once() -> None:
+    """IAM refuses a policy in which two have one name."""
+    for principal in Principal:
+        names = [statement["Sid"] for statement in iam.role_statements(principal, WITH_VAULT, BOUNDS)]
+        assert len(names) == len(set(names))
+        assert all(str(name).isalnum() for name in names)
     assert not {a for a, _ in _allowed(Principal.AUDITOR) if not a.startswith(("s3:Get", "s3:List", "lambda:Get"))} - {
         "logs:FilterLogEvents"
     }
@@ -145,10 +182,11 @@ def test_the_limit_is_the_profiles_and_never_under_the_default(profile: str, day
     assert bounds == Bounds(mode=Mode.GOVERNANCE, max_days=limit)
 
 
-def test_the_writer_is_lambdas_and_the_others_named_principals() -> None:
+def test_the_functions_roles_are_lambdas_and_the_others_named_principals() -> None:
     """A trust policy names who may take the role, in full."""
-    (writer,) = iam.trust_statements(Principal.WRITER, PLACE, [])
-    assert writer["Principal"] == {"Service": "lambda.amazonaws.com"}
+    for principal in (Principal.WRITER, Principal.SEALER):
+        (function,) = iam.trust_statements(principal, PLACE, [])
+        assert function["Principal"] == {"Service": "lambda.amazonaws.com"}
     (auditor,) = iam.trust_statements(Principal.AUDITOR, PLACE, ["arn:aws:iam::123456789012:user/eve"])
     assert auditor["Principal"] == {"AWS": ["arn:aws:iam::123456789012:user/eve"]}
     assert "Condition" not in auditor

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from policies import iam, vault_policy
+from policies import iam, seal_policy, vault_policy
 from policies.guardrails import check, check_stack
 from policies.registered import UNKNOWN, Registered
 
@@ -132,9 +132,16 @@ def _key(*statements: iam.Statement, props: Mapping[str, object] | None = None) 
 
 
 def test_the_vaults_key_is_let_through() -> None:
-    """Its resource is itself, which is not a wildcard; one that signs is another matter."""
+    """Its resource is itself, which is not a wildcard."""
     assert _says(_key()) == []
-    assert _says(_one("aws:kms/key:Key", keyUsage="SIGN_VERIFY")) == []
+
+
+def test_the_seals_key_is_let_through() -> None:
+    """One that signs is never renewed, and has a policy as well."""
+    statements = seal_policy.key_statements(WITH_VAULT, administrators=["arn:aws:iam::123456789012:role/boss"])
+    key = {"keyUsage": "SIGN_VERIFY", "customerMasterKeySpec": "ECC_NIST_EDWARDS25519"}
+    assert _says(_one("aws:kms/key:Key", policy=iam.document(statements), **key)) == []
+    assert "policy must be given" in "".join(_says(_one("aws:kms/key:Key", **key)))
 
 
 @pytest.mark.parametrize(
@@ -162,6 +169,10 @@ def test_a_key_that_is_not_kept_well_is_a_breach(props: dict[str, object], says:
         ("kms:GenerateDataKeyWithoutPlaintext", "arn:aws:iam::123456789012:role/the-writer", False),
         ("kms:ReEncryptFrom", "arn:aws:iam::123456789012:role/the-vault-reader", True),
         ("kms:CreateGrant", "arn:aws:iam::123456789012:role/boss", True),
+        ("kms:Sign", "arn:aws:iam::123456789012:role/the-sealer", False),
+        ("kms:Sign", "arn:aws:iam::123456789012:role/the-writer", True),
+        ("kms:Sign", "arn:aws:iam::123456789012:role/boss", True),
+        ("kms:Sign", "arn:aws:iam::123456789012:root", True),
         ("kms:PutKeyPolicy", "arn:aws:iam::123456789012:role/boss", False),
     ],
 )

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from policies.iam import Principal
+from policies.place import Principal
 from stacks.names import NameRefusedError, Names
 
 

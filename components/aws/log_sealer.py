@@ -1,0 +1,203 @@
+"""The log sealer: a function that runs by the clock and makes what was stored part of the sealed log.
+
+Guarantee: it runs exactly the package whose digest is an output, as the sealer role and no other, and only once the
+log's protections are in place, the queue is told of what is stored and the key can sign; its own log ends after the
+stated days.
+
+It runs by the clock and not with every message: a checkpoint for each stored object would cost more than the object. A
+run takes all that waits, so that its cost follows what is new.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import pulumi
+import pulumi_aws as aws
+
+from components.package import ANCHORING_SEALER, SEALER, Target, build_package
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+RUNTIME: Final = "python3.13"
+ARCHITECTURE: Final = "arm64"
+HANDLER: Final = "log_sealer.handler.handler"
+MEMORY_MB: Final = 1024
+TIMEOUT_S: Final = 900
+MAX_SEAL_MINUTES: Final = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogSealerArgs:
+    """What the function is, and what it depends on.
+
+    `bucket`, `role_arn`, `queue_url`, `key_arn` and `topic_arn` come from the components that make them.
+    `origin`: the log's name in its checkpoints. `retention_days`: how long each version must be locked at least.
+    `seal_minutes` (1 to 60): within which what is stored is sealed. `anchor_url`: an RFC 3161 authority, or nothing.
+    `log_days`: the operational log's retention. `out_dir`: where the package is put before it is uploaded.
+    """
+
+    function: str
+    log_group: str
+    log_days: int
+    region: str
+    origin: str
+    retention_days: int
+    seal_minutes: int
+    anchor_url: str
+    bucket: pulumi.Input[str]
+    role_arn: pulumi.Input[str]
+    queue_url: pulumi.Input[str]
+    key_arn: pulumi.Input[str]
+    topic_arn: pulumi.Input[str]
+    target: Target
+    out_dir: Path
+
+    def __post_init__(self) -> None:
+        """Refuse a sealer that seals nothing in time, or under no name."""
+        for field in ("function", "log_group", "region", "origin"):
+            if not getattr(self, field):
+                msg = f"LogSealerArgs.{field}: must not be empty, got {getattr(self, field)!r}"
+                raise ValueError(msg)
+        if not 1 <= self.seal_minutes <= MAX_SEAL_MINUTES:
+            msg = f"LogSealerArgs.seal_minutes: must be from 1 to {MAX_SEAL_MINUTES}, got {self.seal_minutes}"
+            raise ValueError(msg)
+        for field in ("retention_days", "log_days"):
+            if getattr(self, field) < 1:
+                msg = f"LogSealerArgs.{field}: must be at least 1, got {getattr(self, field)}"
+                raise ValueError(msg)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Task:
+    """One thing that the sealer does by the clock; `when` is EventBridge's expression."""
+
+    key: str
+    when: str
+    says: str
+
+
+class LogSealer(pulumi.ComponentResource):
+    """The function, its log group and its clock.
+
+    Outputs: `log_group` (its name), `package_sha256` (base64, as Lambda's CodeSha256), `package_sha256_hex`.
+    """
+
+    log_group: pulumi.Output[str]
+    package_sha256: pulumi.Output[str]
+    package_sha256_hex: pulumi.Output[str]
+
+    def __init__(self, name: str, args: LogSealerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Register the log group, the function, and for each task a rule, its target and its permission."""
+        super().__init__("agent-audit-log:aws:LogSealer", name, None, opts)
+        package = pulumi.Output.all(
+            bucket=args.bucket, queue_url=args.queue_url, key_id=args.key_arn, topic_arn=args.topic_arn
+        ).apply(
+            lambda known: build_package(
+                ANCHORING_SEALER if args.anchor_url else SEALER,
+                target=args.target,
+                config=render_config(args, known),
+                out_dir=args.out_dir,
+            )
+        )
+        log_group = aws.cloudwatch.LogGroup(
+            f"{name}-log",
+            name=args.log_group,
+            retention_in_days=args.log_days,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        function = aws.lambda_.Function(
+            f"{name}-function",
+            name=args.function,
+            description="Makes what was stored part of a signed log that shows any change.",
+            role=args.role_arn,
+            runtime=RUNTIME,
+            architectures=[ARCHITECTURE],
+            handler=HANDLER,
+            memory_size=MEMORY_MB,
+            timeout=TIMEOUT_S,
+            code=package.apply(lambda built: pulumi.FileArchive(str(built.path))),
+            source_code_hash=package.apply(lambda built: built.sha256_base64),
+            # Lambda would otherwise make a log group of its own, which never ends.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[log_group]),
+        )
+        for task in tasks(args):
+            rule = aws.cloudwatch.EventRule(
+                f"{name}-{task.key}",
+                name=f"{args.function}-{task.key}",
+                description=task.says,
+                schedule_expression=task.when,
+                opts=pulumi.ResourceOptions(parent=self),
+            )
+            permission = aws.lambda_.Permission(
+                f"{name}-{task.key}-permission",
+                function=args.function,
+                statement_id=f"AllowTheClockTo{task.key.capitalize()}",
+                action="lambda:InvokeFunction",
+                principal="events.amazonaws.com",
+                source_arn=rule.arn,
+                opts=pulumi.ResourceOptions(parent=self, depends_on=[function]),
+            )
+            aws.cloudwatch.EventTarget(
+                f"{name}-{task.key}-target",
+                rule=rule.name,
+                target_id="sealer",
+                arn=function.arn,
+                input=json.dumps({"task": task.key}),
+                opts=pulumi.ResourceOptions(parent=self, depends_on=[permission]),
+            )
+        self.log_group = log_group.name
+        self.package_sha256 = package.apply(lambda built: built.sha256_base64)
+        self.package_sha256_hex = package.apply(lambda built: built.sha256_hex)
+        self.register_outputs(
+            {
+                "log_group": self.log_group,
+                "package_sha256": self.package_sha256,
+                "package_sha256_hex": self.package_sha256_hex,
+            }
+        )
+
+
+def every_minutes(seal_minutes: int) -> int:
+    """How often the sealer runs, so that two runs, one of which found nothing yet, are within `seal_minutes`."""
+    return max(1, seal_minutes // 2)
+
+
+def tasks(args: LogSealerArgs) -> tuple[_Task, ...]:
+    """What is done by the clock, in UTC."""
+    minutes = every_minutes(args.seal_minutes)
+    always = (
+        _Task(
+            key="seal",
+            when=f"rate({minutes} minute{'' if minutes == 1 else 's'})",
+            says="Seals what was stored since.",
+        ),
+        _Task(
+            key="reconcile",
+            when="cron(17 3 * * ? *)",
+            says="Looks at the bucket itself: for what nobody told of, delete markers and second versions.",
+        ),
+        _Task(key="mail", when="cron(43 5 ? * MON *)", says="Publishes the newest checkpoint to the alarms' topic."),
+    )
+    if not args.anchor_url:
+        return always
+    anchor = _Task(key="anchor", when="cron(29 4 * * ? *)", says="Has the newest checkpoint time-stamped.")
+    return (*always, anchor)
+
+
+def render_config(args: LogSealerArgs, known: Mapping[str, str]) -> bytes:
+    """The sealer's configuration file, the same bytes for the same settings; `known`: what other components made."""
+    config = {
+        "schema": 1,
+        **known,
+        "region": args.region,
+        "origin": args.origin,
+        "retention_days": args.retention_days,
+        "seal_minutes": args.seal_minutes,
+        "anchor_url": args.anchor_url,
+    }
+    return json.dumps(config, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode("utf-8")

@@ -1,0 +1,87 @@
+"""The seal's own policies: who may sign with its key, and who may send to and take from its queue.
+
+Guarantee: checkpoints are signed by the log sealer alone. The administrators manage the key and cannot sign with it: to
+forge a checkpoint, they would have to change its policy first, which is recorded. Nobody can take the key out of KMS.
+Only S3 tells the queue anything, and only of the log bucket; only the sealer takes from it. What is in the queue merely
+says where to look, so that whoever emptied it would delay sealing by a day, and no more.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from policies.bucket_policy import deny, not_one_of
+from policies.iam import Statement
+from policies.place import Place, Principal
+from policies.vault_policy import KEY_MANAGEMENT
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_ROTATION = "Rotation"
+
+
+def key_statements(place: Place, *, administrators: Sequence[str]) -> list[Statement]:
+    """The policy of the signing key. In it, the resource `*` is the key itself.
+
+    The account's root is among those who manage, so that the key is never out of everybody's hands.
+    https://docs.aws.amazon.com/kms/latest/developerguide/key-policies.html
+    """
+    root = f"arn:{place.partition}:iam::{place.account}:root"
+    return [
+        {
+            "Sid": "AdministratorsManage",
+            "Effect": "Allow",
+            "Principal": {"AWS": [*dict.fromkeys([root, *administrators])]},
+            # A key that signs is never renewed by KMS: its public half is what readers know the log by.
+            "Action": [action for action in KEY_MANAGEMENT if _ROTATION not in action],
+            "Resource": "*",
+        },
+        {
+            "Sid": "TheSealerSigns",
+            "Effect": "Allow",
+            "Principal": {"AWS": place.role_arn(Principal.SEALER)},
+            "Action": ["kms:GetPublicKey", "kms:Sign", "kms:Verify"],
+            "Resource": "*",
+        },
+        {
+            "Sid": "TheAuditorReadsThePublicKey",
+            "Effect": "Allow",
+            "Principal": {"AWS": place.role_arn(Principal.AUDITOR)},
+            "Action": ["kms:DescribeKey", "kms:GetPublicKey"],
+            "Resource": "*",
+        },
+    ]
+
+
+def queue_statements(place: Place) -> list[Statement]:
+    """The policy of the queue.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/grant-destinations-permissions-to-s3.html
+    """
+    queue = place.queue_arn()
+    return [
+        {
+            "Sid": "TheLogBucketTells",
+            "Effect": "Allow",
+            "Principal": {"Service": "s3.amazonaws.com"},
+            "Action": ["sqs:SendMessage"],
+            "Resource": [queue],
+            "Condition": {
+                "ArnEquals": {"aws:SourceArn": place.bucket_arn()},
+                "StringEquals": {"aws:SourceAccount": place.account},
+            },
+        },
+        deny(
+            "NobodyElseTells",
+            ["sqs:SendMessage"],
+            [queue],
+            {"ArnNotEquals": {"aws:SourceArn": place.bucket_arn()}},
+        ),
+        deny(
+            "OnlyTheSealerTakes",
+            ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:PurgeQueue", "sqs:ReceiveMessage"],
+            [queue],
+            not_one_of([place.role_arn(Principal.SEALER)]),
+        ),
+    ]
