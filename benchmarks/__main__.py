@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from benchmarks import client, client_node, cloud, core, hostile, intake, masked, memory, packaging
+from benchmarks import client, client_node, cloud, core, hostile, intake, masked, memory, packaging, sealing, verifying
 from benchmarks.measure import BenchmarkError, Row
 from cli.console import emit_json, stdout_console
 
@@ -24,6 +24,8 @@ BENCHMARKS: Final[Mapping[str, Callable[..., list[Row]]]] = {
     "masking": masked.rows,
     "memory": memory.rows,
     "packaging": packaging.rows,
+    "sealing": sealing.rows,
+    "verifying": verifying.rows,
     "client": client.rows,
     "node": client_node.rows,
     "cloud": cloud.rows,

@@ -47,9 +47,9 @@ def peak(shape: str, size: str) -> float:
     del body
     bench = Bench()
     bench.write([_SMALL])
-    before = _forget_peak()
+    before = forget_peak()
     bench.write([sent])
-    return (_peak() - before) / decoded
+    return (peak_now() - before) / decoded
 
 
 def growth(requests: str) -> float:
@@ -59,10 +59,10 @@ def growth(requests: str) -> float:
     count = int(requests)
     for turn in range(count // 5):
         bench.write([_another(bodies, turn)])
-    before = _forget_peak()
+    before = forget_peak()
     for turn in range(count // 5, count):
         bench.write([_another(bodies, turn)])
-    return (_peak() - before) / MEGABYTE
+    return (peak_now() - before) / MEGABYTE
 
 
 def _another(bodies: list[bytes], turn: int) -> bytes:
@@ -83,15 +83,15 @@ def _largest(shape: str, size: int) -> bytes:
     return b"[" + unit * ((size - 200) // len(unit)) + start + b'"status":200}]'
 
 
-def _forget_peak() -> int:
+def forget_peak() -> int:
     """Bytes that this process has now; its peak is counted anew, where the system can."""
     if sys.platform != "linux":
-        return _peak()
+        return peak_now()
     Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
     return _status("VmRSS")
 
 
-def _peak() -> int:
+def peak_now() -> int:
     """Bytes that this process had at most."""
     if sys.platform == "linux":  # getrusage would count what the parent had when it started this process
         return _status("VmHWM")

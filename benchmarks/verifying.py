@@ -1,0 +1,89 @@
+"""Verifying a copy of the sealed log, against gunzip + SHA-256 over the same objects; its memory; a million records."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+from statistics import median
+
+from benchmarks import memory
+from benchmarks.measure import MEGABYTE, TIMES, BenchmarkError, Row, at_least, at_most, in_fresh_process, in_turns
+from benchmarks.sealed import RECORDS_EACH, SealedFolder
+from cli.verify.log import Wanted, verify_log
+from cli.verify.source import FolderSource
+
+_OBJECTS = 600
+_MILLION = 1_000_000
+_SPEED_GOAL = 0.4
+_TWO_GOAL = 1.6
+_MEMORY_GOAL = 10
+_ROUNDS = 5
+_CHILD = "import sys; from benchmarks import verifying; print(getattr(verifying, sys.argv[1])(*sys.argv[2:]))"
+
+
+def rows(*, quick: bool) -> list[Row]:
+    """Measure."""
+    with tempfile.TemporaryDirectory() as folder:
+        log = SealedFolder(Path(folder), 40 if quick else _OBJECTS)
+        taken = in_turns(
+            1 if quick else _ROUNDS,
+            floor=lambda: _floor(log.paths),
+            one=lambda: _verify(log, jobs=1),
+            two=lambda: _verify(log, jobs=2),
+        )
+    whole = _OBJECTS * RECORDS_EACH // 10 if quick else _MILLION
+    seconds, records, peak = map(float, in_fresh_process(_CHILD, "whole", str(whole)).split())
+    _, _, small = map(float, in_fresh_process(_CHILD, "whole", str(whole // 10)).split())
+    return [
+        Row(name="verify, to gunzip + SHA-256 of the same objects", unit=TIMES, goal=at_least(_SPEED_GOAL),
+            value=median(floor / one for floor, one in zip(taken["floor"], taken["one"], strict=True))),
+        Row(name="verify, two processes to one", unit=TIMES, goal=at_least(_TWO_GOAL),
+            value=median(one / two for one, two in zip(taken["one"], taken["two"], strict=True))),
+        Row(name="verify 1,000,000 records, two processes", value=seconds * _MILLION / records, unit="s"),
+        Row(name="memory of verify, that a log ten times as large adds", value=max(0.0, peak - small), unit="MB",
+            goal=at_most(_MEMORY_GOAL)),
+    ]  # fmt: skip
+
+
+def whole(records: str) -> str:
+    """In a fresh process: make a log of so many records, and verify it with two processes; then with one, for memory.
+
+    Returns the seconds that two took, how many records there are, and by how many megabytes one raised the peak.
+    """
+    import time  # noqa: PLC0415
+
+    with tempfile.TemporaryDirectory() as folder:
+        log = SealedFolder(Path(folder), max(1, int(records) // RECORDS_EACH))
+        started = time.perf_counter()
+        _verify(log, jobs=2)
+        taken = time.perf_counter() - started
+        said = in_fresh_process(_CHILD, "peak", folder, log.key.text)
+        return f"{taken} {log.size} {said}"
+
+
+def peak(folder: str, key: str) -> float:
+    """In a fresh process: by how many megabytes verifying a copy raises the peak."""
+    from audit_core.notes import parse_key  # noqa: PLC0415
+
+    before = memory.forget_peak()
+    report = verify_log(FolderSource(Path(folder)), Wanted(key=parse_key(key), folder=Path(folder)))
+    if report.findings:
+        raise BenchmarkError("a good log was not verified")
+    return (memory.peak_now() - before) / MEGABYTE
+
+
+def _verify(log: SealedFolder, *, jobs: int) -> None:
+    report = verify_log(FolderSource(log.folder), Wanted(key=log.key, folder=log.folder, jobs=jobs))
+    if report.findings or report.records != log.size:
+        raise BenchmarkError("a good log was not verified")
+
+
+def _floor(paths: list[Path]) -> None:
+    """The least that reading the log takes: each object unpacked, and hashed as one piece."""
+    for path in paths:
+        with path.open("rb", buffering=0) as file:
+            packed = file.read(os.fstat(file.fileno()).st_size)
+        hashlib.sha256(gzip.decompress(packed)).digest()
