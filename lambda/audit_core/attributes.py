@@ -16,6 +16,7 @@ from audit_core.canonical import JsonValue
 from audit_core.digest import HmacKey, PayloadDigest, digest_bytes, digest_json, digest_payload
 from audit_core.errors import FieldError
 from audit_core.fields_1 import is_secret_field
+from audit_core.marker import read_marker
 from audit_core.masking import PLACEHOLDER, Redaction
 from audit_core.masking.texts import UNSCANNABLE, Texts
 from audit_core.values import CONTROL, SAFE_INTEGER
@@ -28,6 +29,8 @@ DESCRIBED = 32_768
 BYTES_PER_DESCRIBED = 128
 """For so many bytes of a request another one is: ten for each event of the largest request."""
 MORE = "more_attributes"
+MADE = "digest"
+"""The type of what came as a digest: of what it is one, only the sender knows."""
 _GUESSABLE = 1024
 _MEMORY = 4096
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/-]{0,63}")
@@ -157,6 +160,9 @@ class AttributeReader:
 
     def _describe(self, value: JsonValue) -> tuple[JsonValue, Iterable[str]]:
         """Type, size and digest of a value, and the rules by which it has no digest."""
+        made = read_marker(value) if isinstance(value, dict) else None
+        if made is not None:
+            return self._describe_made(made)
         described: dict[str, JsonValue] = {"type": _type(value)}
         digest = self._digest(value)
         if digest.size <= _GUESSABLE:
@@ -164,6 +170,18 @@ class AttributeReader:
             if found:
                 return {**described, "digest": None}, dict.fromkeys(redaction.rule for redaction in found)
         return {**described, "bytes": digest.size, "digest": digest.digest}, ()
+
+    def _describe_made(self, made: dict[str, JsonValue]) -> tuple[JsonValue, Iterable[str]]:
+        """The same of a digest that came in a value's place: the id of its key is the only text in it."""
+        described: dict[str, JsonValue] = {"type": MADE, "bytes": made["bytes"], "digest": made["digest"]}
+        if described["bytes"] is None:
+            del described["bytes"]
+        _, keyed, rest = str(made["digest"]).partition("hmac-sha256:")
+        if keyed:
+            _, found = self.texts.mask("", rest.partition(":")[0])
+            if found:
+                return {**described, "digest": None}, dict.fromkeys(redaction.rule for redaction in found)
+        return described, ()
 
     def _digest(self, value: JsonValue) -> PayloadDigest:
         if isinstance(value, str):

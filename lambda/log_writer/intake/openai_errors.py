@@ -10,6 +10,7 @@ from typing import Final
 
 from audit_core.canonical import JsonValue
 from audit_core.event import Event
+from audit_core.marker import read_marker
 from audit_core.values import outcome_of
 
 _TRIPPED: Final = "Guardrail tripwire triggered"
@@ -27,6 +28,7 @@ _BLOCKED: Final = frozenset({"content_filter", "content_policy_violation", "mode
 _CODE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
 # How the openai package words an answer that is an error: in Python, and in JavaScript.
 _WORDED: Final = re.compile(r"(?:Error code: |(?:[A-Za-z]{0,40}Error: )?)(?P<status>[45][0-9]{2})(?![0-9A-Za-z.,:/])")
+_MOST_MADE: Final = 16
 _FIRST: Final = 400
 _LAST: Final = 599
 
@@ -39,7 +41,7 @@ def read(event: Event, error: JsonValue, *, is_model: bool, is_frame: bool) -> N
     """
     if error is None:
         return
-    event.attributes["error"] = error
+    _keep(event, error)
     fields = event.fields
     message = error.get("message") if isinstance(error, dict) else error
     data = error.get("data") if isinstance(error, dict) else None
@@ -64,6 +66,30 @@ def read(event: Event, error: JsonValue, *, is_model: bool, is_frame: bool) -> N
             outcome = "policy-blocked"
     fields["outcome"] = outcome
     event.inferred.append("outcome")
+
+
+def _keep(event: Event, error: JsonValue) -> None:
+    """What came as a digest stands on its own, as `error.message` or by its name in the error's data."""
+    if not isinstance(error, dict) or read_marker(error) is not None:
+        event.attributes["error"] = error
+        return
+    data = error.get("data")
+    rest, made = _parted({name: value for name, value in error.items() if name != "data"})
+    if isinstance(data, dict):
+        data, made_data = _parted(data)
+        made = {**made_data, **made}
+    if len(made) > _MOST_MADE:
+        event.attributes["error"] = error
+        return
+    if rest or data or not made:
+        event.attributes["error"] = {**rest, "data": data} if "data" in error else rest
+    event.attributes |= {f"error.{name}": value for name, value in made.items()}
+
+
+def _parted(members: dict[str, JsonValue]) -> tuple[dict[str, JsonValue], dict[str, JsonValue]]:
+    """What is no digest, and what is one."""
+    made = {name: value for name, value in members.items() if read_marker(value) is not None}
+    return {name: value for name, value in members.items() if name not in made}, made
 
 
 def _parts(error: JsonValue) -> list[dict[str, JsonValue]]:

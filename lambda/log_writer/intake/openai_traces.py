@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from audit_core.canonical import JsonValue
-from audit_core.digest import parse_digest
 from audit_core.event import Event
+from audit_core.marker import read_marker
 from log_writer.intake import openai_errors
 from log_writer.intake.decoded import Decoded
 from log_writer.intake.exported import Items, content_of, decode_items, read_items
@@ -27,7 +27,6 @@ _MEMBER = "data"
 _SECRET = ("tracing_api_key", "tracingApiKey")
 _TRUNCATED = "... [truncated]"
 _PREVIEW = {"truncated", "original_type", "preview"}
-_DIGEST = "$digest"
 _FORMAT = re.compile(r"[a-z0-9.+-]{1,32}")
 _MAX_METADATA = 64
 _KNOWN = frozenset({
@@ -247,8 +246,8 @@ def _read_contents(event: Event, data: dict[str, JsonValue], *, marked: bool) ->
 
 
 def _digest(event: Event, side: str, value: JsonValue) -> None:
-    if made := _made_elsewhere(value):
-        event.fields |= {f"{side}_{name}": member for name, member in made.items()}
+    if (made := read_marker(value)) is not None:
+        event.fields |= {f"{side}_hash": made["digest"], f"{side}_bytes": made["bytes"], f"{side}_mime": made["mime"]}
         return
     if isinstance(value, dict) and value.keys() == {"data", "format"}:  # sound
         if isinstance(form := value["format"], str) and _FORMAT.fullmatch(form) and value["data"]:
@@ -256,17 +255,6 @@ def _digest(event: Event, side: str, value: JsonValue) -> None:
             event.inferred.append(f"{side}_mime")
         value = value["data"]
     setattr(event, side, content_of(value))
-
-
-def _made_elsewhere(value: JsonValue) -> dict[str, JsonValue] | None:
-    """A digest in a content's place: `{"$digest": {"digest": …, "bytes": …, "mime": …}}`."""
-    inner = value.get(_DIGEST) if isinstance(value, dict) and value.keys() == {_DIGEST} else None
-    if not isinstance(inner, dict) or not inner.keys() <= {"digest", "bytes", "mime"}:
-        return None
-    digest = inner.get("digest")
-    if digest is not None and not (isinstance(digest, str) and parse_digest(digest)):
-        return None
-    return {"hash": digest, "bytes": inner.get("bytes"), "mime": inner.get("mime")}
 
 
 def _is_truncated(value: JsonValue) -> bool:

@@ -228,34 +228,6 @@ def test_a_tracing_key_leaves_no_trace(post: Post, store: MemoryStore) -> None:
     assert hashlib.sha256(PLANTED.encode()).hexdigest() not in json.dumps(store.records)
 
 
-DIGEST = "hmac-sha256:agent-1:" + "ab" * 32
-
-
-def test_digests_made_in_the_agent(post: Post, store: MemoryStore) -> None:
-    """A marker in a content's place is that content's digest."""
-    marker = {"$digest": {"digest": DIGEST, "bytes": 12, "mime": "application/json"}}
-    record = _record(post, store, _span({"type": "response", "input": marker, "response": marker}))
-    for side in ("request", "response"):
-        assert record[f"{side}_hash"] == DIGEST
-        assert (record[f"{side}_bytes"], record[f"{side}_mime"]) == (12, "application/json")
-
-
-@pytest.mark.parametrize(
-    "marker",
-    [
-        {"$digest": {"digest": SECRET_TEXT, "bytes": 1}},
-        {"$digest": {"digest": DIGEST, "text": SECRET_TEXT}},
-        {"$digest": DIGEST, "text": SECRET_TEXT},
-        {"$digest": DIGEST},
-    ],
-)
-def test_what_only_looks_like_a_marker_is_content(post: Post, store: MemoryStore, marker: object) -> None:
-    """And is digested as such."""
-    record = _record(post, store, _span({"type": "generation", "input": marker}))
-    assert record["request_hash"].startswith("sha256:")
-    assert record["request_hash"] != DIGEST
-
-
 @pytest.mark.parametrize(
     "cut",
     [
