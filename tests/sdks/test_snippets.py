@@ -192,12 +192,16 @@ def test_litellm(person: Person) -> None:
     _assert_litellm_logged(person, ended)
 
 
+SOON = {"DEFAULT_FLUSH_INTERVAL_SECONDS": "1"}
+"""How often LiteLLM sends what it has logged."""
+
+
 def _with_logger(person: Person, expression: str, *, before: str = "") -> Path:
-    """The program of the page, with a logger that is made otherwise."""
+    """The program of the page, with a logger that is made otherwise, and that is waited for less (see `SOON`)."""
     program = person.text("litellm", "python")
     made = re.sub(r"GenericAPILogger\(ENDPOINT.*\)\]", f"{expression}]", program)
     assert made != program
-    return person.writes("agent.py", before + made)
+    return person.writes("agent.py", before + made.replace("asyncio.sleep(6)", "asyncio.sleep(2)"))
 
 
 def test_litellm_proxy(person: Person) -> None:
@@ -208,7 +212,7 @@ def test_litellm_proxy(person: Person) -> None:
     set_up = f"import litellm\nlitellm.callback_settings = {settings['callback_settings']!r}\n"
     with Server(_saying()) as model:
         program = _with_logger(person, make, before=set_up)
-        ended = person.runs([person.python(LITELLM), program], **_litellm(model))
+        ended = person.runs([person.python(LITELLM), program], **_litellm(model), **SOON)
     _assert_litellm_logged(person, ended)
 
 
@@ -217,7 +221,7 @@ def test_litellm_by_its_environment(person: Person) -> None:
     program = _with_logger(person, "GenericAPILogger()")
     with Server(_saying()) as model:
         script = f"{person.text('litellm', 'env')}\n{person.python(LITELLM)} {program}"
-        ended = person.runs(["bash", "-euc", script], **_litellm(model))
+        ended = person.runs(["bash", "-euc", script], **_litellm(model), **SOON)
     _assert_litellm_logged(person, ended)
 
 

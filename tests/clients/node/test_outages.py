@@ -104,7 +104,7 @@ def test_hanging(project: Project, endpoint: Endpoint) -> None:
 def test_hanging_keeps_no_process(project: Project, endpoint: Endpoint) -> None:
     """While a request hangs in the background, a program that has nothing else to do ends."""
     endpoint.script = [Answer(hang=True)] * 3
-    ran = project.run(LOG + RECORD.format(count=4, name="u") + "await sleep(1500); print(1);", endpoint.url)
+    ran = project.run(LOG + RECORD.format(count=4, name="u") + "await sleep(700); print(1);", endpoint.url)
     assert ran.values == [1]
     assert ran.seconds < 8
 
@@ -142,20 +142,20 @@ def test_not_taken(project: Project, endpoint: Endpoint, answer: Answer) -> None
 
 def test_retry_after(project: Project, endpoint: Endpoint) -> None:
     """Nobody asks again before the endpoint said they might."""
-    endpoint.script = [Answer(503, b"", {"Retry-After": "3"})]
+    endpoint.script = [Answer(503, b"", {"Retry-After": "2"})]
     process = project.start(LOG + RECORD.format(count=1, name="u") + "await sleep(30000);", endpoint.url)
     until(lambda: endpoint.got)
     first = time.monotonic()
     until(lambda: len(endpoint.got) == 2)
     process.kill()
     process.communicate()
-    assert 2.5 < time.monotonic() - first < 8
+    assert 1.5 < time.monotonic() - first < 8
 
 
 def test_backing_off(project: Project, endpoint: Endpoint) -> None:
     """An endpoint that fails is asked ever less often, and new events collect in few files meanwhile."""
     endpoint.script = [Answer(500)] * 100
-    loop = "for (let i = 0; i < 600; i += 1) { log.record({ userId: 'u' + i }); await sleep(10); }"
+    loop = "for (let i = 0; i < 350; i += 1) { log.record({ userId: 'u' + i }); await sleep(10); }"
     project.run(f"{LOG}{loop}process.exit();", endpoint.url)
     assert 2 <= len(endpoint.got) <= 6
     assert len(project.files) <= 3
