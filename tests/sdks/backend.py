@@ -32,15 +32,12 @@ class Backend:
     """
 
     def __init__(self) -> None:
-        token = Token(sha256=hashlib.sha256(TOKEN.encode()).hexdigest())
-        config = Config(bucket="log", region="eu-central-1", agents=(Agent(name=AGENT, tokens=(token,)),))
-        self.token = TOKEN
         self.store = MemoryStore()
         self.away: Behaviour | None = None
         self.on_reply: Callable[[Seen], None] | None = None
         self.replies: list[tuple[Seen, int, bytes]] = []
         self._summaries: list[str] = []
-        self._writer = Writer(config, store=self.store, masker=_MASKER)
+        self.rotate(TOKEN)
         self._server = Server(self._answer)
         self.url = self._server.url
 
@@ -54,6 +51,13 @@ class Backend:
     ) -> None:
         """Stop."""
         self._server.__exit__(kind, error, trace)
+
+    def rotate(self, token: str) -> None:
+        """Give the agent another token; the one before ends."""
+        self.token = token
+        known = Token(sha256=hashlib.sha256(token.encode()).hexdigest())
+        config = Config(bucket="log", region="eu-central-1", agents=(Agent(name=AGENT, tokens=(known,)),))
+        self._writer = Writer(config, store=self.store, masker=_MASKER)
 
     @property
     def records(self) -> list[dict[str, Any]]:

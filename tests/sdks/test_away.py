@@ -44,7 +44,7 @@ def agent(request: pytest.FixtureRequest, python_of: Python, backend: Backend, t
         what = {
             "client": (ROOT / "clients" / "node" / "audit-log.mjs").as_uri(),
             "endpoint": place.endpoint,
-            "token": place.token,
+            "token": backend.token,
             "names": names,
             "flush_seconds": seconds,
         }
@@ -73,6 +73,16 @@ def test_nothing_is_lost_across_a_restart(backend: Backend, agent: Agent, kind: 
     assert backend.records == []
     assert agent(["d"], 20.0) is True
     assert logged(backend) == [*FIRST, "d"]
+
+
+def test_nothing_is_lost_when_the_token_is_replaced_meanwhile(backend: Backend, agent: Agent) -> None:
+    """Its old token has ended when the next process comes with a new one: that sends what was left."""
+    assert agent(["a"], 20.0) is True
+    with backend.refusing():
+        assert agent(["b", "c"], 0.5) is False
+    backend.rotate("aal_" + "y" * 43)
+    assert agent(["d"], 20.0) is True
+    assert logged(backend) == ["a", "b", "c", "d"]
 
 
 def test_a_batch_that_is_too_large_is_split(backend: Backend, agent: Agent) -> None:
