@@ -76,7 +76,8 @@ async def run_async(call: dict[str, Any]) -> str:
 
     task = asyncio.create_task(body())
     if call["cancelled"]:
-        await begun.wait()
+        first = asyncio.create_task(begun.wait())
+        await asyncio.wait([task, first], return_when=asyncio.FIRST_COMPLETED)  # a call that fails never begins
         task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         return await task
