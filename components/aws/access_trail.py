@@ -225,9 +225,10 @@ class AccessTrail(pulumi.ComponentResource):
 def watched(args: AccessTrailArgs) -> tuple[_Watch, ...]:
     """Every kind of event that is published."""
     # A function's name or, where a caller prefers that, its ARN.
-    functions: list[Json] = [
-        name for function in (args.function, args.sealer) for name in (function, {"suffix": f":function:{function}"})
-    ]
+    functions: list[Json] = []
+    for function in (args.function, args.sealer):
+        functions.append(function)
+        functions.append({"suffix": f":function:{function}"})
     buckets: list[Json] = [args.bucket_name, args.vault] if args.vault else [args.bucket_name]
     always = (
         _Watch(

@@ -15,6 +15,7 @@ from audit_core.errors import AuditError
 SCHEMA = 1
 _MAX_SEAL_MINUTES = 60
 _TEXTS = ("bucket", "region", "queue_url", "key_id", "origin", "topic_arn", "anchor_url")
+_PLAIN = frozenset({("http", "127.0.0.1"), ("http", "localhost")})
 _OPTIONAL = frozenset({"topic_arn", "anchor_url"})
 
 
@@ -44,8 +45,9 @@ class Config:
             raise AuditError("must be a number of days, 1 or more", field="retention_days")
         if not 1 <= self.seal_minutes <= _MAX_SEAL_MINUTES:
             raise AuditError(f"must be from 1 to {_MAX_SEAL_MINUTES}", field="seal_minutes")
-        if self.anchor_url and urlsplit(self.anchor_url).scheme not in {"https", "http"}:
-            raise AuditError("must be a URL", field="anchor_url")
+        url = urlsplit(self.anchor_url)
+        if self.anchor_url and url.scheme != "https" and (url.scheme, url.hostname) not in _PLAIN:
+            raise AuditError("must be an https URL", field="anchor_url")
 
 
 def load_config(path: Path) -> Config:

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
-from urllib.parse import unquote_plus
+from urllib.parse import unquote_plus, urlencode
 
 from audit_core.notes import Checkpoint, NoteError, VerifierKey, note, open_checkpoint
 from aws_client.signed import TRANSPORT_ERRORS, Service, SignedClient, domain_of
@@ -21,6 +21,7 @@ _ATTEMPTS = 4
 _SECONDS = 20.0
 _ALGORITHM = "ED25519_SHA_512"
 _RECEIVED_AT_ONCE = 10
+_SNS_VERSION = "2010-03-31"
 # An Ed25519 public key in DER is these bytes, which name the algorithm, and then the key (RFC 8410).
 _SPKI = bytes.fromhex("302a300506032b6570032100")
 
@@ -73,6 +74,40 @@ class JsonService:
                 if reply.status < _SERVER_ERROR:
                     break
         raise ServiceError(f"{self._service} {action}: {cause}")
+
+
+class Topic:
+    """A topic of SNS, whose subscribers get what is published. `endpoint_url`: null for AWS's own."""
+
+    def __init__(self, arn: str, *, client: SignedClient, endpoint_url: str | None) -> None:
+        self._arn = arn
+        self._client = client
+        self._url = f"{(endpoint_url or f'https://sns.{client.region}.{domain_of(client.region)}').rstrip('/')}/"
+
+    def publish(self, subject: str, text: str) -> None:
+        """Send a text to every subscriber; twice, where it cannot be told whether it went. Raises `ServiceError`."""
+        asked = {"Action": "Publish", "Version": _SNS_VERSION, "TopicArn": self._arn}
+        body = urlencode({**asked, "Subject": subject, "Message": text}).encode()
+        cause = "no reply"
+        for _ in range(_ATTEMPTS):
+            try:
+                reply = self._client.send(
+                    "sns",
+                    "POST",
+                    self._url,
+                    body=body,
+                    headers={"Content-Type": "application/x-www-form-urlencoded; charset=utf-8"},
+                    seconds=_SECONDS,
+                )
+            except TRANSPORT_ERRORS as error:
+                cause = type(error).__name__
+                continue
+            if reply.status == _OK:
+                return
+            cause = str(reply.status)
+            if reply.status < _SERVER_ERROR:
+                break
+        raise ServiceError(f"sns Publish: {cause}")
 
 
 class Signer(Protocol):

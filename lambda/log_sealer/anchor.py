@@ -1,0 +1,132 @@
+"""Time stamps of checkpoints by an authority outside the account (RFC 3161).
+
+Promise: what is stored as a time stamp was granted, and is of the checkpoint's very bytes and of this very request; a
+checkpoint is stamped once. Whose signature it carries, and whether that is trusted, is for whoever verifies to say:
+the sealer knows no roots. Of the log, the authority is told a digest and nothing else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import time
+from collections.abc import Callable
+
+import urllib3
+from rfc3161_client import PKIStatus, TimestampRequestBuilder, decode_timestamp_response
+from rfc3161_client.base import HashAlgorithm
+
+from audit_core.notes import Checkpoint
+from audit_core.sealing import ANCHORS, CHECKPOINT, checkpoint_key
+from log_sealer.bucket import Bucket
+from log_sealer.ledger import TamperedError
+
+MAX_REPLY = 64 * 1024
+"""A time stamp with its certificates is a few kilobytes."""
+FAILED = "anchor-failed"
+_MIME = "application/timestamp-query"
+_REPLY_MIME = "application/timestamp-reply"
+_SHA256 = "2.16.840.1.101.3.4.2.1"
+_GRANTED = frozenset({PKIStatus.GRANTED, PKIStatus.GRANTED_WITH_MODS})
+_OK = 200
+_ATTEMPTS = 3
+_PAUSE = 5.0
+_CONNECT_SECONDS = 5.0
+_READ_SECONDS = 20.0
+
+Alarm = Callable[[str, str], None]
+
+
+class StampError(Exception):
+    """The authority gave no time stamp, or one that is none of what was asked; the message is of our own words."""
+
+
+class Authority:
+    """An authority at an address. `pause`: seconds before it is asked again."""
+
+    def __init__(self, url: str, *, pause: float = _PAUSE) -> None:
+        self._url = url
+        self._pause = pause
+        self._pool = urllib3.PoolManager(retries=False, cert_reqs="CERT_REQUIRED")
+
+    def stamp(self, data: bytes) -> bytes:
+        """The authority's response about `data`, which it is told the SHA-256 of. Raises `StampError`."""
+        request = TimestampRequestBuilder().data(data).hash_algorithm(HashAlgorithm.SHA256).build()
+        asked, nonce = request.as_bytes(), request.nonce
+        failure = ""
+        for attempt in range(_ATTEMPTS):
+            if attempt:
+                time.sleep(self._pause)
+            try:
+                reply = self._post(asked)
+            except urllib3.exceptions.HTTPError as error:
+                failure = type(error).__name__
+                continue
+            check(reply, data=data, nonce=nonce)
+            return reply
+        raise StampError(f"no answer: {failure}")
+
+    def _post(self, asked: bytes) -> bytes:
+        reply = self._pool.request(
+            "POST",
+            self._url,
+            body=asked,
+            headers={"Content-Type": _MIME, "Accept": _REPLY_MIME},
+            timeout=urllib3.Timeout(connect=_CONNECT_SECONDS, read=_READ_SECONDS),
+            retries=False,
+            redirect=False,
+            preload_content=False,
+            decode_content=False,
+        )
+        try:
+            if reply.status != _OK:
+                raise StampError(f"the authority answered {reply.status}")
+            body = reply.read(MAX_REPLY + 1)
+        finally:
+            reply.close()
+        if len(body) > MAX_REPLY:
+            raise StampError("the answer is too large for a time stamp")
+        return body
+
+
+def check(reply: bytes, *, data: bytes, nonce: int | None) -> None:
+    """Refuse what is no granted time stamp of `data` and of the request with `nonce`. Raises `StampError`."""
+    try:
+        response = decode_timestamp_response(reply)
+        if response.status not in _GRANTED:
+            raise StampError("the authority granted no time stamp")
+        info = response.tst_info
+        imprint = info.message_imprint
+        algorithm, digest, answered = imprint.hash_algorithm.dotted_string, imprint.message, info.nonce
+    except (ValueError, TypeError, OverflowError):
+        raise StampError("the answer is no time stamp") from None
+    if algorithm != _SHA256 or not hmac.compare_digest(digest, hashlib.sha256(data).digest()):
+        raise StampError("the time stamp is of something else")
+    if answered != nonce:
+        raise StampError("the time stamp is of another request")
+
+
+def anchor(
+    bucket: Bucket, authority: Authority, *, opened: Callable[[bytes], Checkpoint | None], alarm: Alarm
+) -> tuple[int, bool]:
+    """Have the newest checkpoint stamped, unless it is already; its size, and whether it was stamped now.
+
+    `opened`: the checkpoint in a note that the log's key has signed. Alarms when there is no time stamp to be had;
+    raises `TamperedError` when the newest checkpoint is not the one that is kept of its size.
+    """
+    newest = bucket.read(CHECKPOINT)
+    checkpoint = None if newest is None else opened(newest.body)
+    if newest is None or checkpoint is None:
+        raise TamperedError("edge-mismatch", CHECKPOINT)
+    size = checkpoint.size
+    stamp_key, kept = f"{ANCHORS}{size}.tsr", bucket.read(checkpoint_key(size))
+    if kept is None or not hmac.compare_digest(kept.body, newest.body):
+        raise TamperedError("conflict", checkpoint_key(size))
+    if not size or bucket.read(stamp_key) is not None:
+        return size, False
+    try:
+        reply = authority.stamp(kept.body)
+    except StampError:
+        alarm(FAILED, checkpoint_key(size))
+        return size, False
+    return size, bucket.create(stamp_key, reply, mime=_REPLY_MIME)
