@@ -564,6 +564,22 @@ function plainName(value) {
   return typeof value === 'string' && /^[A-Za-z0-9][\w.:/@-]{0,127}$/.test(value) ? value : undefined;
 }
 
+/** An event as JSON; an attribute that JSON cannot say is left out. @param {Record<string, unknown>} event */
+function jsonOf(event) {
+  try {
+    return JSON.stringify(event);
+  } catch {
+    const said = Object.entries(event.attributes ?? {}).filter(([, value]) => {
+      try {
+        return JSON.stringify(value) !== undefined;
+      } catch {
+        return false; // a bigint, a circle
+      }
+    });
+    return JSON.stringify({ ...event, attributes: Object.fromEntries(said) });
+  }
+}
+
 /** What was called, without userinfo, query and fragment. @param {string} text @param {boolean} [domainOnly] */
 function cleanEndpoint(text, domainOnly = false) {
   if (!URL.canParse(text)) return undefined;
@@ -1752,7 +1768,7 @@ class Recorder {
   add(event) {
     if (this.spool === null || this.delivery === null) return;
     try {
-      let line = JSON.stringify(event);
+      let line = jsonOf(event);
       if (line.length > EVENT_BYTES) line = JSON.stringify({ ...event, attributes: { truncated: true } });
       this.spool.append(line);
       this.fresh = true;

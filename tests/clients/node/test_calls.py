@@ -246,6 +246,18 @@ def test_by_hand(project: Project, writer: WriterEndpoint) -> None:
     assert second["request_bytes"] == 2
 
 
+def test_attributes_that_json_cannot_say(project: Project, writer: WriterEndpoint) -> None:
+    """They are left out; the event is not."""
+    program = """
+    const circle = [];
+    circle.push(circle);
+    log.record({ endpoint: 'a.example', attributes: { step: 3, big: 1n, circle, made() {} } });
+    """
+    _, [record] = logged(project, writer, program)
+    assert record["attributes"].pop("id")
+    assert record["attributes"] == {"step": 3}
+
+
 def test_what_the_log_refuses_is_not_sent(project: Project, writer: WriterEndpoint, target: Target) -> None:
     """A call is logged, without a user whose name holds a character for which the log would refuse the event."""
     refused = [code for code in range(0x10000) if CONTROL.search(chr(code))]

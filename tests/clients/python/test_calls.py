@@ -173,6 +173,17 @@ def test_by_hand(log: AuditLog, endpoint: Server) -> None:
     assert (event["outcome"], event["status"]) == ("policy-blocked", 200)
 
 
+def test_attributes_that_json_cannot_say(log: AuditLog, endpoint: Server) -> None:
+    """They are left out; the event is not."""
+    circle: list[object] = []
+    circle.append(circle)
+    odd = {"set": {1}, "nan": float("nan"), "circle": circle, ("a", "b"): 1, "step": 3}
+    log.record(endpoint="api.example.com", attributes=odd)  # pyrefly: ignore[bad-argument-type]
+    attributes = only(log, endpoint)["attributes"]
+    assert attributes["step"] == 3
+    assert not {"set", "nan", "circle"} & attributes.keys()
+
+
 def test_what_the_log_refuses_is_not_sent() -> None:
     """A text keeps no character for which the log would refuse the event."""
     refused = [chr(code) for code in range(0x110000) if CONTROL.search(chr(code))]

@@ -67,10 +67,29 @@ def stream_part(stream_id: str, streamed: StreamedPayload | None, *, size: int, 
 
 
 def line_of(event: Mapping[str, JsonValue]) -> bytes:
-    """`event` as a line: without what is not known, and with text as records may hold it."""
+    """`event` as a line: without what is not known, and with text as records may hold it.
+
+    An attribute that JSON cannot say is left out: it is no reason to lose the event.
+    """
     known: dict[str, JsonValue] = {}
     for name, value in event.items():
         kept = plain(name, value) if isinstance(value, str) else value
         if kept is not None:
             known[name] = kept
-    return _ENCODER.encode(known).encode("utf-8", "replace")
+    try:
+        encoded = _ENCODER.encode(known)
+    except (TypeError, ValueError, RecursionError):
+        attributes = known.get("attributes")
+        if not isinstance(attributes, Mapping):
+            raise
+        known["attributes"] = {name: value for name, value in attributes.items() if _is_json({name: value})}
+        encoded = _ENCODER.encode(known)
+    return encoded.encode("utf-8", "replace")
+
+
+def _is_json(value: object) -> bool:
+    try:
+        _ENCODER.encode(value)
+    except (TypeError, ValueError, RecursionError):
+        return False
+    return True
