@@ -149,6 +149,22 @@ def test_an_endpoint_that_does_not_tell(endpoint: Server, caplog: pytest.LogCapt
     assert "AUDIT_LOG_SPOOL" in caplog.text
 
 
+def test_an_owner_that_cannot_be_read(log_of: Server, tmp_path: Path) -> None:
+    """A file that a power cut or a person has spoilt makes nobody the owner; two spoilt ones are not the same."""
+    for token, name in ((OTHER, "theirs"), (OLD, "left")):
+        assert _run(log_of, token, "before")
+        _outage(log_of, token, name)
+    for folder, spoilt in zip(_folders(tmp_path), (b"", b"\xff"), strict=True):
+        (folder / "agent").write_bytes(spoilt)
+    assert _run(log_of, NEW, "new")
+    assert _sent(log_of, NEW) == ["new"]
+    for folder in _folders(tmp_path):
+        (folder / "agent").write_bytes(b"")
+    with AuditLog(log_of.url, NEW, send_every=0.05):
+        time.sleep(0.5)
+    assert _sent(log_of, NEW) == ["new"]
+
+
 def test_a_folder_that_is_named_has_no_owner(log_of: Server, tmp_path: Path) -> None:
     """Who names a folder says whose it is; what lies beside it is nobody's business."""
     _outage(log_of, OLD, "left")

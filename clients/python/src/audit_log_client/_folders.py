@@ -95,6 +95,6 @@ def _digest(text: str) -> str:
 
 def _read(path: Path) -> str | None:
     try:
-        return path.read_text("ascii")
+        return path.read_text("ascii") or None
     except (OSError, ValueError):
         return None
