@@ -267,15 +267,26 @@ def _written_vector(numbers: list[Any]) -> object:
     """A list of numbers; written some at a time where it must be, as each takes up much more than its digits."""
     if _are_plain(numbers, set(map(type, numbers))):
         return numbers
-    pieces = [
-        orjson.dumps(list(map(_plain_number, numbers[start : start + _PIECE])))[1:-1]
+    # Each fragment is several items of the list: the commas between them are its own.
+    return [
+        orjson.Fragment(orjson.dumps(_plain_numbers(numbers[start : start + _PIECE]))[1:-1])
         for start in range(0, len(numbers), _PIECE)
     ]
-    return orjson.Fragment(b"[%b]" % b",".join(pieces))
+
+
+def _plain_numbers(numbers: list[Any]) -> list[Any]:
+    if set(map(type, numbers)) == {float} and all(map(float.is_integer, numbers)):
+        whole = list(map(int, numbers))
+        if min(whole) >= -_SAFE_INTEGER and max(whole) <= _SAFE_INTEGER:
+            return whole
+    return list(map(_plain_number, numbers))
 
 
 def _plain_number(number: float) -> object:
     """A number that orjson writes as ECMAScript does, or what it would write."""
+    if _SMALLEST_EXPONENT <= (size := abs(number)) < _SMALLEST_PLAIN_FLOAT:
+        digits = repr(size)  # 1.23e-06
+        return orjson.Fragment(f"{'-' if number < 0 else ''}0.00000{digits[0]}{digits[2:-4]}")
     if _is_plain_number(number):
         return number
     if -_SAFE_INTEGER <= number <= _SAFE_INTEGER and float.is_integer(number):

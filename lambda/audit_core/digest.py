@@ -78,7 +78,7 @@ def digest_form(value: JsonValue) -> bytes:
     """The bytes that a JSON payload's digest is taken over. Raises `DecodeError` when it has no such form."""
     if is_plain(value, _ordinary_keys, _key_is_ordinary):
         return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
-    return canonical(value, hides=is_secret_field, stand_in=PLACEHOLDER)
+    return _written_form(value)
 
 
 def digest_json(value: JsonValue, *, key: HmacKey | None = None) -> PayloadDigest:
@@ -88,7 +88,7 @@ def digest_json(value: JsonValue, *, key: HmacKey | None = None) -> PayloadDiges
         return PayloadDigest(digest=digest_bytes(form, key=key), size=len(form), mime=JSON_MIME)
     size = len(orjson.dumps(value))
     try:
-        digest = digest_bytes(digest_form(value), key=key)
+        digest = digest_bytes(_written_form(value), key=key)
     except DecodeError as error:
         return PayloadDigest(digest=None, size=size, mime=JSON_MIME, undigestible=error.reason)
     return PayloadDigest(digest=digest, size=size, mime=JSON_MIME)
@@ -136,6 +136,10 @@ def parse_digest(text: str) -> str | None:
         return None
     digits = (match["full"] or match["start"]).lower() + ("..." if match["rest"] else "")
     return f"{match['keyed'] or 'sha256'}:{digits}"
+
+
+def _written_form(value: JsonValue) -> bytes:
+    return canonical(value, hides=is_secret_field, stand_in=PLACEHOLDER)
 
 
 def _key_is_ordinary(key: str) -> bool:

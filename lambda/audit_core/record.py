@@ -68,7 +68,6 @@ FIELDS: frozenset[str] = frozenset({"timestamp", "agent_id", *READERS})
 """The fields that an event may bring."""
 
 TOO_HEAVY = "is text that holds more values than are decoded"
-_LEAST_HEAVY = 64 * 1024
 
 _ALWAYS = ("user_id", "endpoint", "method", "status", "request_hash", "response_hash", "outcome", "correlation_id")
 # A key id is the sender's own words; a plain digest has no room for any.
@@ -134,8 +133,8 @@ class RecordMaker:
     """Makes the records of one request.
 
     `received`: when the request came, for events without a time. `size`: the bytes of the request, to which the work
-    of masking what is stored of it is in proportion. `too_heavy`: whether JSON holds more values than are to be
-    decoded; a payload that came as such text gets no digest.
+    of masking what is stored of it is in proportion. `too_heavy`: whether JSON holds, with that before, more values
+    than are to be decoded; a payload that came as such text gets no digest.
     """
 
     sender: Sender
@@ -288,7 +287,7 @@ class RecordMaker:
         if payload.data is None and payload.chunks is None:
             return False  # decoded with the request, and weighed with it
         data = payload.content
-        return len(data) >= _LEAST_HEAVY and media_type(data) == JSON_MIME and self.too_heavy(data)
+        return media_type(data) == JSON_MIME and self.too_heavy(data)
 
     def _digest(self, payload: Payload) -> PayloadDigest:
         if payload.data is not None:

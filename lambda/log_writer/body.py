@@ -63,16 +63,41 @@ def holds_more_values(body: bytes, limit: int) -> bool:
     """
     if len(body) <= limit // _CONTAINER_WEIGHT or _weight(body) <= limit:
         return False
+    return _weight_outside_texts(body, limit) > limit
+
+
+class Allowance:
+    """How many values the JSON texts in one request may hold together: as many as one of them alone."""
+
+    def __init__(self, limit: int) -> None:
+        self._left = limit
+        self._cheap = limit // 2
+
+    def is_exceeded_by(self, text: bytes) -> bool:
+        """Whether `text` holds more than is left. If not, it is counted."""
+        # Up to half of the limit, what stands in its own texts counts as well: it seldom matters, and takes no time.
+        weight = _weight(text)
+        if weight > self._left - self._cheap:
+            weight = _weight_outside_texts(text, self._left)
+        if weight > self._left:
+            return True
+        self._left -= weight
+        return False
+
+
+def _weight_outside_texts(body: bytes, limit: int) -> int:
+    """The weight of the JSON in `body`; some number above `limit` when it is larger, or cannot be told."""
     # Without escapes each quote begins or ends a string. Some at a time, as the pieces take memory too.
     bare = body.replace(b"\\\\", b"").replace(b'\\"', b"")
     weight = quotes = 0
     for start in range(0, len(bare), _PIECE):
         pieces = bare[start : start + _PIECE].split(b'"')
         weight += _weight(b" ".join(pieces[quotes % 2 :: 2]))
-        if any(b"\n" in text for text in pieces[1 - quotes % 2 :: 2]):
-            return True  # no text goes over a line's end: a quote that is none hides what follows
+        # No text goes over a line's end: a quote that is none hides what follows.
+        if weight > limit or any(b"\n" in text for text in pieces[1 - quotes % 2 :: 2]):
+            return limit + 1
         quotes += len(pieces) - 1
-    return weight > limit or quotes % 2 == 1
+    return limit + 1 if quotes % 2 else weight
 
 
 def _weight(body: bytes) -> int:

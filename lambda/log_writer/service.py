@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
 from http import HTTPStatus
 from itertools import islice
 from urllib.parse import quote
@@ -27,7 +26,7 @@ from audit_core.values import CONTROL
 from log_writer import reply, vault
 from log_writer.auth import authenticate, secret_of
 from log_writer.batch import CONTENT_ENCODING, CONTENT_TYPE, Batch, Draft, draft, make_batch
-from log_writer.body import GZIP_MAGIC, TooLargeError, holds_more_values, unzip
+from log_writer.body import GZIP_MAGIC, Allowance, TooLargeError, unzip
 from log_writer.config import Agent, Config
 from log_writer.intake.decoded import Decoded, Refusal, TooManyError
 from log_writer.intake.routes import HEALTH_PATH, METRICS_PATH, ROUTES, Intake, plain_path
@@ -188,7 +187,7 @@ class Writer:
             received=received,
             correlation=correlation_of(request.headers, carries_trace=intake.carries_trace),
             size=size,
-            too_heavy=partial(holds_more_values, limit=self._config.limits.values),
+            too_heavy=Allowance(self._config.limits.values).is_exceeded_by,
         )
         drafts: list[Draft] = []
         refused: list[Refusal] = []

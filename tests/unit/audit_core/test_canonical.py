@@ -95,6 +95,19 @@ def test_vectors_are_rfc_8785(numbers: list[float]) -> None:
     assert canonical({"embedding": [*numbers]}) == rfc8785.dumps({"embedding": numbers})
 
 
+SMALL = st.floats(min_value=1e-6, max_value=1e-5) | st.floats(min_value=-1e-5, max_value=-1e-6)
+
+
+@given(st.lists(SMALL | st.integers(-(2**60), 2**60).map(float) | st.floats(-1, 1), min_size=1, max_size=12))
+@example([1e-6, -1e-6, 9.999999999999999e-06, 1e-5, 9e-6, -1.5e-6, 2.0**53, -(2.0**53) - 2])
+@example([2.0**53] * 9)
+@example([-0.0, 1.0, 2.0] * 3)
+def test_long_vectors_are_rfc_8785(numbers: list[float]) -> None:
+    """The same of thousands of numbers, which are written some at a time; an embedding has some that are odd."""
+    vector = numbers * (3_000 // len(numbers))
+    assert canonical([[*vector], *numbers]) == rfc8785.dumps([vector, *numbers])
+
+
 @pytest.mark.parametrize("odd", [math.nan, math.inf, -math.inf])
 def test_vectors_refuse_what_json_cannot_say(odd: float) -> None:
     """One number that is none is found among many."""

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from audit_core.errors import DecodeError
-from log_writer.body import TooLargeError, holds_more_values, unzip
+from log_writer.body import Allowance, TooLargeError, holds_more_values, unzip
 
 LIMIT = 1_000_000
 
@@ -103,3 +103,25 @@ def test_values_are_counted(body: bytes, values: int) -> None:
     """Commas and brackets outside texts, a bracket as four; what stands in a text does not count."""
     assert not holds_more_values(body, values)
     assert holds_more_values(body, values - 1)
+
+
+def test_an_allowance_is_used_up() -> None:
+    """Texts count together; one that is too much is not counted, so that a smaller one still finds room."""
+    allowance = Allowance(100)
+    answers = [allowance.is_exceeded_by(text) for text in (b"[" + b"1," * 91 + b"1]", b"[1,2,3]", b"[1,2]", b"[]")]
+    assert answers == [False, True, False, True]
+
+
+def test_prose_in_texts_is_not_counted_where_it_matters() -> None:
+    """What commas and brackets stand inside texts uses up half of an allowance at most."""
+    allowance = Allowance(1000)
+    code = b'["' + b"f(a, [b], {c});" * 20 + b'"]'
+    assert not any(allowance.is_exceeded_by(code) for _ in range(100))
+    assert Allowance(100).is_exceeded_by(b'["' + code)  # a quote too many: nobody can tell
+
+
+def test_whole_requests_of_vectors_are_within_the_bound() -> None:
+    """A hundred embeddings of 3,072 numbers each, sent as text, are digested all."""
+    allowance = Allowance(1_000_000)
+    vector = b"[" + b",".join([b"0.0123"] * 3072) + b"]"
+    assert not any(allowance.is_exceeded_by(b'{"embedding":' + vector + b"}") for _ in range(100))

@@ -11,7 +11,7 @@ from audit_core.canonical import JsonValue
 from audit_core.digest import digest_json, digest_payload
 from audit_core.event import Event
 from audit_core.masking import Masker
-from audit_core.record import RecordMaker, Rules, Sender
+from audit_core.record import TOO_HEAVY, RecordMaker, Rules, Sender
 from tests.unit.log_writer.harness import AGENT, EVENT, GUIDE, PLANTED, SECRET_TEXT, MemoryStore, Post
 
 
@@ -179,6 +179,14 @@ def test_text_of_too_many_values_is_not_decoded(post: Post, store: MemoryStore) 
     assert [item["path"] for item in first["redactions"]] == ["/request_hash", "/response_hash"]
     assert first["request_bytes"] == len(heavy)
     assert second["request_hash"]
+
+
+def test_texts_of_a_request_are_weighed_together(post: Post, store: MemoryStore) -> None:
+    """Payloads that are text, and below the bound each, are not decoded when they are above it together."""
+    heavy = "[" + "[]," * 49_000 + "1]"
+    assert post([EVENT | {"request": heavy}] * 6 + [EVENT | {"request": '{"a":1}'}]).status == 200
+    assert [record["request_hash"] is None for record in store.records] == [False] * 4 + [True] * 2 + [False]
+    assert store.records[4]["redactions"] == [{"path": "/request_hash", "rule": f"undigestible: {TOO_HEAVY}"}]
 
 
 def test_payloads_are_digested_and_dropped(post: Post, store: MemoryStore) -> None:
