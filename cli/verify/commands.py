@@ -4,6 +4,7 @@ import base64
 import os
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -232,6 +233,12 @@ def _asked(ask: Callable[[], Answer]) -> Answer:
         raise CouldNot(f"cannot read the log: {aws_reason(error)}") from None
     except BrokenCopyError as error:
         raise CouldNot(printable(str(error))) from None
+    except OSError as error:
+        raise CouldNot(f"cannot read the log: {error.strerror or 'input or output failed'}") from None
+    except (BrokenExecutor, MemoryError):
+        raise CouldNot("cannot check the log: there is too little memory, or a process was ended") from None
+    except KeyboardInterrupt:
+        raise CouldNot("interrupted: nothing is said of the log") from None
 
 
 def _verified(source: Source, wanted: Wanted) -> Report:

@@ -4,9 +4,10 @@ Promise: reads each listing once, in the order of keys, and holds one row at a t
 """
 
 import hashlib
+import os
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from audit_core.errors import DecodeError
 from audit_core.sealing import (
@@ -23,10 +24,11 @@ from audit_core.sealing import (
     parse_marker,
     sequence_key,
 )
-from audit_core.tiles import WIDTH, bundle_path, tile_path, unbundle
+from audit_core.tiles import WIDTH, bundle_path, tile_path
 from cli.verify.findings import Report
+from cli.verify.objects import sealed_until
 from cli.verify.source import FolderSource, Source, Version
-from cli.verify.tree import tiles_of
+from cli.verify.tree import MAX_BUNDLE, tiles_of, unbundled
 
 _SECOND = timedelta(seconds=1)
 _COMPARED = (RECORDS, MARKERS, SEQUENCE, TILES, CHECKPOINTS)
@@ -93,7 +95,7 @@ def _check_row(source: Source, report: Report, row: Version) -> None:
         return
     if row.version != marker.version:
         report.found("wrong-version", row.key)
-    sealed = None if marker.retain_until is None else datetime.fromisoformat(marker.retain_until)
+    sealed = sealed_until(marker.retain_until)
     if sealed is None or (row.retain_until is None and sealed <= source.taken_at):
         return
     if row.retain_until is None:
@@ -168,13 +170,13 @@ def _find_false_markers(source: Source, report: Report, grace: timedelta) -> Non
 
 def _entry_at(source: Source, index: int, within: int, size: int) -> bytes:
     stored = source.read(SEAL + bundle_path(index, min(WIDTH, max(1, size - index * WIDTH)))) if index >= 0 else None
-    entries = [] if stored is None else unbundle(stored.data)
+    entries = [] if stored is None else unbundled(stored, MAX_BUNDLE)
     return entries[within] if within < len(entries) else b""
 
 
 def _check_files(source: FolderSource, report: Report) -> None:
     """The copy holds the files that were listed as it was made, as they were then, and no others."""
-    files = source.files()
+    files = map(os.fsencode, source.files())
     name = next(files, None)
     for rows in source.versions(""):
         first = next((row for row in rows if not row.marker), None)
@@ -182,10 +184,10 @@ def _check_files(source: FolderSource, report: Report) -> None:
             continue
         if first.key == CHECKPOINT:
             first = [row for row in rows if not row.marker][-1]
-        while name is not None and name.encode() < first.key.encode():
-            report.found("copy-broken", name, "is in the copy, and was not when it was made")
+        while name is not None and name < first.key.encode():
+            report.found("copy-broken", os.fsdecode(name), "is in the copy, and was not when it was made")
             name = next(files, None)
-        if name != first.key:
+        if name != first.key.encode():
             if not first.key.startswith(RECORDS):  # of records, whoever checks them says what is missing
                 report.found("copy-broken", first.key, "was copied, and is not in the copy")
             continue
@@ -195,5 +197,5 @@ def _check_files(source: FolderSource, report: Report) -> None:
             if body is not None and hashlib.sha256(body.data).hexdigest() != first.sha256:
                 report.found("copy-broken", first.key, "is not as it was copied")
     while name is not None:
-        report.found("copy-broken", name, "is in the copy, and was not when it was made")
+        report.found("copy-broken", os.fsdecode(name), "is in the copy, and was not when it was made")
         name = next(files, None)

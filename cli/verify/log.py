@@ -1,6 +1,7 @@
 """`audit-log verify log`, as a function: everything about a sealed log, into one report."""
 
 import multiprocessing
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -85,8 +86,10 @@ def _submitting(source: Source, wanted: Wanted, scope: Scope) -> Iterator[Submit
             initializer=_begin,
             initargs=(wanted.folder, source.taken_at, scope),
         )
-        with pool:
+        try:
             yield lambda entries, start: pool.submit(_check_here, bundle(entries), start)
+        finally:
+            pool.shutdown(cancel_futures=True)
     elif wanted.folder is None:
         with ThreadPoolExecutor(_THREADS) as pool:
             yield lambda entries, start: pool.submit(check_objects, source, entries, start, scope)
@@ -105,6 +108,7 @@ _here: tuple[Source, Scope] | None = None
 
 def _begin(folder: Path, taken_at: datetime, scope: Scope) -> None:
     global _here  # noqa: PLW0603 - what a worker process works on
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever interrupts is heard by the process that asked
     _here = FolderSource(folder, taken_at=taken_at), scope
 
 

@@ -115,7 +115,7 @@ def _check(source: Source, first: Entry, entries: Sequence[bytes], number: int, 
         checked.found("unreadable", f"entry {number}", "is not the first of its object")
     elif whole.unreadable is not None:
         stored = StoredObject(
-            key=first.key, version=first.version, stored_at=scope.now, retain_until=_time(whole.retain_until),
+            key=first.key, version=first.version, stored_at=scope.now, retain_until=sealed_until(whole.retain_until),
             body=body.data,
         )  # fmt: skip
         same = [entry.data for entry in entries_of(stored)] == [*entries]
@@ -247,7 +247,7 @@ def _named(entries: Sequence[bytes], numbers: Sequence[int]) -> str:
 
 
 def _check_lock(first: Entry, body: Body, scope: Scope, checked: Checked) -> None:
-    sealed = None if first.whole is None else _time(first.whole.retain_until)
+    sealed = None if first.whole is None else sealed_until(first.whole.retain_until)
     if body.retain_until is None or body.mode is None:
         if sealed is None or sealed > scope.now:
             checked.found("not-locked", first.key)
@@ -256,7 +256,7 @@ def _check_lock(first: Entry, body: Body, scope: Scope, checked: Checked) -> Non
 
 
 def _note_missing(first: Entry, entries: Sequence[bytes], scope: Scope, checked: Checked) -> None:
-    until = None if first.whole is None else _time(first.whole.retain_until)
+    until = None if first.whole is None else sealed_until(first.whole.retain_until)
     if until is not None and until <= scope.now:
         checked.expired += 1
         return
@@ -276,10 +276,11 @@ def _sequence(lines: Iterable[bytes]) -> Iterator[tuple[str, int]]:
             yield session, number
 
 
-def _time(text: str | None) -> datetime | None:
+def sealed_until(text: str | None) -> datetime | None:
+    """A time as entries and markers write it; null where there is none, or what is no time."""
     if text is None:
         return None
     try:
         return datetime.fromisoformat(text).astimezone(UTC)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None

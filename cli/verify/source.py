@@ -216,7 +216,7 @@ class FolderSource:
     def _rows(self, prefix: str) -> Iterator[Version]:
         """The rows under a prefix. Only a reading of all rows finds out that they are in order."""
         first = prefix.encode()
-        with self._listing.open("rb") as file:
+        with _opened(self._listing) as file:
             file.seek(self._place(file, first))
             last = b""
             for line in _lines(file, self._end):
@@ -249,7 +249,7 @@ class FolderSource:
         """Read the listing once: it ends with the digest of what comes before."""
         digest = hashlib.sha256()
         try:
-            with self._listing.open("rb") as file:
+            with _opened(self._listing) as file:
                 size = file.seek(0, os.SEEK_END)
                 file.seek(max(0, size - _LAST))
                 last = file.read(_LAST)
@@ -270,6 +270,15 @@ class FolderSource:
         if said.get("listing_sha256") != digest.hexdigest():
             raise BrokenCopyError(f"{LISTING}: does not end with its own digest")
         return _time(_decoded(first).get("copied_at"))
+
+
+def _opened(path: Path) -> IO[bytes]:
+    """A regular file, to read. Raises OSError for anything else: a pipe would be waited for."""
+    number = os.open(path, _HOW & ~getattr(os, "O_NOFOLLOW", 0))
+    if not stat.S_ISREG(os.fstat(number).st_mode):
+        os.close(number)
+        raise OSError(errno.EINVAL, "is no file")
+    return os.fdopen(number, "rb")
 
 
 def _whole(number: int, key: str) -> Body | None:
@@ -340,11 +349,11 @@ def _version(said: Mapping[str, object]) -> Version:
 def _time(value: object) -> datetime:
     try:
         when = datetime.fromisoformat(str(value))
-    except ValueError:
+        if when.tzinfo is None:
+            raise BrokenCopyError(f"{LISTING}: has a time without an offset")
+        return when if when.tzinfo is UTC else when.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise BrokenCopyError(f"{LISTING}: has a time that is none") from None
-    if when.tzinfo is None:
-        raise BrokenCopyError(f"{LISTING}: has a time without an offset")
-    return when.astimezone(UTC)
 
 
 def safe_path(key: str) -> str:

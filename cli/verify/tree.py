@@ -6,6 +6,7 @@ one number a checkpoint.
 """
 
 import hmac
+import re
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -26,13 +27,17 @@ from audit_core.sealing import (
     checkpoint_key,
     sequence_key,
 )
-from audit_core.tiles import WIDTH, bundle, bundle_path, unbundle
+from audit_core.tiles import MAX_ENTRY_BYTES, WIDTH, bundle, bundle_path, unbundle
 from cli.verify.findings import Report
 from cli.verify.objects import Checked
 from cli.verify.source import Body, Source
 from cli.verify.trust import verify_signature
 
 _JOB = 2_000
+_SIZE = re.compile("0|[1-9][0-9]{0,17}")
+_MAX_COMMIT = 64 * 1024 * 1024
+"""Entries of the largest object that can be sealed fit."""
+MAX_BUNDLE = WIDTH * (MAX_ENTRY_BYTES + 2)
 _AHEAD = 16
 _AHEAD_ENTRIES = 60_000
 _MAX_CHECKPOINTS = 10_000_000
@@ -102,7 +107,7 @@ class TreeCheck:
         sizes: list[int] = []
         for rows in self._source.versions(CHECKPOINTS):
             name = rows[0].key.removeprefix(CHECKPOINTS)
-            if not name.isascii() or not name.isdigit() or str(int(name)) != name or len(sizes) >= _MAX_CHECKPOINTS:
+            if not _SIZE.fullmatch(name) or len(sizes) >= _MAX_CHECKPOINTS:
                 self._report.found("unexpected", rows[0].key)
                 continue
             sizes.append(int(name))
@@ -170,7 +175,7 @@ class TreeCheck:
         if stored is None:
             return None
         try:
-            entries = unbundle(stored.data)
+            entries = unbundled(stored, _MAX_COMMIT)
         except DecodeError:
             return None
         return self._begun(start, entries) if entries and begins_object(entries[0]) else None
@@ -255,7 +260,7 @@ class TreeCheck:
             for index in range(self.log.size // WIDTH, -(-size // WIDTH)):
                 stored = self._source.read(SEAL + bundle_path(index, min(WIDTH, size - index * WIDTH)))
                 try:
-                    some = [] if stored is None else unbundle(stored.data)
+                    some = [] if stored is None else unbundled(stored, MAX_BUNDLE)
                 except DecodeError:
                     return None
                 entries += some[max(0, self.log.size - index * WIDTH) :]
@@ -317,11 +322,19 @@ class TreeCheck:
                 self._report.notices.append("the newest checkpoint was just being published")
 
 
+def unbundled(stored: Body, most: int) -> list[bytes]:
+    """The entries that a file holds. Raises `DecodeError`, also when it is larger than any of its kind."""
+    if len(stored.data) > most:
+        raise DecodeError("is too large")
+    return unbundle(stored.data)
+
+
 def tiles_of(path: str) -> Iterator[tuple[int, int, int]]:
     """The level, number and width of a tile or bundle, from its path below `tile/`; nothing when it is none."""
     head, _, rest = path.partition("/")
     part, _, width = rest.partition(".p/")
-    digits = part.replace("/x", "").removeprefix("x")
+    digits = part.replace("/", "").replace("x", "")
     level = "0" if head == "entries" else head
-    if all(text.isascii() and text.isdigit() for text in (level, digits, width or "0")) and len(digits) < 19:  # noqa: PLR2004 - no log is larger
+    texts = (level, digits, width or "0")
+    if all(text.isascii() and text.isdigit() and len(text) < 19 for text in texts):  # noqa: PLR2004 - no log is larger
         yield int(level), int(digits), int(width) if width else WIDTH

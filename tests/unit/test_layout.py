@@ -22,16 +22,42 @@ MAY_IMPORT = {
     "stacks": {"components", "policies"},
     "cli": {"audit_core", "components", "localcloud", "log_sealer", "log_writer", "policies", "stacks"},
     "localcloud": {"audit_core", "cli", "components", "log_writer", "policies", "stacks"},
-    "benchmarks": {"audit_core", "cli", "components", "localcloud", "log_writer", "policies", "stacks"},
+    "benchmarks": {
+        "audit_core",
+        "cli",
+        "components",
+        "localcloud",
+        "log_sealer",
+        "log_writer",
+        "policies",
+        "stacks",
+    },
     "tests": {
-        "audit_core", "audit_log_client", "aws_client", "benchmarks", "cli", "components", "localcloud", "log_sealer",
-        "log_writer", "policies", "stacks",
+        "audit_core",
+        "audit_log_client",
+        "aws_client",
+        "benchmarks",
+        "cli",
+        "components",
+        "localcloud",
+        "log_sealer",
+        "log_writer",
+        "policies",
+        "stacks",
     },
 }
 IN_THE_FUNCTION = ("audit_core", "aws_client", "log_sealer", "log_writer")
 # What runs in the function: the standard library, and what lambda/requirements.in declares, under its import names.
 RUNTIME = {
-    "ahocorasick_rs", "botocore", "google", "isal", "opentelemetry", "orjson", "re2", "rfc3161_client", "rfc8785",
+    "ahocorasick_rs",
+    "botocore",
+    "google",
+    "isal",
+    "opentelemetry",
+    "orjson",
+    "re2",
+    "rfc3161_client",
+    "rfc8785",
     "urllib3",
 }
 IMPORTED_AS = {"google_re2": "re2", "opentelemetry_proto": "opentelemetry", "protobuf": "google"}
