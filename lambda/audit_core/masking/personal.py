@@ -14,10 +14,11 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from audit_core.masking.patterns import Span, compile_bytes
 from audit_core.masking.wordlist import words
 
-_DOMAIN = re.compile(rb"@(?:[A-Za-z0-9\x80-\xff-]{1,63}\.){1,10}[A-Za-z\x80-\xff]{2,24}")
+DOMAIN = rb"@(?:[A-Za-z0-9\x80-\xff-]{1,63}\.){1,10}[A-Za-z\x80-\xff]{2,24}"
+"""Where an e-mail address ends; what stands before it is looked at by itself."""
 _LOCAL_BYTES = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+~.-" + bytes(range(128, 256))
 _LONGEST_LOCAL = 64
-_FORMS = (
+FORMS = (
     ("ip4", rb"\b\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}\b"),
     # as the card networks group their digits
     (
@@ -47,8 +48,10 @@ _FORMS = (
     ("ip6", rb"(?:[0-9A-Fa-f]{1,4}:){3,7}[0-9A-Fa-f:]+|[0-9A-Fa-f]{1,4}(?::[0-9A-Fa-f]{1,4})*::[0-9A-Fa-f:]+"),
     ("ssn", rb"\b\d{3}-\d{2}-\d{4}\b"),
 )
-_NUMBER = compile_bytes(rb"|".join(form for _, form in _FORMS))
-_WHICH = tuple((name, re.compile(form)) for name, form in _FORMS)
+"""How numbers are written, by what they may be."""
+_NUMBER = compile_bytes(rb"|".join(form for _, form in FORMS))
+_AT = re.compile(DOMAIN)
+_WHICH = tuple((name, re.compile(form)) for name, form in FORMS)
 _BREAKS = re.compile(rb"[\s/?#@]")
 _SAID = re.compile(rb"[^\d+(]*")
 _SEPARATORS = re.compile(rb"[ .\-/()]")
@@ -84,7 +87,7 @@ class PersonalData:
 
     def _find(self, text: bytes, spend: Callable[[int], None]) -> Iterator[tuple[int, int, str]]:
         if b"@" in text:
-            for match in _DOMAIN.finditer(text):
+            for match in _AT.finditer(text):
                 spend(1)
                 start, end = match.span()
                 window = text[max(0, start - _LONGEST_LOCAL) : start]
