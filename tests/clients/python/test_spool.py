@@ -113,6 +113,33 @@ def test_a_kill_while_the_endpoint_is_silent(tmp_path: Path) -> None:
         assert endpoint.seen[0].body == silent.seen[0].body
 
 
+@pytest.mark.parametrize("named", ["/dev/null", "/dev/null/below", "~nobody-of-that-name/spool"])
+def test_a_folder_that_cannot_be_written(
+    endpoint: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: str
+) -> None:
+    """Events wait in a temporary folder instead, as on machines whose disks are read-only."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    with AuditLog(endpoint.url, TOKEN, spool=named) as log:
+        log.record(endpoint="api.example.com", status=200)
+        assert log.flush(5)
+    assert sum(len(seen.events) for seen in endpoint.seen) == 1
+    assert [path.name.rpartition("-")[0] for path in tmp_path.iterdir()] == ["agent-audit-log"]
+
+
+def test_what_could_not_be_written_is_not_said_to_be_sent(endpoint: Server, tmp_path: Path) -> None:
+    """It is kept in memory, and sent when the disk is back."""
+    spool = tmp_path / "spool"
+    with AuditLog(endpoint.url, TOKEN, spool=spool) as log:
+        spool.rmdir()
+        spool.touch()
+        log.record(endpoint="api.example.com", status=200)
+        assert not log.flush(0.3)
+        spool.unlink()
+        assert log.flush(5)
+    assert sum(len(seen.events) for seen in endpoint.seen) == 1
+
+
 @pytest.mark.parametrize("end", ["fork", "multiprocessing"])
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_fork(tmp_path: Path, end: str) -> None:

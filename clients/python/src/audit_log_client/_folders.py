@@ -64,29 +64,58 @@ class Folder:
 
 
 def choose_folder(given: str | os.PathLike[str] | None, base: str, token: str) -> Folder:
-    """Where events wait: a folder that can be written."""
+    """Where events wait: a folder that can be written, if there is any. Never raises."""
+    name = f"{_digest(base)}-{_digest(token)}"
     given = given or os.environ.get("AUDIT_LOG_SPOOL")
     if given:
-        return Folder(Path(given).expanduser())
-    name = f"{_digest(base)}-{_digest(token)}"
+        if _is_usable(Path(given)):
+            return Folder(Path(given).expanduser())
+        _logger.error("the audit log's spool %s cannot be written: events wait in a temporary folder", given)
+        return Folder(_temporary() / name, of_token=True)
     if sys.platform == "win32":
-        state = Path(os.environ.get("LOCALAPPDATA") or tempfile.gettempdir())
+        state = os.environ.get("LOCALAPPDATA") or ""
     else:
-        state = Path(os.environ.get("XDG_STATE_HOME") or "~/.local/state")
+        state = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
+    folder = Path(state) / "agent-audit-log" / name
+    if state and _is_usable(folder):
+        return Folder(folder.expanduser(), of_token=True)
+    return Folder(_temporary() / name, of_token=True)
+
+
+def _is_usable(folder: Path) -> bool:
+    """Whether a folder is there, or can be made, and can be written."""
     try:
-        folder = state.expanduser() / "agent-audit-log" / name
+        folder = folder.expanduser()
         _files.make_folder(folder)
-    except (OSError, RuntimeError):  # no home, or one that cannot be written
-        own = Path(tempfile.gettempdir()) / f"agent-audit-log-{os.getuid() if hasattr(os, 'getuid') else 0}"
-        try:
-            _files.make_folder(own)
-            if hasattr(os, "getuid") and own.stat().st_uid != os.getuid():
-                raise PermissionError  # somebody else was here first: it is theirs to read
-        except OSError:
-            own = Path(tempfile.mkdtemp(prefix="agent-audit-log-"))
+        return os.access(folder, os.W_OK | os.X_OK)
+    except (OSError, RuntimeError, ValueError):  # no home, or one that cannot be written
+        return False
+
+
+def _temporary() -> Path:
+    """A folder of this user's where others are temporary, too; in memory where no disk can be written."""
+    mine = os.getuid() if hasattr(os, "getuid") else 0
+    own = _temporary_root() / f"agent-audit-log-{mine}"
+    for place in (own.parent, Path("/dev/shm")):  # noqa: S108 - the folder in it is this user's, or refused
+        if not place.is_dir():
+            continue
+        own = place / own.name
+        # Where somebody else was here first, it is theirs to read.
+        if _is_usable(own) and (not hasattr(os, "getuid") or own.stat().st_uid == mine):
+            return own
+        with suppress(OSError):
+            own = Path(tempfile.mkdtemp(prefix="agent-audit-log-", dir=place))
             _logger.warning("there is no folder for the audit log's spool that outlives this program")
-        folder = own / name
-    return Folder(folder, of_token=True)
+            return own
+    _logger.error("nothing can be written here, and so nothing is sent to the audit log: set AUDIT_LOG_SPOOL")
+    return own
+
+
+def _temporary_root() -> Path:
+    try:
+        return Path(tempfile.gettempdir())
+    except OSError:
+        return Path("/tmp")  # noqa: S108 - as above
 
 
 def _digest(text: str) -> str:

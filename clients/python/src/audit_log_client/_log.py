@@ -215,16 +215,21 @@ class AuditLog:
         deadline = time.monotonic() + timeout
         if self._closed or not self._start():
             self._worker.drain()
-            return self._spool.is_empty
+            return self._is_sent
         if not self._worker.marker().wait(timeout):
             return False
         failed = self._sender.failed
         self._sender.hurry()
-        while not self._spool.is_empty:
+        while not self._is_sent:
             if time.monotonic() >= deadline or self._closed or not (patient or self._sender.failed == failed):
                 return False
             time.sleep(0.005)
         return True
+
+    @property
+    def _is_sent(self) -> bool:
+        """Whether all is with the log that was worked off: nothing waits in the spool, nor to get there."""
+        return self._spool.is_empty and not self._worker.holds_any
 
     def close(self) -> None:
         """Send what can be sent within `exit_timeout`; the rest waits on disk for the next start of the agent."""

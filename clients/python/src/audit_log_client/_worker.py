@@ -58,6 +58,11 @@ class Worker:
         """Whether something was handed over that is not in the spool yet."""
         return not self._queue.empty()
 
+    @property
+    def holds_any(self) -> bool:
+        """Whether there are events that could not be written to the spool."""
+        return any([*self._kept.values()])  # a list: the thread may be adding a route
+
     def put(self, route: str, make: Make, size: int) -> None:
         """Hand over. `size`: bytes that are held until the event is made."""
         if self._queue.qsize() >= MAX_WAITING or self._bytes + size > MAX_WAITING_BYTES:
