@@ -15,7 +15,9 @@ from cli.checks.emulator import GAPS
 from cli.connect_snippets import FORMS, Form, shown
 from cli.connection import project_root
 from cli.main import COMMANDS, main
-from policies.controls import CONTROLS, MISNOMERS, Publication
+from cli.verify.findings import KINDS
+from policies.controls import CONTROLS
+from policies.references import MISNOMERS, Publication
 
 _END: Final = "<!-- end -->"
 
@@ -63,6 +65,11 @@ def commands() -> str:
     return "\n\n".join(_help(command, f"audit-log {name}", context) for name, command in _all(main, context))
 
 
+def findings() -> str:
+    """Return every kind of finding, and what it means."""
+    return _table(("finding", "what it means"), [(f"`{kind}`", meaning) for kind, meaning in KINDS.items()])
+
+
 def snippet(form: Form) -> str:
     """Return what to paste, as a block."""
     return f"```{form.language}\n{shown(form)}```"
@@ -71,6 +78,7 @@ def snippet(form: Form) -> str:
 TABLES: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
     "docs/controls.md": {"controls": controls, "publications": publications, "misnomers": misnomers, "gaps": gaps},
     "docs/cli.md": {"commands": commands},
+    "docs/verify.md": {"findings": findings},
     "docs/agents.md": {form.command: functools.partial(snippet, form) for form in FORMS},
 }
 """By page, then by the name in the page's markers."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pymerkle import InmemoryTree
 
 from audit_core.errors import DecodeError
 from audit_core.merkle import (
@@ -194,3 +195,17 @@ def test_tiles_that_are_none(tile: bytes) -> None:
         read_edge(1, lambda _: tile)
     with pytest.raises(DecodeError):
         prove_inclusion(0, 3, lambda _: tile)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 8, 255, 256, 257, 700])
+def test_as_another_library_has_it(size: int) -> None:
+    """`pymerkle` comes to the same root, and its inclusion proofs to the same hashes."""
+    tree = InmemoryTree(algorithm="sha256")
+    entries = [b"entry %d" % number for number in range(size)]
+    for entry in entries:
+        tree.append_entry(entry)
+    edge, files = Edge().grow([leaf_hash(entry) for entry in entries])
+    assert tree.get_root() == edge.root()
+    for index in range(0, size, 1 + size // 20):
+        theirs = [bytes.fromhex(text) for text in tree.prove_inclusion(index + 1).serialize()["path"]]
+        assert theirs[1:] == prove_inclusion(index, size, files.__getitem__)
