@@ -1727,7 +1727,7 @@ class Recorder {
     /** @type {Delivery | null} */
     this.delivery = null;
     new Running(options.digestKey); // a key that is none is the program's mistake: said at once
-    const token = options.token ?? env.AUDIT_LOG_TOKEN ?? '';
+    const token = String(options.token ?? env.AUDIT_LOG_TOKEN ?? '').trim(); // as it was pasted
     const target = eventsAddress(options.endpoint ?? env.AUDIT_LOG_ENDPOINT ?? '');
     if (target === null || !/^[\x21-\x7e]+$/.test(token)) {
       const wanted = 'AUDIT_LOG_ENDPOINT and AUDIT_LOG_TOKEN must be the address and the token that were printed';

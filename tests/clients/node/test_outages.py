@@ -50,10 +50,11 @@ def test_batches_are_small(project: Project, endpoint: Endpoint) -> None:
 
 
 def test_at_the_end_of_a_program(project: Project, endpoint: Endpoint) -> None:
-    """A program that just ends sends what waits, and is not kept from ending."""
-    ran = project.run(LOG + RECORD.format(count=3, name="u"), endpoint.url)
+    """A program that just ends sends what waits, and is not kept from ending; its token may end with a line's end."""
+    ran = project.run(LOG + RECORD.format(count=3, name="u"), endpoint.url, {"AUDIT_LOG_TOKEN": f" {TOKEN}\n"})
     assert ran.code == 0
     assert users(endpoint.events) == expected("u", 3)
+    assert endpoint.got[0].headers["authorization"] == f"Bearer {TOKEN}"
     assert ran.seconds < 5
     assert not project.files
 

@@ -261,9 +261,9 @@ def test_the_endpoint_may_be_pasted_with_its_path(endpoint: Server, tmp_path: Pa
 
 
 def test_settings_from_the_environment(endpoint: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Endpoint, token, folder, user and correlation; the default folder belongs to endpoint and token."""
-    monkeypatch.setenv("AUDIT_LOG_ENDPOINT", endpoint.url)
-    monkeypatch.setenv("AUDIT_LOG_TOKEN", TOKEN)
+    """Endpoint, token, folder, user and correlation; the default folder belongs to endpoint and token, as pasted."""
+    monkeypatch.setenv("AUDIT_LOG_ENDPOINT", f"{endpoint.url}/v1/events/ ")
+    monkeypatch.setenv("AUDIT_LOG_TOKEN", f" {TOKEN}\n")
     monkeypatch.setenv("AUDIT_LOG_USER", "u_env")
     monkeypatch.setenv("AUDIT_LOG_CORRELATION", "c_env")
     with AuditLog() as log:
@@ -274,6 +274,7 @@ def test_settings_from_the_environment(endpoint: Server, tmp_path: Path, monkeyp
         assert folder.stat().st_mode & 0o777 == 0o700
     (event,) = endpoint.seen[0].events
     assert (event["user_id"], event["correlation_id"]) == ("u_env", "c_env")
+    assert endpoint.seen[0].headers["authorization"] == f"Bearer {TOKEN}"
     monkeypatch.setenv("AUDIT_LOG_SPOOL", str(tmp_path / "mine"))
     with AuditLog() as log:
         _record(log)

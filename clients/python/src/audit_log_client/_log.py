@@ -74,7 +74,7 @@ class AuditLog:
         exit_timeout: float = 3.0,
     ) -> None:
         endpoint = endpoint or os.environ.get("AUDIT_LOG_ENDPOINT")
-        self._token = token or os.environ.get("AUDIT_LOG_TOKEN") or ""
+        self._token = (token or os.environ.get("AUDIT_LOG_TOKEN") or "").strip()  # as it was pasted
         if not endpoint or not self._token:
             raise EndpointError("set AUDIT_LOG_ENDPOINT and AUDIT_LOG_TOKEN, as `audit-log connect` prints them")
         self._base = read_endpoint(endpoint, self._token)
