@@ -34,7 +34,8 @@ AREAS: Final = {
     "bucket": "The bucket",
     "access": "Who may do what",
     "vault": "Payloads",
-    "function": "The writer",
+    "seal": "The seal",
+    "function": "The functions",
 }
 
 

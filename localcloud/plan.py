@@ -213,6 +213,7 @@ def _costs(plan: Plan, settings: Settings) -> Iterator[str]:
             alarms=counts["aws:cloudwatch/metricAlarm:MetricAlarm"],
             metrics=counts["aws:cloudwatch/logMetricFilter:LogMetricFilter"],
             own_trail=settings.access_trail == "own",
+            seal_minutes=settings.seal_minutes,
             vault=settings.envelope != "off",
         )
         yield f"  {estimate.usd:7.2f}  {f'at {calls:,} calls a day, once the log is full' if calls else 'idle'}"

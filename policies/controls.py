@@ -1,48 +1,30 @@
 """The controls: ONE table of what the kit promises, where the promise comes from, and the live check that tries it.
 
 `audit-log check` runs every row against a deployed stack; docs/controls.md is generated from the same rows. A row says
-what must be true in words a newcomer reads, never how it is done: the check's code is the only place for that.
-
-The guide names its frameworks loosely. It speaks of NIST "Governance, Functionality, and Data categories", but the AI
-Risk Management Framework's functions are Govern, Map, Measure and Manage; and it speaks of a "Logging & Monitoring"
-item of OWASP's Top 10 for LLM Applications, which has none in any edition. Each row therefore cites the nearest item
-that exists, with the edition it was read in, and `MISNOMERS` says so in one place.
+what must be true in words a newcomer reads, never how it is done: the check's code is the only place for that. What a
+row refers to is in policies/references.py.
 """
 
 from dataclasses import dataclass
 from typing import Final
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Publication:
-    """A document that controls refer to: its `name` and the `edition` (version and month) that was read."""
-
-    name: str
-    edition: str
-
-    def __str__(self) -> str:
-        return f"{self.name} ({self.edition})"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reference:
-    """One item of a publication: the `item` as the publication numbers it, and its `title` (or its gist)."""
-
-    publication: Publication
-    item: str
-    title: str
-
-    def __str__(self) -> str:
-        return f"{self.item} {self.title}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Misnomer:
-    """A name that the guide uses, and the nearest items that really exist."""
-
-    guide: str
-    actual: str
-    nearest: tuple[Reference, ...]
+from policies.references import (
+    ACCOUNTABLE,
+    AGENCY,
+    COMPONENTS,
+    DISCLOSURE,
+    IN_PRODUCTION,
+    INCIDENTS,
+    LOGGING_FAILURES,
+    MONITORED,
+    PRIVATE,
+    PRIVILEGE,
+    REPUDIATION,
+    ROLES_CLEAR,
+    SECURE,
+    SUPPLY_CHAIN,
+    Reference,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,66 +48,6 @@ class Control:
         """The part of the checklist that the control stands in: the check's module."""
         return self.check.partition(".")[0]
 
-
-AI_RMF: Final = Publication(name="NIST AI Risk Management Framework", edition="AI RMF 1.0, NIST AI 100-1, January 2023")
-LLM_TOP_10: Final = Publication(name="OWASP Top 10 for LLM Applications", edition="2026, August 2026")
-AGENTIC_TOP_10: Final = Publication(name="OWASP Top 10 for Agentic Applications", edition="2026, December 2025")
-AGENTIC_THREATS: Final = Publication(name="OWASP Agentic AI - Threats and Mitigations", edition="1.0, February 2025")
-WEB_TOP_10: Final = Publication(name="OWASP Top 10", edition="2025")
-
-ACCOUNTABLE: Final = Reference(
-    publication=AI_RMF, item="MEASURE 2.8", title="risks of transparency and accountability are examined, documented"
-)
-IN_PRODUCTION: Final = Reference(
-    publication=AI_RMF, item="MEASURE 2.4", title="behavior of the system is monitored in production"
-)
-SECURE: Final = Reference(
-    publication=AI_RMF, item="MEASURE 2.7", title="security and resilience are evaluated and documented"
-)
-PRIVATE: Final = Reference(publication=AI_RMF, item="MEASURE 2.10", title="privacy risk is examined and documented")
-ROLES_CLEAR: Final = Reference(
-    publication=AI_RMF, item="GOVERN 2.1", title="roles and responsibilities are documented and clear"
-)
-COMPONENTS: Final = Reference(
-    publication=AI_RMF, item="MAP 4.2", title="internal risk controls for components are identified, documented"
-)
-MONITORED: Final = Reference(
-    publication=AI_RMF, item="MANAGE 4.1", title="post-deployment monitoring plans are implemented"
-)
-INCIDENTS: Final = Reference(
-    publication=AI_RMF, item="MANAGE 4.3", title="processes for tracking incidents and errors are followed"
-)
-
-DISCLOSURE: Final = Reference(
-    publication=LLM_TOP_10, item="LLM02:2026", title="Sensitive Information Disclosure (logs are a channel of it)"
-)
-AGENCY: Final = Reference(
-    publication=LLM_TOP_10, item="LLM03:2026", title="Excessive Agency (log and monitor what tools do)"
-)
-SUPPLY_CHAIN: Final = Reference(publication=LLM_TOP_10, item="LLM04:2026", title="Supply Chain")
-PRIVILEGE: Final = Reference(publication=AGENTIC_TOP_10, item="ASI03", title="Identity and Privilege Abuse")
-REPUDIATION: Final = Reference(publication=AGENTIC_THREATS, item="T8", title="Repudiation and Untraceability")
-LOGGING_FAILURES: Final = Reference(
-    publication=WEB_TOP_10, item="A09:2025", title="Security Logging and Alerting Failures (log integrity)"
-)
-
-MISNOMERS: Final = (
-    Misnomer(
-        guide='NIST\'s "traceability of AI system actions" in "Governance, Functionality, and Data categories"',
-        actual="The framework's functions are Govern, Map, Measure and Manage; no subcategory is named traceability.",
-        nearest=(ACCOUNTABLE, IN_PRODUCTION, MONITORED),
-    ),
-    Misnomer(
-        guide='"Logging & Monitoring" as an item of OWASP\'s Top 10 for LLM Applications',
-        actual="None of its editions (2023, 2025, 2026) has such an item; logging is a measure inside others of them.",
-        nearest=(AGENCY, LOGGING_FAILURES, REPUDIATION),
-    ),
-    Misnomer(
-        guide='a "record-keeping" sub-control of OWASP\'s Top 10 for LLM Applications',
-        actual="The list has no sub-controls; the agentic threat list names the risk that records answer.",
-        nearest=(REPUDIATION,),
-    ),
-)
 
 CONTROLS: Final = (
     Control(
@@ -393,6 +315,38 @@ CONTROLS: Final = (
         check="vault.shut",
     ),
     Control(
+        id="records-sealed",
+        statement="a stored record is part of the sealed log within its minutes, under a good signature",
+        guide="Storage: store logs in an immutable bucket",
+        nist=ACCOUNTABLE,
+        owasp=LOGGING_FAILURES,
+        check="seal.sealed",
+    ),
+    Control(
+        id="sealer-seals-only",
+        statement="the sealer adds to the sealed log, and cannot write records, delete, hold or administer",
+        guide="Checklist: proper IAM segregation",
+        nist=ROLES_CLEAR,
+        owasp=PRIVILEGE,
+        check="seal.sealer",
+    ),
+    Control(
+        id="seal-for-sealer-only",
+        statement="nobody but the sealer can write into the sealed log: not the writer, not an administrator",
+        guide="Checklist: proper IAM segregation",
+        nist=ROLES_CLEAR,
+        owasp=PRIVILEGE,
+        check="seal.others",
+    ),
+    Control(
+        id="signing-for-sealer-only",
+        statement="nobody but the sealer can sign a checkpoint: not an administrator, not who reads",
+        guide="Storage: enforce least privilege",
+        nist=SECURE,
+        owasp=LOGGING_FAILURES,
+        check="seal.key",
+    ),
+    Control(
         id="no-secret-logged",
         statement="no planted secret or content is in the writer's own operational log",
         guide="Capture: never write raw API keys, passwords, or PII to logs",
@@ -402,7 +356,7 @@ CONTROLS: Final = (
     ),
     Control(
         id="package-as-built",
-        statement="the function that runs is the package that was built, byte for byte",
+        statement="the functions that run are the packages that were built, byte for byte",
         guide="Events: deployment ID",
         nist=COMPONENTS,
         owasp=SUPPLY_CHAIN,
@@ -410,7 +364,7 @@ CONTROLS: Final = (
     ),
     Control(
         id="alarms-connected",
-        statement="errors, throttles and refusals of the writer raise an alarm",
+        statement="errors, throttles and refusals, and a log that is no longer sealed, raise an alarm",
         guide="Mapping: rapid detection of anomalous usage",
         nist=MONITORED,
         owasp=LOGGING_FAILURES,

@@ -34,8 +34,13 @@ class Price:
     source: str
 
 
-PUT: Final = Price(usd=0.005, per=1_000, unit="S3 PUT", source="https://aws.amazon.com/s3/pricing/")
+PUT: Final = Price(usd=0.005, per=1_000, unit="S3 PUT or LIST", source="https://aws.amazon.com/s3/pricing/")
 STORAGE: Final = Price(usd=0.023, per=_GB, unit="byte-month in S3", source="https://aws.amazon.com/s3/pricing/")
+GET: Final = Price(usd=0.0004, per=1_000, unit="S3 GET", source="https://aws.amazon.com/s3/pricing/")
+MESSAGE: Final = Price(usd=0.40, per=1_000_000, unit="SQS request", source="https://aws.amazon.com/sqs/pricing/")
+SIGNATURE: Final = Price(
+    usd=0.15, per=10_000, unit="KMS request for a key that signs", source="https://aws.amazon.com/kms/pricing/"
+)
 REQUEST: Final = Price(usd=0.20, per=1_000_000, unit="Lambda request", source="https://aws.amazon.com/lambda/pricing/")
 COMPUTE: Final = Price(
     usd=0.0000133334, per=1, unit="GB-second of Lambda on arm64", source="https://aws.amazon.com/lambda/pricing/"
@@ -66,6 +71,18 @@ class Assumptions:
     payloads_per_call: int = 2
     bytes_per_payload: int = 4 * _KB
     vault_days: int = 2
+    milliseconds_per_seal: int = 500
+    """A run of the sealer, most of which is waiting for the bucket."""
+    lists_per_seal: int = 5
+    gets_per_seal: int = 6
+    signatures_per_seal: int = 1
+    """Of a run that finds nothing new: it reads the log's edge and has KMS check the newest checkpoint."""
+    puts_per_sealing: int = 18
+    gets_per_sealing: int = 12
+    signatures_per_sealing: int = 5
+    bytes_per_sealing: int = 45 * _KB
+    bytes_per_sealed_post: int = 1 * _KB
+    """What a run adds that finds something: the commit, the tiles, the checkpoint; and looks at the edge again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,17 +116,18 @@ def monthly(
     calls_per_day: int,
     *,
     retention_days: int,
-    alarms: int = 5,
-    metrics: int = 2,
+    alarms: int = 9,
+    metrics: int = 4,
+    seal_minutes: int = 5,
     own_trail: bool = True,
     vault: bool = False,
     assumed: Assumptions | None = None,
 ) -> Estimate:
     """What a month costs with `calls_per_day` recorded calls (0: idle), kept for `retention_days`.
 
-    `alarms` and `metrics` are how many of each the stack registers. `own_trail`: the stack has a trail, the account's
-    only one (a second copy of its events costs $2.00 per 100,000). `vault`: there is one. Raises ValueError for a
-    negative number of calls.
+    `alarms` and `metrics` are how many of each the stack registers; the sealer runs twice in `seal_minutes`.
+    `own_trail`: the stack has a trail, the account's only one (a second copy of its events costs $2.00 per 100,000).
+    `vault`: there is one. Raises ValueError for a negative number of calls.
     """
     if calls_per_day < 0:
         msg = f"calls_per_day: must not be negative, got {calls_per_day}"
@@ -120,9 +138,11 @@ def monthly(
     lines = [Line(what=f"{alarms} alarms", quantity=alarms, price=ALARM)]
     if own_trail:
         lines.append(Line(what="CloudTrail's deliveries", quantity=_DELIVERIES_PER_DAY * _DAYS, price=PUT))
+    lines += _seal(posts_per_day, seal_minutes, retention_days, each)
     if vault:
         lines += _vault(calls_per_day, each)
     if calls_per_day:
+        lines = [line for line in lines if line.price is not METRIC]
         seconds = posts * each.milliseconds_per_post / 1_000
         lines += [
             Line(what=f"{metrics} metrics", quantity=metrics, price=METRIC),
@@ -146,6 +166,32 @@ def monthly(
             ),
         ]
     return Estimate(calls_per_day=calls_per_day, lines=tuple(lines))
+
+
+def _seal(posts_per_day: float, seal_minutes: int, retention_days: int, each: Assumptions) -> list[Line]:
+    """What the seal costs: its key, its runs, with or without anything new, and what each stored object adds."""
+    minutes = max(1, seal_minutes // 2)
+    runs_per_day = 24 * 60 / minutes
+    runs, posts = runs_per_day * _DAYS, posts_per_day * _DAYS
+    sealing = min(runs, posts)
+    puts = runs * each.lists_per_seal + sealing * each.puts_per_sealing + posts
+    gets = runs * each.gets_per_seal + sealing * each.gets_per_sealing + posts * 2
+    signatures = runs * each.signatures_per_seal + sealing * each.signatures_per_sealing
+    seconds = runs * each.milliseconds_per_seal / 1_000
+    kept = min(runs_per_day, posts_per_day) * each.bytes_per_sealing + posts_per_day * each.bytes_per_sealed_post
+    often = f"a run of the sealer every {f'{minutes} minutes' if minutes > 1 else 'minute'}"
+    return [
+        Line(what="the seal's key", quantity=1, price=KEY),
+        Line(what="the sealer's metric", quantity=1, price=METRIC),
+        Line(what=often, quantity=runs, price=REQUEST),
+        Line(what=f"its {each.milliseconds_per_seal} ms at {each.memory_gb:g} GB", quantity=seconds, price=COMPUTE),
+        Line(what="what it lists and puts", quantity=puts, price=PUT),
+        Line(what="what it reads", quantity=gets, price=GET),
+        Line(what="what it signs and checks", quantity=signatures, price=SIGNATURE),
+        # A message in, and its part of receiving and deleting ten at once.
+        Line(what="what it is told", quantity=runs + posts * 1.2, price=MESSAGE),
+        Line(what=f"what it puts, for {retention_days} days", quantity=kept * retention_days, price=STORAGE),
+    ]
 
 
 def _vault(calls_per_day: int, each: Assumptions) -> list[Line]:

@@ -42,8 +42,8 @@ def auditor(probe: Probe) -> Verdict:
     """The auditor holds exactly its documents, reads the probe record, and cannot write or change a lock."""
     role = _role(probe, "auditor")
     allowed = [("read a record", _getter(probe)), ("list versions", _lister(probe))]
-    return _first_wrong(
-        _documents(probe, Role.AUDITOR),
+    return first_wrong(
+        documents(probe, Role.AUDITOR),
         _must_work(probe, role, allowed),
         probe.try_all(
             [
@@ -59,7 +59,7 @@ def writer(probe: Probe) -> Verdict:
     stack = probe.deployment
     place = stack.place
     wrong: list[str] = []
-    simulated = _simulator(probe, stack.writer_role_arn)
+    simulated = simulator(probe, stack.writer_role_arn)
     if not simulated("s3:PutObject", place.objects_arn(RECORDS).replace("*", "audit-log-check")):
         wrong.append("writer cannot put a record")
     if simulated("s3:PutObject", f"{place.bucket_arn()}/audit-log-check"):
@@ -71,7 +71,7 @@ def writer(probe: Probe) -> Verdict:
         if simulated(action, place.bucket_arn() if _is_about_bucket(action) else record)
     ]
     tried = f"documents as in the table; {len(_WRITER_NEVER) + 1} actions refused in simulation"
-    return _first_wrong(_documents(probe, Role.WRITER), failed("; ".join(wrong)) if wrong else passed(tried))
+    return first_wrong(documents(probe, Role.WRITER), failed("; ".join(wrong)) if wrong else passed(tried))
 
 
 def writer_trust(probe: Probe) -> Verdict:
@@ -103,8 +103,8 @@ def retention_admin(probe: Probe) -> Verdict:
         ],
     )
     released = _must_work(probe, releaser, [("release a hold", _hold(where, "OFF"))])
-    return _first_wrong(
-        _documents(probe, Role.RETENTION_ADMIN),
+    return first_wrong(
+        documents(probe, Role.RETENTION_ADMIN),
         works,
         released,
         probe.try_all([*_reads(probe, role), _write(probe, role)]),
@@ -169,8 +169,8 @@ def hold_releaser(probe: Probe) -> Verdict:
     role = _role(probe, "hold-releaser")
     s3, where = probe.s3(role), _where(probe)
     same = {"Mode": probe.deployment.retention_mode, "RetainUntilDate": _end(probe)}
-    return _first_wrong(
-        _documents(probe, Role.HOLD_RELEASER),
+    return first_wrong(
+        documents(probe, Role.HOLD_RELEASER),
         probe.try_all(
             [
                 *_reads(probe, role),
@@ -188,7 +188,7 @@ def hold_releaser(probe: Probe) -> Verdict:
 def keys(probe: Probe) -> Verdict:
     """Getting the keys of digests and pseudonyms is refused to every role that people take; the writer may."""
     parameter = probe.deployment.keys_parameter
-    simulated = _simulator(probe, probe.deployment.writer_role_arn)
+    simulated = simulator(probe, probe.deployment.writer_role_arn)
     if not simulated("ssm:GetParameter", probe.deployment.place.resource(Scope.KEYS, "")):
         return failed("the writer cannot get the keys")
     attempts: list[Attempt] = []
@@ -206,7 +206,7 @@ def keys(probe: Probe) -> Verdict:
     return probe.try_all(attempts)
 
 
-def _first_wrong(*verdicts: Verdict) -> Verdict:
+def first_wrong(*verdicts: Verdict) -> Verdict:
     """Return the failures together, or else the first that could not be checked, or else all of what was tried."""
     wrong = [verdict.detail for verdict in verdicts if verdict.outcome is Outcome.FAILED]
     if wrong:
@@ -234,7 +234,7 @@ def _end(probe: Probe) -> datetime:
     return found[0]
 
 
-def _documents(probe: Probe, principal: Role) -> Verdict:
+def documents(probe: Probe, principal: Role) -> Verdict:
     """Compare a role's policies, as IAM holds them, with what the table makes."""
     name = probe.deployment.place.roles[principal]
     client = probe.connection.client("iam", role_arn=probe.connection.administrator_arn)
@@ -344,7 +344,7 @@ def _is_about_bucket(action: str) -> bool:
     return action in bucket_policy.PROTECTIONS or action.startswith("s3:ListBucket")
 
 
-def _simulator(probe: Probe, role_arn: str) -> Callable[[str, str], bool]:
+def simulator(probe: Probe, role_arn: str) -> Callable[[str, str], bool]:
     """Return a function that asks IAM whether the role may use an action on a resource."""
     client = probe.connection.client("iam", role_arn=probe.connection.administrator_arn)
 

@@ -1,6 +1,8 @@
-"""The function that writes: its package, its own log, and who is told when it fails."""
+"""The functions: their packages, the writer's own log, and who is told when they fail."""
 
+import functools
 import time
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from cli.checks.planted import PlantedCall, found_in
@@ -10,30 +12,45 @@ from cli.exits import CouldNot
 _LOG_WAIT_SECONDS: Final = 20.0
 _LOG_POLL_SECONDS: Final = 1.0
 _WATCHED_METRICS: Final = ("Errors", "Throttles")
+_OWN_METRICS: Final = {
+    "Refusals": "what the writer refuses",
+    "Sealed": "whether the log is sealed",
+    "SealFindings": "what the sealer finds",
+    "ApproximateAgeOfOldestMessage": "what waits to be sealed",
+}
 
 
 def package(probe: Probe) -> Verdict:
     """The SHA-256 of the code that runs is the one that the deployment recorded, and nothing is put beside it.
 
-    A variable or a layer would make the very same code read other modules, or store in another place.
+    Of the writer and of the sealer. A variable or a layer would make the very same code read other modules, or store in
+    another place.
     """
     stack = probe.deployment
     client = probe.connection.client("lambda", role_arn=stack.auditor_role_arn)
-    found: list[dict[str, Any]] = []
-    reason = refusal(lambda: found.append(client.get_function_configuration(FunctionName=stack.function_name)))
-    if reason is not None:
-        return could_not_check(f"auditor: the function's configuration: {reason}")
-    (running,) = found
-    problems = []
-    if running["CodeSha256"] != stack.package_sha256:
-        problems.append(f"the code that runs has SHA-256 {running['CodeSha256']}")
+    problems: list[str] = []
+    for name, role, digest in (
+        (stack.function_name, stack.writer_role_arn, stack.package_sha256),
+        (stack.sealer_function_name, stack.sealer_role_arn, stack.sealer_package_sha256),
+    ):
+        found: list[dict[str, Any]] = []
+        get = functools.partial(client.get_function_configuration, FunctionName=name)
+        reason = refusal(lambda get=get, found=found: found.append(get()))
+        if reason is not None:
+            return could_not_check(f"auditor: the configuration of {name}: {reason}")
+        problems += [f"{name}: {problem}" for problem in _differences(found[0], role=role, digest=digest)]
+    return judged(problems, f"SHA-256 {stack.package_sha256} and {stack.sealer_package_sha256}")
+
+
+def _differences(running: Mapping[str, Any], *, role: str | None, digest: str) -> Iterator[str]:
+    if running["CodeSha256"] != digest:
+        yield f"the code that runs has SHA-256 {running['CodeSha256']}"
     if names := sorted(running.get("Environment", {}).get("Variables", {})):
-        problems.append(f"it has environment variables, and was deployed with none: {', '.join(names)}")
+        yield f"it has environment variables, and was deployed with none: {', '.join(names)}"
     if running.get("Layers"):
-        problems.append("it has layers, and was deployed with none")
-    if running["Role"] != stack.writer_role_arn:
-        problems.append(f"it runs as {running['Role']}")
-    return judged(problems, f"SHA-256 {stack.package_sha256}")
+        yield "it has layers, and was deployed with none"
+    if running["Role"] != role:
+        yield f"it runs as {running['Role']}"
 
 
 def log(probe: Probe) -> Verdict:
@@ -56,7 +73,7 @@ def log(probe: Probe) -> Verdict:
 
 
 def alarms(probe: Probe) -> Verdict:
-    """Errors and throttles of the function, and what the writer refuses, each raise an alarm that tells the topic."""
+    """Errors and throttles of the writer, what it refuses, and a log that is no longer sealed each tell the topic."""
     stack = probe.deployment
     client = probe.connection.client("cloudwatch", role_arn=probe.connection.administrator_arn)
     found: list[dict[str, Any]] = []
@@ -79,8 +96,8 @@ def alarms(probe: Probe) -> Verdict:
         if {"Name": "FunctionName", "Value": stack.function_name} in alarm.get("Dimensions", ())
     }
     problems = [f"no alarm watches {metric}" for metric in _WATCHED_METRICS if metric not in watched]
-    if not [alarm for alarm in telling if alarm.get("Namespace") != "AWS/Lambda"]:
-        problems.append("no alarm watches what the writer refuses")
+    metrics = {str(alarm.get("MetricName")) for alarm in telling}
+    problems += [f"no alarm watches {what}" for metric, what in _OWN_METRICS.items() if metric not in metrics]
     return judged(problems, f"{len(telling)} alarms tell the topic")
 
 

@@ -44,7 +44,7 @@ def test_default_plan(checkout: Path) -> None:
     ]
     assert f"Resources ({len(made)})" in text
     assert len(
-        re.findall(r"^  (?:s3|iam|lambda|cloudwatch|cloudtrail|sns|ssm|kms|random) ", text, re.MULTILINE)
+        re.findall(r"^  (?:s3|iam|lambda|cloudwatch|cloudtrail|sns|sqs|ssm|kms|random) ", text, re.MULTILINE)
     ) == len(made)
     listed = text.partition("Resources (")[2].partition("\n\n")[0].splitlines()
     assert len(set(listed)) == len(listed), "two resources look the same"

@@ -1,0 +1,183 @@
+"""The sealed log: that what is stored becomes part of it, and that nobody but the sealer adds to it or signs for it.
+
+The sealer's role cannot be taken on by a person: its documents are read back, and IAM's own simulation is asked. To
+wait less, the sealer is asked to run at once, as its clock would; who may not ask it waits.
+"""
+
+import functools
+import json
+import time
+from typing import Final
+
+from audit_core.errors import DecodeError
+from audit_core.notes import Checkpoint, NoteError, VerifierKey, open_checkpoint
+from audit_core.sealing import CHECKPOINT, Marker, marker_key, parse_marker
+from cli.checks.access import documents, first_wrong, simulator
+from cli.checks.probe import Attempt, Principal, Probe, Verdict, failed, judged, passed, refusal
+from cli.connection import Client
+from cli.exits import CouldNot
+from policies import bucket_policy
+from policies.place import RECORDS, SEAL
+from policies.place import Principal as Role
+
+_MINUTE_SECONDS: Final = 60
+_SPARE_SECONDS: Final = 60
+"""What a run may take, beside the minutes after which it must have begun."""
+_POLL_SECONDS: Final = 1.0
+_SPKI_BYTES: Final = 12
+_NEVER: Final = (
+    "s3:PutObjectRetention",
+    "s3:PutObjectLegalHold",
+    "s3:PutObjectAcl",
+    "s3:PutObjectTagging",
+    bucket_policy.BYPASS,
+    *bucket_policy.DELETIONS,
+    *bucket_policy.REPLICATIONS,
+)
+_MESSAGE: Final = b"audit-log-check: this is no checkpoint\n"
+
+
+def sealed(probe: Probe) -> Verdict:
+    """The known call's object has its marker in time, and the newest checkpoint, signed by the log's key, covers it."""
+    stack = probe.deployment
+    key = probe.known_call.key
+    stored = probe.reader.object(key)
+    if stored is None or not stored.version_ids:
+        raise CouldNot("the probe record that the endpoint acknowledged is not in the bucket")
+    _ask_for_a_run(probe)
+    deadline = time.monotonic() + stack.seal_minutes * _MINUTE_SECONDS + _SPARE_SECONDS
+    while (marker := _marker(probe, key)) is None:
+        if time.monotonic() > deadline:
+            return failed(f"the record is not sealed {stack.seal_minutes} minutes after it was stored")
+        time.sleep(_POLL_SECONDS)
+    checkpoint = _newest(probe)
+    problems = []
+    if marker.version != stored.version_ids[0]:
+        problems.append("another version of the record is sealed than the one that was stored")
+    while checkpoint is not None and checkpoint.size <= marker.start and time.monotonic() < deadline:
+        time.sleep(_POLL_SECONDS)  # a run puts the marker first and the checkpoint last
+        checkpoint = _newest(probe)
+    if checkpoint is None:
+        problems.append("the newest checkpoint is not signed by the log's key, or of another log")
+    elif checkpoint.size <= marker.start:
+        problems.append(f"the newest checkpoint, of {checkpoint.size} entries, does not cover the record")
+    return judged(problems, "the record is covered by the newest checkpoint, whose signature is good")
+
+
+def sealer(probe: Probe) -> Verdict:
+    """The sealer holds exactly its documents, and IAM's simulation lets it put under the seal and nowhere else."""
+    stack = probe.deployment
+    if stack.sealer_role_arn is None:
+        raise CouldNot("stack output sealer_role_arn: is not there; deploy the stack with this version first")
+    bucket = stack.place.bucket_arn()
+    simulated = simulator(probe, stack.sealer_role_arn)
+    wrong = []
+    if not simulated("s3:PutObject", f"{bucket}/{SEAL}audit-log-check"):
+        wrong.append("sealer cannot put into the sealed log")
+    wrong += [
+        f"sealer could put objects at {place}"
+        for place in (f"{RECORDS}audit-log-check", "audit-log-check")
+        if simulated("s3:PutObject", f"{bucket}/{place}")
+    ]
+    record = f"{bucket}/{probe.victim().key}"
+    wrong += [f"sealer could use {action}" for action in _NEVER if simulated(action, record)]
+    wrong += [f"sealer could use {action}" for action in bucket_policy.PROTECTIONS if simulated(action, bucket)]
+    count = len(_NEVER) + len(bucket_policy.PROTECTIONS) + 2
+    tried = passed(f"documents as in the table; {count} actions refused in simulation")
+    return first_wrong(documents(probe, Role.SEALER), failed("; ".join(wrong)) if wrong else tried)
+
+
+def others(probe: Probe) -> Verdict:
+    """Putting under the seal is refused to everyone whom a caller can become; to the writer, in simulation."""
+    stack = probe.deployment
+    simulated = simulator(probe, stack.writer_role_arn)
+    wrong = [
+        f"writer could put objects at {key}"
+        for key in (CHECKPOINT, f"{SEAL}audit-log-check")
+        if simulated("s3:PutObject", f"{stack.place.bucket_arn()}/{key}")
+    ]
+    if wrong:
+        return failed("; ".join(wrong))
+    return probe.try_all([_put(probe, principal) for principal in probe.principals])
+
+
+def key(probe: Probe) -> Verdict:
+    """Signing with the log's key is refused to everyone whom a caller can become."""
+    attempts = []
+    for principal in probe.principals:
+        kms = probe.connection.client("kms", role_arn=principal.role_arn)
+        sign = functools.partial(
+            kms.sign,
+            KeyId=_key_id(probe),
+            Message=_MESSAGE,
+            MessageType="RAW",
+            SigningAlgorithm="ED25519_SHA_512",
+        )
+        attempts.append(Attempt(who=principal.name, what="sign with the log's key", call=sign))
+    return probe.try_all(attempts)
+
+
+def _ask_for_a_run(probe: Probe) -> None:
+    """Ask the sealer to run now; whether it may be asked, and how the run ends, shows in what is sealed."""
+    client = probe.connection.client("lambda", role_arn=probe.connection.administrator_arn)
+    name, task = probe.deployment.sealer_function_name, json.dumps({"task": "seal"})
+    refusal(lambda: client.invoke(FunctionName=name, Payload=task))
+
+
+def _put(probe: Probe, principal: Principal) -> Attempt:
+    """Return an attempt to put a file of the seal: create-only over one that exists, so that nothing is written."""
+    s3: Client = probe.s3(principal)
+
+    def put() -> None:
+        from botocore.exceptions import ClientError  # noqa: PLC0415
+
+        try:
+            s3.put_object(Bucket=probe.deployment.bucket, Key=CHECKPOINT, Body=b"", IfNoneMatch="*")
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") != "PreconditionFailed":
+                raise
+
+    return Attempt(who=principal.name, what="write into the sealed log", call=put)
+
+
+def _key_id(probe: Probe) -> str:
+    if probe.deployment.seal_key_id is None:
+        raise CouldNot("stack output seal_key_id: is not there; deploy the stack with this version first")
+    return probe.deployment.seal_key_id
+
+
+def _marker(probe: Probe, key: str) -> Marker | None:
+    found = _get(probe, marker_key(key))
+    try:
+        return None if found is None else parse_marker(found)
+    except DecodeError:
+        return None
+
+
+def _newest(probe: Probe) -> Checkpoint | None:
+    """Return the newest checkpoint, if the log's key has signed it."""
+    from cli.verify.trust import verify_signature  # noqa: PLC0415 - only commands that need signatures load them
+
+    kms = probe.connection.client("kms", role_arn=probe.deployment.auditor_role_arn)
+    found: list[bytes] = []
+    reason = refusal(lambda: found.append(kms.get_public_key(KeyId=_key_id(probe))["PublicKey"]))
+    if reason is not None:
+        raise CouldNot(f"auditor: the log's public key: {reason}")
+    public = VerifierKey(name=str(probe.deployment.seal_origin), public_key=found[0][_SPKI_BYTES:])
+    try:
+        return open_checkpoint(_get(probe, CHECKPOINT) or b"", public, verify_signature)
+    except NoteError:
+        return None
+
+
+def _get(probe: Probe, key: str) -> bytes | None:
+    """Return an object's newest version as the auditor reads it, None where there is none."""
+    found: list[bytes] = []
+    reason = refusal(
+        lambda: found.append(probe.auditor_s3.get_object(Bucket=probe.deployment.bucket, Key=key)["Body"].read())
+    )
+    if reason is None:
+        return found[0]
+    if reason == "NoSuchKey":
+        return None
+    raise CouldNot(f"auditor: {key}: {reason}")
