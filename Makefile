@@ -4,9 +4,10 @@ PYTHON ?= python3
 RUN := @$(PYTHON) -I localcloud/bootstrap.py
 export PORT RETENTION_DAYS STACK
 
-.PHONY: up down plan test bench lint
+.PHONY: up down demo plan test bench lint
 up:    ; $(RUN) localcloud.up
 down:  ; $(RUN) --bare localcloud.down
+demo:  ; $(RUN) localcloud.demo
 plan:  ; $(RUN) localcloud.plan
 test:  lint ; $(RUN) --tests pytest -n 2 --dist loadfile
 bench: ; $(RUN) --tests benchmarks

@@ -35,7 +35,7 @@ class UsageError(Exception):
     """What was given on the command line cannot be."""
 
 
-_ONE_LINE: Final = (
+ONE_LINE: Final = (
     UsageError,
     place.BusyError,
     EmulatorError,
@@ -57,7 +57,7 @@ def main() -> int:
         return INTERRUPTED
     except OSError as error:
         reason = f"cannot write to {error.filename} ({error.strerror})" if error.filename else str(error)
-    except _ONE_LINE as error:
+    except ONE_LINE as error:
         reason = str(error)
     return fail(reason)
 
