@@ -30,6 +30,7 @@ from log_writer.intake.genai_names import (
     Kind,
     Rule,
 )
+from log_writer.intake.usage import is_count
 
 Rules: TypeAlias = Mapping[str, Rule]
 
@@ -166,7 +167,7 @@ class Draft:
 
     def _tokens(self, rule: Rule, name: str, value: JsonValue) -> None:
         number = _as_number(value)
-        if isinstance(number, int) and number >= 0:
+        if is_count(number):
             self._ranked(self.tokens, rule, name, number)
         else:
             self.keep(name, value)

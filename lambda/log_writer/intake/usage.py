@@ -50,7 +50,7 @@ def read_usage(usage: JsonValue) -> dict[str, JsonValue] | None:
                 elif not side and name.endswith(_DETAILS):
                     part = name.removesuffix(_DETAILS)
                     nested.append((f"{_SIDES.get(part, part)}_", value))
-            elif name.endswith(_ENDING) and _is_count(value):
+            elif name.endswith(_ENDING) and is_count(value):
                 kind = side + name.removesuffix(_ENDING)
                 kind = _NAMES.get(kind, kind)
                 if len(counts) < _MAX_KINDS and _KIND.fullmatch(kind):
@@ -58,5 +58,6 @@ def read_usage(usage: JsonValue) -> dict[str, JsonValue] | None:
     return counts or None
 
 
-def _is_count(value: JsonValue) -> bool:
+def is_count(value: JsonValue) -> bool:
+    """Whether `value` is one that a record can hold."""
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= SAFE_INTEGER

@@ -240,6 +240,8 @@ def test_what_a_field_cannot_hold_is_kept_as_an_attribute(record: Record) -> Non
                 "http.request.method": "_OTHER",
                 "http.response.status_code": 0,
                 "gen_ai.usage.input_tokens": -1,
+                "gen_ai.usage.output_tokens": False,
+                "gen_ai.usage.total_tokens": 2**60,
                 "gen_ai.request.model": "two\nlines",
                 "http.request.body.size": "large",
                 "server.address": "h" * 9000,
