@@ -77,6 +77,7 @@ def demo(folder: Path) -> None:
             "AUDIT_LOG_TOKEN": deployment.tokens[deployment.first_agent],
             "AUDIT_LOG_SPOOL": str(folder / "spool"),
             "PYTHONPATH": str(_CLIENT),
+            **dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1,localhost"),
         }
         _run([sys.executable, "-c", _CALL, url, correlation], shown="python agent.py", environment=environment)
 

@@ -184,7 +184,7 @@ def test_names_that_no_key_has(tmp_path: Path) -> None:
     report = verified(tmp_path / "copy", _LOG.key)
     assert [finding.kind for finding in report.findings] == ["copy-broken"]
     (tmp_path / "key").write_text(_LOG.key.text)
-    for more in ([], ["--json"]):
+    for more in ((), ("--json",)):
         done = CliRunner().invoke(
             main,
             [
