@@ -20,6 +20,7 @@ from audit_core.canonical import JsonValue
 from audit_core.errors import FieldError
 from audit_core.event import Event, Payload
 from audit_core.record import READERS
+from audit_core.values import SAFE_INTEGER
 from log_writer.intake.genai_names import (
     REQUEST_FAMILIES,
     REQUEST_HEADER,
@@ -40,6 +41,7 @@ _TEXTS: Final = frozenset({
     "provider_request_id", "request_mime", "response_mime",
 })  # fmt: skip
 _SHORT: Final = 128
+_DIGITS: Final = 18
 _COUNTS: Final = frozenset({
     "event_sequence", "prompt_length", "response_length", "body_length", "attempt", "total_attempts", "retries",
 })  # fmt: skip
@@ -263,9 +265,9 @@ class Draft:
 
 
 def _as_number(value: JsonValue) -> JsonValue:
-    """A number where `value` is one, also as text; `value` otherwise."""
-    if isinstance(value, str) and len(value) <= 20 and value.isascii() and value.isdigit():  # noqa: PLR2004 - of an int64
+    """A whole number where `value` is one that 64 bits can hold, also as text; `value` otherwise."""
+    if isinstance(value, str) and len(value) <= _DIGITS and value.isascii() and value.isdigit():
         return int(value)
-    if isinstance(value, float) and math.fmod(value, 1) == 0:
+    if isinstance(value, float) and abs(value) <= SAFE_INTEGER and math.fmod(value, 1) == 0:
         return int(value)
     return value

@@ -253,6 +253,13 @@ def test_what_a_field_cannot_hold_is_kept_as_an_attribute(record: Record) -> Non
     assert {"user.id", "http.request.method", "http.response.status_code", "endpoint"} <= made["attributes"].keys()
 
 
+@pytest.mark.parametrize("odd", [1e300, -1e300, "9" * 20, "9" * 18, float("inf"), 2**63 - 1, -(2**63)])
+@pytest.mark.parametrize("name", ["event.sequence", "http.request.resend_count", "http.response.status_code"])
+def test_numbers_beyond_measure(record: Record, name: str, odd: object) -> None:
+    """They are no reason to fail, under any name."""
+    assert record(span({name: odd}))["status"] is None
+
+
 def test_unknown_attributes_are_described(record: Record) -> None:
     """Name, type, size and digest; nothing of the value. A secret's name keeps not even that."""
     made = record(span({"shop.note": SECRET_TEXT, "shop.card": [SECRET_TEXT], "api_key": PLANTED, "shop.n": 5}))
