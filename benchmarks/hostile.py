@@ -1,7 +1,8 @@
 """Requests made to be slow: the worst against an ordinary one of the same size and kind, and against half of itself.
 
 Through the whole writer; for the masker alone see `masking`. There are two kinds: payloads are digested, metadata is
-masked and stored, which takes longer a byte, in an ordinary request too.
+masked and stored, which takes longer a byte, in an ordinary request too. So hostile metadata is compared with ordinary
+requests of both kinds.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import random
 import uuid
 from bisect import bisect_right
 from collections.abc import Callable
+from functools import partial
 from itertools import accumulate
 from typing import Final
 from urllib.parse import quote
@@ -48,6 +50,8 @@ _UNITS: Final = (
 
 Work = Callable[[int], object]
 """Handles an input of so many bytes."""
+Make = Callable[[int], bytes]
+"""Makes a request of about so many bytes."""
 
 
 def rows(*, quick: bool) -> list[Row]:
@@ -56,25 +60,35 @@ def rows(*, quick: bool) -> list[Row]:
     bench = Bench()
     calls = make_calls(20 if quick else 600, seed=3).events
 
-    def posting(unit: str, wrap: Callable[[str], bytes]) -> Work:
+    def posting(make: Make) -> Work:
         made: dict[int, bytes] = {}  # making it takes time that is not the writer's
 
         def post(size: int) -> None:
             if size not in made:
-                made[size] = _filled(unit, wrap, size)
+                made[size] = make(size)
             bench.write([made[size]])  # a hostile request that is refused at the door would seem fast
 
         return post
 
-    rows: list[Row] = []
-    for what, wrap, ordinary in (
-        ("payloads", _in_a_payload, calls),
-        ("metadata", _in_attributes, _telemetry(size // _TELEMETRY)),
-    ):
-        body = _array(ordinary, size)
-        requests = [posting(unit, wrap) for unit in _UNITS]
-        rows += _judged(f"hostile {what}", requests, lambda body=body: bench.write([body]), size)
-    return rows
+    def ordinary(events: list[bytes]) -> Callable[[], object]:
+        body = _array(events, size)
+        return lambda: bench.write([body])
+
+    with_payloads = ordinary(calls)
+    payloads = [posting(make) for make in (*_filled_with(_in_a_payload), odd_numbers, texts_of_arrays)]
+    metadata = [posting(make) for make in (*_filled_with(_in_attributes), tiny_attributes)]
+    return [
+        *_judged("hostile payloads", payloads, {"to ordinary ones": with_payloads}, size),
+        *_judged(
+            "hostile metadata",
+            metadata,
+            {
+                "to ordinary metadata": ordinary(_telemetry(size // _TELEMETRY)),
+                "to ordinary calls with payloads": with_payloads,
+            },
+            size,
+        ),
+    ]
 
 
 def _telemetry(count: int) -> list[bytes]:
@@ -109,6 +123,32 @@ def _array(events: list[bytes], size: int) -> bytes:
     return b"[%b]" % b",".join(events[: max(1, bisect_right(taken, size))])
 
 
+def _filled_with(wrap: Callable[[str], bytes]) -> list[Make]:
+    return [partial(_filled, unit, wrap) for unit in _UNITS]
+
+
+def odd_numbers(size: int) -> bytes:
+    """Numbers that JSON libraries write in another way than digests are taken over."""
+    return b'{"timestamp":"2026-11-23T00:00:00Z","request":[' + b"9.1e-6," * (size // 7) + b"1]}"
+
+
+def texts_of_arrays(size: int) -> bytes:
+    """Payloads that are text and hold nothing but arrays, as many as one of them may."""
+    arrays = "[" + "[]," * min(190_000, size // 30) + "1]"
+    event = orjson.dumps({"timestamp": "2026-11-23T00:00:00Z", "request": arrays})
+    return b"[%b]" % b",".join([event] * max(1, size // len(event)))
+
+
+def tiny_attributes(size: int) -> bytes:
+    """As many attributes as there is room for, each with another name."""
+    body = bytearray(b"[")
+    for start in range(0, size // 18, 100):
+        pairs = ",".join(f'"k{number:x}":"v{number:x}"' for number in range(start, start + 100))
+        body += b'{"timestamp":"2026-11-23T00:00:00Z","attributes":{%b}},' % pairs.encode()
+    body[-1:] = b"]"
+    return bytes(body)
+
+
 def _filled(unit: str, wrap: Callable[[str], bytes], size: int) -> bytes:
     """A body of about `size` bytes, and no more: what JSON adds to the text depends on what is in it."""
     count = size // len(unit.encode())
@@ -131,15 +171,16 @@ def _in_attributes(text: str) -> bytes:
     return orjson.dumps([{"timestamp": "2026-11-23T00:00:00Z", "attributes": event} for event in events])
 
 
-def _judged(what: str, hostile: list[Work], ordinary: Callable[[], object], size: int) -> list[Row]:
-    """Find the slowest input at a tenth of the size; compare that one with `ordinary`, and with half of itself."""
+def _judged(what: str, hostile: list[Work], ordinary: dict[str, Callable[[], object]], size: int) -> list[Row]:
+    """Find the slowest input at a tenth of the size; compare that one with ordinary ones, and with half of itself."""
     slowest = max(hostile, key=lambda work: min(seconds(lambda: work(size // 10)) for _ in range(3)))
-    taken = in_turns(
-        _ROUNDS, ordinary=ordinary, half=lambda: slowest(size // 2), whole=lambda: slowest(size), warm_up=False
-    )
+    taken = in_turns(_ROUNDS, half=lambda: slowest(size // 2), whole=lambda: slowest(size), warm_up=False, **ordinary)
     return [
-        Row(name=f"worst {what}, to an ordinary one", value=ratio(taken, "whole", "ordinary"), unit=TIMES,
-            goal=at_most(_WORST_GOAL)),
+        *(
+            Row(name=f"worst {what}, {compared}", value=ratio(taken, "whole", compared), unit=TIMES,
+                goal=at_most(_WORST_GOAL))
+            for compared in ordinary
+        ),
         Row(name=f"worst {what}, t(2n)/t(n)", value=ratio(taken, "whole", "half"), unit=TIMES,
             goal=at_most(_DOUBLE_GOAL)),
     ]  # fmt: skip

@@ -13,6 +13,7 @@ from typing import Final
 
 import orjson
 
+from benchmarks import hostile
 from benchmarks.calls import make_calls
 from benchmarks.measure import MEGABYTE, TIMES, Row, at_most, in_fresh_process
 from benchmarks.writing import Bench
@@ -23,6 +24,13 @@ _PEAK_GOAL: Final = 8
 _GROWTH_GOAL: Final = 5
 """Megabytes: what allocators keep in pieces; a leak of 10 KB a request would be twice that."""
 _SHAPES: Final = ("one call", "many calls", "one text")
+_HOSTILE: Final[dict[str, hostile.Make]] = {
+    "numbers": hostile.odd_numbers,
+    "texts": hostile.texts_of_arrays,
+    "attributes": hostile.tiny_attributes,
+}
+_HOSTILE_SIZE: Final = 6_000_000
+"""Of such there is room for so many bytes, below the bound on values."""
 _CHILD: Final = "import sys; from benchmarks import memory; print(getattr(memory, sys.argv[1])(*sys.argv[2:]))"
 _SMALL: Final = b'[{"timestamp":"2026-11-23T00:00:00Z","endpoint":"api.example.com/v1","request":{"a":1}}]'
 
@@ -32,8 +40,13 @@ def rows(*, quick: bool) -> list[Row]:
     size = _DECODED // 20 if quick else _DECODED
     peaks = [float(in_fresh_process(_CHILD, "peak", shape, str(size))) for shape in _SHAPES]
     growth = float(in_fresh_process(_CHILD, "growth", "20" if quick else "1000"))
+    dense = [
+        float(in_fresh_process(_CHILD, "peak", shape, str(_HOSTILE_SIZE * size // _DECODED))) for shape in _HOSTILE
+    ]
     return [
         Row(name="peak memory of the largest request, to its decoded size", value=max(peaks), unit=TIMES,
+            goal=at_most(_PEAK_GOAL)),
+        Row(name="peak memory of a request of many small values, to its size", value=max(dense), unit=TIMES,
             goal=at_most(_PEAK_GOAL)),
         Row(name="growth of memory over 1,000 requests", value=growth, unit="MB", goal=at_most(_GROWTH_GOAL)),
     ]  # fmt: skip
@@ -73,6 +86,8 @@ def _another(bodies: list[bytes], turn: int) -> bytes:
 
 def _largest(shape: str, size: int) -> bytes:
     """A request of about `size` bytes, made without more memory than it has itself: what it took would hide a peak."""
+    if shape in _HOSTILE:
+        return _HOSTILE[shape](size)
     start = b'{"timestamp":"2026-11-23T00:00:00Z","endpoint":"https://api.example.com/v1/x",'
     if shape == "one text":
         return start + b'"request":"' + b"all is well " * ((size - 200) // 12) + b'"}'

@@ -256,7 +256,7 @@ class _Plain:
                     changed[key] = self._stand_in
                     continue
                 self._known.add(key)
-            if type(item) is not str:
+            if type(item) is not str and item is not None:
                 plain = self.of(item)
                 if plain is not item:
                     changed[key] = plain

@@ -67,5 +67,4 @@ def _from_http_date(match: re.Match[str]) -> str | None:
 
 def now_timestamp(now: datetime) -> str:
     """`now` with milliseconds."""
-    now = now.astimezone(UTC)
-    return f"{now:%Y-%m-%dT%H:%M:%S}.{now.microsecond // 1000:03}Z"
+    return now.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"

@@ -21,6 +21,7 @@ _BACKSLASHED = compile_bytes(rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][
 _LINES = compile_bytes(rb"(?:^|\n)[ \t]*(?:data:[ \t]*)?([{\[][^\n\x00]+)")
 _LATER_STARTS = (b"\n{", b"\n[", b"data:", b"\n ", b"\n\t")
 _DOCUMENT_STARTS = frozenset(b'{["\r\n\t ')
+_DOCUMENT_OPENERS = frozenset(bytes([start]) for start in _DOCUMENT_STARTS)
 
 
 def parse(text: bytes) -> JsonValue:
@@ -82,6 +83,11 @@ def _lift(raw: bytes, offset: int, spans: Iterable[Span]) -> Iterator[Span]:
         start, end = places.find(span.start, span.end) if places else (span.start, span.end)
         replacement = None if span.replacement is None else orjson.dumps(span.replacement.decode())[1:-1]
         yield Span(offset + start, offset + end, span.rule, replacement)
+
+
+def may_hold_documents(text: bytes) -> bool:
+    """Whether `find_documents` must be asked: not of most texts."""
+    return text[:1] in _DOCUMENT_OPENERS or b"\n" in text or text.startswith(b"data:")
 
 
 def find_documents(text: bytes) -> Iterator[tuple[int, int, JsonValue]]:

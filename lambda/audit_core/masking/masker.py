@@ -13,7 +13,7 @@ from audit_core.masking.assignment import find_assigned
 from audit_core.masking.budget import SUSPECT, TEXT, Budget
 from audit_core.masking.custom import CustomRules
 from audit_core.masking.document import Walk
-from audit_core.masking.jsontext import DuplicateKeyError, edit, find_documents, parse
+from audit_core.masking.jsontext import DuplicateKeyError, edit, find_documents, may_hold_documents, parse
 from audit_core.masking.keys import KeyInfo, classify, holds_secret
 from audit_core.masking.patterns import Pattern, Span, compile_bytes
 from audit_core.masking.personal import PersonalData
@@ -138,11 +138,11 @@ class Masker:
                 suspects.append(index)
             elif isinstance(value, str):
                 text = value.encode("utf-8", "surrogatepass")
-                if next(find_documents(text), None) is None:
+                if may_hold_documents(text) and next(find_documents(text), None) is not None:
+                    suspects.append(index)
+                else:
                     texts.append(text)
                     places.append(index)
-                else:
-                    suspects.append(index)
         budget.take(TEXT * len(texts))
         found = scan(texts, self._detectors, budget, self._allow) if texts else []
         suspects += [index for index, spans in zip(places, found, strict=True) if spans]

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from audit_core.masking import PLACEHOLDER, CustomRules, Masker
 from audit_core.masking.budget import ALLOWANCE, REQUEST_ALLOWANCE, Budget
+from audit_core.masking.jsontext import find_documents, may_hold_documents
 from audit_core.masking.texts import UNSCANNABLE, Texts
 
 MASKER = Masker()
@@ -27,6 +28,15 @@ def test_together_as_alone(items: list[tuple[str, Any]]) -> None:
     """What many values come out as is what each comes out as by itself, redactions and all."""
     together = MASKER.mask_each(items, Budget(0))
     assert together == [MASKER.mask_value(value, path=path) for path, value in items]
+
+
+@given(
+    st.sampled_from(EXAMPLES).filter(lambda example: isinstance(example, str)) | st.text(' \n{}[]"da:1', max_size=12)
+)
+def test_a_text_that_seems_to_hold_no_document_holds_none(text: str) -> None:
+    """What saves looking for documents never hides one."""
+    data = text.encode()
+    assert may_hold_documents(data) or not list(find_documents(data))
 
 
 def test_what_was_not_expected_is_masked_too() -> None:
