@@ -28,6 +28,11 @@ SETTINGS: Final = {
 }  # fmt: skip
 MAY: Final[Mapping[Principal, set[str]]] = {
     Principal.WRITER: {"s3:PutObject", "logs:CreateLogStream", "logs:PutLogEvents", "ssm:GetParameter"},
+    Principal.SEALER: {
+        *READS, "s3:ListBucket", "s3:ListBucketVersions", "s3:GetObjectRetention", "s3:PutObject", "sns:Publish",
+        "sqs:DeleteMessage", "sqs:DeleteMessageBatch", "sqs:ReceiveMessage", "logs:CreateLogStream",
+        "logs:PutLogEvents",
+    },
     Principal.AUDITOR: {
         *READS, *SETTINGS, "s3:ListBucket", "s3:ListBucketVersions", "s3:GetObjectLegalHold", "s3:GetObjectRetention",
         "lambda:GetFunctionConfiguration", "logs:FilterLogEvents",
@@ -39,7 +44,8 @@ MAY: Final[Mapping[Principal, set[str]]] = {
     Principal.HOLD_RELEASER: {"s3:ListBucketVersions", "s3:GetObjectLegalHold", "s3:PutObjectLegalHold"},
 }  # fmt: skip
 EXTRA: Final = {
-    "s3:PutObject outside records/", "s3:ListAllMyBuckets", "s3:PutObjectTagging", "lambda:InvokeFunction",
+    "s3:PutObject outside records/", "s3:PutObject under seal/", "s3:ListAllMyBuckets", "sqs:SendMessage",
+    "sqs:PurgeQueue", "sns:Subscribe", "s3:PutObjectTagging", "lambda:InvokeFunction",
     "ssm:GetParameter of another", "ssm:GetParameters", "ssm:GetParameterHistory", "ssm:GetParametersByPath",
     "ssm:PutParameter", "ssm:DeleteParameter",
 }  # fmt: skip
@@ -48,13 +54,23 @@ ON_STREAMS: Final = {"logs:CreateLogStream", "logs:PutLogEvents"}
 """Granted on the group's streams, as AWS evaluates them. The emulator evaluates the group: IAM is asked instead."""
 NEVER_FOUND: Final = {
     "NoSuchObjectLockConfiguration", "ReplicationConfigurationNotFoundError", "NoSuchReplicationConfiguration",
+    "ReceiptHandleIsInvalid",
 }  # fmt: skip
 """What S3 says to someone who may look, when there is nothing to see."""
 RECORD: Final = gzip.compress(b'{"agent_name":"roles-test"}\n')
 """What other tests, which read the same log, take for a record."""
-REFUSED: Final = {"AccessDenied", "AccessDeniedException"}
+REFUSED: Final = {"AccessDenied", "AccessDeniedException", "AuthorizationError"}
+
+UNDER_SEAL: Final = "s3:PutObject under seal/"
 
 Call = Callable[["Actor"], object]
+
+
+def _may(principal: Principal, action: str) -> bool:
+    """Whether a role may make the call of an action; the sealer's puts are under seal/ alone."""
+    if principal is Principal.SEALER and action in {"s3:PutObject", UNDER_SEAL}:
+        return action == UNDER_SEAL
+    return action in MAY[principal]
 
 
 class Actor:
@@ -72,9 +88,10 @@ class Actor:
             "aws_secret_access_key": taken["SecretAccessKey"],
             "aws_session_token": taken["SessionToken"],
         }
-        self.s3, self.logs, self.functions, self.ssm = (
-            cloud.client(service, **credentials) for service in ("s3", "logs", "lambda", "ssm")
+        self.s3, self.logs, self.functions, self.ssm, self.sqs, self.sns = (
+            cloud.client(service, **credentials) for service in ("s3", "logs", "lambda", "ssm", "sqs", "sns")
         )
+        self.queue = {"QueueUrl": stack.seal_queue_url}
 
 
 def _put(actor: Actor, prefix: str) -> object:
@@ -106,6 +123,7 @@ def _log(actor: Actor) -> object:
 CALLS: Final[Mapping[str, Call]] = {
     "s3:PutObject": lambda who: _put(who, RECORDS),
     "s3:PutObject outside records/": lambda who: _put(who, "elsewhere/"),
+    "s3:PutObject under seal/": lambda who: _put(who, "seal/roles-test/"),
     "s3:GetObject": lambda who: who.s3.get_object(Bucket=who.bucket, Key=who.key)["Body"].close(),
     "s3:GetObjectVersion": lambda who: who.s3.get_object(**who.version_of)["Body"].close(),
     "s3:ListBucket": lambda who: who.s3.list_objects_v2(**who.where, Prefix=RECORDS),
@@ -131,6 +149,9 @@ CALLS: Final[Mapping[str, Call]] = {
     "s3:GetReplicationConfiguration": lambda who: who.s3.get_bucket_replication(**who.where),
     "s3:DeleteBucketPolicy": lambda who: who.s3.delete_bucket_policy(**who.where),
     "s3:PutBucketAcl": lambda who: who.s3.put_bucket_acl(**who.where, ACL="private"),
+    "s3:PutBucketNotification": lambda who: who.s3.put_bucket_notification_configuration(
+        **who.where, NotificationConfiguration={}
+    ),
     "s3:PutBucketObjectLockConfiguration": lambda who: who.s3.put_object_lock_configuration(
         **who.where, ObjectLockConfiguration={"ObjectLockEnabled": "Enabled"}
     ),
@@ -159,6 +180,17 @@ CALLS: Final[Mapping[str, Call]] = {
     "logs:FilterLogEvents": lambda who: who.logs.filter_log_events(logGroupName=who.stack.function_log_group),
     "logs:CreateLogStream": _stream,
     "logs:PutLogEvents": _log,
+    "sqs:ReceiveMessage": lambda who: who.sqs.receive_message(**who.queue, VisibilityTimeout=0),
+    "sqs:DeleteMessage": lambda who: who.sqs.delete_message(**who.queue, ReceiptHandle="none"),
+    "sqs:DeleteMessageBatch": lambda who: who.sqs.delete_message_batch(
+        **who.queue, Entries=[{"Id": "1", "ReceiptHandle": "none"}]
+    ),
+    "sqs:SendMessage": lambda who: who.sqs.send_message(**who.queue, MessageBody="{}"),
+    "sqs:PurgeQueue": lambda who: who.sqs.purge_queue(**who.queue),
+    "sns:Publish": lambda who: who.sns.publish(TopicArn=who.stack.alarm_topic_arn, Message="roles test"),
+    "sns:Subscribe": lambda who: who.sns.subscribe(
+        TopicArn=who.stack.alarm_topic_arn, Protocol="email", Endpoint="roles-test@example.com"
+    ),
     "ssm:GetParameter": lambda who: who.ssm.get_parameter(Name=who.stack.keys_parameter, WithDecryption=True),
     "ssm:GetParameter of another": lambda who: who.ssm.get_parameter(Name="/agent-audit-log/another/keys"),
     "ssm:GetParameters": lambda who: who.ssm.get_parameters(Names=[who.stack.keys_parameter]),
@@ -216,7 +248,8 @@ def _answer(call: Call, actor: Actor) -> str:
 
 def _simulated(cloud: Cloud, principal: Principal, action: str) -> str:
     place = cloud.deployment.place
-    stream = place.resource(Scope.LOG_STREAMS, "").replace("*", "2026/11/23/[$LATEST]0123456789abcdef")
+    scope = Scope.SEALER_LOG_STREAMS if principal is Principal.SEALER else Scope.LOG_STREAMS
+    stream = place.resource(scope, "").replace("*", "2026/11/23/[$LATEST]0123456789abcdef")
     reply = cloud.root("iam").simulate_principal_policy(
         PolicySourceArn=place.role_arn(principal), ActionNames=[action], ResourceArns=[stream]
     )
@@ -229,10 +262,12 @@ def test_a_role_does_its_own_and_nothing_else(
     cloud: Cloud, actor_of: Callable[[Principal], Actor], principal: Principal, action: str
 ) -> None:
     """The deployed role is allowed just the actions that are written here."""
+    if action == UNDER_SEAL and principal is Principal.SEALER:
+        pytest.skip("a file too many would be in the log for good; the sealer's own runs put there")
     answer = _answer(CALLS[action], actor_of(principal))
     if action in MAY[principal] & ON_STREAMS:
         assert _simulated(cloud, principal, action) == "allowed"
-    elif action in MAY[principal]:
+    elif _may(principal, action):
         assert answer in {"done", *NEVER_FOUND}
     else:
         assert answer in REFUSED
@@ -243,7 +278,8 @@ def test_an_action_added_to_a_deployed_role_shows(
     cloud: Cloud, actor_of: Callable[[Principal], Actor], principal: Principal
 ) -> None:
     """The calls above tell a role with one action more from one without."""
-    added = "s3:GetObjectVersion" if principal is not Principal.AUDITOR else "s3:ListAllMyBuckets"
+    reads = principal in (Principal.AUDITOR, Principal.SEALER)
+    added = "s3:ListAllMyBuckets" if reads else "s3:GetObjectVersion"
     name = cloud.deployment.place.roles[principal]
     statement = {"Effect": "Allow", "Action": added, "Resource": "*"}
     document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
