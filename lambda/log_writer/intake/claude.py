@@ -12,7 +12,7 @@ import orjson
 
 from audit_core.canonical import JsonValue
 from log_writer.intake.claude_names import PREFIX
-from log_writer.intake.otlp_draft import Draft
+from log_writer.intake.otlp_draft import Draft, is_readable
 
 SCOPE: Final = "com.anthropic.claude_code."
 _ENDPOINT: Final = "api.anthropic.com/v1/messages"
@@ -38,7 +38,8 @@ def finish(draft: Draft, name: str) -> None:
     success = draft.attributes.get("success")
     if success in ("true", "false"):
         success = draft.attributes["success"] = success == "true"
-    if draft.attributes.get("decision") in _REJECTED or name == "api_refusal":
+    decision = draft.attributes.get("decision")
+    if (isinstance(decision, str) and decision in _REJECTED) or name == "api_refusal":
         draft.infer("outcome", "policy-blocked")
     elif "status" not in draft.fields:
         if name in _FAILED or success is False or draft.attributes.get("connection") == "failed":
@@ -53,7 +54,7 @@ def finish(draft: Draft, name: str) -> None:
         draft.infer("endpoint", _ENDPOINT)
         draft.infer("method", "POST")
     prompt = draft.attributes.get("prompt_id")
-    if isinstance(prompt, str) and prompt:
+    if isinstance(prompt, str) and prompt and is_readable("correlation_id", prompt):
         draft.infer("correlation_id", prompt)
 
 

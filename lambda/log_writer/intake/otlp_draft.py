@@ -160,12 +160,10 @@ class Draft:
             value = str(value)
         if value is None or value == "":
             return
-        try:
-            READERS[rule.name](rule.name, value)
-        except FieldError:
-            self.keep(SPARE.get(name, name), value)
-        else:
+        if is_readable(rule.name, value):
             self._ranked(self.fields, rule, name, value)
+        else:
+            self.keep(SPARE.get(name, name), value)
 
     def _tokens(self, rule: Rule, name: str, value: JsonValue) -> None:
         number = _as_number(value)
@@ -230,13 +228,11 @@ class Draft:
         self._endpoint(f"{scheme}://{host}{path}" if scheme else host + path)
 
     def _endpoint(self, endpoint: str) -> None:
-        try:
-            READERS["endpoint"]("endpoint", endpoint)
-        except FieldError:
+        if is_readable("endpoint", endpoint):
+            self.fields["endpoint"] = endpoint
+        else:
             self.inferred = [name for name in self.inferred if name != "endpoint"]
             self.keep("endpoint", endpoint)
-        else:
-            self.fields["endpoint"] = endpoint
 
     def _payload(self, content: dict[str, JsonValue]) -> Payload | None:
         """What is to be digested: one value as it is, several by their names; nothing where one has been cut off."""
@@ -262,6 +258,15 @@ class Draft:
         kept = dict(islice(items, _MOST_ATTRIBUTES))
         kept[MORE] = dict(items)
         return kept
+
+
+def is_readable(name: str, value: JsonValue) -> bool:
+    """Whether the field `name` can hold `value`."""
+    try:
+        READERS[name](name, value)
+    except FieldError:
+        return False
+    return True
 
 
 def _as_number(value: JsonValue) -> JsonValue:

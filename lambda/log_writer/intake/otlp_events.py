@@ -41,6 +41,7 @@ _STATUS_ERROR: Final = 2
 _SEVERITY_ERROR: Final = 17
 _THROTTLED: Final = 429
 _FIRST_ERROR: Final = 400
+_LONGEST: Final = 10**9
 
 
 class EventMaker:
@@ -174,7 +175,7 @@ def _milliseconds(nanos: int) -> int | float:
 
 def _measure_first_byte(draft: Draft) -> None:
     seconds = draft.special.pop("gen_ai.response.time_to_first_chunk", None)
-    if isinstance(seconds, (int, float)) and not isinstance(seconds, bool):
+    if isinstance(seconds, (int, float)) and not isinstance(seconds, bool) and 0 <= seconds <= _LONGEST:
         draft.keep("first_byte_ms", round(seconds * 1000, 3))
     else:
         draft.keep("gen_ai.response.time_to_first_chunk", seconds)
