@@ -172,7 +172,7 @@ def _in_attributes(text: str) -> bytes:
 
 
 def _judged(what: str, hostile: list[Work], ordinary: dict[str, Callable[[], object]], size: int) -> list[Row]:
-    """Find the slowest input at half the size, as bounds are met late; compare it with ordinary ones, and half of it."""
+    """Find the slowest input at half the size, as bounds are met late; compare it with ordinary ones and its half."""
     slowest = max(hostile, key=lambda work: min(seconds(lambda: work(size // 2)) for _ in range(2)))
     taken = in_turns(_ROUNDS, half=lambda: slowest(size // 2), whole=lambda: slowest(size), warm_up=False, **ordinary)
     return [
