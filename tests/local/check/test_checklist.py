@@ -17,6 +17,7 @@ import pytest
 from click.testing import CliRunner
 
 from cli.check import live_check, run_controls
+from cli.checks import seal
 from cli.checks.emulator import GAPS
 from cli.checks.planted import PROBE_NAME
 from cli.checks.probe import Attempt, Outcome, Probe, Verdict, passed, refusal
@@ -47,9 +48,9 @@ def test_a_sound_stack_is_all_ticks(cloud: Cloud) -> None:
 def test_the_checklist_leaves_few_records_that_say_what_they_are(cloud: Cloud) -> None:
     """As little as possible stays in a log that nothing can be taken out of."""
     reader = LogReader(cloud.root("s3"), cloud.deployment.bucket)
-    before = {stored.key: stored for stored in reader.objects("")}
+    before = {stored.key: stored for stored in reader.objects("records/")}
     _outcomes(cloud.deployment)
-    after = {stored.key: stored for stored in reader.objects("")}
+    after = {stored.key: stored for stored in reader.objects("records/")}
     assert {key: after[key] for key in before} == before
     added = [stored for key, stored in after.items() if key not in before]
     records = [item for stored in added for item in reader.read(stored)]
@@ -169,6 +170,31 @@ def _open_to_the_public(cloud: Cloud) -> Iterator[None]:
     s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=opened)
     yield
     s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=before)
+
+
+@contextmanager
+def _administrator_may_sign(cloud: Cloud) -> Iterator[None]:
+    kms, key = cloud.root("kms"), str(cloud.deployment.seal_key_id)
+    before = kms.get_key_policy(KeyId=key, PolicyName="default")["Policy"]
+    document = json.loads(before)
+    who = {"AWS": cloud.deployment.administrators[0]}
+    document["Statement"].append({"Effect": "Allow", "Principal": who, "Action": "kms:Sign", "Resource": "*"})
+    kms.put_key_policy(KeyId=key, PolicyName="default", Policy=json.dumps(document))
+    yield
+    kms.put_key_policy(KeyId=key, PolicyName="default", Policy=before)
+
+
+@contextmanager
+def _sealer_may_nothing(cloud: Cloud) -> Iterator[None]:
+    """So that nothing is sealed; the check's patience is shortened."""
+    iam, name = cloud.root("iam"), _role(cloud, "sealer")
+    before = iam.get_role_policy(RoleName=name, PolicyName="permissions")["PolicyDocument"]
+    iam.delete_role_policy(RoleName=name, PolicyName="permissions")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(seal, "_SPARE_SECONDS", -50)
+        yield
+    text = before if isinstance(before, str) else json.dumps(before)
+    iam.put_role_policy(RoleName=name, PolicyName="permissions", PolicyDocument=text)
 
 
 @contextmanager
@@ -351,6 +377,12 @@ SABOTAGES: dict[str, tuple[Sabotage, set[str]]] = {
         _widened("hold-releaser", "s3:PutObjectRetention"), {"hold-releaser-releases-only"},
     ),
     "an administrator may be the writer": (_administrator_may_be_the_writer, {"writer-not-assumable"}),
+    "the sealer may do what nobody listed": (_widened("sealer", "s3:DeleteObject"), {"sealer-seals-only"}),
+    "the sealer may do nothing": (_sealer_may_nothing, {"records-sealed", "sealer-seals-only"}),
+    "anyone may write under the seal": (
+        _without_statement("OnlyTheSealerSeals"), {"policy-in-force", "seal-for-sealer-only"},
+    ),
+    "an administrator may sign": (_administrator_may_sign, {"signing-for-sealer-only"}),
     "records expire": (_records_expire, {"nothing-expires"}),
     "the public may be let in": (_open_to_the_public, {"not-public"}),
     "an alarm is gone": (_alarm_gone, {"alarms-connected"}),
