@@ -19,6 +19,7 @@ import orjson
 from audit_core.canonical import DUPLICATE_KEY, NOT_JSON, TOO_DEEP, JsonValue, has_duplicate_key, nests_deeper
 from audit_core.errors import DecodeError, FieldError
 from audit_core.event import Event, Payload
+from audit_core.record import READERS
 from log_writer.intake.decoded import Decoded, Refusal, TooManyError
 
 NO_OBJECT = "must be an object"
@@ -202,7 +203,25 @@ def _events(found: Items, make: Make) -> Iterator[Event | Refusal]:
             event.request, event.response = _undigestible(event.request), _undigestible(event.response)
             event.fields = {name: _repaired(value) for name, value in event.fields.items()}
             event.attributes = {_replaced(name): _repaired(value) for name, value in event.attributes.items()}
+        _set_aside(event)
         yield event
+
+
+def _set_aside(event: Event) -> None:
+    """Make an attribute of what a field cannot hold: these senders do not look at refusals, and the call would be lost.
+
+    An attribute of such a name is kept as its type, size and digest.
+    """
+    for name, read in READERS.items():
+        value = event.fields.get(name)
+        if value is None:
+            continue
+        try:
+            read(name, value)
+        except FieldError:
+            del event.fields[name]
+            event.attributes.setdefault(name, value)
+            event.inferred = [inferred for inferred in event.inferred if inferred != name]
 
 
 def _undigestible(payload: Payload | None) -> Payload | None:

@@ -249,13 +249,34 @@ def test_numbers_that_are_none_cost_no_record(post: Post, store: MemoryStore) ->
 
 def test_one_bad_call_hurts_no_other(post: Post, store: MemoryStore) -> None:
     """LiteLLM logs null where it could not make a payload."""
-    bad = [None, SECRET_TEXT, CALL | {"startTime": 1e300}, CALL | {"model": [SECRET_TEXT]}]
+    bad = [None, SECRET_TEXT, CALL | {"startTime": 1e300}]
     reply = post([*bad, CALL], path=LITELLM_PATH)
     assert reply.status == 207
     fields = [(item["index"], item["field"]) for item in reply.body["refused"]]
-    assert fields == [(0, ""), (1, ""), (2, "timestamp"), (3, "model")]
+    assert fields == [(0, ""), (1, ""), (2, "timestamp")]
     assert SECRET_TEXT not in json.dumps(reply.body)
     assert len(store.records) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "field", "value"),
+    [
+        ("model", "model", [SECRET_TEXT]),
+        ("model", "model", "m" * 1000),
+        ("end_user", "user_id", "u\n1"),
+        ("trace_id", "trace_id", "t" * 1000),
+        ("api_base", "endpoint", "https://example.com/" + "p" * 10_000),
+    ],
+)
+def test_what_a_field_cannot_hold_loses_no_call(
+    post: Post, store: MemoryStore, name: str, field: str, value: object
+) -> None:
+    """LiteLLM does not look at refusals: the call is kept, and of the value its type, size and digest."""
+    assert post(CALL | {name: value}, path=LITELLM_PATH).status == 200
+    (record,) = store.records
+    assert record.get(field) is None
+    assert SECRET_TEXT not in json.dumps(record)
+    assert record["status"] is None or record["outcome"] == "success"
 
 
 @pytest.mark.parametrize("body", [b"", b"x", b'[{"id": 1}', b'[\n{"id": 1},\n{"id": 2}\n'])
