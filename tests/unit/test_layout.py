@@ -81,6 +81,7 @@ MAX_LINES = 420
 LONG_FILES: dict[str, str] = {
     "benchmarks/masking_traffic.py": "one generator of ordinary payloads, a function for each kind of them",
     "tests/adversarial/test_sealed_log.py": "one list of attacks, each a few lines over the same log",
+    "tests/local/check/test_checklist.py": "one list of sabotages, each a few lines against the same stack",
     "tests/local/engine/test_programs.py": "one test a thing that the engine does, over programs of a few lines",
     "tests/local/provider/cases.py": "one table: for each resource type how it is made, changed and replaced",
 }
