@@ -1,7 +1,6 @@
 """`audit-log verify`: its commands. What they do is in this package's other modules."""
 
 import base64
-import os
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor
@@ -60,7 +59,7 @@ def verify() -> None:
 @click.option("--until", help="Read objects of days before this one only.")
 @click.option("--against", type=_FILE, multiple=True, help="A checkpoint or proof that you kept; may be repeated.")
 @click.option("--anchors", type=_FILE, multiple=True, help="Roots, in PEM, of authorities whose time stamps count.")
-@click.option("--jobs", type=click.IntRange(1, 64), help="Processes, over a copy. Default: one for each processor.")
+@click.option("--jobs", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes, over a copy.")
 @click.option("--now", "clock", help="Verify as of this time, and not as of when the copy was made.")
 @click.pass_context
 def log(  # noqa: PLR0913 - one parameter an option
@@ -74,7 +73,7 @@ def log(  # noqa: PLR0913 - one parameter an option
     until: str | None,
     against: tuple[Path, ...],
     anchors: tuple[Path, ...],
-    jobs: int | None,
+    jobs: int,
     clock: str | None,
     as_json: bool,
 ) -> None:
@@ -89,7 +88,7 @@ def log(  # noqa: PLR0913 - one parameter an option
             grace=grace,
             now=None if clock is None else _time("--now", clock),
             folder=folder,
-            jobs=jobs or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else jobs or 1,
+            jobs=jobs,
             progress=progress,
         )
         report = _verified(source, wanted)

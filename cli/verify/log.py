@@ -1,5 +1,6 @@
 """`audit-log verify log`, as a function: everything about a sealed log, into one report."""
 
+import itertools
 import multiprocessing
 import signal
 from collections.abc import Callable, Iterator, Sequence
@@ -22,6 +23,8 @@ from cli.verify.source import FolderSource, Source
 from cli.verify.tree import Submit, TreeCheck
 
 _THREADS = 16
+_TWO = 2
+_OWN_TURN = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,14 +83,22 @@ def _submitting(source: Source, wanted: Wanted, scope: Scope) -> Iterator[Submit
     """Where objects are checked: in processes over a copy, in threads that wait for the bucket, or here."""
     pool: Executor
     if wanted.folder is not None and wanted.jobs > 1:
+        # This process is one of them: the tree is its work, and it takes objects too when there is but one other.
         pool = ProcessPoolExecutor(
-            wanted.jobs,
+            wanted.jobs - 1,
             mp_context=multiprocessing.get_context("spawn"),
             initializer=_begin,
             initargs=(wanted.folder, source.taken_at, scope),
         )
+        turn = itertools.count(1)
         try:
-            yield lambda entries, start: pool.submit(_check_here, bundle(entries), start)
+            yield (
+                lambda entries, start: (
+                    _Later(lambda: check_objects(source, entries, start, scope))
+                    if wanted.jobs == _TWO and next(turn) % _OWN_TURN == 0
+                    else pool.submit(_check_here, bundle(entries), start)
+                )
+            )
         finally:
             pool.shutdown(cancel_futures=True)
     elif wanted.folder is None:
@@ -95,6 +106,20 @@ def _submitting(source: Source, wanted: Wanted, scope: Scope) -> Iterator[Submit
             yield lambda entries, start: pool.submit(check_objects, source, entries, start, scope)
     else:
         yield lambda entries, start: _at_once(source, entries, start, scope)
+
+
+class _Later(Future[Checked]):
+    """What is worked out here, when it is asked for."""
+
+    def __init__(self, check: Callable[[], Checked]) -> None:
+        super().__init__()
+        self._check = check
+
+    def result(self, timeout: float | None = None) -> Checked:
+        """Work it out, the first time."""
+        if not self.done():
+            self.set_result(self._check())
+        return super().result(timeout)
 
 
 def _at_once(source: Source, entries: Sequence[bytes], start: int, scope: Scope) -> "Future[Checked]":
