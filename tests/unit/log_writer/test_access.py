@@ -64,7 +64,8 @@ def test_routes(post: Post, method: str, path: str, status: int) -> None:
 
 def test_the_owner_of_a_token_is_told(post: Post) -> None:
     """Every answer to a known token names its agent, in ASCII; no other does."""
-    for body in (EVENT, [], {"status": "x"}, EVENT | {"agent_id": "support"}, "{"):
+    none: list[dict[str, object]] = []
+    for body in (EVENT, none, {"status": "x"}, EVENT | {"agent_id": "support"}, "{"):
         assert unquote(post(body).headers[AGENT_HEADER]) == AGENT
         assert AGENT_HEADER not in post(body, authorization="Bearer aal_unknown").headers
     assert AGENT_HEADER not in post(path="/healthz", method="GET").headers
