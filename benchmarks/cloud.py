@@ -37,7 +37,7 @@ _EMPTY: Final = """def handler(event, context):
 _NAME: Final = "empty-function"
 _LONGEST_POST: Final = 10_000
 _OK: Final = 200
-_SOURCES: Final = ("cli", "components", "lambda", "localcloud", "policies", "stacks")
+_SOURCES: Final = ("cli", "clients", "components", "lambda", "localcloud", "policies", "stacks")
 _UP_SECONDS: Final = 300
 
 

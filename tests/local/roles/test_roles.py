@@ -57,7 +57,7 @@ NEVER_FOUND: Final = {
     "ReceiptHandleIsInvalid",
 }  # fmt: skip
 """What S3 says to someone who may look, when there is nothing to see."""
-RECORD: Final = gzip.compress(b'{"agent_name":"roles-test"}\n')
+RECORD: Final = gzip.compress(b'{"agent_name":"roles-test","record_id":"roles-test-0"}\n')
 """What other tests, which read the same log, take for a record."""
 REFUSED: Final = {"AccessDenied", "AccessDeniedException", "AuthorizationError"}
 

@@ -84,7 +84,7 @@ def test_agents_commands_run_as_they_stand(place: Place) -> None:
             check=False, timeout=100,
         )  # fmt: skip
         assert answer.returncode == 0, answer.stdout + answer.stderr
-        said = answer.stdout
+        said += answer.stdout
     assert "api.stripe.com/v1/charges" in said
     assert "sk_live_51H" not in said
     assert b"sk_live_51H" not in place.stored()

@@ -15,7 +15,9 @@ from click.testing import CliRunner
 from audit_core.sealing import RECORDS, marker_key
 from cli.connection import Connection, Deployment
 from cli.main import main
-from localcloud.deploy import Deployed
+from localcloud import emulator as emulators
+from localcloud import place, stack_config
+from localcloud.deploy import Deployed, deploy
 
 
 class Log:
@@ -70,11 +72,22 @@ class Log:
 
 
 @pytest.fixture(scope="module")
-def log(deployed: Deployed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Log]:
+def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
+    """Yield a stack that no other test has been at: what they plant would be found here."""
+    folder = tmp_path_factory.mktemp("own")
+    started = emulators.start(state_dir=folder / "emulator")
+    try:
+        yield deploy(started, config=stack_config.read(place.STACK_FILE), folder=folder)
+    finally:
+        emulators.stop(state_dir=folder / "emulator")
+
+
+@pytest.fixture(scope="module")
+def log(own: Deployed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Log]:
     """Yield the deployed log."""
     with contextlib.ExitStack() as stack:
-        connection = stack.enter_context(Connection(Deployment.from_outputs(deployed.outputs)))
-        yield Log(deployed, tmp_path_factory.mktemp("log"), connection)
+        connection = stack.enter_context(Connection(Deployment.from_outputs(own.outputs)))
+        yield Log(own, tmp_path_factory.mktemp("log"), connection)
 
 
 def test_bucket_and_copy(log: Log, tmp_path: Path) -> None:
