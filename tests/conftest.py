@@ -4,11 +4,16 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from localcloud import emulator as emulators
 from localcloud import place, stack_config
 from localcloud.deploy import Deployed, deploy
 from localcloud.emulator import Emulator
+
+# Some forty examples a run and property, others each time: the whole suite has to be done in minutes.
+settings.register_profile("suite", max_examples=40)
+settings.load_profile("suite")
 
 
 def pytest_configure() -> None:

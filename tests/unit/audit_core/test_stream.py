@@ -73,7 +73,7 @@ PIECES = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(st.lists(PIECES, max_size=14), st.lists(st.integers(1, 6), min_size=1, max_size=8), st.booleans(), st.booleans())
 def test_however_it_is_cut(pieces: list[bytes], cuts: list[int], keyed: bool, small: bool) -> None:  # noqa: FBT001
     """Any body, cut anywhere, within the cap or beyond it: the digest, type and reason of the same body sent whole."""

@@ -332,7 +332,7 @@ INNER = st.dictionaries(MEMBERS, JSON | st.dictionaries(MEMBERS, JSON, max_size=
 CALLS = st.dictionaries(st.sampled_from(sorted(CALL)), INNER, max_size=8)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(calls=st.lists(CALLS | JSON, max_size=4), in_lines=st.booleans())
 def test_nothing_makes_it_fail(calls: list[object], in_lines: bool) -> None:  # noqa: FBT001 - hypothesis fills it
     """Whatever the payloads are, each becomes an event or a refusal, in order, and the same twice."""

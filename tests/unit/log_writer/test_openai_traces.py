@@ -329,7 +329,7 @@ KINDS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(items=st.lists(KINDS | JSON, max_size=4), ascii_only=st.booleans())
 def test_nothing_makes_it_fail(items: list[object], ascii_only: bool) -> None:  # noqa: FBT001 - hypothesis fills it
     """Whatever the items are, each becomes an event or a refusal, in order, and the same twice."""

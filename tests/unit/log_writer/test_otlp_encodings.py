@@ -114,7 +114,7 @@ def decoded(path: str, encoding: str, body: bytes) -> tuple[list[Event | Refusal
     return list(found.items), found.content_digest
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(
     data=st.one_of(
         st.tuples(st.just(LOGS), st.lists(st.tuples(PAIRS, st.just("s"), st.lists(RECORDS, max_size=3)), max_size=2)),
