@@ -5,6 +5,7 @@ Promise: credentials go into signatures and nowhere else; no redirect is followe
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.client import HTTPException
@@ -42,9 +43,20 @@ class SignedClient:
         self._pool = urllib3.PoolManager(maxsize=connections, retries=False, cert_reqs="CERT_REQUIRED")
 
     def send(
-        self, service: Service, method: str, url: str, *, body: bytes, headers: Mapping[str, str], seconds: float
+        self,
+        service: Service,
+        method: str,
+        url: str,
+        *,
+        body: bytes,
+        headers: Mapping[str, str],
+        seconds: float,
+        whole: bool = True,
     ) -> urllib3.BaseHTTPResponse:
-        """The reply to one request, read to its end, within about `seconds`. Raises `TRANSPORT_ERRORS`."""
+        """The reply to one request, read to its end, within about `seconds`. Raises `TRANSPORT_ERRORS`.
+
+        Not `whole`: its content is left to the caller, who streams it and gives the connection back.
+        """
         # Signed anew each time: a signature is good for minutes, credentials may have been replaced.
         request = AWSRequest(method=method, url=url, data=body, headers={"Host": urlsplit(url).netloc, **headers})
         signer = S3SigV4Auth if service == "s3" else SigV4Auth
@@ -58,9 +70,19 @@ class SignedClient:
             timeout=urllib3.Timeout(connect=min(_CONNECT_SECONDS, seconds), read=min(_READ_SECONDS, seconds)),
             retries=False,
             redirect=False,
+            preload_content=whole,
             # The bytes as they are stored: urllib3 would unpack what says of itself that it is gzip.
             decode_content=False,
         )
+
+
+def role_credentials() -> Credentials:
+    """Those that Lambda gives a function of its role, in its environment."""
+    return Credentials(
+        access_key=os.environ["AWS_ACCESS_KEY_ID"],
+        secret_key=os.environ["AWS_SECRET_ACCESS_KEY"],
+        token=os.environ.get("AWS_SESSION_TOKEN"),
+    )
 
 
 def domain_of(region: str) -> str:

@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
-from urllib.parse import quote, unquote, urlencode
+from urllib.parse import quote, unquote_plus, urlencode
 from xml.etree import ElementTree as ET
 
 from aws_client.signed import TRANSPORT_ERRORS, SignedClient, domain_of
-from log_sealer.contents import StoredObject
+from log_sealer.contents import MAX_STORED_BYTES, StoredObject
 
 if TYPE_CHECKING:
     import urllib3
@@ -35,6 +35,7 @@ _ATTEMPTS = 6
 _FIRST_PAUSE = 0.1
 _SECONDS = 30.0
 _MAX_PAGES = 1_000_000
+_PIECE = 256 * 1024
 _NAMESPACE = "{http://s3.amazonaws.com/doc/2006-03-01/}"
 
 
@@ -70,17 +71,28 @@ class Bucket:
     def read(self, key: str, *, version: str | None = None) -> StoredObject | None:
         """An object, or null where there is none. Without `version`: the newest."""
         query = {"versionId": version} if version else {}
-        reply = self._send("GET", key, query, missing=True)
-        if reply.status == _MISSING:
-            return None
-        until = reply.headers.get("x-amz-object-lock-retain-until-date")
-        return StoredObject(
-            key=key,
-            version=reply.headers.get("x-amz-version-id") or version or "null",
-            stored_at=parsedate_to_datetime(reply.headers["last-modified"]).astimezone(UTC),
-            retain_until=None if until is None else datetime.fromisoformat(until).astimezone(UTC),
-            body=reply.data,
-        )
+        cause = ""
+        for _ in range(_ATTEMPTS):
+            reply = self._send("GET", key, query, missing=True, whole=False)
+            try:
+                body, digest = _taken(reply)
+            except TRANSPORT_ERRORS as error:  # it broke off
+                cause = type(error).__name__
+                continue
+            finally:
+                reply.release_conn()
+            if reply.status == _MISSING:
+                return None
+            until = reply.headers.get("x-amz-object-lock-retain-until-date")
+            return StoredObject(
+                key=key,
+                version=reply.headers.get("x-amz-version-id") or version or "null",
+                stored_at=parsedate_to_datetime(reply.headers["last-modified"]).astimezone(UTC),
+                retain_until=None if until is None else datetime.fromisoformat(until).astimezone(UTC),
+                body=body,
+                digest=digest,
+            )
+        raise BucketError("GET", _OK, cause)
 
     def create(self, key: str, body: bytes, *, mime: str) -> bool:
         """Put an object where none is: whether it was put. False: one was there, and is left as it is."""
@@ -93,29 +105,11 @@ class Bucket:
 
     def keys(self, prefix: str, *, after: str = "") -> Iterator[str]:
         """The keys under `prefix` that come after `after`."""
-        query = {"list-type": "2", "prefix": prefix, "encoding-type": "url"}
-        if after:
-            query["start-after"] = after
-        for _ in range(_MAX_PAGES):
-            page = self._page(query)
-            for item in page.iter(f"{_NAMESPACE}Contents"):
-                yield unquote(_text(item, "Key"))
-            token = page.findtext(f"{_NAMESPACE}NextContinuationToken")
-            if not token:
-                return
-            query["continuation-token"] = token
+        return self._listed("Contents", "Key", {"prefix": prefix, **({"start-after": after} if after else {})})
 
     def folders(self, prefix: str) -> Iterator[str]:
         """What comes next below `prefix`, up to a slash and with it."""
-        query = {"list-type": "2", "prefix": prefix, "delimiter": "/", "encoding-type": "url"}
-        for _ in range(_MAX_PAGES):
-            page = self._page(query)
-            for item in page.iter(f"{_NAMESPACE}CommonPrefixes"):
-                yield unquote(_text(item, "Prefix"))
-            token = page.findtext(f"{_NAMESPACE}NextContinuationToken")
-            if not token:
-                return
-            query["continuation-token"] = token
+        return self._listed("CommonPrefixes", "Prefix", {"prefix": prefix, "delimiter": "/"})
 
     def versions(self, prefix: str) -> Iterator[list[Version]]:
         """Every version and delete marker under `prefix`, a list for each key, the oldest first."""
@@ -127,7 +121,7 @@ class Bucket:
                 if item.tag not in {f"{_NAMESPACE}Version", f"{_NAMESPACE}DeleteMarker"}:
                     continue
                 row = Version(
-                    key=unquote(_text(item, "Key")),
+                    key=unquote_plus(_text(item, "Key")),
                     version=_text(item, "VersionId"),
                     stored_at=datetime.fromisoformat(_text(item, "LastModified")).astimezone(UTC),
                     marker=item.tag == f"{_NAMESPACE}DeleteMarker",
@@ -138,10 +132,21 @@ class Bucket:
                 waiting.append(row)
             if page.findtext(f"{_NAMESPACE}IsTruncated") != "true":
                 break
-            query["key-marker"] = unquote(page.findtext(f"{_NAMESPACE}NextKeyMarker") or "")
+            query["key-marker"] = unquote_plus(page.findtext(f"{_NAMESPACE}NextKeyMarker") or "")
             query["version-id-marker"] = page.findtext(f"{_NAMESPACE}NextVersionIdMarker") or ""
         if waiting:
             yield _oldest_first(waiting)
+
+    def _listed(self, items: str, name: str, asked: Mapping[str, str]) -> Iterator[str]:
+        query = {"list-type": "2", "encoding-type": "url", **asked}
+        for _ in range(_MAX_PAGES):
+            page = self._page(query)
+            for item in page.iter(_NAMESPACE + items):
+                yield unquote_plus(_text(item, name))
+            token = page.findtext(f"{_NAMESPACE}NextContinuationToken")
+            if not token:
+                return
+            query["continuation-token"] = token
 
     def _page(self, query: Mapping[str, str]) -> ET.Element:
         reply = self._send("GET", "", query)
@@ -160,6 +165,7 @@ class Bucket:
         headers: Mapping[str, str] | None = None,
         missing: bool = False,
         exists: bool = False,
+        whole: bool = True,
     ) -> urllib3.BaseHTTPResponse:
         url = f"{self._base}/{quote(key, safe='/~')}"
         if query:
@@ -175,16 +181,33 @@ class Bucket:
                 time.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - spreads retries, guards nothing
                 pause *= 2
             try:
-                reply = self._client.send("s3", method, url, body=body, headers=sent, seconds=_SECONDS)
+                reply = self._client.send("s3", method, url, body=body, headers=sent, seconds=_SECONDS, whole=whole)
             except TRANSPORT_ERRORS as error:
                 cause, status = type(error).__name__, 0
                 continue
             status, cause = reply.status, str(reply.status)
             if status == _OK or (missing and status == _MISSING) or (exists and status == _EXISTS):
                 return reply
+            if not whole:
+                reply.drain_conn()
             if status not in {_CONFLICT, _THROTTLED} and status < _SERVER_ERROR:
                 break
         raise BucketError(action, status, cause)
+
+
+def _taken(reply: urllib3.BaseHTTPResponse) -> tuple[bytes, str | None]:
+    """An object's bytes; of what is too large its digest alone, so that no object can exhaust the function."""
+    pieces: list[bytes] = []
+    digest = hashlib.sha256()
+    size = 0
+    for piece in reply.stream(_PIECE, decode_content=False):
+        size += len(piece)
+        digest.update(piece)
+        if size <= MAX_STORED_BYTES:
+            pieces.append(piece)
+        else:
+            pieces.clear()
+    return b"".join(pieces), None if size <= MAX_STORED_BYTES else f"sha256:{digest.hexdigest()}"
 
 
 def _oldest_first(rows: list[Version]) -> list[Version]:

@@ -17,6 +17,8 @@ from isal import isal_zlib
 from audit_core.entries import Entry, SealedObject
 from audit_core.merkle import leaf_digest
 
+MAX_STORED_BYTES = 24 * 1024 * 1024
+"""More than the writer can make of one request; so many are held of what somebody else may have put there."""
 MAX_LINE_BYTES = 65_535
 MAX_LINES = 100_000
 MAX_UNPACKED = 1024 * 1024 * 1024
@@ -33,6 +35,8 @@ class StoredObject:
     stored_at: datetime
     retain_until: datetime | None
     body: bytes
+    digest: str | None = None
+    """Of what has more than `MAX_STORED_BYTES`, in place of its body."""
 
 
 class UnreadableError(Exception):
@@ -42,9 +46,11 @@ class UnreadableError(Exception):
 def entries_of(stored: StoredObject) -> list[Entry]:
     """The entries that seal an object: one for each line, or one without a record."""
     until = stored.retain_until
-    digest = "sha256:" + hashlib.sha256(stored.body).hexdigest()
+    digest = stored.digest or "sha256:" + hashlib.sha256(stored.body).hexdigest()
     retain_until = None if until is None else until.strftime("%Y-%m-%dT%H:%M:%SZ")
     try:
+        if stored.digest is not None or len(stored.body) > MAX_STORED_BYTES:
+            raise UnreadableError("is larger than what the writer stores")
         lines = [(record_id_of(line), leaf_digest(line)) for line in lines_of(stored.body)]
         if not lines:
             raise UnreadableError("holds no record")

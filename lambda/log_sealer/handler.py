@@ -17,7 +17,7 @@ from typing import Protocol
 
 from audit_core.errors import AuditError
 from audit_core.sealing import CHECKPOINT
-from aws_client.signed import Credentials, SignedClient
+from aws_client.signed import SignedClient, role_credentials
 from log_sealer.bucket import Bucket
 from log_sealer.config import Config, load_config
 from log_sealer.ledger import Ledger, TamperedError
@@ -136,7 +136,7 @@ def alarm(kind: str, key: str) -> None:
 
 def make_parts(config: Config) -> Parts:
     """The parts of this environment: its role's credentials, and AWS at `AWS_ENDPOINT_URL` where that is set."""
-    client = SignedClient(region=config.region, credentials=_credentials, connections=_CONNECTIONS)
+    client = SignedClient(region=config.region, credentials=role_credentials, connections=_CONNECTIONS)
     endpoint = os.environ.get("AWS_ENDPOINT_URL")
     bucket = Bucket(name=config.bucket, client=client, endpoint_url=os.environ.get("AWS_ENDPOINT_URL_S3") or endpoint)
     kms = JsonService("kms", client=client, endpoint_url=os.environ.get("AWS_ENDPOINT_URL_KMS") or endpoint)
@@ -158,14 +158,6 @@ def make_parts(config: Config) -> Parts:
 def _parts() -> Parts:
     root = Path(os.environ.get("LAMBDA_TASK_ROOT") or Path(__file__).parent.parent)
     return make_parts(load_config(root / CONFIG_FILE))
-
-
-def _credentials() -> Credentials:
-    return Credentials(
-        access_key=os.environ["AWS_ACCESS_KEY_ID"],
-        secret_key=os.environ["AWS_SECRET_ACCESS_KEY"],
-        token=os.environ.get("AWS_SESSION_TOKEN"),
-    )
 
 
 def _write(entry: Mapping[str, object]) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from itertools import islice
 
 from audit_core.entries import Entry
 from audit_core.sealing import MARKERS, RECORDS, marker_key
@@ -158,7 +159,7 @@ class Sealer:
         size = 0
         keys = iter(versions)
         with ThreadPoolExecutor(self._threads) as pool:
-            while size < MAX_BYTES and (some := [key for key, _ in zip(keys, range(self._threads * 4), strict=False)]):
+            while size < MAX_BYTES and (some := list(islice(keys, self._threads))):
                 read = pool.map(self._read, some, [versions[key] for key in some])
                 for key, item in zip(some, read, strict=True):
                     if item is None:

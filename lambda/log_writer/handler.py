@@ -17,7 +17,7 @@ import traceback
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
-from aws_client.signed import Credentials, SignedClient
+from aws_client.signed import SignedClient, role_credentials
 from log_writer.config import Config, load_config
 from log_writer.intake.routes import answers_for, loggable_path
 from log_writer.key_source import KeysUnavailableError, ParameterKeys
@@ -50,7 +50,7 @@ class Context(Protocol):
 
 def make_writer(config: Config) -> Writer:
     """The writer of this environment: its role's credentials, and AWS at `AWS_ENDPOINT_URL` where that is set."""
-    client = SignedClient(region=config.region, credentials=_credentials)
+    client = SignedClient(region=config.region, credentials=role_credentials)
     endpoint = os.environ.get("AWS_ENDPOINT_URL")
     s3_endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or endpoint
     return Writer(
@@ -117,14 +117,6 @@ def request_of(event: FunctionUrlEvent, *, deadline: float) -> Request:
 def _writer() -> Writer:
     root = Path(os.environ.get("LAMBDA_TASK_ROOT") or Path(__file__).parent.parent)
     return make_writer(load_config(root / CONFIG_FILE))
-
-
-def _credentials() -> Credentials:
-    return Credentials(
-        access_key=os.environ["AWS_ACCESS_KEY_ID"],
-        secret_key=os.environ["AWS_SECRET_ACCESS_KEY"],
-        token=os.environ.get("AWS_SESSION_TOKEN"),
-    )
 
 
 def _places(error: BaseException) -> list[str]:

@@ -31,23 +31,8 @@ from localcloud.provider.server import Function, Provider, Resources
 HANDLERS: Final = tuple(
     handler
     for service in (
-        *(
-            bucket_settings,
-            cloudtrail,
-            cloudwatch,
-            events,
-            function_url,
-            iam,
-            kms,
-            lambda_,
-            logs,
-            notifications,
-            s3,
-            sns,
-            sqs,
-            ssm,
-        ),
-        *(),
+        *(bucket_settings, cloudtrail, cloudwatch, events, function_url, iam, kms),
+        *(lambda_, logs, notifications, s3, sns, sqs, ssm),
     )
     for handler in service.HANDLERS
 )

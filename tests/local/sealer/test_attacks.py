@@ -9,6 +9,7 @@ import pytest
 
 from audit_core.notes import Checkpoint, VerifierKey, note
 from aws_client.signed import Service, SignedClient
+from log_sealer.contents import MAX_STORED_BYTES
 from log_sealer.ledger import TamperedError
 from tests.local.sealer.conftest import ORIGIN, VISIBILITY_SECONDS, Place, soon
 
@@ -31,14 +32,22 @@ class _Dying(SignedClient):
         self._sent = sent
 
     def send(
-        self, service: Service, method: str, url: str, *, body: bytes, headers: Mapping[str, str], seconds: float
+        self,
+        service: Service,
+        method: str,
+        url: str,
+        *,
+        body: bytes,
+        headers: Mapping[str, str],
+        seconds: float,
+        whole: bool = True,
     ) -> "urllib3.BaseHTTPResponse":
         self._left -= 1
         if self._left < 0:
             raise _KilledError
         if self._left == 0 and not self._sent:
             raise _KilledError
-        reply = super().send(service, method, url, body=body, headers=headers, seconds=seconds)
+        reply = super().send(service, method, url, body=body, headers=headers, seconds=seconds, whole=whole)
         if self._left == 0:
             raise _KilledError
         return reply
@@ -113,8 +122,21 @@ def test_version_laid_over_an_unsealed_record(place: Place) -> None:
         gzip.compress(b'{"record_id":"' + b"x" * 70_000 + b'"}\n'),
         gzip.compress(b"\n" * 200_000),
         gzip.compress(bytes(50_000_000)),
+        gzip.compress(b'{"record_id":"x-0"}\n') + bytes(MAX_STORED_BYTES),
     ],
-    ids=["empty", "no gzip", "no line", "no id", "no end", "two members", "cut", "long line", "many lines", "bomb"],
+    ids=[
+        "empty",
+        "no gzip",
+        "no line",
+        "no id",
+        "no end",
+        "two members",
+        "cut",
+        "long line",
+        "many lines",
+        "bomb",
+        "huge",
+    ],
 )
 def test_objects_that_the_writer_never_made(place: Place, body: bytes) -> None:
     """What lies under `records/` is sealed, whatever it is: as a whole, and it is told of."""
