@@ -38,7 +38,7 @@ def objects(count: int) -> Iterator[StoredObject]:
     """Objects of `RECORDS_EACH` records each, as the writer stores them; from the same few calls over and over."""
     bench = Bench()
     patterns: list[tuple[bytes, bytes]] = []
-    for body in make_calls(_PATTERNS * RECORDS_EACH).bodies(RECORDS_EACH)[:count]:
+    for body in make_calls(min(_PATTERNS, count) * RECORDS_EACH).bodies(RECORDS_EACH):
         bench.write([body])
         lines = gzip.decompress(bench.store.last)
         patterns.append((lines, orjson.loads(lines[: lines.index(b"\n")])["record_id"][:_BATCH].encode()))

@@ -94,11 +94,11 @@ def stop(*, state_dir: Path) -> bool:
             os.killpg(known.pid, sent)
         deadline = time.monotonic() + STOP_SECONDS
         while time.monotonic() < deadline:
-            _reap(known.pid)
             if not _is_ours(known):
                 # A function's process may outlive the leader; the group is still ours alone while it has members.
                 with suppress(ProcessLookupError, PermissionError):
                     os.killpg(known.pid, signal.SIGKILL)
+                _reap(known.pid)
                 return True
             time.sleep(0.05)
     msg = f"the emulator (process {known.pid}) does not stop"
@@ -244,9 +244,11 @@ def _is_ours(emulator: Emulator) -> bool:
 
 
 def _reap(pid: int) -> None:
-    # One that an earlier command started is not our child, and gone as soon as it ended.
-    if pid in _children and _children[pid].poll() is not None:
-        del _children[pid]
+    # One that an earlier command started is not our child, and gone as soon as it ended. Ours has ended, but stays in
+    # the table of processes until it is asked for, which it cannot be before the last of its threads is gone.
+    if (child := _children.pop(pid, None)) is not None:
+        with suppress(subprocess.TimeoutExpired):
+            child.wait(STOP_SECONDS)
 
 
 def _record_file(state_dir: Path) -> Path:

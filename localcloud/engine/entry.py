@@ -52,7 +52,8 @@ def main() -> int:
 
 def _run(directory: Path) -> int:
     def program() -> None:
-        runpy.run_path(str(directory), run_name="__main__")
+        # The file and not its folder: a program changed twice in a second would be taken from the cache of the first time.
+        runpy.run_path(str(directory / "__main__.py"), run_name="__main__")
 
     try:
         asyncio.run(run_in_stack(program))

@@ -46,8 +46,7 @@ class Program:
         self._tail: list[str] = []
         try:
             self._process = subprocess.Popen(
-                # -B: a program changed twice in a second must not be taken from the cache of the first time.
-                [sys.executable, "-B", str(_ENTRY)],
+                [sys.executable, str(_ENTRY)],
                 cwd=directory,
                 env=_environment(),
                 stdin=subprocess.PIPE,
