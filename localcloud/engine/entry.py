@@ -52,7 +52,7 @@ def main() -> int:
 
 def _run(directory: Path) -> int:
     def program() -> None:
-        # The file and not its folder: a program changed twice in a second would be taken from the cache of the first time.
+        # The file, not its folder: from that it would be taken from Python's cache when it changed twice in a second.
         runpy.run_path(str(directory / "__main__.py"), run_name="__main__")
 
     try:
