@@ -48,18 +48,18 @@ def _sent(endpoint: Server, token: str) -> list[str]:
     return sorted(event["endpoint"].rpartition("/")[2] for event in events)
 
 
-def _run(endpoint: Server, token: str, *names: str) -> bool:
+def _run(endpoint: Server, token: str, *names: str, patience: float = 20) -> bool:
     """A program's life: it logs calls of those names; whether all was sent."""
-    with AuditLog(endpoint.url, token, send_every=0.05, exit_timeout=0.3) as log:
+    with AuditLog(endpoint.url, token, send_every=0.05, exit_timeout=patience) as log:
         for name in names:
             _record(log, name)
-        return log.flush(0.5)
+        return log.flush(patience)
 
 
 def _outage(endpoint: Server, token: str, name: str) -> None:
     """A program ends while the endpoint is away."""
     behaviour, endpoint.behaviour = endpoint.behaviour, _away
-    assert not _run(endpoint, token, name)
+    assert not _run(endpoint, token, name, patience=0.5)
     endpoint.behaviour = behaviour
     endpoint.seen.clear()
 
@@ -113,14 +113,14 @@ def test_a_process_that_lives_keeps_what_is_its_own(log_of: Server) -> None:
     """While the old token still works, a process that has it sends its own; nothing is sent twice."""
     with AuditLog(log_of.url, OLD, send_every=0.05) as old:
         _record(old, "old-1")
-        assert old.flush(5)
+        assert old.flush(20)
         log_of.behaviour = _away_for_old
         _record(old, "old-2")
         assert not old.flush(0.3)
         assert _run(log_of, NEW, "new")
         assert _sent(log_of, NEW) == ["new"]
         log_of.behaviour = _told
-        assert old.flush(5)
+        assert old.flush(20)
     assert _sent(log_of, NEW) == ["new"]
 
 
@@ -135,7 +135,7 @@ def test_what_nobody_knows_the_owner_of(log_of: Server, tmp_path: Path, caplog: 
     assert str(left) in warning
     assert "AUDIT_LOG_SPOOL" in warning
     with AuditLog(log_of.url, NEW, spool=left, send_every=0.05) as log:
-        assert log.flush(5)
+        assert log.flush(20)
     assert _sent(log_of, NEW) == ["left", "one", "two"]
 
 
@@ -170,7 +170,7 @@ def test_a_folder_that_is_named_has_no_owner(log_of: Server, tmp_path: Path) -> 
     _outage(log_of, OLD, "left")
     with AuditLog(log_of.url, NEW, spool=_folder(tmp_path).with_name("mine"), send_every=0.05) as log:
         _record(log, "new")
-        assert log.flush(5)
+        assert log.flush(20)
     assert _sent(log_of, NEW) == ["new"]
     assert not [path for path in tmp_path.rglob("agent") if path.is_file()]
 

@@ -364,7 +364,10 @@ def test_after_a_first_call_it_was_closed(endpoint: Server, log: AuditLog, tmp_p
     assert not log.flush(5)
     assert time.monotonic() - started < 1
     assert _numbers(endpoint) == [0]
-    assert any(b'"sequence":1' in path.read_bytes() for path in tmp_path.rglob("*") if path.suffix == ".open")
+    deadline = time.monotonic() + 10
+    while not any(b'"sequence":1' in path.read_bytes() for path in tmp_path.rglob("*.open")):
+        assert time.monotonic() < deadline, "it is not in the spool"
+        time.sleep(0.02)
 
 
 def test_a_home_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
