@@ -12,7 +12,7 @@ from functools import lru_cache
 from audit_core.masking import jsontext
 from audit_core.masking.keys import KeyInfo, classify, holds_secret
 from audit_core.masking.patterns import Span
-from audit_core.masking.plausible import is_identifier, is_placeholder, is_random
+from audit_core.masking.plausible import counts_up, is_identifier, is_placeholder, is_random
 from audit_core.masking.result import PLACEHOLDER, JsonValue, Redaction, Unscannable
 from audit_core.masking.scanner import replace
 
@@ -156,6 +156,7 @@ class Walk:
             and is_random(value, shortest=_RANDOM_UNDER_TELLING_KEY)
             and not is_identifier(value)
             and not is_placeholder(value)
+            and not counts_up(value)
         ):
             rule = "key/entropy"
         if rule is not None:

@@ -14,6 +14,7 @@ from audit_core.masking.keys import HEADS, is_position, secret_kind, words_of
 from audit_core.masking.patterns import Pattern, compile_bytes
 from audit_core.masking.plausible import (
     STAND_INS,
+    counts_up,
     is_identifier,
     is_placeholder,
     is_random,
@@ -69,6 +70,7 @@ _EXPRESSION_MARKS = "()[]{}$"
 _SHORTEST_PASSWORD = 4
 _SHORTEST_PASSWORD_IN_CODE = 5
 _SHORTEST_PASSWORD_IN_PROSE = 6
+_SHORTEST_NUMERIC_PASSWORD = 6
 _MOST_SPACES = 5
 _SHORTEST_IN_DATA = 8
 _SHORTEST_IN_CODE = 10
@@ -89,6 +91,7 @@ def is_secret(kind: str | None, name: str, value: str, form: Form) -> bool:
         return False
     if kind is None:
         hinted = " " not in value and is_random(value, shortest=_SHORTEST_UNDER_HINT) and not is_identifier(value)
+        hinted = hinted and not counts_up(value)
         return hinted and form is not Form.PROSE and (form in _AS_ARGUMENTS or not name.lower().endswith(_SIGNATURES))
     if " " in value:
         few = value.count(" ") <= _MOST_SPACES and any(map(str.isdigit, value))
@@ -111,7 +114,7 @@ def _is_password(value: str, form: Form) -> bool:
     if form is Form.PROSE:
         return len(value) >= _SHORTEST_PASSWORD_IN_PROSE and digits and not value.isdigit()
     if value.isdigit():
-        return form is Form.CODE and len(value) >= _SHORTEST_PASSWORD
+        return len(value) >= (_SHORTEST_PASSWORD if form is Form.CODE else _SHORTEST_NUMERIC_PASSWORD)
     odd = digits or _has_symbol(value) or is_random(value, shortest=_SHORTEST_IN_DATA)
     return odd and len(value) >= _SHORTEST_PASSWORD_IN_CODE and not _is_expression(value, form)
 

@@ -81,12 +81,12 @@ _ADDRESS = re.compile(r"(?i)[a-z][a-z0-9+.-]{1,15}://|/|\./|~/|[a-z]:\\|www\.")
 
 
 def is_placeholder(value: str) -> bool:
-    """Whether the value stands for a secret rather than being one: `<your-key>`, `${TOKEN}`, `xxxxxxxx`, `abcdefgh`."""
+    """Whether the value stands for a secret rather than being one: `<your-key>`, `${TOKEN}`, `xxxxxxxx`."""
     value = value[:JUDGED_CHARACTERS]
     distinct = len(set(value))
     if distinct <= min(5, 2 + len(value) // 12) or _REFERENCE.match(value):
         return True
-    return _PLACEHOLDER_WORDS.search(value) is not None or _is_sequence(value)
+    return _PLACEHOLDER_WORDS.search(value) is not None
 
 
 def stands_in(value: str) -> bool:
@@ -97,7 +97,11 @@ def stands_in(value: str) -> bool:
     return _PLACEHOLDER_WORDS.search(value) is not None
 
 
-def _is_sequence(value: str) -> bool:
+def counts_up(value: str) -> bool:
+    """Whether the value is an alphabet, or most of one: `abcdefgh`, `0123456789abcdef`.
+
+    That makes it no secret only where nothing else says that it is one: people do choose such tokens and passwords.
+    """
     return len(value) >= 8 and counting(value) >= 0.85  # noqa: PLR2004 - a shorter run happens by chance
 
 

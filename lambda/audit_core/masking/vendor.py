@@ -34,9 +34,9 @@ _WEIGHT = 3
 _JUDGED = 256
 _WORDS_WITHOUT_DIGITS, _WORDS_WITH_DIGITS, _WORDS_IN_PLAIN_SIGHT = 0.6, 1.5, 3.0
 """How much a tail may look like words (see `wordiness`), by what else speaks for a token."""
-_LONG_TAIL = 32
+_TYPED_GROUPS = 4
 _MOST_COUNTING = 0.6
-"""How much of a long tail may count up (`abc123xyz-456def…`), as people type who make up an example."""
+"""How much of a tail of many groups may count up (`abc123xyz-456def…`), as people type who make up an example."""
 _GLUED = frozenset(
     mark.encode()
     for mark in words("""
@@ -211,7 +211,7 @@ def _machine_made(tail: str, *, unmistakable: bool, issued: bool) -> bool:
     """Whether a tail looks like a machine's. `issued`: the mark is the vendor's own, not a name anyone may write."""
     if is_placeholder(tail) or repeats_a_group(tail):
         return False
-    if issued and len(tail) >= _LONG_TAIL and counting(tail) > _MOST_COUNTING:
+    if issued and tail.count("-") >= _TYPED_GROUPS and counting(tail) > _MOST_COUNTING:
         return False
     digits = sum(map(str.isdigit, tail))
     if digits <= 1:

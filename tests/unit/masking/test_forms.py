@@ -1,4 +1,4 @@
-"""What is a token and what only looks like one: glued marks, examples that count, session ids, ruled-out forms."""
+"""What is a token and what only looks like one: glued marks, typed examples, session ids, ruled-out forms."""
 
 from __future__ import annotations
 
@@ -105,6 +105,23 @@ def test_what_only_looks_like_a_token_stays(text: str) -> None:
 def test_what_people_type_to_get_in_vanishes(text: str, secret: str) -> None:
     """In the syntax of the tool that it is typed for."""
     assert secret not in MASKER.mask_text(text)[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("use ghp_abcdefghijklmnopqrstuvwxyz0123456789 now", f"use {PLACEHOLDER} now"),
+        ("use AKIA1234567890ABCDEF now", f"use {PLACEHOLDER} now"),
+        ("use sk-1234567890abcdef1234567890abcdef1234567890abcdef now", f"use {PLACEHOLDER} now"),
+        ("api_key=abcdef1234567890", f"api_key={PLACEHOLDER}"),
+        ("X-Api-Key: 1234567890abcdef", f"X-Api-Key: {PLACEHOLDER}"),
+        ("password=12345678", f"password={PLACEHOLDER}"),
+    ],
+)
+def test_a_secret_that_counts_up_vanishes(text: str, expected: str) -> None:
+    """Such tokens are typed into tests, and such passwords are chosen; only where nothing tells is it an alphabet."""
+    assert MASKER.mask_text(text)[0] == expected
+    assert MASKER.mask_text('const validKeyChars = "0123456789abcdefghijklmnopqrstuvwxyz_-."')[1] == ()
 
 
 def test_a_denying_name_keeps_no_documented_format() -> None:

@@ -64,6 +64,7 @@ VALUES = st.recursive(
 
 @settings(max_examples=100, deadline=None)
 @given(VALUES)
+@example({' -u"': ":000"})
 def test_masking_twice_changes_nothing(value: Any) -> None:  # noqa: ANN401 - any JSON value
     """The output of the masker is clean to the masker."""
     try:
