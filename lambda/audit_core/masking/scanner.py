@@ -83,7 +83,9 @@ def _round(
             span.start -= base
             span.end = min(span.end - base, len(piece.text))
             # A pattern that goes on past the end of its text found something in none.
-            if span.start < span.end and not any(pattern.fullmatch(piece.text[span.start : span.end]) for pattern in allow):
+            if span.start < span.end and not any(
+                pattern.fullmatch(piece.text[span.start : span.end]) for pattern in allow
+            ):
                 piece.spans.append(span)
     children: list[_Piece] = []
     for region in find_regions(blob, budget.spend):
