@@ -9,6 +9,7 @@ Exit: 0 the program ran to its end; 1 it failed, and an error was logged to the 
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import logging
 import os
@@ -27,6 +28,7 @@ _ENGINE_GONE = 75
 
 def main() -> int:
     """Run the program that standard input names."""
+    gc.disable()  # what the SDK imports is built of small objects that all stay; looking through them takes a tenth
     task = json.loads(sys.stdin.buffer.readline())
     threading.Thread(target=_die_with_engine, daemon=True).start()
     directory = Path(task["directory"])
@@ -42,6 +44,8 @@ def main() -> int:
             root_directory=str(directory.parent),
         )
     )
+    # The SDK waits for the engine to take each of its own debugging lines, hundreds of them, and nobody reads one.
+    pulumi.log.debug = _say_nothing
     sys.argv = [str(directory)]
     # This file's own folder came first, and would give the program this package's modules by their bare names.
     sys.path[0] = str(directory)
@@ -79,6 +83,10 @@ def _report(error: BaseException, directory: Path) -> str:
     own = [index for index, frame in enumerate(frames) if Path(frame.filename).is_relative_to(directory)]
     lines = traceback.format_list(frames[own[0] :]) if own else []
     return "".join([*lines, *traceback.format_exception_only(error)]).rstrip()
+
+
+def _say_nothing(*_: object, **__: object) -> None:
+    pass
 
 
 def _die_with_engine() -> None:

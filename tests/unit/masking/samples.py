@@ -6,6 +6,7 @@ import base64
 import importlib
 import random
 import re
+from functools import cache
 from typing import Any
 
 from audit_core.masking.rules import Rule
@@ -34,7 +35,7 @@ def _item(op: Any, value: Any, source: random.Random) -> str:  # noqa: ANN401, P
     if op is ops.NOT_LITERAL:
         return "k" if value != ord("k") else "j"
     if op is ops.IN:
-        return source.choice(_members(value))
+        return source.choice(_members(_class(value)))
     if op in (ops.MAX_REPEAT, ops.MIN_REPEAT):
         low, high, inner = value
         count = low if high == low else source.randint(low, min(int(high), low + _MORE))
@@ -46,8 +47,9 @@ def _item(op: Any, value: Any, source: random.Random) -> str:  # noqa: ANN401, P
     return ""
 
 
-def _members(parts: Any) -> list[str]:  # noqa: ANN401
-    wanted = [character for character in map(chr, range(32, 127)) if re.match(_class(parts), character)]
+@cache
+def _members(characters: str) -> list[str]:
+    wanted = [character for character in map(chr, range(32, 127)) if re.match(characters, character)]
     return [character for character in wanted if character.isalnum()] or wanted
 
 
