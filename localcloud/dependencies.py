@@ -16,7 +16,9 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 import venv
+import zipfile
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -26,6 +28,7 @@ from localcloud.telling import say
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 INTERRUPTED: Final = 130
+_PIP_SECONDS: Final = 300
 # Settings of pip that would send the packages elsewhere than into .venv; where it downloads from stays the user's.
 _PIP_MISDIRECTED: Final = ("PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_REQUIREMENT", "PIP_CONSTRAINT")
 _UNREACHABLE: Final = re.compile(
@@ -189,10 +192,14 @@ class Environment:
                 shutil.rmtree(found)
             else:
                 found.unlink()
-        try:
-            venv.EnvBuilder(with_pip=True, symlinks=True).create(self.folder)
-        except subprocess.CalledProcessError as error:
-            raise SetUpError(_without_ensurepip()) from error
+        venv.EnvBuilder(symlinks=True).create(self.folder)
+        pip = _bundled_pip()
+        if pip is not None:
+            # All that `ensurepip` would do, but for compiling a pip that the lock's own takes the place of at once.
+            with zipfile.ZipFile(pip) as wheel:
+                wheel.extractall(next(self.folder.glob("lib/python*/site-packages")))
+        elif subprocess.run([str(self.python), "-I", "-m", "ensurepip"], check=False, timeout=_PIP_SECONDS).returncode:
+            raise SetUpError(_without_ensurepip())
 
     def _install(self, lock: Lock) -> None:
         say(lock.announcement)
@@ -290,6 +297,14 @@ def run(arguments: list[str]) -> NoReturn:
     os.chdir(ROOT)
     sys.stdout.flush()
     os.execv(python, [str(python), "-m", *arguments])  # noqa: S606 - this program ends here; no shell is involved
+
+
+def _bundled_pip() -> Path | None:
+    """Return the wheel of pip that Python brings along, where it lies where Python itself puts it."""
+    spec = find_spec("ensurepip")
+    beside = Path(spec.origin).with_name("_bundled") if spec is not None and spec.origin is not None else None
+    folder = sysconfig.get_config_var("WHEEL_PKG_DIR") or beside
+    return None if folder is None else max(Path(folder).glob("pip-*.whl"), default=None)
 
 
 def _without_ensurepip() -> str:

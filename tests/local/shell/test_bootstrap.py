@@ -133,7 +133,7 @@ def test_life_of_an_environment(kit: Path) -> None:
 
     moved = kit.rename(kit.with_name("moved"))
     assert bootstrap(moved).stdout.endswith("tiny 2.0\n")
-    assert str(moved) in (moved / ".venv/bin/pip").read_text()
+    assert str(moved) in (moved / ".venv/bin/activate").read_text()
 
 
 def test_callers_python_settings(kit: Path) -> None:
