@@ -6,7 +6,6 @@ One checkout goes through all of it in the order of this file, as a person's doe
 import json
 import os
 import re
-import shutil
 import signal
 import socket
 import stat
@@ -212,24 +211,27 @@ def test_two_at_once(place: Place) -> None:
     assert "another command is working on this local cloud" in "".join(said)
 
 
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL])
-def test_cut_off_in_the_middle(place: Place, sent: signal.Signals) -> None:
-    """A run that is interrupted or killed in the middle of deploying is finished by the next."""
-    shutil.rmtree(place.checkout / ".local", ignore_errors=True) if place.run("localcloud.down").returncode else None
-    with subprocess.Popen(
-        place.command("localcloud.up"), cwd=place.checkout, env=place.environment(), stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, text=True, start_new_session=True,
-    ) as run:  # fmt: skip
-        for line in run.stdout or ():
-            if line.startswith("  + "):
-                break
-        os.killpg(run.pid, sent)
-        rest = run.communicate(timeout=60)[1]
-    if sent == signal.SIGINT:
-        assert run.returncode == 130
-        assert [line for line in rest.splitlines() if line] == ["agent-audit-log: interrupted; run it again to go on"]
-    said = place.up()
-    assert "controls:" in said
+def test_cut_off_in_the_middle(place: Place) -> None:
+    """Runs that are interrupted and killed in the middle of deploying, one after another, are finished by the next."""
+    assert place.run("localcloud.down").returncode == 0
+    for sent in (signal.SIGINT, signal.SIGKILL):
+        with subprocess.Popen(
+            place.command("localcloud.up"), cwd=place.checkout, env=place.environment(), stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True, start_new_session=True,
+        ) as run:  # fmt: skip
+            for line in run.stdout or ():
+                if line.startswith("  + "):
+                    break
+            os.killpg(run.pid, sent)
+            rest = run.communicate(timeout=60)[1]
+        if sent == signal.SIGINT:
+            assert run.returncode == 130
+            assert [line for line in rest.splitlines() if line] == [
+                "agent-audit-log: interrupted; run it again to go on"
+            ]
+        else:
+            assert run.returncode == -signal.SIGKILL
+    assert "controls:" in place.up()
     assert "Nothing changed" in place.up()
 
 
