@@ -70,14 +70,14 @@ def peak(folder: str, key: str) -> float:
     from audit_core.notes import parse_key  # noqa: PLC0415
 
     before = memory.forget_peak()
-    report = verify_log(FolderSource(Path(folder)), Wanted(key=parse_key(key), folder=Path(folder)))
+    report = verify_log(FolderSource(Path(folder)), Wanted(key=parse_key(key)))
     if report.findings:
         raise BenchmarkError("a good log was not verified")
     return (memory.peak_now() - before) / MEGABYTE
 
 
 def _verify(log: SealedFolder, *, jobs: int) -> None:
-    report = verify_log(FolderSource(log.folder), Wanted(key=log.key, folder=log.folder, jobs=jobs))
+    report = verify_log(FolderSource(log.folder), Wanted(key=log.key, jobs=jobs))
     if report.findings or report.records != log.size:
         raise BenchmarkError("a good log was not verified")
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TypeVar
 
 import click
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bar
 
 from audit_core.errors import AuditError
 from audit_core.merkle import leaf_digest
@@ -26,9 +27,9 @@ from cli.verify.anchors import read_roots
 from cli.verify.copying import copy_log
 from cli.verify.findings import KINDS, Report
 from cli.verify.log import Wanted, verify_log
-from cli.verify.objects import Checked
 from cli.verify.proving import prove as make_proof
 from cli.verify.source import BrokenCopyError, BucketSource, FolderSource, Source
+from cli.verify.tree import Progress, untold
 from cli.verify.trust import read_key, verify_signature
 
 _ED25519 = bytes.fromhex("302a300506032b6570032100")
@@ -87,7 +88,6 @@ def log(  # noqa: PLR0913 - one parameter an option
             until=_day("--until", until),
             grace=grace,
             now=None if clock is None else _time("--now", clock),
-            folder=folder,
             jobs=jobs,
             progress=progress,
         )
@@ -278,22 +278,24 @@ def _day(option: str, text: str | None) -> str:
 
 
 @contextmanager
-def _progress(*, as_json: bool) -> Iterator[Callable[[Checked], None]]:
+def _progress(*, as_json: bool) -> Iterator[Progress]:
     """A line that moves, on a terminal; it goes to standard error."""
     if as_json or not sys.stderr.isatty():
-        yield lambda _: None
+        yield untold
         return
     from rich.console import Console  # noqa: PLC0415
 
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    # It has no thread of its own: processes that are forked must not inherit what another thread holds.
+    with Bar(*columns, console=Console(stderr=True), transient=True, auto_refresh=False) as bar:
         task = bar.add_task("verifying", total=None)
         records = 0
 
-        def advance(checked: Checked) -> None:
+        def advance(more: int, size: int) -> None:
             nonlocal records
-            records += checked.records
-            bar.update(task, advance=checked.size, description=f"verifying: {records} records")
+            records += more
+            bar.update(task, advance=size, description=f"verifying: {records} records")
+            bar.refresh()
 
         yield advance
 

@@ -63,6 +63,20 @@ class Report:
         """Add a finding."""
         self.findings.append(Finding(kind=kind, where=where, detail=detail))
 
+    def join(self, more: "Report") -> None:
+        """Add what was found further on in the same log."""
+        self.vouched = max(self.vouched, more.vouched)
+        self.checkpoints += more.checkpoints
+        self.objects += more.objects
+        self.records += more.records
+        self.checked_bytes += more.checked_bytes
+        self.expired += more.expired
+        self.pending += more.pending
+        self.skipped += more.skipped
+        self.freshness += more.freshness
+        self.notices += more.notices
+        self.findings += more.findings
+
     def as_json(self) -> dict[str, object]:
         """The report for programs."""
         return {

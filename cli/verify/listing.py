@@ -7,6 +7,7 @@ import hashlib
 import os
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 
 from audit_core.errors import DecodeError
@@ -35,11 +36,20 @@ _COMPARED = (RECORDS, MARKERS, SEQUENCE, TILES, CHECKPOINTS)
 """Whose files are compared with what they must be; what they were when they were copied says no more."""
 
 
-def check_listing(source: Source, report: Report, *, sizes: Sequence[int], sealed: int, grace: timedelta) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """What the listing says: what is found, and how many markers there are."""
+
+    report: Report
+    markers: int
+
+
+def check_listing(source: Source, *, sizes: Sequence[int], grace: timedelta) -> Listed:
     """Compare what lies in the bucket with what is sealed.
 
-    `sizes`: of the checkpoints, in order; `sealed`: how many objects are; `grace`: how long an object may be unsealed.
+    `sizes`: of the checkpoints, in order; `grace`: how long an object may be unsealed.
     """
+    report = Report()
     _check_records(source, report, grace)
     markers = fresh = 0
     for rows in source.versions(SEAL):
@@ -55,10 +65,9 @@ def check_listing(source: Source, report: Report, *, sizes: Sequence[int], seale
                 fresh += 1
     if fresh:
         report.notices.append(f"{fresh} files of the seal were just being published")
-    if markers > sealed:
-        _find_false_markers(source, report, grace)
     if isinstance(source, FolderSource):
         _check_files(source, report)
+    return Listed(report=report, markers=markers)
 
 
 def _check_records(source: Source, report: Report, grace: timedelta) -> None:
@@ -151,7 +160,7 @@ def _is_tile(path: str, level: int, index: int, width: int, sizes: Sequence[int]
     return place < len(sizes) and sizes[place] < low + (1 << shift)
 
 
-def _find_false_markers(source: Source, report: Report, grace: timedelta) -> None:
+def find_false_markers(source: Source, report: Report, grace: timedelta) -> None:
     """There are more markers than sealed objects: find those that no entry stands behind."""
     for rows in source.versions(MARKERS):
         key = rows[0].key

@@ -1,30 +1,29 @@
 """`audit-log verify log`, as a function: everything about a sealed log, into one report."""
 
-import itertools
-import multiprocessing
-import signal
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 
 from cryptography.x509 import Certificate
 
 from audit_core.notes import Checkpoint, VerifierKey
-from audit_core.tiles import bundle, unbundle
+from audit_core.sealing import CHECKPOINT, EMPTY
 from cli.verify.anchors import check_anchors
 from cli.verify.findings import Report
-from cli.verify.listing import check_listing
-from cli.verify.objects import Checked, Scope, check_objects
+from cli.verify.heads import check_beginning, check_end, check_shown, read_heads
+from cli.verify.listing import Listed, check_listing, find_false_markers
+from cli.verify.objects import Scope, check_objects
 from cli.verify.sessions import Sessions
+from cli.verify.sharing import SHARE, Work, bounds_of, check_from, crew_of
 from cli.verify.source import FolderSource, Source
-from cli.verify.tree import Submit, TreeCheck
+from cli.verify.tree import Progress, Stretch, TreeCheck, untold
 
 _THREADS = 16
-_TWO = 2
-_OWN_TURN = 4
+_AHEAD = 16
+_LEAST = 4
+"""So many stretches, for each process, are worth beginning one for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +31,7 @@ class Wanted:
     """How a log is verified. `kept`: checkpoints of earlier; `roots`: of authorities whose time stamps count.
 
     `grace`: how long an object may wait to be sealed.
-    `now`: null for when the log was read. `folder`: of a copy, for more `jobs` than one.
+    `now`: null for when the log was read. `jobs`: processes, over a copy; each takes about `share` entries at a time.
     """
 
     key: VerifierKey
@@ -42,103 +41,82 @@ class Wanted:
     until: str = ""
     grace: timedelta = timedelta(minutes=15)
     now: datetime | None = None
-    folder: Path | None = None
     jobs: int = 1
-    progress: Callable[[Checked], None] = field(default=lambda _: None)
+    share: int = SHARE
+    progress: Progress = untold
 
 
 def verify_log(source: Source, wanted: Wanted) -> Report:
     """Verify a whole log. Raises `BrokenCopyError` when a copy cannot be read at all."""
     report = Report(origin=wanted.key.name)
+    # What is shown is read before what is kept: a log that grows meanwhile is then not shorter than it says.
+    shown = source.read(CHECKPOINT)
+    heads = read_heads(source, report)
+    whole = _Whole(report, check_beginning(source, wanted.key, wanted.kept, report))
     scope = Scope(
         now=wanted.now or source.taken_at,
         since=wanted.since,
         until=wanted.until,
-        locks=wanted.folder is None,
+        locks=not isinstance(source, FolderSource),
     )
-    sessions = Sessions()
-
-    def done(checked: Checked) -> None:
-        report.objects += checked.objects
-        report.records += checked.records
-        report.checked_bytes += checked.size
-        report.expired += checked.expired
-        report.skipped += checked.skipped
-        report.findings += checked.findings
-        for session, number in checked.sequence:
-            sessions.add(session, number)
-        wanted.progress(checked)
-
-    with _submitting(source, wanted, scope) as submit:
-        tree = TreeCheck(source, wanted.key, report, submit=submit, kept=wanted.kept)
-        tree.run(done)
-    check_anchors(source, report, sizes=tree.signed, roots=wanted.roots)
-    check_listing(source, report, sizes=tree.sizes, sealed=tree.objects, grace=wanted.grace)
-    report.notices += sessions.notices()
+    if not isinstance(source, FolderSource):
+        whole.take(_of_bucket(source, wanted, scope, heads.sizes))
+        listed = check_listing(source, sizes=heads.sizes, grace=wanted.grace)
+    else:
+        work = Work(
+            source=source, key=wanted.key, sizes=heads.sizes, kept=wanted.kept,
+            scope=scope, grace=wanted.grace,
+        )  # fmt: skip
+        listed = _of_folder(work, wanted, whole)
+    report.size = whole.log.size
+    check_end(source, wanted.key, wanted.kept, heads.sizes, report)
+    check_shown(source, wanted.key, shown, heads, report)
+    check_anchors(source, report, sizes=whole.signed, roots=wanted.roots)
+    report.join(listed.report)
+    if listed.markers > report.objects:
+        find_false_markers(source, report, wanted.grace)
+    report.notices += whole.sessions.notices()
     return report
 
 
-@contextmanager
-def _submitting(source: Source, wanted: Wanted, scope: Scope) -> Iterator[Submit]:
-    """Where objects are checked: in processes over a copy, in threads that wait for the bucket, or here."""
-    pool: Executor
-    if wanted.folder is not None and wanted.jobs > 1:
-        # This process is one of them: the tree is its work, and it takes objects too when there is but one other.
-        pool = ProcessPoolExecutor(
-            wanted.jobs - 1,
-            mp_context=multiprocessing.get_context("spawn"),
-            initializer=_begin,
-            initargs=(wanted.folder, source.taken_at, scope),
-        )
-        turn = itertools.count(1)
-        try:
-            yield (
-                lambda entries, start: (
-                    _Later(lambda: check_objects(source, entries, start, scope))
-                    if wanted.jobs == _TWO and next(turn) % _OWN_TURN == 0
-                    else pool.submit(_check_here, bundle(entries), start)
-                )
-            )
-        finally:
-            pool.shutdown(cancel_futures=True)
-    elif wanted.folder is None:
-        with ThreadPoolExecutor(_THREADS) as pool:
-            yield lambda entries, start: pool.submit(check_objects, source, entries, start, scope)
-    else:
-        yield lambda entries, start: _at_once(source, entries, start, scope)
+class _Whole:
+    """What the stretches of a log come to, one after the other."""
+
+    def __init__(self, report: Report, signed: list[int]) -> None:
+        self.report = report
+        self.signed = signed
+        self.log = EMPTY
+        self.sessions = Sessions()
+
+    def take(self, stretch: Stretch) -> None:
+        """Go on with a stretch that begins where the log is."""
+        self.log = stretch.log
+        self.report.join(stretch.report)
+        self.sessions.join(stretch.sessions)
+        self.signed += stretch.signed
 
 
-class _Later(Future[Checked]):
-    """What is worked out here, when it is asked for."""
-
-    def __init__(self, check: Callable[[], Checked]) -> None:
-        super().__init__()
-        self._check = check
-
-    def result(self, timeout: float | None = None) -> Checked:
-        """Work it out, the first time."""
-        if not self.done():
-            self.set_result(self._check())
-        return super().result(timeout)
+def _of_bucket(source: Source, wanted: Wanted, scope: Scope, sizes: list[int]) -> Stretch:
+    """Check the tree and its objects, in threads that wait for the bucket."""
+    with ThreadPoolExecutor(_THREADS) as pool:
+        check = TreeCheck(
+            source, wanted.key, EMPTY, sizes=sizes, kept=wanted.kept, ahead=_AHEAD, progress=wanted.progress,
+            submit=lambda entries, start: pool.submit(check_objects, source, entries, start, scope),
+        )  # fmt: skip
+        return check.run(sys.maxsize)
 
 
-def _at_once(source: Source, entries: Sequence[bytes], start: int, scope: Scope) -> "Future[Checked]":
-    done: Future[Checked] = Future()
-    done.set_result(check_objects(source, entries, start, scope))
-    return done
-
-
-_here: tuple[Source, Scope] | None = None
-
-
-def _begin(folder: Path, taken_at: datetime, scope: Scope) -> None:
-    global _here  # noqa: PLW0603 - what a worker process works on
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever interrupts is heard by the process that asked
-    _here = FolderSource(folder, taken_at=taken_at), scope
-
-
-def _check_here(bundled: bytes, start: int) -> Checked:
-    if _here is None:
-        raise RuntimeError("this process was not begun")
-    source, scope = _here
-    return check_objects(source, unbundle(bundled), start, scope)
+def _of_folder(work: Work, wanted: Wanted, whole: _Whole) -> Listed:
+    """Check the tree and its objects, and the listing, in so many processes as are wanted and as it pays to have."""
+    bounds = bounds_of(work.sizes, wanted.share)
+    with crew_of(work, min(wanted.jobs, len(bounds) // _LEAST)) as crew:
+        listing = crew.listing()
+        for until, begun in crew.stretches(bounds):
+            if whole.log.size >= until:
+                continue
+            stretch = begun if begun and begun.start == whole.log else check_from(work, whole.log, until)
+            whole.take(stretch)
+            wanted.progress(stretch.report.records, stretch.report.checked_bytes)
+            if stretch.ended:
+                break
+        return listing.result()

@@ -17,7 +17,7 @@ from audit_core.entries import Entry, parse_entry
 from audit_core.errors import DecodeError
 from audit_core.merkle import leaf_digest, leaf_hashes
 from audit_core.sealing import RECORDS, marker_key, marker_of, objects_in
-from cli.verify.findings import Finding
+from cli.verify.findings import Report
 from cli.verify.source import Body, BrokenCopyError, Source
 from log_sealer.contents import (
     MAX_LINE_BYTES,
@@ -64,17 +64,8 @@ class Checked:
     """
 
     leaves: list[bytes]
-    findings: list[Finding] = field(default_factory=list)
+    report: Report = field(default_factory=Report)
     sequence: list[tuple[str, int]] = field(default_factory=list)
-    objects: int = 0
-    records: int = 0
-    size: int = 0
-    expired: int = 0
-    skipped: int = 0
-
-    def found(self, kind: str, where: str, detail: str = "") -> None:
-        """Add a finding."""
-        self.findings.append(Finding(kind=kind, where=where, detail=detail))
 
 
 def check_objects(source: Source, entries: Sequence[bytes], start: int, scope: Scope) -> Checked:
@@ -84,42 +75,44 @@ def check_objects(source: Source, entries: Sequence[bytes], start: int, scope: S
         try:
             first = parse_entry(own[0])
         except DecodeError:
-            checked.found("unreadable", f"entry {number}", "is not an entry in its one form")
+            checked.report.found("unreadable", f"entry {number}", "is not an entry in its one form")
             continue
         try:
             _check(source, first, own, number, scope, checked)
         except BrokenCopyError as error:
-            checked.found("copy-broken", first.key, str(error))
+            checked.report.found("copy-broken", first.key, str(error))
     return checked
 
 
 def _check(source: Source, first: Entry, entries: Sequence[bytes], number: int, scope: Scope, checked: Checked) -> None:
-    checked.objects += 1
+    checked.report.objects += 1
     if not scope.covers(first.key):
-        checked.skipped += 1
+        checked.report.skipped += 1
         return
     marker = source.read(marker_key(first.key))
     if marker is None:
-        checked.found("missing", marker_key(first.key), "there is no marker that says where its object is sealed")
+        checked.report.found(
+            "missing", marker_key(first.key), "there is no marker that says where its object is sealed"
+        )
     elif marker.data != marker_of(first, number).data:
-        checked.found("wrong-marker", marker_key(first.key))
+        checked.report.found("wrong-marker", marker_key(first.key))
     body = source.sealed(first.key, first.version)
     if body is None:
         _note_missing(first, entries, scope, checked)
         return
-    checked.size += len(body.data)
+    checked.report.checked_bytes += len(body.data)
     if scope.locks:
         _check_lock(first, body, scope, checked)
     whole = first.whole
     if whole is None:
-        checked.found("unreadable", f"entry {number}", "is not the first of its object")
+        checked.report.found("unreadable", f"entry {number}", "is not the first of its object")
     elif whole.unreadable is not None:
         stored = StoredObject(
             key=first.key, version=first.version, stored_at=scope.now, retain_until=sealed_until(whole.retain_until),
             body=body.data,
         )  # fmt: skip
         same = [entry.data for entry in entries_of(stored)] == [*entries]
-        checked.found("unreadable" if same else "altered", first.key)
+        checked.report.found("unreadable" if same else "altered", first.key)
     else:
         _check_lines(first, entries, body, checked)
 
@@ -130,7 +123,7 @@ def _check_lines(first: Entry, entries: Sequence[bytes], body: Body, checked: Ch
     is_same = first.whole is not None and digest == first.whole.digest
     unpacked = _unpacked(body.data)
     if is_same and unpacked is not None and _are_sealed(first, entries, unpacked):
-        checked.records += len(entries)
+        checked.report.records += len(entries)
         if _SEQUENCE in unpacked:
             checked.sequence += _sequence(unpacked.splitlines())
     else:
@@ -183,16 +176,16 @@ def _find_altered(first: Entry, entries: Sequence[bytes], body: Body, checked: C
             count += 1
     except UnreadableError as error:
         named = _named(entries, wrong[:1] or range(count, min(count + 1, len(entries))))
-        checked.found("altered", first.key, f"{error}; from {named} on" if named else str(error))
+        checked.report.found("altered", first.key, f"{error}; from {named} on" if named else str(error))
         return
-    checked.records += count
+    checked.report.records += count
     if count != len(entries):
         named = f"; {_named(entries, wrong[:1])} is the first that differs" if wrong else ""
-        checked.found("altered", first.key, f"{len(entries)} lines were sealed, and there are {count}{named}")
+        checked.report.found("altered", first.key, f"{len(entries)} lines were sealed, and there are {count}{named}")
     elif wrong:
-        checked.found("altered", first.key, _named(entries, wrong))
+        checked.report.found("altered", first.key, _named(entries, wrong))
     elif not is_same:
-        checked.found("altered", first.key, "its lines are as sealed, but not the bytes that they are stored as")
+        checked.report.found("altered", first.key, "its lines are as sealed, but not the bytes that they are stored as")
 
 
 def _is_sealed(first: Entry, entry: bytes, number: int, line: bytes) -> bool:
@@ -250,18 +243,18 @@ def _check_lock(first: Entry, body: Body, scope: Scope, checked: Checked) -> Non
     sealed = None if first.whole is None else sealed_until(first.whole.retain_until)
     if body.retain_until is None or body.mode is None:
         if sealed is None or sealed > scope.now:
-            checked.found("not-locked", first.key)
+            checked.report.found("not-locked", first.key)
     elif sealed is not None and body.retain_until < sealed - _SECOND:
-        checked.found("lock-shortened", first.key)
+        checked.report.found("lock-shortened", first.key)
 
 
 def _note_missing(first: Entry, entries: Sequence[bytes], scope: Scope, checked: Checked) -> None:
     until = None if first.whole is None else sealed_until(first.whole.retain_until)
     if until is not None and until <= scope.now:
-        checked.expired += 1
+        checked.report.expired += 1
         return
     told = "it had no lock" if until is None else f"it was to be kept until {until:%Y-%m-%dT%H:%M:%SZ}"
-    checked.found("missing", first.key, f"{len(entries)} sealed; {told}; {_named(entries, range(1))}")
+    checked.report.found("missing", first.key, f"{len(entries)} sealed; {told}; {_named(entries, range(1))}")
 
 
 def _sequence(lines: Iterable[bytes]) -> Iterator[tuple[str, int]]:

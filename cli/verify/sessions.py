@@ -1,6 +1,6 @@
 """Gaps in what sessions number themselves: an event that was never sent, or never arrived."""
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from itertools import pairwise
 
 _MAX_SESSIONS = 100_000
@@ -8,38 +8,39 @@ _MAX_TOLD = 20
 
 
 class Sessions:
-    """Which numbers of each session were seen, as ranges; so many sessions at most, the rest is told."""
+    """Which numbers of each session were seen: `ranges` that neither meet nor overlap, in order."""
 
     def __init__(self) -> None:
-        self._ranges: dict[str, list[list[int]]] = {}
-        self._left_out = 0
+        self.ranges: dict[str, list[list[int]]] = {}
+        self._is_full = False
 
     def add(self, session: str, number: int) -> None:
         """Take one event's number."""
-        if session not in self._ranges and len(self._ranges) >= _MAX_SESSIONS:
-            self._left_out += 1
-            return
-        ranges = self._ranges.setdefault(session, [])
-        place = bisect_right(ranges, number, key=lambda item: item[0])
-        if place and ranges[place - 1][1] >= number:
-            return
-        joins_left = place > 0 and ranges[place - 1][1] == number - 1
-        joins_right = place < len(ranges) and ranges[place][0] == number + 1
-        if joins_left and joins_right:
-            ranges[place - 1][1] = ranges[place][1]
-            del ranges[place]
-        elif joins_left:
-            ranges[place - 1][1] = number
-        elif joins_right:
-            ranges[place][0] = number
-        else:
-            ranges.insert(place, [number, number])
+        self._add(self.ranges.setdefault(session, []), number, number)
+
+    def join(self, more: "Sessions") -> None:
+        """Take what was seen further on; of so many sessions at most, the rest is told."""
+        for session, ranges in more.ranges.items():
+            if session in self.ranges or len(self.ranges) < _MAX_SESSIONS:
+                own = self.ranges.setdefault(session, [])
+                for first, last in ranges:
+                    self._add(own, first, last)
+            else:
+                self._is_full = True
+
+    @staticmethod
+    def _add(ranges: list[list[int]], first: int, last: int) -> None:
+        place = bisect_left(ranges, first - 1, key=lambda item: item[1])
+        end = bisect_right(ranges, last + 1, lo=place, key=lambda item: item[0])
+        if place < end:
+            first, last = min(first, ranges[place][0]), max(last, ranges[end - 1][1])
+        ranges[place:end] = [[first, last]]
 
     def notices(self) -> list[str]:
         """What is missing between the first and the last of each session."""
         told: list[str] = []
         gaps = 0
-        for session, ranges in self._ranges.items():
+        for session, ranges in self.ranges.items():
             missing = sum(after[0] - before[1] - 1 for before, after in pairwise(ranges))
             if missing:
                 gaps += 1
@@ -49,6 +50,6 @@ class Sessions:
                     )
         if gaps > len(told):
             told.append(f"{gaps - len(told)} more sessions with gaps")
-        if self._left_out:
-            told.append(f"{self._left_out} events of more than {_MAX_SESSIONS} sessions were not looked at for gaps")
+        if self._is_full:
+            told.append(f"only the first {_MAX_SESSIONS} sessions were looked at for gaps")
         return told

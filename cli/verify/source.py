@@ -159,12 +159,11 @@ class BucketSource:
 class FolderSource:
     """A copy, as `verify copy` makes it: files by key, and the listing of versions as it was then."""
 
-    def __init__(self, folder: Path, *, taken_at: datetime | None = None) -> None:
-        """`taken_at`: what another source of the same folder has read from its listing, and checked."""
+    def __init__(self, folder: Path) -> None:
         self._folder = os.fspath(folder) + "/"
         self._listing = folder / LISTING
         self._begin = self._end = 0
-        self._taken_at = taken_at or self._check_listing()
+        self._taken_at = self._check_listing()
 
     @property
     def taken_at(self) -> datetime:

@@ -1,50 +1,52 @@
 """Whether the sealed log is one tree under good signatures, each checkpoint of which continues the one before.
 
 Promise: what is accepted as the log's entries is what a checkpoint of the trusted key has signed, and nothing else;
-every file of the log is compared with what follows from those. What a run holds does not grow with the log, but for
-one number a checkpoint.
+every file of the log is compared with what follows from those. A stretch of commits is checked from the log as it is
+before it, and from nothing else. What a run holds does not grow with the log, but for one number a checkpoint.
 """
 
-import hmac
-import re
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, field
 
-from audit_core.errors import AuditError, DecodeError
-from audit_core.notes import Checkpoint, VerifierKey, open_checkpoint
-from audit_core.sealing import (
-    CHECKPOINT,
-    CHECKPOINTS,
-    EMPTY,
-    KEY,
-    SEAL,
-    Growth,
-    begins_object,
-    checkpoint_key,
-    sequence_key,
-)
+from audit_core.errors import DecodeError
+from audit_core.notes import Checkpoint, VerifierKey
+from audit_core.sealing import SEAL, Growth, begins_object, checkpoint_key, sequence_key
 from audit_core.tiles import MAX_ENTRY_BYTES, WIDTH, bundle, bundle_path, unbundle
 from cli.verify.findings import Report
-from cli.verify.objects import Checked
+from cli.verify.heads import Verdict, compare_kept, signed_in, verdict_of
+from cli.verify.objects import Checked, Scope, check_objects
+from cli.verify.sessions import Sessions
 from cli.verify.source import Body, Source
-from cli.verify.trust import verify_signature
 
 _JOB = 2_000
-_SIZE = re.compile("0|[1-9][0-9]{0,17}")
 _MAX_COMMIT = 64 * 1024 * 1024
 """Entries of the largest object that can be sealed fit."""
 MAX_BUNDLE = WIDTH * (MAX_ENTRY_BYTES + 2)
-_AHEAD = 16
 _AHEAD_ENTRIES = 60_000
-_MAX_CHECKPOINTS = 10_000_000
-_PUBLISHING = timedelta(minutes=15)
 
 Submit = Callable[[Sequence[bytes], int], "Future[Checked]"]
 """Checks the objects of some entries, from a number on; somewhere, some time."""
+Progress = Callable[[int, int], None]
+"""Is told of records, and of bytes, that were checked."""
+
+
+def at_once(source: Source, scope: Scope) -> Submit:
+    """Check objects here, as they are submitted."""
+
+    def submit(entries: Sequence[bytes], start: int) -> "Future[Checked]":
+        done: Future[Checked] = Future()
+        done.set_result(check_objects(source, entries, start, scope))
+        return done
+
+    return submit
+
+
+def untold(records: int, size: int) -> None:
+    """Tell nobody of progress."""
+    del records, size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,113 +62,63 @@ class _Commit:
         return self.start + len(self.entries)
 
 
+@dataclass(slots=True, kw_only=True)
+class Stretch:
+    """What came of consecutive commits: the log before and after them, and what was found.
+
+    `signed`: sizes with a good checkpoint; `ended`: whether the log does not go on.
+    """
+
+    start: Growth
+    log: Growth
+    report: Report = field(default_factory=Report)
+    sessions: Sessions = field(default_factory=Sessions)
+    signed: list[int] = field(default_factory=list)
+    ended: bool = False
+
+
 class TreeCheck:
-    """Checks the tree of one log. `kept`: checkpoints of an earlier day that the log must continue."""
+    """Checks the commits of one log from a place on. `log`: as it is at that place, which is taken for given.
+
+    `sizes`: of the checkpoints that are listed; `kept`: checkpoints of an earlier day that the log must continue;
+    `ahead`: so many commits are begun before their turn comes; `progress` is told of the records and bytes of each.
+    """
 
     def __init__(
-        self, source: Source, key: VerifierKey, report: Report, *, submit: Submit, kept: Sequence[Checkpoint] = ()
+        self,
+        source: Source,
+        key: VerifierKey,
+        log: Growth,
+        *,
+        sizes: list[int],
+        submit: Submit,
+        kept: Sequence[Checkpoint] = (),
+        ahead: int = 1,
+        progress: Progress = untold,
     ) -> None:
         self._source = source
         self._key = key
-        self._report = report
+        self._sizes = sizes
         self._submit = submit
-        self._kept = sorted(kept, key=lambda checkpoint: checkpoint.size)
-        self.sizes: list[int] = []
-        self._last_at = datetime.min.replace(tzinfo=UTC)
-        self.log = EMPTY
-        self.objects = 0
-        self.signed: list[int] = []
+        self._kept = deque(sorted((each for each in kept if each.size > log.size), key=lambda each: each.size))
+        self._ahead = ahead
+        self._progress = progress
+        self._done = Stretch(start=log, log=log)
 
-    def run(self, done: Callable[[Checked], None]) -> None:
-        """Check everything; `done` takes what came of the objects."""
-        # What is shown is read before what is kept: a log that grows meanwhile is then not shorter than it says.
-        shown = self._source.read(CHECKPOINT)
-        self.sizes = self._sizes()
-        self._check_key()
-        self._check_kept(EMPTY, [])
-        self._check_checkpoint(EMPTY)
+    def run(self, until: int) -> Stretch:
+        """Check commits until the log has so many entries, or ends."""
         waiting: deque[_Commit] = deque()
-        while True:
-            self._look_ahead(waiting)
-            if waiting and self._accept(waiting[0], done):
+        while self._done.log.size < until and not self._done.ended:
+            self._look_ahead(waiting, until)
+            if waiting and self._accept(waiting[0]):
                 waiting.popleft()
                 continue
             # What was looked at ahead follows from what is not so.
             for job in [job for commit in waiting for job in commit.jobs]:
                 job.cancel()
             waiting.clear()
-            if not self._bridge(done):
-                break
-        self._report.size = self.log.size
-        self._check_end()
-        self._check_shown(shown)
-
-    # What was signed
-
-    def _sizes(self) -> list[int]:
-        sizes: list[int] = []
-        for rows in self._source.versions(CHECKPOINTS):
-            name = rows[0].key.removeprefix(CHECKPOINTS)
-            if not _SIZE.fullmatch(name) or len(sizes) >= _MAX_CHECKPOINTS:
-                self._report.found("unexpected", rows[0].key)
-                continue
-            sizes.append(int(name))
-            self._last_at = max(self._last_at, rows[0].stored_at)
-        return sorted(sizes)
-
-    def _check_key(self) -> None:
-        stored = self._source.read(KEY)
-        if stored is None:
-            self._report.found("missing", KEY)
-        elif stored.data != f"{self._key.text}\n".encode():
-            self._report.found("altered", KEY, "is not the key that this log is checked with")
-
-    def _signed(self, key: str) -> Checkpoint | None:
-        """The checkpoint in a file, when the trusted key has signed it."""
-        stored = self._source.read(key)
-        if stored is None:
-            return None
-        try:
-            return open_checkpoint(stored.data, self._key, verify_signature)
-        except AuditError as error:
-            self._report.found("signature", key, str(error))
-            return None
-
-    def _check_checkpoint(self, log: Growth) -> bool:
-        """Whether the checkpoint of the log's size is there, signed, and of this log; tells what it is not."""
-        key = checkpoint_key(log.size)
-        before = len(self._report.findings)
-        signed = self._signed(key)
-        if signed is None:
-            if len(self._report.findings) == before:
-                self._report.found("checkpoint-missing", key)
-            return False
-        if signed.size != log.size or not hmac.compare_digest(signed.root, log.edge.root()):
-            self._report.found("rewritten", key, f"what is there up to entry {log.size} is not what was signed")
-            return False
-        self._report.checkpoints += 1
-        self._report.vouched = log.size
-        self.signed.append(log.size)
-        return True
-
-    def _is_signed(self, log: Growth) -> bool | None:
-        """Whether a good checkpoint says that this is the log; null where there is none of its size."""
-        place = bisect_left(self.sizes, log.size)
-        if self.sizes[place : place + 1] != [log.size]:
-            return None
-        stored = self._source.read(checkpoint_key(log.size))
-        try:
-            signed = None if stored is None else open_checkpoint(stored.data, self._key, verify_signature)
-        except AuditError:
-            return None
-        return None if signed is None else signed.size == log.size and hmac.compare_digest(signed.root, log.edge.root())
-
-    def _is_good(self, stored: Body) -> bool:
-        try:
-            open_checkpoint(stored.data, self._key, verify_signature)
-        except AuditError:
-            return False
-        return True
+            self._done.ended = not self._bridge()
+        return self._done
 
     # What was committed
 
@@ -180,10 +132,11 @@ class TreeCheck:
             return None
         return self._begun(start, entries) if entries and begins_object(entries[0]) else None
 
-    def _look_ahead(self, waiting: deque[_Commit]) -> None:
+    def _look_ahead(self, waiting: deque[_Commit], until: int) -> None:
         """Begin to check the next commits before their turn comes."""
-        while len(waiting) < _AHEAD and sum(len(commit.entries) for commit in waiting) < _AHEAD_ENTRIES:
-            commit = self._commit(waiting[-1].end if waiting else self.log.size)
+        while len(waiting) < self._ahead and sum(len(commit.entries) for commit in waiting) < _AHEAD_ENTRIES:
+            start = waiting[-1].end if waiting else self._done.log.size
+            commit = self._commit(start) if start < until else None
             if commit is None:
                 return
             waiting.append(commit)
@@ -199,22 +152,23 @@ class TreeCheck:
             first = end
         return _Commit(start=start, entries=entries, jobs=jobs)
 
-    def _accept(self, commit: _Commit, done: Callable[[Checked], None]) -> bool:
+    def _accept(self, commit: _Commit) -> bool:
         """Take a commit into the log, unless a checkpoint says that it is not what came next."""
         results = [job.result() for job in commit.jobs]
         leaves = [leaf for result in results for leaf in result.leaves]
-        log, files = self.log.add(commit.entries, leaves)
-        signed = self._is_signed(log)
+        log, files = self._done.log.add(commit.entries, leaves)
+        verdict = self._verdict(log) if self._is_listed(log.size) else None
+        signed = None if verdict is None else verdict.good
         if signed is False:
             return False
         if signed is None:  # is it the checkpoint that is missing, or the commit that is wrong?
             known = self._from_bundles()
             if known is not None and known[: len(commit.entries)] != commit.entries:
                 return False
-        if signed is None and (not self.sizes or log.size > self.sizes[-1]):
-            self._report.notices.append(f"entries from {commit.start} on are committed and not signed yet")
+        if signed is None and (not self._sizes or log.size > self._sizes[-1]):
+            self._done.report.notices.append(f"entries from {commit.start} on are committed and not signed yet")
             return False
-        self._take(log, files, leaves, results, done)
+        self._take(log, files, leaves, results, verdict or self._verdict(log))
         return True
 
     def _take(
@@ -223,103 +177,84 @@ class TreeCheck:
         files: dict[str, bytes],
         leaves: Sequence[bytes],
         results: Sequence[Checked],
-        done: Callable[[Checked], None],
+        verdict: Verdict,
     ) -> None:
-        self._check_kept(self.log, leaves)
-        self._check_between(self.log.size, log.size)
+        done = self._done
+        self._check_kept(leaves)
+        self._check_between(done.log.size, log.size)
         for key, expected in files.items():
             stored = self._source.read(key)
             if stored is None:
-                self._report.found("missing", key)
+                done.report.found("missing", key)
             elif stored.data != expected:
-                self._report.found("altered", key)
-        self.log = log
-        self._check_checkpoint(log)
+                done.report.found("altered", key)
+        done.log = log
+        if verdict.finding is not None:
+            done.report.findings.append(verdict.finding)
+        if verdict.good:
+            done.report.checkpoints += 1
+            done.report.vouched = log.size
+            done.signed.append(log.size)
+        numbered = Sessions()
         for result in results:
-            self.objects += result.objects
-            done(result)
+            done.report.join(result.report)
+            for session, number in result.sequence:
+                numbered.add(session, number)
+            self._progress(result.report.records, result.report.checked_bytes)
+        done.sessions.join(numbered)
 
-    def _bridge(self, done: Callable[[Checked], None]) -> bool:
+    def _bridge(self) -> bool:
         """Go on where the commit is gone or is not what was signed: by the bundles, up to the next checkpoint."""
         entries = self._from_bundles()
         if entries is None:
             return False
-        commit = self._begun(self.log.size, entries)
+        commit = self._begun(self._done.log.size, entries)
         results = [job.result() for job in commit.jobs]
         leaves = [leaf for result in results for leaf in result.leaves]
-        log, files = self.log.add(entries, leaves)
+        log, files = self._done.log.add(entries, leaves)
         files[sequence_key(commit.start)] = bundle(entries)
-        self._take(log, files, leaves, results, done)
+        self._take(log, files, leaves, results, self._verdict(log))
         return True
 
     def _from_bundles(self) -> list[bytes] | None:
         """The entries up to the next checkpoint, from the bundles, when they are what it signs."""
-        place = bisect_left(self.sizes, self.log.size + 1)
-        for size in self.sizes[place : place + 1]:
+        log = self._done.log
+        place = bisect_left(self._sizes, log.size + 1)
+        for size in self._sizes[place : place + 1]:
             entries: list[bytes] = []
-            for index in range(self.log.size // WIDTH, -(-size // WIDTH)):
+            for index in range(log.size // WIDTH, -(-size // WIDTH)):
                 stored = self._source.read(SEAL + bundle_path(index, min(WIDTH, size - index * WIDTH)))
                 try:
                     some = [] if stored is None else unbundled(stored, MAX_BUNDLE)
                 except DecodeError:
                     return None
-                entries += some[max(0, self.log.size - index * WIDTH) :]
-            if len(entries) == size - self.log.size and self._is_signed(self.log.add(entries)[0]):
+                entries += some[max(0, log.size - index * WIDTH) :]
+            if len(entries) == size - log.size and self._verdict(log.add(entries)[0]).good:
                 return entries
         return None
 
-    # What must hold of the whole
+    # What was signed
+
+    def _is_listed(self, size: int) -> bool:
+        place = bisect_left(self._sizes, size)
+        return self._sizes[place : place + 1] == [size]
+
+    def _verdict(self, log: Growth) -> Verdict:
+        return verdict_of(self._source, self._key, log)
 
     def _check_between(self, start: int, end: int) -> None:
         """No checkpoint is of a size at which nothing was committed."""
-        for size in self.sizes[bisect_left(self.sizes, start + 1) : bisect_left(self.sizes, end)]:
-            if self._signed(checkpoint_key(size)) is not None:
-                self._report.found("unexpected", checkpoint_key(size), "is signed, of a size that no commit ends at")
+        for size in self._sizes[bisect_left(self._sizes, start + 1) : bisect_left(self._sizes, end)]:
+            key = checkpoint_key(size)
+            if signed_in(self._source, self._key, key, self._done.report) is not None:
+                self._done.report.found("unexpected", key, "is signed, of a size that no commit ends at")
 
-    def _check_kept(self, log: Growth, leaves: Sequence[bytes]) -> None:
+    def _check_kept(self, leaves: Sequence[bytes]) -> None:
         """Compare with the kept checkpoints those sizes that `leaves` bring the log to."""
+        log = self._done.log
         while self._kept and self._kept[0].size <= log.size + len(leaves):
-            kept = self._kept.pop(0)
-            if kept.size < log.size:
-                continue
-            edge = log.edge.grow(leaves[: kept.size - log.size])[0]
-            if hmac.compare_digest(edge.root(), kept.root):
-                self._report.freshness.append(f"continues the checkpoint of size {kept.size} that you kept")
-            else:
-                self._report.found(
-                    "rewritten", f"checkpoint of size {kept.size} that you kept", "the log has another history"
-                )
-
-    def _check_end(self) -> None:
-        for kept in self._kept:
-            self._report.found("rolled-back", f"checkpoint of size {kept.size} that you kept", "the log ends before it")
-        for size in self.sizes[bisect_left(self.sizes, self.log.size + 1) :][:1]:
-            before = len(self._report.findings)
-            if self._signed(checkpoint_key(size)) is not None or len(self._report.findings) == before:
-                self._report.found(
-                    "rewritten", checkpoint_key(size), f"what was signed after entry {self.log.size} is not there"
-                )
-
-    def _check_shown(self, shown: Body | None) -> None:
-        """The checkpoint that is shown must be the newest that is kept."""
-        if shown is None:
-            self._report.found("missing", CHECKPOINT)
-            return
-        try:
-            newest = open_checkpoint(shown.data, self._key, verify_signature)
-        except AuditError as error:
-            self._report.found("signature", CHECKPOINT, str(error))
-            return
-        kept = self._source.read(checkpoint_key(newest.size))
-        if newest.size > self.log.size:
-            self._report.found("rewritten", CHECKPOINT, f"what was signed after entry {self.log.size} is not there")
-        elif kept is not None and kept.data != shown.data and self._is_good(kept):
-            self._report.found("altered", CHECKPOINT, "is not the checkpoint that is kept for its size")
-        elif self.sizes and newest.size < self.sizes[-1]:
-            if self._source.taken_at - self._last_at > _PUBLISHING:
-                self._report.found("rolled-back", CHECKPOINT, f"shows {newest.size} entries of {self.sizes[-1]}")
-            else:
-                self._report.notices.append("the newest checkpoint was just being published")
+            kept = self._kept.popleft()
+            compare_kept(kept, log.edge.grow(leaves[: kept.size - log.size])[0], self._done.report)
 
 
 def unbundled(stored: Body, most: int) -> list[bytes]:

@@ -175,4 +175,4 @@ def made(objects: int, lines: int, *, per_seal: int = 10) -> SealedLog:
 
 def verified(folder: Path, key: VerifierKey, **changes: Any) -> Report:  # noqa: ANN401 - any of Wanted's fields
     """Verify a copy."""
-    return verify_log(FolderSource(folder), Wanted(key=key, folder=folder, **changes))
+    return verify_log(FolderSource(folder), Wanted(key=key, **changes))

@@ -1,0 +1,206 @@
+"""A copy, checked by one process or several: each takes stretches of commits, and this one too.
+
+Promise: what comes of it is what one process would find. A stretch is checked from the log as the copy's own files say it
+is before it, which proves nothing: what came of it counts only where the log turned out to be just that. Elsewhere it is
+checked again, from the log as it is. A process that is ended is an error, and none outlives the one that began it.
+"""
+
+import itertools
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from multiprocessing.connection import wait
+from typing import Generic, TypeVar
+
+from audit_core.errors import AuditError
+from audit_core.notes import Checkpoint, VerifierKey
+from audit_core.sealing import EMPTY, SEAL, Growth
+from audit_core.tiles import WIDTH, bundle_path, read_edge
+from cli.verify.listing import Listed, check_listing
+from cli.verify.objects import Scope
+from cli.verify.source import BrokenCopyError, FolderSource, Source
+from cli.verify.tree import MAX_BUNDLE, Stretch, TreeCheck, at_once, unbundled
+
+METHOD = "fork" if sys.platform == "linux" else "spawn"
+"""How processes begin. Where that is safe they are forked: one that is spawned first imports all that this one has."""
+SHARE = 4096
+"""Entries: a thirtieth of a second's work or so."""
+_WAITING = 4
+"""So many stretches for each process wait or are worked on: nobody is idle, and few results are held."""
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """What every process knows of what there is to do."""
+
+    source: FolderSource
+    key: VerifierKey
+    sizes: list[int]
+    kept: Sequence[Checkpoint]
+    scope: Scope
+    grace: timedelta
+
+
+Do = Callable[[Work], Answer]
+
+
+def usable_processors() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def bounds_of(sizes: Sequence[int], share: int) -> list[int]:
+    """Where stretches of at least `share` entries begin and end, among the sizes that are signed."""
+    bounds = [0]
+    for size in sizes:
+        if size - bounds[-1] >= share:
+            bounds.append(size)
+    return [*(bounds[:-1] or bounds), sys.maxsize]
+
+
+class Crew:
+    """This process, and the others of a pool where there is one. What is asked is done by whichever is free."""
+
+    def __init__(self, work: Work, pool: ProcessPoolExecutor | None, processes: int) -> None:
+        self._work = work
+        self._pool = pool
+        self._most = processes * _WAITING
+
+    def listing(self) -> "Task[Listed]":
+        """Begin to check the listing."""
+        return self._begin(_check_listing)
+
+    def stretches(self, bounds: Sequence[int]) -> Iterator[tuple[int, Stretch | None]]:
+        """Each end of the stretches between bounds, with what came of it; null where it is still to be checked."""
+        if self._pool is None:
+            yield from zip(bounds[1:], itertools.repeat(None))
+            return
+        asked = (partial(_check_stretch, start=start, until=until) for start, until in itertools.pairwise(bounds))
+        yield from zip(bounds[1:], self._in_order(asked), strict=True)
+
+    def _in_order(self, asked: Iterable[Do[Answer]]) -> Iterator[Answer]:
+        left = iter(asked)
+        tasks: deque[Task[Answer]] = deque()
+        while True:
+            tasks += [self._begin(do) for do in itertools.islice(left, self._most - len(tasks))]
+            if not tasks:
+                return
+            if tasks[0].is_done or not any(task.take() for task in tasks):
+                yield tasks.popleft().result()
+
+    def _begin(self, do: Do[Answer]) -> "Task[Answer]":
+        here = partial(do, self._work)
+        if self._pool is None:
+            return Task(here, Future())
+        # A process that begins is not interrupted: whoever interrupts is heard by this one.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            return Task(here, self._pool.submit(_in_another, do))
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+class Task(Generic[Answer]):
+    """Something that another process may do, or this one."""
+
+    def __init__(self, do: Callable[[], Answer], elsewhere: "Future[Answer]") -> None:
+        self._do = do
+        self._future = elsewhere
+
+    @property
+    def is_done(self) -> bool:
+        """Whether its result is there."""
+        return self._future.done()
+
+    def take(self) -> bool:
+        """Do it here, unless it was begun."""
+        if not self._future.cancel():
+            return False
+        self._future = Future()
+        self._future.set_result(self._do())
+        return True
+
+    def result(self) -> Answer:
+        """What came of it."""
+        self.take()
+        return self._future.result()
+
+
+@contextmanager
+def crew_of(work: Work, processes: int) -> Iterator[Crew]:
+    """Have so many processes, this one among them."""
+    if processes <= 1:
+        yield Crew(work, None, 1)
+        return
+    pool = ProcessPoolExecutor(
+        processes - 1, mp_context=multiprocessing.get_context(METHOD), initializer=_begin_here, initargs=(work,)
+    )
+    try:
+        yield Crew(work, pool, processes)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+_here: Work | None = None
+
+
+def _begin_here(work: Work) -> None:
+    global _here  # noqa: PLW0603 - what a process works on
+    _here = work
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+
+def _in_another(do: Do[Answer]) -> Answer:
+    if _here is None:
+        raise RuntimeError("this process was not begun")
+    return do(_here)
+
+
+def _check_listing(work: Work) -> Listed:
+    return check_listing(work.source, sizes=work.sizes, grace=work.grace)
+
+
+def _check_stretch(work: Work, *, start: int, until: int) -> Stretch | None:
+    """What comes of a stretch from the log as the copy's files say it is; null where they do not, or cannot be read."""
+    try:
+        return check_from(work, _stored(work.source, start), until)
+    except (BrokenCopyError, AuditError, ValueError):
+        return None
+
+
+def check_from(work: Work, log: Growth, until: int) -> Stretch:
+    """Check commits from a log as it is until it has so many entries."""
+    submit = at_once(work.source, work.scope)
+    return TreeCheck(work.source, work.key, log, sizes=work.sizes, kept=work.kept, submit=submit).run(until)
+
+
+def _stored(source: Source, size: int) -> Growth:
+    """The right edge of a log of a size, from its partial tiles and bundle. Raises what says that there is none."""
+    if not size:
+        return EMPTY
+    edge = read_edge(size, lambda path: _read(source, path))
+    width = size % WIDTH
+    stored = source.read(SEAL + bundle_path(size // WIDTH, width)) if width else None
+    return Growth(edge=edge, tail=() if stored is None else tuple(unbundled(stored, MAX_BUNDLE)))
+
+
+def _read(source: Source, path: str) -> bytes:
+    stored = source.read(SEAL + path)
+    return b"" if stored is None else stored.data
