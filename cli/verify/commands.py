@@ -28,6 +28,7 @@ from cli.verify.copying import copy_log
 from cli.verify.findings import KINDS, Report
 from cli.verify.log import Wanted, verify_log
 from cli.verify.proving import prove as make_proof
+from cli.verify.sharing import usable_processors
 from cli.verify.source import BrokenCopyError, BucketSource, FolderSource, Source
 from cli.verify.tree import Progress, untold
 from cli.verify.trust import read_key, verify_signature
@@ -60,7 +61,7 @@ def verify() -> None:
 @click.option("--until", help="Read objects of days before this one only.")
 @click.option("--against", type=_FILE, multiple=True, help="A checkpoint or proof that you kept; may be repeated.")
 @click.option("--anchors", type=_FILE, multiple=True, help="Roots, in PEM, of authorities whose time stamps count.")
-@click.option("--jobs", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes, over a copy.")
+@click.option("--jobs", type=click.IntRange(1, 64), help="Processes, over a copy. Default: one for each processor.")
 @click.option("--now", "clock", help="Verify as of this time, and not as of when the copy was made.")
 @click.pass_context
 def log(  # noqa: PLR0913 - one parameter an option
@@ -74,7 +75,7 @@ def log(  # noqa: PLR0913 - one parameter an option
     until: str | None,
     against: tuple[Path, ...],
     anchors: tuple[Path, ...],
-    jobs: int,
+    jobs: int | None,
     clock: str | None,
     as_json: bool,
 ) -> None:
@@ -88,7 +89,7 @@ def log(  # noqa: PLR0913 - one parameter an option
             until=_day("--until", until),
             grace=grace,
             now=None if clock is None else _time("--now", clock),
-            jobs=jobs,
+            jobs=jobs or usable_processors(),
             progress=progress,
         )
         report = _verified(source, wanted)

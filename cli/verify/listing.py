@@ -9,6 +9,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import chain
 
 from audit_core.errors import DecodeError
 from audit_core.sealing import (
@@ -50,45 +51,45 @@ def check_listing(source: Source, *, sizes: Sequence[int], grace: timedelta) -> 
     `sizes`: of the checkpoints, in order; `grace`: how long an object may be unsealed.
     """
     report = Report()
-    _check_records(source, report, grace)
+    is_copy = isinstance(source, FolderSource)
+    files = _Files(source, report) if is_copy else None
+    sealed = _Ascending(rows[0].key for rows in source.versions(MARKERS))
     markers = fresh = 0
-    for rows in source.versions(SEAL):
+    for rows in source.versions("") if is_copy else chain(source.versions(RECORDS), source.versions(SEAL)):
         key = rows[0].key
-        if key != CHECKPOINT:
+        if files is not None:
+            files.compare(rows)
+        if key != CHECKPOINT and (len(rows) > 1 or rows[0].marker):
             _check_hidden(rows, report)
-        if key.startswith(MARKERS):
+        if key.startswith(RECORDS):
+            _check_record(source, report, rows, is_sealed=sealed.has(marker_key(key)), grace=grace)
+        elif key.startswith(MARKERS):
             markers += 1
-        elif not _belongs(key, sizes):
+        elif key.startswith(SEAL) and not _belongs(key, sizes):
             if source.taken_at - rows[0].stored_at > grace:
                 report.found("unexpected", key)
             else:
                 fresh += 1
     if fresh:
         report.notices.append(f"{fresh} files of the seal were just being published")
-    if isinstance(source, FolderSource):
-        _check_files(source, report)
+    if files is not None:
+        files.end()
     return Listed(report=report, markers=markers)
 
 
-def _check_records(source: Source, report: Report, grace: timedelta) -> None:
-    """Everything under `records/` has a marker, and a lock that is no shorter than when it was sealed."""
-    markers = (rows[0].key for rows in source.versions(MARKERS))
-    marker = next(markers, None)
-    for rows in source.versions(RECORDS):
-        key = rows[0].key
-        wanted = marker_key(key)
-        _check_hidden(rows, report)
-        while marker is not None and marker.encode() < wanted.encode():
-            marker = next(markers, None)
-        first = next((row for row in rows if not row.marker), None)
-        if first is None:
-            continue
-        if marker == wanted:
-            _check_row(source, report, first)
-        elif source.taken_at - first.stored_at > grace:
-            report.found("unsealed", key, f"stored at {first.stored_at:%Y-%m-%dT%H:%M:%SZ}")
-        else:
-            report.pending += 1
+def _check_record(
+    source: Source, report: Report, rows: Sequence[Version], *, is_sealed: bool, grace: timedelta
+) -> None:
+    """What lies under `records/` has a marker, and a lock that is no shorter than when it was sealed."""
+    first = next((row for row in rows if not row.marker), None)
+    if first is None:
+        return
+    if is_sealed:
+        _check_row(source, report, first)
+    elif source.taken_at - first.stored_at > grace:
+        report.found("unsealed", first.key, f"stored at {first.stored_at:%Y-%m-%dT%H:%M:%SZ}")
+    else:
+        report.pending += 1
 
 
 def _check_row(source: Source, report: Report, row: Version) -> None:
@@ -183,28 +184,54 @@ def _entry_at(source: Source, index: int, within: int, size: int) -> bytes:
     return entries[within] if within < len(entries) else b""
 
 
-def _check_files(source: FolderSource, report: Report) -> None:
-    """The copy holds the files that were listed as it was made, as they were then, and no others."""
-    files = map(os.fsencode, source.files())
-    name = next(files, None)
-    for rows in source.versions(""):
+class _Ascending:
+    """Keys in order, which are asked for in order."""
+
+    def __init__(self, keys: Iterator[str]) -> None:
+        self._keys = keys
+        self._next = next(keys, None)
+
+    def has(self, key: str) -> bool:
+        """Whether a key is among them; it comes after those that were asked for before."""
+        wanted = key.encode()
+        while self._next is not None and self._next.encode() < wanted:
+            self._next = next(self._keys, None)
+        return self._next == key
+
+
+class _Files:
+    """The files of a copy, which are to be those that were listed as it was made, as they were then, and no others."""
+
+    def __init__(self, source: FolderSource, report: Report) -> None:
+        self._source = source
+        self._report = report
+        self._names = source.files()
+        self._name = next(self._names, None)
+
+    def compare(self, rows: Sequence[Version]) -> None:
+        """Compare what is listed of the next key."""
         first = next((row for row in rows if not row.marker), None)
         if first is None:
-            continue
+            return
         if first.key == CHECKPOINT:
             first = [row for row in rows if not row.marker][-1]
-        while name is not None and name < first.key.encode():
-            report.found("copy-broken", os.fsdecode(name), "is in the copy, and was not when it was made")
-            name = next(files, None)
-        if name != first.key.encode():
+        if self._name != first.key:
+            self._pass(first.key.encode())
+        if self._name != first.key:
             if not first.key.startswith(RECORDS):  # of records, whoever checks them says what is missing
-                report.found("copy-broken", first.key, "was copied, and is not in the copy")
-            continue
-        name = next(files, None)
+                self._report.found("copy-broken", first.key, "was copied, and is not in the copy")
+            return
+        self._name = next(self._names, None)
         if first.sha256 is not None and not first.key.startswith(_COMPARED):
-            body = source.read(first.key)
+            body = self._source.read(first.key)
             if body is not None and hashlib.sha256(body.data).hexdigest() != first.sha256:
-                report.found("copy-broken", first.key, "is not as it was copied")
-    while name is not None:
-        report.found("copy-broken", os.fsdecode(name), "is in the copy, and was not when it was made")
-        name = next(files, None)
+                self._report.found("copy-broken", first.key, "is not as it was copied")
+
+    def end(self) -> None:
+        """Take what comes after all that is listed."""
+        self._pass(None)
+
+    def _pass(self, before: bytes | None) -> None:
+        while self._name is not None and (before is None or os.fsencode(self._name) < before):
+            self._report.found("copy-broken", self._name, "is in the copy, and was not when it was made")
+            self._name = next(self._names, None)

@@ -1,8 +1,8 @@
 """A copy, checked by one process or several: each takes stretches of commits, and this one too.
 
-Promise: what comes of it is what one process would find. A stretch is checked from the log as the copy's own files say it
-is before it, which proves nothing: what came of it counts only where the log turned out to be just that. Elsewhere it is
-checked again, from the log as it is. A process that is ended is an error, and none outlives the one that began it.
+Promise: what comes of it is what one process would find. A stretch is checked from the log as the copy's own files say
+it is before it, which proves nothing: what came of it counts only where the log turned out to be just that. Elsewhere
+it is checked again, from the log as it is. A process that is ended is an error; none outlives the one that began it.
 """
 
 import itertools

@@ -227,6 +227,8 @@ class TreeCheck:
                 try:
                     some = [] if stored is None else unbundled(stored, MAX_BUNDLE)
                 except DecodeError:
+                    some = []
+                if not some:
                     return None
                 entries += some[max(0, log.size - index * WIDTH) :]
             if len(entries) == size - log.size and self._verdict(log.add(entries)[0]).good:

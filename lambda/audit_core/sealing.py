@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import compress, repeat
+from operator import contains
 
 import orjson
 
@@ -121,6 +123,6 @@ EMPTY = Growth(edge=Edge())
 
 def objects_in(entries: Sequence[bytes], start: int) -> Iterator[tuple[int, Sequence[bytes]]]:
     """The entries of one object after the other, each with the number of its first; `start`: that of the first."""
-    firsts = [number for number, entry in enumerate(entries) if _FIRST_LINE in entry or not number]
+    firsts = [0, *compress(range(1, len(entries)), map(contains, entries[1:], repeat(_FIRST_LINE)))]
     for first, end in zip(firsts, [*firsts[1:], len(entries)], strict=True):
         yield start + first, entries[first:end]

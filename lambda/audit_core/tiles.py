@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from audit_core.errors import DecodeError
 from audit_core.merkle import HASH_BYTES, fold_root, perfect_root
@@ -36,8 +37,10 @@ def bundle_path(index: int, width: int = WIDTH) -> str:
 
 def bundle(entries: Sequence[bytes]) -> bytes:
     """Entries one after the other, each after its length in two bytes."""
+    lengths = [*map(len, entries)]
     try:
-        return b"".join([len(entry).to_bytes(_LENGTH_BYTES, "big") + entry for entry in entries])
+        heads = {length: length.to_bytes(_LENGTH_BYTES, "big") for length in set(lengths)}
+        return b"".join(chain.from_iterable(zip(map(heads.__getitem__, lengths), entries, strict=True)))
     except OverflowError:
         raise ValueError(f"bundle: an entry may have {MAX_ENTRY_BYTES} bytes") from None
 
