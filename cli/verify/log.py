@@ -119,4 +119,4 @@ def _of_folder(work: Work, wanted: Wanted, whole: _Whole) -> Listed:
             wanted.progress(stretch.report.records, stretch.report.checked_bytes)
             if stretch.ended:
                 break
-        return listing.result()
+        return listing()

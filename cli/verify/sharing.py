@@ -12,14 +12,14 @@ import signal
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from multiprocessing.connection import wait
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 from audit_core.errors import AuditError
 from audit_core.notes import Checkpoint, VerifierKey
@@ -34,8 +34,10 @@ METHOD = "fork" if sys.platform == "linux" else "spawn"
 """How processes begin. Where that is safe they are forked: one that is spawned first imports all that this one has."""
 SHARE = 4096
 """Entries: a thirtieth of a second's work or so."""
-_WAITING = 4
-"""So many stretches for each process wait or are worked on: nobody is idle, and few results are held."""
+_BEGUN = 2
+"""So many things are given to each of the other processes at once: what it does, and what it will do next."""
+_HELD = 4
+"""So many results are held for each process, at most, as one before them is waited for."""
 Answer = TypeVar("Answer")
 
 
@@ -69,16 +71,21 @@ def bounds_of(sizes: Sequence[int], share: int) -> list[int]:
 
 
 class Crew:
-    """This process, and the others of a pool where there is one. What is asked is done by whichever is free."""
+    """This process, and the others of a pool where there is one."""
 
     def __init__(self, work: Work, pool: ProcessPoolExecutor | None, processes: int) -> None:
         self._work = work
         self._pool = pool
-        self._most = processes * _WAITING
+        self._begun = (processes - 1) * _BEGUN
+        self._held = processes * _HELD
 
-    def listing(self) -> "Task[Listed]":
-        """Begin to check the listing."""
-        return self._begin(_check_listing)
+    def listing(self) -> Callable[[], Listed]:
+        """Begin to check the listing, in another process; what is returned waits for what comes of it."""
+        return (
+            partial(_check_listing, self._work)
+            if self._pool is None
+            else self._submit(self._pool, _check_listing).result
+        )
 
     def stretches(self, bounds: Sequence[int]) -> Iterator[tuple[int, Stretch | None]]:
         """Each end of the stretches between bounds, with what came of it; null where it is still to be checked."""
@@ -86,54 +93,30 @@ class Crew:
             yield from zip(bounds[1:], itertools.repeat(None))
             return
         asked = (partial(_check_stretch, start=start, until=until) for start, until in itertools.pairwise(bounds))
-        yield from zip(bounds[1:], self._in_order(asked), strict=True)
+        yield from zip(bounds[1:], self._in_order(self._pool, asked), strict=True)
 
-    def _in_order(self, asked: Iterable[Do[Answer]]) -> Iterator[Answer]:
-        left = iter(asked)
-        tasks: deque[Task[Answer]] = deque()
+    def _in_order(self, pool: ProcessPoolExecutor, asked: Iterator[Do[Answer]]) -> Iterator[Answer]:
+        """What is asked is begun by whoever is free, and answered in order."""
+        tasks: deque[Future[Answer]] = deque()
         while True:
-            tasks += [self._begin(do) for do in itertools.islice(left, self._most - len(tasks))]
+            free = min(self._begun - sum(not task.done() for task in tasks), self._held - len(tasks))
+            tasks += [self._submit(pool, do) for do in itertools.islice(asked, free)]
             if not tasks:
                 return
-            if tasks[0].is_done or not any(task.take() for task in tasks):
+            if not tasks[0].done() and len(tasks) < self._held and (do := next(asked, None)):
+                tasks.append(Future())
+                tasks[-1].set_result(do(self._work))
+            else:
                 yield tasks.popleft().result()
 
-    def _begin(self, do: Do[Answer]) -> "Task[Answer]":
-        here = partial(do, self._work)
-        if self._pool is None:
-            return Task(here, Future())
+    @staticmethod
+    def _submit(pool: ProcessPoolExecutor, do: Do[Answer]) -> "Future[Answer]":
         # A process that begins is not interrupted: whoever interrupts is heard by this one.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
-            return Task(here, self._pool.submit(_in_another, do))
+            return pool.submit(_in_another, do)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-class Task(Generic[Answer]):
-    """Something that another process may do, or this one."""
-
-    def __init__(self, do: Callable[[], Answer], elsewhere: "Future[Answer]") -> None:
-        self._do = do
-        self._future = elsewhere
-
-    @property
-    def is_done(self) -> bool:
-        """Whether its result is there."""
-        return self._future.done()
-
-    def take(self) -> bool:
-        """Do it here, unless it was begun."""
-        if not self._future.cancel():
-            return False
-        self._future = Future()
-        self._future.set_result(self._do())
-        return True
-
-    def result(self) -> Answer:
-        """What came of it."""
-        self.take()
-        return self._future.result()
 
 
 @contextmanager
@@ -145,8 +128,14 @@ def crew_of(work: Work, processes: int) -> Iterator[Crew]:
     pool = ProcessPoolExecutor(
         processes - 1, mp_context=multiprocessing.get_context(METHOD), initializer=_begin_here, initargs=(work,)
     )
+    others = multiprocessing.active_children()
     try:
         yield Crew(work, pool, processes)
+    except BaseException:
+        for process in multiprocessing.active_children():
+            if process not in others:
+                process.terminate()
+        raise
     finally:
         pool.shutdown(cancel_futures=True)
 
