@@ -5,6 +5,7 @@ every file of the log is compared with what follows from those. A stretch of com
 before it, and from nothing else. What a run holds does not grow with the log, but for one number a checkpoint.
 """
 
+import sys
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -62,6 +63,15 @@ class _Commit:
         return self.start + len(self.entries)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """What the bundles say comes from one size up to a checkpoint's; null when that is not what it signs."""
+
+    start: int = 0
+    size: int = -1
+    entries: list[bytes] | None = None
+
+
 @dataclass(slots=True, kw_only=True)
 class Stretch:
     """What came of consecutive commits: the log before and after them, and what was found.
@@ -104,6 +114,7 @@ class TreeCheck:
         self._ahead = ahead
         self._progress = progress
         self._done = Stretch(start=log, log=log)
+        self._known = _Known()
 
     def run(self, until: int) -> Stretch:
         """Check commits until the log has so many entries, or ends."""
@@ -162,8 +173,8 @@ class TreeCheck:
         if signed is False:
             return False
         if signed is None:  # is it the checkpoint that is missing, or the commit that is wrong?
-            known = self._from_bundles()
-            if known is not None and known[: len(commit.entries)] != commit.entries:
+            known = self._from_bundles(len(commit.entries))
+            if known is not None and known != commit.entries:
                 return False
         if signed is None and (not self._sizes or log.size > self._sizes[-1]):
             self._done.report.notices.append(f"entries from {commit.start} on are committed and not signed yet")
@@ -205,7 +216,7 @@ class TreeCheck:
 
     def _bridge(self) -> bool:
         """Go on where the commit is gone or is not what was signed: by the bundles, up to the next checkpoint."""
-        entries = self._from_bundles()
+        entries = self._from_bundles(sys.maxsize)
         if entries is None:
             return False
         commit = self._begun(self._done.log.size, entries)
@@ -216,24 +227,35 @@ class TreeCheck:
         self._take(log, files, leaves, results, self._verdict(log))
         return True
 
-    def _from_bundles(self) -> list[bytes] | None:
-        """The entries up to the next checkpoint, from the bundles, when they are what it signs."""
-        log = self._done.log
-        place = bisect_left(self._sizes, log.size + 1)
+    def _from_bundles(self, most: int) -> list[bytes] | None:
+        """The next entries, up to the next checkpoint, from the bundles, when they are what it signs.
+
+        They are read once for a checkpoint; when they are not, once more for each half of the way there, so that a log
+        whose checkpoints are gone takes no more than twice as long.
+        """
+        here = self._done.log.size
+        place = bisect_left(self._sizes, here + 1)
         for size in self._sizes[place : place + 1]:
-            entries: list[bytes] = []
-            for index in range(log.size // WIDTH, -(-size // WIDTH)):
-                stored = self._source.read(SEAL + bundle_path(index, min(WIDTH, size - index * WIDTH)))
-                try:
-                    some = [] if stored is None else unbundled(stored, MAX_BUNDLE)
-                except DecodeError:
-                    some = []
-                if not some:
-                    return None
-                entries += some[max(0, log.size - index * WIDTH) :]
-            if len(entries) == size - log.size and self._verdict(log.add(entries)[0]).good:
-                return entries
+            known = self._known
+            if known.size != size or (known.entries is None and here - known.start >= size - here):
+                known = self._known = _Known(start=here, size=size, entries=self._read_bundles(size))
+            return None if known.entries is None else known.entries[here - known.start : here - known.start + most]
         return None
+
+    def _read_bundles(self, size: int) -> list[bytes] | None:
+        log = self._done.log
+        entries: list[bytes] = []
+        for index in range(log.size // WIDTH, -(-size // WIDTH)):
+            stored = self._source.read(SEAL + bundle_path(index, min(WIDTH, size - index * WIDTH)))
+            try:
+                some = None if stored is None else unbundled(stored, MAX_BUNDLE)
+            except DecodeError:
+                return None
+            if not some:
+                return None
+            entries += some[max(0, log.size - index * WIDTH) :]
+        is_whole = len(entries) == size - log.size
+        return entries if is_whole and self._verdict(log.add(entries)[0]).good else None
 
     # What was signed
 

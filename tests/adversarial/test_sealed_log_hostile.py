@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 
 from audit_core.sealing import CHECKPOINT, RECORDS, SEAL, sequence_key
 from cli.main import main
-from cli.verify.source import LISTING, BrokenCopyError
+from cli.verify.log import Wanted, verify_log
+from cli.verify.source import LISTING, Body, BrokenCopyError, FolderSource
 from tests.adversarial.sealed_log import SealedLog, made, verified, write_listing
 
 _FUZZ = settings(
@@ -229,6 +230,29 @@ def test_larger_than_any(tmp_path: Path) -> None:
     with (folder / sequence_key(0)).open("wb") as file:
         file.truncate(5 << 40 if sys.platform == "linux" else 2 << 30)
     assert _looked_at(folder)
+
+
+class _Counting(FolderSource):
+    reads = 0
+
+    def read(self, key: str) -> Body | None:
+        self.reads += 1
+        return super().read(key)
+
+
+@pytest.mark.parametrize("size", [0, 10**17])
+def test_checkpoints_that_are_gone_take_no_more_reading(tmp_path: Path, size: int) -> None:
+    """Where no checkpoint but the last is there, or one of a size beyond all, each file is read a few times at most."""
+    log = made(80, 40, per_seal=2)
+    gone = sorted(key for key in log.files if key.startswith("seal/checkpoints/"))
+    for key in gone:
+        if not size and key != f"seal/checkpoints/{log.growth.size}":
+            del log.files[key], log.versions[key]
+    if size:
+        log.put(f"seal/checkpoints/{size}", b"x")
+    source = _Counting(log.write(tmp_path))
+    assert verify_log(source, Wanted(key=log.key)).findings
+    assert 2 * source.reads < 3 * len(log.files)
 
 
 def test_log_that_is_empty(tmp_path: Path) -> None:

@@ -89,7 +89,7 @@ _ATTACKS: dict[str, Callable[[SealedLog], object]] = {
     "checkpoint dropped where a stretch begins": lambda log: _drop(log, checkpoint_key(_MIDDLE)),
     "checkpoint forged where a stretch begins": lambda log: _flip(log, checkpoint_key(_MIDDLE)),
     "checkpoint within a commit": lambda log: log.put(checkpoint_key(_MIDDLE + 1), b"x"),
-    "tiles changed where stretches begin": lambda log: _flip(log, *[key for key in _keys(log, "seal/tile/") if ".p" in key]),
+    "tiles changed where stretches begin": lambda log: _flip(log, *_keys(log, "seal/tile/0/000.p")),
     "all tiles gone": lambda log: _drop(log, *_keys(log, "seal/tile/")),
     "cut off": lambda log: _drop(log, *[sequence_key(size) for size in _SIZES[:-1] if size >= _MIDDLE]),
     "checkpoint of a size beyond all": lambda log: log.put(checkpoint_key(10**17), b"x"),
@@ -159,6 +159,5 @@ def test_none_is_left_behind(tmp_path: Path, number: signal.Signals) -> None:
     assert out == b""
     if number == signal.SIGINT:
         assert process.returncode == 2
-        assert (
-            err.splitlines() == [b"agent-audit-log: interrupted: nothing is said of the log"] or b"interrupted" in err
-        )
+        assert b"interrupted" in err
+        assert len(err.splitlines()) == 1
