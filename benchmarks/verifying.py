@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import hashlib
 import os
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from statistics import median
@@ -22,6 +24,7 @@ _SPEED_GOAL = 0.4
 _TWO_GOAL = 1.6
 _MEMORY_GOAL = 10
 _ROUNDS = 3
+_COUNTS = "for _ in range(20_000_000): pass"
 _CHILD = "import sys; from benchmarks import verifying; print(getattr(verifying, sys.argv[1])(*sys.argv[2:]))"
 
 
@@ -34,6 +37,8 @@ def rows(*, quick: bool) -> list[Row]:
             floor=lambda: _floor(log.paths),
             one=lambda: _verify(log, jobs=1),
             two=lambda: _verify(log, jobs=2),
+            loop=lambda: _loop(1),
+            loops=lambda: _loop(2),
         )
     whole = 10_000 if quick else _MILLION
     seconds, records, peak = map(float, in_fresh_process(_CHILD, "whole", str(whole)).split())
@@ -43,6 +48,8 @@ def rows(*, quick: bool) -> list[Row]:
             value=median(floor / one for floor, one in zip(taken["floor"], taken["one"], strict=True))),
         Row(name="verify, two processes to one", unit=TIMES, goal=at_least(_TWO_GOAL),
             value=median(one / two for one, two in zip(taken["one"], taken["two"], strict=True))),
+        Row(name="two processes to one, of a loop that shares nothing, on this machine now", unit=TIMES,
+            value=median(2 * one / two for one, two in zip(taken["loop"], taken["loops"], strict=True))),
         Row(name="verify 1,000,000 records, two processes", value=seconds * _MILLION / records, unit="s"),
         Row(name="memory of verify, that a log ten times as large adds", value=max(0.0, peak - small), unit="MB",
             goal=at_most(_MEMORY_GOAL)),
@@ -80,6 +87,13 @@ def _verify(log: SealedFolder, *, jobs: int) -> None:
     report = verify_log(FolderSource(log.folder), Wanted(key=log.key, jobs=jobs))
     if report.findings or report.records != log.size:
         raise BenchmarkError("a good log was not verified")
+
+
+def _loop(processes: int) -> None:
+    """So many processes at once, each of which counts."""
+    begun = [subprocess.Popen([sys.executable, "-I", "-c", _COUNTS]) for _ in range(processes)]
+    for process in begun:
+        process.wait()
 
 
 def _floor(paths: list[Path]) -> None:

@@ -110,7 +110,7 @@ def _of_folder(work: Work, wanted: Wanted, whole: _Whole) -> Listed:
     """Check the tree and its objects, and the listing, in so many processes as are wanted and as it pays to have."""
     bounds = bounds_of(work.sizes, wanted.share)
     with crew_of(work, min(wanted.jobs, len(bounds) // _LEAST)) as crew:
-        listing = crew.listing()
+        crew.begin_listing()
         for until, begun in crew.stretches(bounds):
             if whole.log.size >= until:
                 continue
@@ -119,4 +119,4 @@ def _of_folder(work: Work, wanted: Wanted, whole: _Whole) -> Listed:
             wanted.progress(stretch.report.records, stretch.report.checked_bytes)
             if stretch.ended:
                 break
-        return listing()
+        return crew.listing()

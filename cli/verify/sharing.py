@@ -12,7 +12,7 @@ import signal
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -78,14 +78,16 @@ class Crew:
         self._pool = pool
         self._begun = (processes - 1) * _BEGUN
         self._held = processes * _HELD
+        self._listing: Future[Listed] | None = None
 
-    def listing(self) -> Callable[[], Listed]:
-        """Begin to check the listing, in another process; what is returned waits for what comes of it."""
-        return (
-            partial(_check_listing, self._work)
-            if self._pool is None
-            else self._submit(self._pool, _check_listing).result
-        )
+    def begin_listing(self) -> None:
+        """Have another process check the listing, where there is one."""
+        if self._pool is not None:
+            self._listing = self._submit(self._pool, _check_listing)
+
+    def listing(self) -> Listed:
+        """What came of the listing."""
+        return _check_listing(self._work) if self._listing is None else self._listing.result()
 
     def stretches(self, bounds: Sequence[int]) -> Iterator[tuple[int, Stretch | None]]:
         """Each end of the stretches between bounds, with what came of it; null where it is still to be checked."""
@@ -99,15 +101,20 @@ class Crew:
         """What is asked is begun by whoever is free, and answered in order."""
         tasks: deque[Future[Answer]] = deque()
         while True:
-            free = min(self._begun - sum(not task.done() for task in tasks), self._held - len(tasks))
-            tasks += [self._submit(pool, do) for do in itertools.islice(asked, free)]
-            if not tasks:
-                return
-            if not tasks[0].done() and len(tasks) < self._held and (do := next(asked, None)):
+            tasks += [self._submit(pool, do) for do in itertools.islice(asked, self._free(tasks))]
+            is_next = tasks and (tasks[0].done() or len(tasks) >= self._held)
+            if not is_next and (do := next(asked, None)):
                 tasks.append(Future())
                 tasks[-1].set_result(do(self._work))
-            else:
+            elif tasks:
                 yield tasks.popleft().result()
+            else:
+                return
+
+    def _free(self, tasks: Collection["Future[Answer]"]) -> int:
+        """How many more can be begun. Nothing waits behind the listing, which takes longer than anything else."""
+        listing = 0 if self._listing is None or self._listing.done() else _BEGUN
+        return max(0, min(self._begun - listing - sum(not task.done() for task in tasks), self._held - len(tasks)))
 
     @staticmethod
     def _submit(pool: ProcessPoolExecutor, do: Do[Answer]) -> "Future[Answer]":
