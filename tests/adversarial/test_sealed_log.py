@@ -73,7 +73,7 @@ def test_untouched(whole: SealedLog, folder: Path) -> None:
 
 def test_processes_find_the_same(whole: SealedLog, folder: Path) -> None:
     """More processes come to the same report."""
-    assert verified(folder, whole.key, jobs=2) == verified(folder, whole.key)
+    assert verified(folder, whole.key, jobs=2, share=1000) == verified(folder, whole.key)
 
 
 def _kinds_of_files(log: SealedLog) -> dict[str, list[str]]:

@@ -3,8 +3,6 @@
 import hashlib
 import json
 import os
-import signal
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
@@ -28,20 +26,6 @@ _FUZZ = settings(
 )
 _LOG = made(5, 12, per_seal=2)
 _KEYS = sorted(_LOG.files)
-_SLOW = """
-import time
-from cli.main import main
-from cli.verify import commands
-
-def slow(*given, verify=commands.verify_log):
-    print("begun", flush=True)
-    verify(*given)
-    time.sleep(60)
-
-commands.verify_log = slow
-main()
-"""
-
 _texts = st.one_of(
     st.sampled_from(
         [*_KEYS, "", "/", "..", "seal/../x", f"seal/checkpoints/{'9' * 5000}", f"seal/tile/{'1' * 5000}/0"]
@@ -263,22 +247,3 @@ def test_log_that_is_empty(tmp_path: Path) -> None:
     assert (report.findings, report.size, report.checkpoints) == ([], 0, 1)
     write_listing(tmp_path, {}, log.now)
     assert verified(tmp_path, log.key).findings
-
-
-def test_interrupted(tmp_path: Path) -> None:
-    """Whoever interrupts is told that nothing is said of the log: that is no evidence."""
-    log = made(60, 140)
-    folder = log.write(tmp_path / "copy")
-    (tmp_path / "key").write_text(log.key.text)
-    arguments = ["verify", "log", "--dir", str(folder), "--public-key", str(tmp_path / "key"), "--jobs", "2"]
-    command = [sys.executable, "-c", _SLOW, *arguments]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
-    ) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "begun\n"
-        os.killpg(process.pid, signal.SIGINT)
-        out, err = process.communicate(timeout=60)
-    assert (process.returncode, out) == (2, ""), err
-    assert len(err.splitlines()) == 1
-    assert "interrupted" in err
