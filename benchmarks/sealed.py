@@ -27,7 +27,7 @@ RECORDS_EACH: Final = 100
 """In an object."""
 _OBJECTS_EACH: Final = 20
 """In a commit."""
-_PATTERNS: Final = 30
+_PATTERNS: Final = 5
 _BATCH: Final = 40
 _BEGAN: Final = datetime(2026, 11, 1, tzinfo=UTC)
 _UNTIL: Final = _BEGAN + timedelta(days=365)

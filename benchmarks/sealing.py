@@ -24,7 +24,7 @@ _CHILD = "import sys; from benchmarks import sealing; print(sealing.peak(*sys.ar
 
 def rows(*, quick: bool) -> list[Row]:
     """Measure."""
-    large = _LARGE // 20 if quick else _LARGE
+    large = _LARGE // 50 if quick else _LARGE
     stored = list(objects(10 if quick else _OBJECTS))
     small_log, large_log = log_of(_SMALL), log_of(large)
     taken = in_turns(

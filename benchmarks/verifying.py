@@ -31,7 +31,7 @@ _CHILD = "import sys; from benchmarks import verifying; print(getattr(verifying,
 def rows(*, quick: bool) -> list[Row]:
     """Measure."""
     with tempfile.TemporaryDirectory() as folder:
-        log = SealedFolder(Path(folder), 40 if quick else _OBJECTS)
+        log = SealedFolder(Path(folder), 8 if quick else _OBJECTS)
         taken = in_turns(
             1 if quick else _ROUNDS,
             floor=lambda: _floor(log.paths),
@@ -40,7 +40,7 @@ def rows(*, quick: bool) -> list[Row]:
             loop=lambda: _loop(1),
             loops=lambda: _loop(2),
         )
-    whole = 10_000 if quick else _MILLION
+    whole = 2_000 if quick else _MILLION
     seconds, records, peak = map(float, in_fresh_process(_CHILD, "whole", str(whole)).split())
     _, _, small = map(float, in_fresh_process(_CHILD, "whole", str(whole // 10)).split())
     return [
