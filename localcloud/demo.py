@@ -2,6 +2,7 @@
 
 Guarantees: every line of it is what a real command printed, over the local cloud, which is started where it is not up;
 exits with 0 only when each step went as it must. Nothing in the local cloud is changed but for the call that is logged.
+The agent in it is OpenAI's own client, in an environment of its own; what that has to download is said before.
 """
 
 import json
@@ -24,23 +25,32 @@ from audit_core.sealing import RECORDS
 from cli.connection import Connection, Deployment
 from components.package import ensure_wheels
 from localcloud import emulator as emulators
-from localcloud import place, stack_config
+from localcloud import kits, place, stack_config
+from localcloud.dependencies import SetUpError
 from localcloud.deploy import deploy
 from localcloud.telling import say
 from localcloud.up import ONE_LINE, fail
 
 _CLIENT: Final = place.ROOT / "clients" / "python" / "src"
 _PATIENCE: Final = 60.0
-_REPLY: Final = {"id": "chatcmpl-demo", "model": "demo-model", "choices": [{"message": {"content": "It left today."}}]}
-_CALL: Final = """
-import sys, httpx
+_REPLY: Final = {
+    "id": "chatcmpl-demo",
+    "object": "chat.completion",
+    "created": 0,
+    "model": "demo-model",
+    "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "It left today."}}],
+    "usage": {"prompt_tokens": 5, "completion_tokens": 4, "total_tokens": 9},
+}
+_AGENT: Final = """\
+import sys
 from audit_log_client import AuditLog
+from openai import OpenAI
 
-with AuditLog() as log, log.correlation(sys.argv[2]):
-    with log.http_client() as client:
-        reply = client.post(sys.argv[1] + "/v1/chat/completions", json={
-            "model": "demo-model", "messages": [{"role": "user", "content": "Where is my order?"}]})
-    print(reply.status_code, reply.json()["choices"][0]["message"]["content"])
+with AuditLog() as log, log.correlation(sys.argv[1]):
+    client = OpenAI(http_client=log.http_client())
+    answer = client.chat.completions.create(
+        model="demo-model", messages=[{"role": "user", "content": "Where is my order?"}])
+    print(answer.choices[0].message.content)
     sys.exit(0 if log.flush(30) else 1)
 """
 
@@ -56,7 +66,7 @@ def main() -> int:
             demo(Path(folder))
     except KeyboardInterrupt:
         return fail("interrupted")
-    except (*ONE_LINE, DemoError, OSError) as error:
+    except (*ONE_LINE, DemoError, SetUpError, OSError) as error:
         return fail(str(error))
     return 0
 
@@ -64,22 +74,29 @@ def main() -> int:
 def demo(folder: Path) -> None:
     """Show it. Raises what `main` turns into a line."""
     ensure_wheels("local")
+    python = kits.environment(kits.DEMO).bring()
     emulator = emulators.start(state_dir=place.EMULATOR)
     say(f"Local cloud  {emulator.url}")
     deployed = deploy(emulator, config=stack_config.read(place.STACK_FILE), folder=place.FOLDER)
     deployment = Deployment.from_outputs(deployed.outputs)
     correlation = f"demo-{secrets.token_hex(4)}"
 
-    _title("1. An agent calls a model (a stand-in on this machine); the Python client logs the call")
+    _title("1. An agent calls a model with OpenAI's own client, logged by ours (a stand-in on this machine answers)")
+    agent = folder / "agent.py"
+    agent.write_text(_AGENT, encoding="utf-8")
+    for line in _AGENT.splitlines():
+        say(_styled(f"  {line}", "2"))
     with _model() as url:
         environment = {
             "AUDIT_LOG_ENDPOINT": deployment.endpoint,
             "AUDIT_LOG_TOKEN": deployment.tokens[deployment.first_agent],
             "AUDIT_LOG_SPOOL": str(folder / "spool"),
+            "OPENAI_API_KEY": "sk-of-nobody",
+            "OPENAI_BASE_URL": f"{url}/v1",
             "PYTHONPATH": str(_CLIENT),
             **dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1,localhost"),
         }
-        _run([sys.executable, "-c", _CALL, url, correlation], shown="python agent.py", environment=environment)
+        _run([str(python), str(agent), correlation], shown=f"python agent.py {correlation}", environment=environment)
 
     _title("2. Its record: who called what, when, with what result; the prompt itself is nowhere")
     found = _audit_log("find", correlation, "--json")

@@ -9,10 +9,11 @@ from typing import TypeAlias
 import pytest
 from _pytest.capture import CaptureManager
 
+from localcloud import kits
 from localcloud.dependencies import SetUpError
-from tests.sdks import environments, scenarios
+from tests.sdks import scenarios
 from tests.sdks.backend import Backend
-from tests.sdks.environments import Kit
+from tests.sdks.kits import Kit
 from tests.sdks.scenarios import Place
 
 DOWNLOADS_SECONDS = 900  # the first test in an environment waits for what it needs to be downloaded
@@ -39,7 +40,7 @@ def python_of(request: pytest.FixtureRequest) -> Python:
         aloud = capture.global_and_fixture_disabled() if capture else contextlib.nullcontext()
         with aloud, contextlib.redirect_stdout(sys.stderr):
             try:
-                return environments.environment(kit).bring()
+                return kits.environment(kit).bring()
             except SetUpError as error:
                 pytest.fail(f"not run: {kit.purpose} cannot be had here: {error}", pytrace=False)
 

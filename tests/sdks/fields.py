@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
+from localcloud import kits
 from localcloud.dependencies import ROOT
-from tests.sdks import environments, models, scenarios
+from tests.sdks import models, scenarios
 from tests.sdks.backend import Backend
-from tests.sdks.environments import CLAUDE, LITELLM, OPENAI, OTEL, Kit
+from tests.sdks.kits import CLAUDE, LITELLM, OPENAI, OTEL, Kit
 from tests.sdks.scenarios import Call, LiteCall, Place, Run
 
 PAGE: Final = ROOT / "docs" / "fields.md"
@@ -160,7 +161,7 @@ def documented(page: str) -> dict[str, dict[str, str]]:
 def interpreter(platform: Platform) -> Path | None:
     """What runs the platform; null where there is no Node."""
     if platform.kit is not None:
-        return environments.environment(platform.kit).bring()
+        return kits.environment(platform.kit).bring()
     node = shutil.which("node")
     return None if node is None else Path(node)
 

@@ -13,7 +13,7 @@ from localcloud.dependencies import ROOT
 from tests.sdks import models, scenarios
 from tests.sdks.backend import Backend
 from tests.sdks.conftest import Python
-from tests.sdks.environments import CLAUDE, OPENAI
+from tests.sdks.kits import CLAUDE, OPENAI
 from tests.sdks.running import run_program
 from tests.sdks.scenarios import Place
 from tests.sdks.stubs import Answer, Seen

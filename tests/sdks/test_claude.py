@@ -10,7 +10,7 @@ from audit_core.digest import digest_payload
 from tests.sdks import models, scenarios
 from tests.sdks.backend import Backend
 from tests.sdks.conftest import PlaceOf
-from tests.sdks.environments import CLAUDE
+from tests.sdks.kits import CLAUDE
 from tests.sdks.scenarios import Place, Protocol
 from tests.sdks.stubs import Answer, Seen
 

@@ -6,15 +6,16 @@ from pathlib import Path
 import pytest
 
 from localcloud.dependencies import SetUpError
-from tests.sdks.environments import CLAUDE, LITELLM, LOCKS, OPENAI, OTEL, Kit, SdkEnvironment
+from localcloud.kits import DEMO, Kit, SdkEnvironment
+from tests.sdks.kits import CLAUDE, LITELLM, OPENAI, OTEL
 
-KITS = [pytest.param(kit, id=kit.name) for kit in (CLAUDE, LITELLM, OPENAI, OTEL)]
+KITS = [pytest.param(kit, id=kit.name) for kit in (CLAUDE, DEMO, LITELLM, OPENAI, OTEL)]
 
 
 @pytest.mark.parametrize("kit", KITS)
 def test_locks_pin_by_hash_and_name_no_place(kit: Kit) -> None:
     """Each package has a version and hashes; where it is downloaded from is the user's own setting."""
-    text = (LOCKS / f"{kit.name}.lock").read_text(encoding="utf-8")
+    text = kit.lock.path.read_text(encoding="utf-8")
     packages = re.split(r"\n(?=[a-z])", text.strip())
     assert len(packages) > 10
     assert all(re.match(r"[a-z0-9][a-z0-9._-]*==", package) and "--hash=sha256:" in package for package in packages)

@@ -8,7 +8,7 @@ from audit_core.digest import digest_payload
 from tests.sdks import models, scenarios
 from tests.sdks.backend import Backend
 from tests.sdks.conftest import PlaceOf
-from tests.sdks.environments import LITELLM, OPENAI, Kit
+from tests.sdks.kits import LITELLM, OPENAI, Kit
 from tests.sdks.scenarios import Api, Call
 from tests.sdks.stubs import Behaviour
 

@@ -10,7 +10,7 @@ from audit_core.digest import digest_json
 from tests.sdks import models, scenarios
 from tests.sdks.backend import Backend
 from tests.sdks.conftest import Python
-from tests.sdks.environments import LITELLM
+from tests.sdks.kits import LITELLM
 from tests.sdks.scenarios import LiteCall
 
 

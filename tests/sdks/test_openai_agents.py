@@ -9,7 +9,7 @@ from audit_core.digest import digest_json
 from tests.sdks import models, scenarios
 from tests.sdks.backend import Backend
 from tests.sdks.conftest import Python
-from tests.sdks.environments import OPENAI
+from tests.sdks.kits import OPENAI
 from tests.sdks.scenarios import Exporter, Run
 
 EXPORTERS: list[Exporter] = ["sdk", "client"]

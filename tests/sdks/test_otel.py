@@ -7,7 +7,7 @@ import pytest
 from tests.sdks import models, scenarios
 from tests.sdks.backend import Backend
 from tests.sdks.conftest import PlaceOf
-from tests.sdks.environments import OTEL
+from tests.sdks.kits import OTEL
 from tests.sdks.scenarios import Place
 
 

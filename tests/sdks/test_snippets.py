@@ -14,7 +14,7 @@ from tests import snippets
 from tests.sdks import models, scenarios
 from tests.sdks.backend import Backend
 from tests.sdks.conftest import Python
-from tests.sdks.environments import CLAUDE, LITELLM, OPENAI, OTEL, Kit
+from tests.sdks.kits import CLAUDE, LITELLM, OPENAI, OTEL, Kit
 from tests.sdks.running import Ended, run
 from tests.sdks.scenarios import CLAUDE_BUNDLED
 from tests.sdks.stubs import Answer, Behaviour, Server

@@ -16,6 +16,9 @@ def test_every_step_goes_as_it_must(tmp_path: Path, fresh_checkout: Callable[[Pa
     finally:
         emulators.stop(state_dir=place.checkout / ".local" / "emulator")
     assert answer.returncode == 0, answer.stdout + answer.stderr
+    assert re.search(r"^installing \d+ packages \(OpenAI's client.* MB to download$", answer.stdout, re.MULTILINE)
+    assert "from openai import OpenAI" in answer.stdout
+    assert '"model":"demo-model"' in answer.stdout
     record_id = re.findall(r'"record_id":"([^"]+)"', answer.stdout)[0]
     assert re.search(rf"^  tampering: altered: records/\S+: .*record {record_id}", answer.stdout, re.MULTILINE)
     assert re.search(rf"^  good: record {record_id} is entry", answer.stdout, re.MULTILINE)

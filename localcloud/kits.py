@@ -1,10 +1,9 @@
 """An environment for each kit of SDKs, outside `.venv`: their pins and the project's exclude each other.
 
-Made on first use by the project's own set-up code from the hash-locked lists beside this file, kept between runs in
-`.venv-sdks/`. After a change of an `.in` file lock again:
+Guarantee: it holds exactly what its hash-locked list says, from the project's own set-up code; made on first use, kept
+between runs in `.venv-sdks/`. After a change of an `.in` file lock again, in its folder:
 
-    uv pip compile --universal --generate-hashes --no-annotate --no-header --python-version 3.11 \
-      tests/sdks/locks/NAME.in -o tests/sdks/locks/NAME.lock
+    uv pip compile --universal --generate-hashes --no-annotate --no-header --python-version 3.11 NAME.in -o NAME.lock
 """
 
 import dataclasses
@@ -15,22 +14,30 @@ from typing import Final
 
 from localcloud.dependencies import ROOT, Environment, Lock
 
-LOCKS: Final = Path(__file__).parent / "locks"
+_LOCKS: Final = Path(__file__).parent / "locks"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Kit:
-    """What is installed together."""
+    """What is installed together. `locks`: the folder that its list is in."""
 
     name: str
     purpose: str
     megabytes: int
+    locks: Path = _LOCKS
+
+    @property
+    def lock(self) -> Lock:
+        """Its list."""
+        return Lock(
+            path=self.locks / f"{self.name}.lock",
+            purpose=self.purpose,
+            megabytes=self.megabytes,
+            into=f".venv-sdks/{self.name}",
+        )
 
 
-OPENAI: Final = Kit(name="openai", purpose="OpenAI's Agents SDK and client, Anthropic's client", megabytes=18)
-CLAUDE: Final = Kit(name="claude", purpose="Claude's Agent SDK with Claude Code in it", megabytes=178)
-LITELLM: Final = Kit(name="litellm", purpose="LiteLLM", megabytes=77)
-OTEL: Final = Kit(name="otel", purpose="OpenTelemetry's SDK and OTLP exporter", megabytes=2)
+DEMO: Final = Kit(name="demo", purpose="OpenAI's client, which the demo calls a model with", megabytes=6)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,13 +64,7 @@ class SdkEnvironment(Environment):
     @property
     def locks(self) -> dict[str, Lock]:
         """The kit's list."""
-        lock = Lock(
-            path=LOCKS / f"{self.kit.name}.lock",
-            purpose=self.kit.purpose,
-            megabytes=self.kit.megabytes,
-            into=f".venv-sdks/{self.kit.name}",
-        )
-        return {self.kit.name: lock}
+        return {self.kit.name: self.kit.lock}
 
     def bring(self) -> Path:
         """Make it, if it is not as its list says. Returns its interpreter; raises SetUpError."""
