@@ -20,13 +20,15 @@ from dataclasses import dataclass
 from audit_core.errors import AuditError
 from audit_core.merkle import HASH_BYTES
 
-MAX_NOTE_BYTES = 64 * 1024
 MAX_SIGNATURES = 32
+"""A verifier must take sixteen at least."""
+MAX_NOTE_BYTES = 256 * 1024
+"""Enough for so many of the largest that there are: cosignatures of witnesses, some 5 KB each before base64."""
 KEY_BYTES = 32
 SIGNATURE_BYTES = 64
 _ED25519 = b"\x01"
 _ID_BYTES = 4
-_SIGNATURE = re.compile(r"\u2014 (?P<name>[^ ]+) (?P<data>[A-Za-z0-9+/]+={0,2})")
+_SIGNATURE = re.compile(r"\u2014 (?P<name>[^\s+]+) (?P<data>[A-Za-z0-9+/]+={0,2})")
 _UNPRINTABLE = re.compile(r"[\x00-\x09\x0b-\x1f]")
 _SIZE = re.compile(r"0|[1-9][0-9]{0,17}")
 

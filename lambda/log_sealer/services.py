@@ -20,6 +20,8 @@ _SERVER_ERROR = 500
 _ATTEMPTS = 4
 _SECONDS = 20.0
 _ALGORITHM = "ED25519_SHA_512"
+_MAX_MESSAGE_BYTES = 4096
+"""What KMS takes of a message as it is; it would answer a longer one with an error, and no checkpoint is as long."""
 _RECEIVED_AT_ONCE = 10
 _SNS_VERSION = "2010-03-31"
 # An Ed25519 public key in DER is these bytes, which name the algorithm, and then the key (RFC 8410).
@@ -162,6 +164,8 @@ class KmsSigner:
             return None
 
     def _verify(self, _: bytes, signature: bytes, message: bytes) -> bool:
+        if len(message) > _MAX_MESSAGE_BYTES:
+            return False
         asked = {**self._asked(message), "Signature": base64.b64encode(signature).decode()}
         try:
             return self._kms.call("Verify", asked).get("SignatureValid") is True

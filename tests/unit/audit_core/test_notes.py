@@ -105,6 +105,22 @@ def test_signatures_of_others_do_not_count() -> None:
         open_note(forged, KEY, verify)
 
 
+def test_many_large_signatures_of_witnesses() -> None:
+    """Sixteen cosignatures, each as large as any there is, do not keep a checkpoint from being read."""
+    checkpoint = Checkpoint(origin=ORIGIN, size=5, root=bytes(32))
+    witness = base64.b64encode(bytes(5000)).decode()
+    lines = "".join(f"\u2014 witness-{number}.example {witness}\n" for number in range(15))
+    assert open_checkpoint(signed(checkpoint.text) + lines.encode(), KEY, verify) == checkpoint
+
+
+@pytest.mark.parametrize("name", ["wit+ness.example", "wit\u00a0ness.example", "wit\u2003ness.example", ""])
+def test_names_that_no_key_has(name: str) -> None:
+    """A signature line under a name with a space or a plus sign in it makes the note none, as it does for others."""
+    line = f"\u2014 {name} {base64.b64encode(bytes(68)).decode()}\n"
+    with pytest.raises(NoteError, match="signature line"):
+        split_note(signed("text\n") + line.encode())
+
+
 @pytest.mark.parametrize(
     "text",
     [
