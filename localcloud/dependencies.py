@@ -125,7 +125,8 @@ class Environment:
                     self._install(self.locks[step])
                 self._note(unfinished=None, done=step)
 
-    def _state(self, step: str) -> str:
+    def state(self, step: str) -> str:
+        """What a step of the set-up depends on: it is done again when this is no longer what was noted."""
         if step == "environment":
             return str(self.root)  # its commands hold absolute paths: a moved checkout needs a new one
         if step == "project":
@@ -141,11 +142,11 @@ class Environment:
 
     def _steps(self, wanted: list[str]) -> list[str]:
         known = self._known()
-        if "unfinished" in known or known.get("environment") != self._state("environment") or not self._runs():
+        if "unfinished" in known or known.get("environment") != self.state("environment") or not self._runs():
             # One that was made by hand (no notes) is completed, not thrown away.
             by_hand = not known and (self.folder / "pyvenv.cfg").exists() and self._runs()
             return wanted if by_hand else ["environment", *wanted]
-        return [step for step in wanted if known.get(step) != self._state(step)]
+        return [step for step in wanted if known.get(step) != self.state(step)]
 
     def _runs(self) -> bool:
         # The interpreter that it points to may be gone, or be a newer one that does not look into its packages.
@@ -160,11 +161,11 @@ class Environment:
         known = self._known()
         known.pop("unfinished", None)
         # Made by hand or by us, from here on it is ours to keep in order.
-        known.setdefault("environment", self._state("environment"))
+        known.setdefault("environment", self.state("environment"))
         if unfinished is not None:
             known["unfinished"] = unfinished
         if done is not None:
-            known[done] = self._state(done)
+            known[done] = self.state(done)
         self.folder.mkdir(parents=True, exist_ok=True)
         draft = self.notes.with_suffix(".new")
         draft.write_text(json.dumps(known, indent=1), encoding="utf-8")

@@ -71,8 +71,9 @@ class SdkEnvironment(Environment):
         self._bring([self.kit.name])
         return self.python
 
-    def _state(self, step: str) -> str:
-        state = Environment._state(self, step)  # a dataclass with slots is a new class, which super() does not know
+    def state(self, step: str) -> str:
+        """As of any environment; and one whose list has changed is made anew."""
+        state = Environment.state(self, step)  # a dataclass with slots is a new class, which super() does not know
         return f"{state} {self.locks[self.kit.name].digest}" if step == "environment" else state
 
     def _make(self) -> None:

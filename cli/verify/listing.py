@@ -5,6 +5,7 @@ Promise: reads each listing once, in the order of keys, and holds one row at a t
 
 import hashlib
 import os
+import re
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from audit_core.sealing import (
     KEY,
     MARKERS,
     RECORDS,
+    RULES,
     SEAL,
     SEQUENCE,
     TILES,
@@ -33,6 +35,7 @@ from cli.verify.source import FolderSource, Source, Version
 from cli.verify.tree import MAX_BUNDLE, tiles_of, unbundled
 
 _SECOND = timedelta(seconds=1)
+_RULE = re.compile(r"[0-9]{4}")
 _COMPARED = (RECORDS, MARKERS, SEQUENCE, TILES, CHECKPOINTS)
 """Whose files are compared with what they must be; what they were when they were copied says no more."""
 
@@ -127,6 +130,8 @@ def _belongs(key: str, sizes: Sequence[int]) -> bool:
     """Whether a log with checkpoints of these sizes has such a file."""
     if key in {CHECKPOINT, KEY} or key.startswith(CHECKPOINTS):  # those were looked at one by one
         return True
+    if key.startswith(RULES):
+        return _RULE.fullmatch(key.removeprefix(RULES)) is not None
     if key.startswith(ANCHORS):
         name = key.removeprefix(ANCHORS)
         return any(name == f"{size}.tsr" for size in _of(name.removesuffix(".tsr"), sizes))

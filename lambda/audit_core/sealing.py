@@ -27,6 +27,8 @@ CHECKPOINT = f"{SEAL}checkpoint"
 CHECKPOINTS = f"{SEAL}checkpoints/"
 ANCHORS = f"{SEAL}anchors/"
 KEY = f"{SEAL}key"
+RULES = f"{SEAL}rules/"
+"""How long what is stored must be locked, from when on: for the sealer; no other file follows from these."""
 _DIGITS = 16
 _FIRST_LINE = b'"line":0,'
 

@@ -19,6 +19,7 @@ from audit_core.sealing import MARKERS, RECORDS, marker_key
 from log_sealer.bucket import Bucket, Version
 from log_sealer.contents import StoredObject, entries_of
 from log_sealer.ledger import Ledger
+from log_sealer.rules import Rule, required_days, rules_of
 from log_sealer.services import Notice, Notices
 
 MAX_OBJECTS = 2_000
@@ -70,14 +71,15 @@ class Sealer:
         self._bucket = bucket
         self._ledger = ledger
         self._notices = notices
-        self._retention = timedelta(days=retention_days)
+        self._retention_days = retention_days
+        self._rules: list[Rule] = []
         self._alarm = alarm
         self._now = now
         self._threads = threads
 
     def seal(self, *, deadline: float) -> Sealed:
         """Seal what the queue tells of, until it is empty or `deadline` (on the monotonic clock) is near."""
-        sealed = Sealed(size=self._ledger.open().size)
+        sealed = self._begin()
         for _ in range(_MAX_ROUNDS):
             found = self._received()
             if not found.notices:
@@ -93,7 +95,7 @@ class Sealer:
 
         Seals what nobody told of; tells of delete markers and of versions laid over others.
         """
-        sealed = Sealed(size=self._ledger.open().size)
+        sealed = self._begin()
         waiting: dict[str, str] = {}
         for folder in self._days():
             for key, version in self._unsealed(folder):
@@ -104,6 +106,12 @@ class Sealer:
             if time.monotonic() + _ROUND_SECONDS > deadline:
                 break
         self._add(waiting, sealed)
+        return sealed
+
+    def _begin(self) -> Sealed:
+        sealed = Sealed(size=self._ledger.open().size)
+        if not self._rules:
+            self._rules = rules_of(self._bucket, self._retention_days, alarm=self._alarm)
         return sealed
 
     def _received(self) -> Found:
@@ -186,7 +194,8 @@ class Sealer:
         """Tell of an object that is not as the writer makes them, or not locked for as long as it must be."""
         if first.whole is not None and first.whole.unreadable is not None:
             self._alarm("unreadable", stored.key)
-        if stored.retain_until is None or stored.retain_until < stored.stored_at + self._retention - _CLOCKS:
+        least = timedelta(days=required_days(self._rules, stored.stored_at))
+        if stored.retain_until is None or stored.retain_until < stored.stored_at + least - _CLOCKS:
             self._alarm("short-lock", stored.key)
 
     def _first_version(self, key: str) -> str | None:

@@ -18,6 +18,7 @@ from audit_core.sealing import (
     CHECKPOINT,
     EMPTY,
     KEY,
+    RULES,
     Growth,
     begins_object,
     checkpoint_key,
@@ -58,6 +59,7 @@ class SealedLog:
         """Publish the empty log."""
         self.put(KEY, f"{self.key.text}\n".encode())
         self.sign()
+        self.put(f"{RULES}0000", b'{"retention_days":%d}' % DAYS)
 
     def put(self, key: str, data: bytes) -> Version:
         """Put a file, as its first version."""

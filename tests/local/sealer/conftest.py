@@ -55,7 +55,13 @@ class Place:
     sqs: Any
     alarms: list[tuple[str, str]] = field(default_factory=list)
 
-    def sealer(self, wrap: Callable[[SignedClient], SignedClient] = lambda client: client, *, days: int = 0) -> Sealer:
+    def sealer(
+        self,
+        wrap: Callable[[SignedClient], SignedClient] = lambda client: client,
+        *,
+        days: int = 0,
+        retention_days: int = DAYS,
+    ) -> Sealer:
         """Return a sealer as the function makes it, `days` from now; `wrap` may stand between it and the network."""
         credentials = Credentials(access_key="test", secret_key="test")
         client = wrap(SignedClient(region=REGION, credentials=lambda: credentials, connections=20))
@@ -76,7 +82,7 @@ class Place:
                 alarm=alarm,
             ),
             notices=Notices(queue_url=self.queue_url, sqs=JsonService("sqs", client=client, endpoint_url=self.url)),
-            retention_days=DAYS,
+            retention_days=retention_days,
             alarm=alarm,
             now=lambda: datetime.now(UTC) + timedelta(days=days),
         )

@@ -1,22 +1,26 @@
 """A sealer that dies anywhere, and a bucket that somebody has been at."""
 
+import base64
 import gzip
+import json
 import time
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
-from audit_core.notes import Checkpoint, VerifierKey, note
+from audit_core.notes import Checkpoint, VerifierKey, note, parse_key
 from aws_client.signed import Service, SignedClient
 from log_sealer.contents import MAX_STORED_BYTES
 from log_sealer.ledger import TamperedError
-from tests.local.sealer.conftest import ORIGIN, VISIBILITY_SECONDS, Place, soon
+from tests.local.sealer.conftest import DAYS, ORIGIN, VISIBILITY_SECONDS, Place, soon
 
 if TYPE_CHECKING:
     import urllib3
 
 _MORE_THAN_A_RUN = 500
+_KMS_BYTES = 4096
 
 
 class _KilledError(BaseException):
@@ -164,6 +168,38 @@ def test_short_lock(place: Place) -> None:
     assert place.alarms == [("short-lock", key)]
 
 
+def test_a_longer_retention(place: Place) -> None:
+    """What was stored before a change is judged by the rule of its time: told of only if it is too short for that."""
+    place.sealer().seal(deadline=soon())
+    good = place.store(1)
+    short = place.store(1)
+    version = place.s3.head_object(Bucket=place.bucket, Key=short)["VersionId"]
+    place.s3.put_object_retention(
+        Bucket=place.bucket,
+        Key=short,
+        VersionId=version,
+        Retention={"Mode": "GOVERNANCE", "RetainUntilDate": datetime.now(UTC) + timedelta(days=DAYS - 1)},
+        BypassGovernanceRetention=True,
+    )
+    place.sealer(retention_days=2 * DAYS).seal(deadline=soon())
+    assert {entry.key for entry in place.checked()} == {good, short}
+    assert place.alarms == [("short-lock", short)]
+    assert place.objects("seal/rules/") == {
+        "seal/rules/0000": b'{"retention_days":%d}' % DAYS,
+        "seal/rules/0001": b'{"retention_days":%d}' % (2 * DAYS),
+    }
+
+
+def test_a_rule_that_is_none(place: Place) -> None:
+    """A file among the rules that says nothing is told of, and the rule is kept beside it."""
+    place.s3.put_object(Bucket=place.bucket, Key="seal/rules/0000", Body=b'{"retention_days":0}')
+    place.store(1)
+    place.sealer().seal(deadline=soon())
+    assert len(place.checked()) == 1
+    assert place.alarms == [("conflict", "seal/rules/0000")]
+    assert place.objects("seal/rules/")["seal/rules/0001"] == b'{"retention_days":%d}' % DAYS
+
+
 def test_checkpoint_rolled_back(place: Place) -> None:
     """An older checkpoint laid over the newest is replaced by the newest, and nothing is sealed twice."""
     place.store(2)
@@ -188,6 +224,41 @@ def test_checkpoint_forged(place: Place, forged: bytes) -> None:
     place.s3.put_object(Bucket=place.bucket, Key="seal/checkpoint", Body=forged)
     place.store(2)
     place.sealer().seal(deadline=soon())
+    assert ("conflict", "seal/checkpoint") in place.alarms
+    assert len(place.checked()) == 4
+
+
+class _AsKms(SignedClient):
+    """A client whose KMS answers as AWS's does to a message that is longer than it takes."""
+
+    def __init__(self, client: SignedClient) -> None:
+        self.__dict__ = client.__dict__
+
+    def send(
+        self,
+        service: Service,
+        method: str,
+        url: str,
+        *,
+        body: bytes,
+        headers: Mapping[str, str],
+        seconds: float,
+        whole: bool = True,
+    ) -> "urllib3.BaseHTTPResponse":
+        if service == "kms" and len(base64.b64decode(json.loads(body).get("Message", ""))) > _KMS_BYTES:
+            raise AssertionError("ValidationException")
+        return super().send(service, method, url, body=body, headers=headers, seconds=seconds, whole=whole)
+
+
+def test_checkpoint_forged_and_too_long_for_kms(place: Place) -> None:
+    """A note under the log's own name and key id, longer than KMS takes, is told of and does not stop the sealing."""
+    place.store(2)
+    place.sealer().seal(deadline=soon())
+    key = parse_key(place.objects()["seal/key"].decode())
+    forged = note("long\n" * _KMS_BYTES, key, bytes(64))
+    place.s3.put_object(Bucket=place.bucket, Key="seal/checkpoint", Body=forged)
+    place.store(2)
+    place.sealer(_AsKms).seal(deadline=soon())
     assert ("conflict", "seal/checkpoint") in place.alarms
     assert len(place.checked()) == 4
 

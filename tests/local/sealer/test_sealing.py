@@ -12,7 +12,7 @@ def test_an_empty_log_is_sealed_too(place: Place) -> None:
     assert place.checked() == []
     place.sealer().seal(deadline=soon())
     assert place.objects() == before
-    assert set(before) == {"seal/checkpoint", "seal/checkpoints/0", "seal/key"}
+    assert set(before) == {"seal/checkpoint", "seal/checkpoints/0", "seal/key", "seal/rules/0000"}
 
 
 def test_records_are_sealed_once(place: Place) -> None:

@@ -1,0 +1,70 @@
+"""How long a version had to be locked when it was stored: the retention rules, each since when the sealer knew of it.
+
+Promise: an object is judged by the rule of its own time, so that a change of the retention neither tells of what was
+stored before it nor excuses it. The rules come from this function's own configuration and not from the bucket's, which
+somebody may have changed; when each began is S3's time of a file that is put once and locked.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+from audit_core.sealing import RULES
+from log_sealer.bucket import Bucket
+from log_sealer.ledger import TamperedError
+
+_MIME = "application/json"
+_BODY = re.compile(rb'\{"retention_days":([1-9][0-9]{0,5})\}')
+_DIGITS = 4
+_CHANGING = timedelta(hours=1)
+"""For which either rule may hold: the bucket and this function do not change in the same moment."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """So many days of retention, from then on."""
+
+    since: datetime
+    days: int
+
+
+def required_days(rules: Sequence[Rule], stored_at: datetime) -> int:
+    """For how many days what was stored then must be locked. `rules`: in the order of time; the first held before too.
+
+    Within an hour of a change it is the shorter of both.
+    """
+    ends = [later.since for _, later in pairwise(rules)]
+    in_force = [
+        rule.days
+        for number, rule in enumerate(rules)
+        if (number == 0 or rule.since <= stored_at + _CHANGING)
+        and (number == len(ends) or ends[number] > stored_at - _CHANGING)
+    ]
+    return min(in_force)
+
+
+def rules_of(bucket: Bucket, days: int, *, alarm: Callable[[str, str], None]) -> list[Rule]:
+    """The rules that were kept, and the one of `days`, which is kept where it is new. Tells of a file that is none."""
+    rules: list[Rule] = []
+    number = 0
+    for rows in bucket.versions(RULES):
+        number += 1
+        first = next((row for row in rows if not row.marker), None)
+        stored = None if first is None else bucket.read(rows[0].key, version=first.version)
+        said = None if stored is None else _BODY.fullmatch(stored.body)
+        if stored is None or said is None:
+            alarm("conflict", rows[0].key)
+        else:
+            rules.append(Rule(since=stored.stored_at, days=int(said[1])))
+    if not rules or rules[-1].days != days:
+        key = f"{RULES}{number:0{_DIGITS}}"
+        bucket.create(key, b'{"retention_days":%d}' % days, mime=_MIME)
+        put = bucket.read(key)
+        if put is None:
+            raise TamperedError("missing", key)
+        rules.append(Rule(since=put.stored_at, days=days))
+    return rules
