@@ -16,7 +16,7 @@ from itertools import islice
 
 from audit_core.entries import Entry
 from audit_core.sealing import MARKERS, RECORDS, marker_key
-from log_sealer.bucket import Bucket, Version
+from log_sealer.bucket import Bucket, BucketError, Version
 from log_sealer.contents import StoredObject, entries_of
 from log_sealer.ledger import Ledger
 from log_sealer.rules import Rule, required_days, rules_of
@@ -32,6 +32,8 @@ _LOST_RACES = 100
 _CLOCKS = timedelta(hours=1)
 _RECENT_DAYS = 3
 _CYCLE_DAYS = 30
+_REFUSED = frozenset({400, 403})
+"""As S3 answers for what was encrypted under a key that the sealer has not, or that is gone."""
 
 Alarm = Callable[[str, str], None]
 """Told of a kind of finding, and the key that it is about."""
@@ -84,8 +86,8 @@ class Sealer:
             found = self._received()
             if not found.notices:
                 break
-            self._add(found.versions, sealed)
-            self._notices.done(found.notices)
+            unread = self._add(found.versions, sealed)
+            self._notices.done([one for one in found.notices if unread.isdisjoint(key for key, _ in one.objects)])
             if time.monotonic() + _ROUND_SECONDS > deadline:
                 break
         return sealed
@@ -130,18 +132,21 @@ class Sealer:
                 break
         return Found(versions=versions, notices=notices)
 
-    def _add(self, versions: Mapping[str, str], sealed: Sealed) -> None:
-        """Seal of `versions` what is not sealed yet."""
+    def _add(self, versions: Mapping[str, str], sealed: Sealed) -> set[str]:
+        """Seal of `versions` what is not sealed yet. Returns the keys of what S3 does not hand out."""
         left = dict(versions)
+        unread: set[str] = set()
         for _ in range(_LOST_RACES):
             log = self._ledger.open()
             sealed.size = log.size
             left = self._without_sealed(left)
             if not left:
-                return
-            entries, taken = self._entries(left)
+                return unread
+            entries, taken, refused = self._entries(left)
+            unread |= refused
+            left = {key: version for key, version in left.items() if key not in refused}
             if not entries:
-                return
+                return unread
             if self._ledger.commit(log, entries):
                 sealed.size = self._ledger.publish(log, entries).size
                 sealed.entries += len(entries)
@@ -149,6 +154,7 @@ class Sealer:
                 left = {key: version for key, version in left.items() if key not in taken}
         if left:
             raise TimeoutError("others were always first")
+        return unread
 
     def _without_sealed(self, versions: Mapping[str, str]) -> dict[str, str]:
         with ThreadPoolExecutor(self._threads) as pool:
@@ -161,8 +167,9 @@ class Sealer:
                     self._alarm("second-version", key)
         return left
 
-    def _entries(self, versions: Mapping[str, str]) -> tuple[list[Entry], set[str]]:
-        """The entries of some objects, in the order in which they were stored; and the keys of those."""
+    def _entries(self, versions: Mapping[str, str]) -> tuple[list[Entry], set[str], set[str]]:
+        """The entries of some objects, in the order of their storing; the keys of those, and of what was refused."""
+        refused: set[str] = set()
         stored: list[StoredObject] = []
         size = 0
         keys = iter(versions)
@@ -170,7 +177,11 @@ class Sealer:
             while size < MAX_BYTES and (some := list(islice(keys, self._threads))):
                 read = pool.map(self._read, some, [versions[key] for key in some])
                 for key, item in zip(some, read, strict=True):
-                    if item is None:
+                    if isinstance(item, BucketError):
+                        # Whoever may put an object could put one that nobody can read: it must not stop the others.
+                        self._alarm("unreadable", key)
+                        refused.add(key)
+                    elif item is None:
                         self._alarm("missing", key)
                     else:
                         stored.append(item)
@@ -185,10 +196,16 @@ class Sealer:
             entries += own
             taken.add(item.key)
             self._look(item, own[0])
-        return entries, taken
+        return entries, taken, refused
 
-    def _read(self, key: str, version: str) -> StoredObject | None:
-        return self._bucket.read(key, version=version or self._first_version(key))
+    def _read(self, key: str, version: str) -> StoredObject | BucketError | None:
+        first = version or self._first_version(key)
+        try:
+            return self._bucket.read(key, version=first)
+        except BucketError as error:
+            if error.status in _REFUSED:
+                return error
+            raise
 
     def _look(self, stored: StoredObject, first: Entry) -> None:
         """Tell of an object that is not as the writer makes them, or not locked for as long as it must be."""

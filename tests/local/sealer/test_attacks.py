@@ -168,6 +168,41 @@ def test_short_lock(place: Place) -> None:
     assert place.alarms == [("short-lock", key)]
 
 
+class _Refusing(SignedClient):
+    """A client to whom S3 does not hand out one object, as when it was put under a key of the sender's."""
+
+    def __init__(self, client: SignedClient, key: str) -> None:
+        self.__dict__ = client.__dict__
+        self._refused = f"/{key}?"
+
+    def send(
+        self,
+        service: Service,
+        method: str,
+        url: str,
+        *,
+        body: bytes,
+        headers: Mapping[str, str],
+        seconds: float,
+        whole: bool = True,
+    ) -> "urllib3.BaseHTTPResponse":
+        reply = super().send(service, method, url, body=body, headers=headers, seconds=seconds, whole=whole)
+        if self._refused in url.replace("%3D", "="):
+            reply.status = 400
+        return reply
+
+
+def test_an_object_that_nobody_can_read(place: Place) -> None:
+    """It is told of and waits; what came with it is sealed, and so is it once it can be read."""
+    bad, *good = (place.store(1) for _ in range(3))
+    place.sealer(lambda client: _Refusing(client, bad)).seal(deadline=soon())
+    assert {entry.key for entry in place.checked()} == {*good}
+    assert set(place.alarms) == {("unreadable", bad)}
+    time.sleep(VISIBILITY_SECONDS + 0.5)  # its message was not forgotten
+    place.sealer().seal(deadline=soon())
+    assert {entry.key for entry in place.checked()} == {bad, *good}
+
+
 def test_a_longer_retention(place: Place) -> None:
     """What was stored before a change is judged by the rule of its time: told of only if it is too short for that."""
     place.sealer().seal(deadline=soon())
