@@ -2,8 +2,9 @@
 
 Guarantee: with this policy in force, records are only added, by the writer alone, over TLS, and never over one another;
 the sealed log is added to by the sealer alone, in the same way, but for its newest checkpoint, of which every version
-stays; nothing else is added but what CloudTrail delivers; nothing is deleted; no governance lock is bypassed; and only
-the administrators change what keeps it so.
+stays; both under the bucket's own encryption, which whoever may read can read; nothing else is added but what
+CloudTrail delivers; nothing is deleted; no governance lock is bypassed; and only the administrators change what keeps
+it so.
 """
 
 from __future__ import annotations
@@ -103,6 +104,7 @@ def statements(
             {"BoolIfExists": {"aws:PrincipalIsAWSService": "false"}},
         ),
         _nothing_elsewhere([records, seal, place.objects_arn(TRAIL)]),
+        *own_encryption_only([records, seal]),
         deny("NobodyDeletes", list(DELETIONS), [objects]),
         deny("NobodyReplicatesInto", list(REPLICATIONS), [objects]),
         deny("NobodyBypasses", [BYPASS], [objects]),
@@ -134,6 +136,22 @@ def deny(sid: str, actions: list[str], resources: list[str], condition: dict[str
     if condition:
         statement["Condition"] = condition
     return statement
+
+
+def own_encryption_only(objects: Sequence[str]) -> list[Statement]:
+    """A put that says nothing of encryption gets the bucket's own; one that names another, or a key, is refused.
+
+    What is put under a key that only the sender has is there, locked, and nobody can ever read it.
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/ServerSideEncryptionCustomerKeys.html
+    """
+    return [
+        deny(f"NoOther{name}", ["s3:PutObject"], [*objects], {"Null": {f"s3:{header}": "false"}})
+        for name, header in (
+            ("Encryption", "x-amz-server-side-encryption"),
+            ("Key", "x-amz-server-side-encryption-aws-kms-key-id"),
+            ("KeyOfTheSender", "x-amz-server-side-encryption-customer-algorithm"),
+        )
+    ]
 
 
 def _nothing_elsewhere(places: Sequence[str]) -> Statement:

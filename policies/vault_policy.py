@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from policies.bucket_policy import PROTECTIONS, deny, not_one_of, without_tls
+from policies.bucket_policy import PROTECTIONS, deny, not_one_of, own_encryption_only, without_tls
 from policies.iam import Statement
 from policies.place import PAYLOADS, Place, Principal
 
@@ -64,15 +64,7 @@ def bucket_statements(place: Place, *, administrators: Sequence[str], loopback: 
             "NotResource": [payloads],
         },
         deny("OnlyTheVaultReaderReads", list(READS), [objects], not_one_of([place.role_arn(Principal.VAULT_READER)])),
-        # A put that says nothing gets the bucket's own key. One that names a key, or a lesser encryption, is refused.
-        *(
-            deny(f"NoOther{name}", ["s3:PutObject"], [objects], {"Null": {f"s3:{header}": "false"}})
-            for name, header in (
-                ("Encryption", "x-amz-server-side-encryption"),
-                ("Key", "x-amz-server-side-encryption-aws-kms-key-id"),
-                ("KeyOfTheSender", "x-amz-server-side-encryption-customer-algorithm"),
-            )
-        ),
+        *own_encryption_only([objects]),
         deny("OnlyAdministratorsChangeProtections", list(PROTECTIONS), [bucket], not_one_of(administrators)),
     ]
 

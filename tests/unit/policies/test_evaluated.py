@@ -196,7 +196,10 @@ def _of_vault(principal: Principal) -> str:
     return iam.document(iam.role_statements(principal, WITH_VAULT, BOUNDS))
 
 
-@pytest.mark.parametrize("arn", _arns("the-writer"))
+@pytest.mark.parametrize(
+    ("principal", "resource"),
+    [(Principal.WRITER, PAYLOAD), (Principal.WRITER, RECORD), (Principal.SEALER, SEALED), (Principal.SEALER, NEWEST)],
+)
 @pytest.mark.parametrize(
     ("keys", "allowed"),
     [
@@ -207,10 +210,14 @@ def _of_vault(principal: Principal) -> str:
         ({"s3:x-amz-server-side-encryption-customer-algorithm": "AES256"}, False),
     ],
 )
-def test_the_vaults_own_key_is_the_only_one(arn: str, keys: Mapping[str, str], *, allowed: bool) -> None:
-    """A put that names an encryption, a key, or one of the sender's is refused; one that says nothing gets the key."""
-    put = _context(arn, "s3:PutObject", PAYLOAD, keys)
-    assert _allowed(_of_vault(Principal.WRITER), put, VAULT) is allowed
+def test_the_buckets_own_encryption_is_the_only_one(
+    principal: Principal, resource: str, keys: Mapping[str, str], *, allowed: bool
+) -> None:
+    """A put that names an encryption, a key, or one of the sender's is refused; one that says nothing gets its own."""
+    policy = VAULT if resource == PAYLOAD else _policy()
+    for arn in _arns(WITH_VAULT.roles[principal]):
+        put = _context(arn, PUT, resource, {**CREATED, **keys})
+        assert _allowed(_of_vault(principal), put, policy) is allowed
 
 
 @pytest.mark.parametrize(("context", "allowed"), [(PAYLOAD, True), ("arn:aws:s3:::the-vault/x", False), (None, False)])
