@@ -327,6 +327,7 @@ def _tell(report: Report) -> None:
         lines.append(f"tampering: {finding.kind}: {finding.where}: {finding.detail or KINDS[finding.kind]}")
     if len(report.findings) > _TOLD:
         lines.append(f"and {len(report.findings) - _TOLD} findings more; --json has them all")
-    lines.append("verified" if not report.findings else f"NOT verified: {len(report.findings)} findings")
+    count = len(report.findings)
+    lines.append(f"NOT verified: {count} finding{'s' if count > 1 else ''}" if count else "verified")
     for line in lines:
         click.echo(printable(line))

@@ -78,7 +78,7 @@ def test_tampering(copy: Path, log: SealedLog) -> None:
     code, out, _ = _log(copy)
     assert code == 1
     assert f"tampering: altered: {key}: line 1, record {record_id}" in out
-    assert out.splitlines()[-1] == "NOT verified: 1 findings"
+    assert out.splitlines()[-1] == "NOT verified: 1 finding"
     assert json.loads(_log(copy, "--json")[1])["findings"][0]["kind"] == "altered"
 
 
