@@ -76,8 +76,7 @@ WRITER: Final = Contents(
     name="log_writer",
     packages=("audit_core", "aws_client", "log_writer"),
     distributions=_SIGNED_REQUESTS
-    | {"ahocorasick-rs", "google-re2", "isal", "opentelemetry-proto", "orjson", "protobuf", "rfc8785"}
-    | {"typing-extensions"},
+    | {"ahocorasick-rs", "google-re2", "isal", "opentelemetry-proto", "orjson", "protobuf", "typing-extensions"},
     max_bytes=15 * _MB,
 )
 SEALER: Final = Contents(

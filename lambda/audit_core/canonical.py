@@ -11,15 +11,20 @@ from __future__ import annotations
 
 import json
 import math
-import operator
-from typing import TYPE_CHECKING, Any, TypeAlias
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import orjson
 
 from audit_core.errors import DecodeError
+from audit_core.number_text import as_ecmascript, may_differ
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
+    from collections.abc import Set as AbstractSet
+
+    from audit_core.patterns import Pattern
 
 JsonValue: TypeAlias = "bool | int | float | str | list[JsonValue] | dict[str, JsonValue] | None"
 
@@ -32,20 +37,11 @@ TOO_DEEP = "is nested too deep"
 DUPLICATE_KEY = "has an object with the same key twice"
 UNREPRESENTABLE = "holds a number or a text that has no canonical form"
 
-_SAFE_INTEGER = 2**53 - 1
-# orjson and ECMAScript both write the shortest digits, but for where an exponent begins: from the first to below the
-# second, and for integers from 2^53 to below the third. An integral double below has a fraction of zero in orjson's.
-_SMALLEST_EXPONENT, _SMALLEST_PLAIN_FLOAT = 1e-6, 1e-5
-_LARGEST_DIGITS = 1e21
-# Where ECMAScript changes to an exponent: above 21 digits, below six zeros after the point.
-_LONGEST_PLAIN = 21
-_MOST_ZEROS = -6
-_KEY_MEMORY = 4096
-_FIRST_SURROGATE = "\ud800"
-_NUMBERS = {int, float}
-_SCALARS = {int, float, str, bool, type(None)}
-_VECTOR = 8
-_PIECE = 1024
+_KEY = re.compile(rb'"([^"\\]*+)":')
+_PIECE = 256 * 1024
+_MACHINE_WORDS = range(-(2**63), 2**64)
+_ASTRAL, _HIGH = rb"[\xf0-\xf4]", rb"[\xee\xef]"
+"""What UTF-8 begins a character with that UTF-16 needs two units for; and one that sorts behind those in UTF-16."""
 
 
 def decode_json(data: bytes) -> JsonValue:
@@ -87,11 +83,13 @@ def has_duplicate_key(data: bytes, encoded: bytes) -> bool:
 
     A decoder that keeps the last of two equal keys drops at least the colon between the first and its value, and JSON
     has no other place to lose one: each colon is either that, or a character of a string, which `encoded` writes as it
-    is. Only an escaped colon would upset the count; where one may be, every object is looked at.
+    is and `data` may escape.
     """
+    colons = data.count(b":")
     if b"\\u003" in data:
-        return any(duplicates_by_element(data))
-    return data.count(b":") != encoded.count(b":")
+        escapes = data.replace(b"\\\\", b"")
+        colons += escapes.count(b"\\u003a") + escapes.count(b"\\u003A")
+    return colons != encoded.count(b":")
 
 
 def duplicates_by_element(data: bytes) -> list[bool]:
@@ -120,227 +118,161 @@ def _holds(value: object) -> bool:
     return False
 
 
-def canonical(value: JsonValue, *, hides: Callable[[str], bool] | None = None, stand_in: JsonValue = None) -> bytes:
+class Names(Protocol):
+    """Names of keys, found in JSON."""
+
+    def are_in(self, text: bytes) -> bool:
+        """Whether a key in compact JSON may be one of them; never false where one is."""
+        ...
+
+    def among(self, keys: Iterable[str]) -> AbstractSet[str]:
+        """Those of `keys` that are."""
+        ...
+
+
+def canonical(value: JsonValue, *, hides: Names | None = None, stand_in: JsonValue = None) -> bytes:
     """The RFC 8785 form of `value`, a decoded JSON tree, in which `stand_in` is what stands under a key that `hides`.
 
-    orjson writes it where that is provably the same; where only numbers stand against that, they are written here; the
-    `rfc8785` package does the rest. Raises `DecodeError` on what has no such form (a lone surrogate, an infinity) and
-    on more than `MAX_DEPTH` arrays and objects inside one another.
+    Raises `DecodeError` on what has no such form (a lone surrogate, an infinity) and on more than `MAX_DEPTH` arrays
+    and objects inside one another.
     """
-    if hides is None and is_plain(value, _plain_keys, key_is_plain):
-        return _by_orjson(value)
-    if nests_deeper(value):
-        raise DecodeError(TOO_DEEP)
-    try:
-        return _by_orjson(_Plain(hides, stand_in).of(value))
-    except _OddKeyError:
-        return _by_rfc8785(_with_doubles(value, hides, stand_in))
+    return canonical_of(value, encode(value), hides=hides, stand_in=stand_in)
 
 
-def is_plain(value: JsonValue, known: set[str], admit: Callable[[str], bool]) -> bool:  # noqa: C901 - one hot loop
-    """Whether orjson's sorted output of `value` is its RFC 8785 form and `admit` accepts each key in it.
+def encode(value: JsonValue, option: int = orjson.OPT_SORT_KEYS) -> bytes:
+    """`value` as compact JSON, its keys sorted by their UTF-8.
 
-    `known` remembers the keys that `admit` accepted, so that the usual object costs one set comparison. False for what
-    nests deeper than `MAX_DEPTH`.
+    Raises `DecodeError` where it has no canonical form, but for most of what is nested too deep, or no finite number.
     """
-    level: list[Any] = [[value]]
-    for _ in range(MAX_DEPTH + 1):
-        inner: list[Any] = []
-        for item in level:
-            if type(item) is dict:
-                if not (known.issuperset(item) or _admit_all(item, known, admit)):
-                    return False
-                children: Iterable[Any] = item.values()
-            elif len(item) >= _VECTOR and (kinds := set(map(type, item))) <= _SCALARS:
-                if not _are_plain(item, kinds):
-                    return False
-                continue
-            else:
-                children = item
-            # The hottest loop of the writer: exact types, no calls.
-            for child in children:
-                kind = type(child)
-                if kind is str or child is None:
-                    continue
-                if kind is dict or kind is list:
-                    inner.append(child)
-                elif not _is_plain_number(child):
-                    return False
-        if not inner:
-            return True
-        level = inner
-    return False
-
-
-def _are_plain(items: list[Any], kinds: set[type]) -> bool:
-    """`_is_plain_number` of each number in a list of scalars of these types; never true where that is not."""
-    if float in kinds:
-        numbers = items if len(kinds) == 1 else [item for item in items if type(item) is float]
-        if not all(map(math.isfinite, numbers)) or any(map(float.is_integer, numbers)):
-            return False
-        # Vectors, as embeddings have them, hold some that are close to nothing.
-        if any(_SMALLEST_EXPONENT <= size < _SMALLEST_PLAIN_FLOAT for size in map(abs, numbers)
-               if size < _SMALLEST_PLAIN_FLOAT):  # fmt: skip
-            return False
-    if int in kinds:
-        numbers = items if len(kinds) == 1 else [item for item in items if type(item) is int]
-        return min(numbers) >= -_SAFE_INTEGER and max(numbers) <= _SAFE_INTEGER
-    return True
-
-
-def _admit_all(keys: Iterable[str], known: set[str], admit: Callable[[str], bool]) -> bool:
-    if not all(map(admit, keys)):
-        return False
-    if len(known) > _KEY_MEMORY:
-        known.clear()
-    known.update(keys)
-    return True
-
-
-def _is_plain_number(number: float) -> bool:
-    """Whether orjson writes a number as ECMAScript does: all but these few kinds of them."""
-    if not isinstance(number, float):
-        return -_SAFE_INTEGER <= number <= _SAFE_INTEGER
-    size = abs(number)
-    if number.is_integer():
-        return size >= _LARGEST_DIGITS
-    return size < _SMALLEST_EXPONENT or _SMALLEST_PLAIN_FLOAT <= size < math.inf
-
-
-def key_is_plain(key: str) -> bool:
-    """Whether a key sorts alike in UTF-8 and UTF-16, as all do below the surrogates."""
-    return key.isascii() or max(key) < _FIRST_SURROGATE
-
-
-_plain_keys: set[str] = set()
-
-
-def _by_orjson(value: object) -> bytes:
     try:
-        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
-    except orjson.JSONEncodeError:  # a lone surrogate
+        return orjson.dumps(value, option=option)
+    except orjson.JSONEncodeError:  # nested deeper than it recurses, a lone surrogate, an integer of many digits
+        if nests_deeper(value):
+            raise DecodeError(TOO_DEEP) from None
+    try:
+        return orjson.dumps(_with_doubles(value), option=option)
+    except orjson.JSONEncodeError:
         raise DecodeError(UNREPRESENTABLE) from None
 
 
-class _OddKeyError(Exception):
-    """A key that UTF-8 and UTF-16 may sort apart."""
+def canonical_of(value: JsonValue, encoded: bytes, *, hides: Names | None = None, stand_in: JsonValue = None) -> bytes:
+    """`canonical` of `value`, given what `encode` makes of it.
+
+    In nearly all of JSON that is the canonical form already. What is not is found by searching the text, at the speed
+    of C: a key that hides, keys that UTF-16 sorts in another order, numbers that ECMAScript writes otherwise.
+    """
+    if encoded.count(b"[") + encoded.count(b"{") > MAX_DEPTH and nests_deeper(value):
+        raise DecodeError(TOO_DEEP)
+    if b"null" in encoded and not _is_finite(value):  # orjson writes null for NaN and infinities
+        raise DecodeError(UNREPRESENTABLE)
+    hidden = hides.among(_keys(encoded)) if hides is not None and hides.are_in(encoded) else frozenset[str]()
+    apart = _may_sort_apart(encoded)
+    if hidden or apart:
+        arranged = _Arrangement(hidden, stand_in, by_utf_16=apart).of(value)
+        encoded = encode(arranged, 0 if apart else orjson.OPT_SORT_KEYS)
+    return as_ecmascript(encoded) if may_differ(encoded) else encoded
 
 
-class _Plain:
-    """Turns a value into one of which orjson's output is the canonical form; what need not change is not copied."""
+def _keys(text: bytes) -> set[str]:
+    """The keys in compact JSON; those that are written with an escape are left out."""
+    found: set[bytes] = set()
+    at = 0
+    while at < len(text):
+        # Behind a quote and a colon, whatever they belong to, no key has begun that is not written with an escape.
+        end = text.find(b'":', at + _PIECE) + 2
+        end = end if end > 1 else len(text)
+        found.update(_KEY.findall(text, at, end))
+        at = end
+    return {key.decode() for key in found}
 
-    def __init__(self, hides: Callable[[str], bool] | None, stand_in: JsonValue) -> None:
-        self._hides = hides
+
+def _is_finite(value: JsonValue) -> bool:
+    level: list[Any] = [value]
+    while level:
+        inner: list[Any] = []
+        for item in level:
+            children = item.values() if type(item) is dict else item if type(item) is list else (item,)
+            kinds = set(map(type, children))
+            if float in kinds and not all(map(math.isfinite, (child for child in children if type(child) is float))):
+                return False
+            if dict in kinds or list in kinds:
+                inner += [child for child in children if type(child) is dict or type(child) is list]
+        level = inner
+    return True
+
+
+def _may_sort_apart(text: bytes) -> bool:
+    """Whether UTF-8 and UTF-16 may sort keys in JSON apart: only characters from both sides of the surrogates do."""
+    if text.isascii():
+        return False
+    return all(pattern.search(text) is not None for pattern in (*_sides(), *_sides_in_keys()))
+
+
+@lru_cache(maxsize=1)
+def _sides() -> tuple[re.Pattern[bytes], ...]:
+    return re.compile(_ASTRAL), re.compile(_HIGH)
+
+
+@lru_cache(maxsize=1)
+def _sides_in_keys() -> tuple[Pattern, ...]:
+    from audit_core.patterns import compile_bytes  # noqa: PLC0415 - an engine that only the writer has
+
+    character = rb'(?:[^"\\]|\\.)*'
+    return tuple(compile_bytes(b'"' + character + side + character + b'":') for side in (_ASTRAL, _HIGH))
+
+
+class _Arrangement:
+    """Puts `stand_in` under the hidden keys, and keys in the order of UTF-16; what need not change is not copied."""
+
+    def __init__(self, hidden: AbstractSet[str], stand_in: JsonValue, *, by_utf_16: bool) -> None:
+        self._hidden = hidden
         self._stand_in = stand_in
-        self._known: set[str] = set()
+        self._by_utf_16 = by_utf_16
 
-    def of(self, value: Any) -> Any:  # noqa: ANN401 - a JSON value, with written parts in the result
-        """Raises `_OddKeyError`; `DecodeError` on a number without a canonical form."""
+    def of(self, value: Any) -> Any:  # noqa: ANN401 - a JSON value
         if type(value) is dict:
             return self._object(value)
         if type(value) is list:
-            if len(value) >= _VECTOR and set(map(type, value)) <= _NUMBERS:
-                return _written_vector(value)
-            items = [item if type(item) is str else self.of(item) for item in value]
-            return items if any(map(operator.is_not, items, value)) else value
-        return value if type(value) is str or value is None else _plain_number(value)
+            changed = {
+                index: new
+                for index, item in enumerate(value)
+                if (type(item) is dict or type(item) is list) and (new := self.of(item)) is not item
+            }
+            if not changed:
+                return value
+            copy = value.copy()
+            for index, new in changed.items():
+                copy[index] = new
+            return copy
+        return value
 
     def _object(self, value: dict[str, Any]) -> dict[str, Any]:
-        known = self._known.issuperset(value)
-        changed: dict[str, Any] = {}
-        for key, item in value.items():
-            if not known:
-                if not key_is_plain(key):
-                    raise _OddKeyError
-                if self._hides is not None and self._hides(key):
-                    changed[key] = self._stand_in
-                    continue
-                self._known.add(key)
-            if type(item) is not str and item is not None:
-                plain = self.of(item)
-                if plain is not item:
-                    changed[key] = plain
+        changed: dict[str, Any] = {
+            key: new
+            for key, item in value.items()
+            if (type(item) is dict or type(item) is list) and (new := self.of(item)) is not item
+        }
+        if not value.keys().isdisjoint(self._hidden):
+            changed |= dict.fromkeys(value.keys() & self._hidden, self._stand_in)
+        if self._by_utf_16 and len(value) > 1:
+            merged = {**value, **changed}
+            return {key: merged[key] for key in sorted(merged, key=_utf_16)}
         return {**value, **changed} if changed else value
 
 
-def _written_vector(numbers: list[Any]) -> object:
-    """A list of numbers; written some at a time where it must be, as each takes up much more than its digits."""
-    if _are_plain(numbers, set(map(type, numbers))):
-        return numbers
-    # Each fragment is several items of the list: the commas between them are its own.
-    return [
-        orjson.Fragment(orjson.dumps(_plain_numbers(numbers[start : start + _PIECE]))[1:-1])
-        for start in range(0, len(numbers), _PIECE)
-    ]
+def _utf_16(key: str) -> bytes:
+    return key.encode("utf-16-be")
 
 
-def _plain_numbers(numbers: list[Any]) -> list[Any]:
-    if set(map(type, numbers)) == {float} and all(map(float.is_integer, numbers)):
-        whole = list(map(int, numbers))
-        if min(whole) >= -_SAFE_INTEGER and max(whole) <= _SAFE_INTEGER:
-            return whole
-    return list(map(_plain_number, numbers))
-
-
-def _plain_number(number: float) -> object:
-    """A number that orjson writes as ECMAScript does, or what it would write."""
-    if _SMALLEST_EXPONENT <= (size := abs(number)) < _SMALLEST_PLAIN_FLOAT:
-        digits = repr(size)  # 1.23e-06
-        return orjson.Fragment(f"{'-' if number < 0 else ''}0.00000{digits[0]}{digits[2:-4]}")
-    if _is_plain_number(number):
-        return number
-    if -_SAFE_INTEGER <= number <= _SAFE_INTEGER and float.is_integer(number):
-        return int(number)
-    return orjson.Fragment(_written(_as_double(number)))
-
-
-def _written(number: float) -> str:
-    """`number` as ECMAScript's Number::toString writes it (ECMA-262, section 6.1.6.1.20)."""
-    if not math.isfinite(number):
-        raise DecodeError(UNREPRESENTABLE)
-    if number == 0:
-        return "0"
-    sign = "-" if number < 0 else ""
-    mantissa, _, exponent = repr(abs(number)).partition("e")
-    whole, _, fraction = mantissa.partition(".")
-    digits = (whole + fraction).lstrip("0")
-    point = len(whole) + int(exponent or 0) - (len(whole + fraction) - len(digits))
-    digits = digits.rstrip("0")
-    count = len(digits)
-    if count <= point <= _LONGEST_PLAIN:
-        return sign + digits + "0" * (point - count)
-    if 0 < point <= _LONGEST_PLAIN:
-        return f"{sign}{digits[:point]}.{digits[point:]}"
-    if _MOST_ZEROS < point <= 0:
-        return f"{sign}0.{'0' * -point}{digits}"
-    tail = f".{digits[1:]}" if count > 1 else ""
-    return f"{sign}{digits[0]}{tail}e{point - 1:+d}"
-
-
-def _as_double(number: float) -> float:
-    try:
-        return float(number)
-    except OverflowError:
-        raise DecodeError(UNREPRESENTABLE) from None
-
-
-def _by_rfc8785(value: JsonValue) -> bytes:
-    import rfc8785  # noqa: PLC0415 - rarely needed, so no part of a cold start
-
-    try:
-        return rfc8785.dumps(value)
-    except (rfc8785.CanonicalizationError, UnicodeEncodeError):
-        raise DecodeError(UNREPRESENTABLE) from None
-
-
-def _with_doubles(value: JsonValue, hides: Callable[[str], bool] | None, stand_in: JsonValue) -> JsonValue:
+def _with_doubles(value: JsonValue) -> JsonValue:
+    """`value` with doubles for the integers that no machine word holds: no decoder of ours makes such ones."""
     if isinstance(value, dict):
-        return {
-            key: stand_in if hides is not None and hides(key) else _with_doubles(item, hides, stand_in)
-            for key, item in value.items()
-        }
+        return {key: _with_doubles(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_with_doubles(item, hides, stand_in) for item in value]
-    if isinstance(value, int) and not -_SAFE_INTEGER <= value <= _SAFE_INTEGER:
-        return _as_double(value)
+        return [_with_doubles(item) for item in value]
+    if isinstance(value, int) and value not in _MACHINE_WORDS:
+        try:
+            return float(value)
+        except OverflowError:
+            raise DecodeError(UNREPRESENTABLE) from None
     return value

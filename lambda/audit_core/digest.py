@@ -17,11 +17,9 @@ import json
 import re
 from dataclasses import dataclass, field
 
-import orjson
-
-from audit_core.canonical import JsonValue, canonical, decode_json, is_plain, key_is_plain
+from audit_core.canonical import JsonValue, canonical, canonical_of, decode_json, encode
 from audit_core.errors import AuditError, DecodeError
-from audit_core.fields_1 import is_secret_field
+from audit_core.fields_1 import SecretFields
 from audit_core.shape import BYTE_ORDER_MARK, JSON_SPACE, JsonShape
 
 PLACEHOLDER = "***REDACTED***"
@@ -35,6 +33,7 @@ TOO_LARGE = f"is larger than {MAX_JSON_BYTES} bytes, and may be JSON"
 
 _BEFORE_JSON = JSON_SPACE + BYTE_ORDER_MARK
 _TEXT_BEFORE_JSON = _BEFORE_JSON.decode()
+_SECRET_FIELDS = SecretFields()
 _JSON_STARTS = frozenset(bytes([byte]) for byte in b'{["-0123456789tfn')
 _KEY_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _DIGEST = re.compile(
@@ -76,22 +75,17 @@ def digest_bytes(data: bytes, *, key: HmacKey | None = None) -> str:
 
 def digest_form(value: JsonValue) -> bytes:
     """The bytes that a JSON payload's digest is taken over. Raises `DecodeError` when it has no such form."""
-    if is_plain(value, _ordinary_keys, _key_is_ordinary):
-        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
-    return _written_form(value)
+    return canonical(value, hides=_SECRET_FIELDS, stand_in=PLACEHOLDER)
 
 
 def digest_json(value: JsonValue, *, key: HmacKey | None = None) -> PayloadDigest:
     """Digest a decoded JSON payload. `size` is that of its shortest JSON text."""
-    if is_plain(value, _ordinary_keys, _key_is_ordinary):
-        form = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
-        return PayloadDigest(digest=digest_bytes(form, key=key), size=len(form), mime=JSON_MIME)
-    size = len(orjson.dumps(value))
+    encoded = encode(value)
     try:
-        digest = digest_bytes(_written_form(value), key=key)
+        form = canonical_of(value, encoded, hides=_SECRET_FIELDS, stand_in=PLACEHOLDER)
     except DecodeError as error:
-        return PayloadDigest(digest=None, size=size, mime=JSON_MIME, undigestible=error.reason)
-    return PayloadDigest(digest=digest, size=size, mime=JSON_MIME)
+        return PayloadDigest(digest=None, size=len(encoded), mime=JSON_MIME, undigestible=error.reason)
+    return PayloadDigest(digest=digest_bytes(form, key=key), size=len(encoded), mime=JSON_MIME)
 
 
 def digest_payload(data: bytes, *, key: HmacKey | None = None, text: bool = False) -> PayloadDigest:
@@ -136,17 +130,6 @@ def parse_digest(text: str) -> str | None:
         return None
     digits = (match["full"] or match["start"]).lower() + ("..." if match["rest"] else "")
     return f"{match['keyed'] or 'sha256'}:{digits}"
-
-
-def _written_form(value: JsonValue) -> bytes:
-    return canonical(value, hides=is_secret_field, stand_in=PLACEHOLDER)
-
-
-def _key_is_ordinary(key: str) -> bool:
-    return key_is_plain(key) and not is_secret_field(key)
-
-
-_ordinary_keys: set[str] = set()
 
 
 def _is_loose_json(data: bytes) -> bool:

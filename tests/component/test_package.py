@@ -231,13 +231,13 @@ def test_a_wheel_that_the_lock_does_not_know_is_never_packaged(tmp_path: Path, m
     folder.mkdir()
     for wheel in ensure_wheels("aws"):
         shutil.copy(wheel, folder)
-    (changed,) = folder.glob("rfc8785-*.whl")
+    (changed,) = folder.glob("isal-*.whl")
     with changed.open("ab") as file:
         file.write(b"x")
     _cut_the_network(monkeypatch)
     with pytest.raises(PackageError) as error:
         ensure_wheels("aws", wheels_dir=tmp_path)
-    assert str(error.value).startswith("package: cannot fetch rfc8785 for aws; the first build needs the network (")
+    assert str(error.value).startswith("package: cannot fetch isal for aws; the first build needs the network (")
     assert "\n" not in str(error.value)
 
 

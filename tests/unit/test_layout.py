@@ -57,7 +57,6 @@ RUNTIME = {
     "orjson",
     "re2",
     "rfc3161_client",
-    "rfc8785",
     "urllib3",
 }
 IMPORTED_AS = {"google_re2": "re2", "opentelemetry_proto": "opentelemetry", "protobuf": "google"}

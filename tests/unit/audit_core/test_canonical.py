@@ -3,7 +3,7 @@
 import json
 import math
 import random
-from collections.abc import Callable
+from collections.abc import Iterable
 
 import orjson
 import pytest
@@ -23,6 +23,7 @@ from audit_core.canonical import (
     nests_deeper,
 )
 from audit_core.errors import DecodeError
+from audit_core.fields_1 import SecretFields, is_secret_field
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 AWKWARD_KEYS = st.sampled_from(
@@ -263,12 +264,57 @@ def test_where_exponents_begin() -> None:
     assert canonical([*listed * 20, None]) == rfc8785.dumps([*listed * 20, None])
 
 
-@pytest.mark.parametrize("hides", [None, "a".__eq__])
-def test_what_is_hidden(hides: Callable[[str], bool] | None) -> None:
+class OnlyA:
+    """The one name `a`."""
+
+    def are_in(self, text: bytes) -> bool:
+        """Whether it is a key."""
+        return b'"a":' in text
+
+    def among(self, keys: Iterable[str]) -> set[str]:
+        """It, where it is one of them."""
+        return {"a"}.intersection(keys)
+
+
+@pytest.mark.parametrize("hides", [None, OnlyA()])
+def test_what_is_hidden(hides: OnlyA | None) -> None:
     """Under a key that hides, whatever its other keys are, stands what takes its place; the value stays as it was."""
-    for key in ("b", "\U0001f600"):
-        value: JsonValue = {"a": {"c": 1}, key: [{"a": 1.0, "d": 5.0}, "x"]}
-        shown: JsonValue = value if hides is None else {"a": "-", key: [{"a": "-", "d": 5.0}, "x"]}
+    for keys in (("b",), ("\U0001f600",), ("\U0001f600", "\uffff"), ('"', "\n\U0001f600", "\\\uffff")):
+        inner: JsonValue = [{"a": 1.0, "d": 5.0}, "x", [[{"a": [1]}], []]]
+        value: JsonValue = {"a": {"c": 1}, **dict.fromkeys(keys, inner)}
+        kept: JsonValue = inner if hides is None else [{"a": "-", "d": 5.0}, "x", [[{"a": "-"}], []]]
+        shown: JsonValue = {"a": {"c": 1} if hides is None else "-", **dict.fromkeys(keys, kept)}
         before = orjson.dumps(value)
         assert canonical(value, hides=hides, stand_in="-") == rfc8785.dumps(shown)
         assert orjson.dumps(value) == before
+
+
+LOOKALIKES = st.sampled_from(
+    ["1.0,", ",-0.0]", "9.1e-6", ":1e+17}", "[12345678901234567890,", '",1.0,"', "\\", '\\",-0.0,']
+)
+
+
+@given(st.lists(LOOKALIKES | NUMBERS | st.dictionaries(LOOKALIKES, LOOKALIKES | NUMBERS, max_size=2), max_size=12))
+def test_what_stands_in_strings_stays(items: list[JsonValue]) -> None:
+    """Only numbers are written anew, whatever the strings and keys beside them look like."""
+    assert canonical(items) == rfc8785.dumps(as_doubles(items))
+
+
+def test_more_strings_than_are_taken_at_once() -> None:
+    """Among very many strings the numbers are found all the same, in each stretch of them."""
+    assert canonical(["1.0,", 1.0, 9.5e-6] * 70_000) == b"[%b]" % b",".join([b'"1.0,",1,0.0000095'] * 70_000)
+
+
+@pytest.mark.parametrize("name", ["token", "ToKen", "t-o_k.e n", " token", "token.", "X-CSRF_token"])
+def test_every_spelling_of_a_secret_field_is_found(name: str) -> None:
+    """What the search of a text takes for a secret field is what one name alone is taken for."""
+    for key, secret in ((name, True), (f"{name}s_", False), (f"{name}\n", False), (f":{name}", False)):
+        text = orjson.dumps({"a": "x", key: [{"b": 1}]})
+        assert SecretFields().are_in(text) is is_secret_field(key) is secret
+        assert SecretFields().among(["a", key]) == ({key} if secret else set())
+
+
+def test_a_key_that_ends_like_a_secret_field_hides_nothing() -> None:
+    """A quote in a key does not make a field of what follows it."""
+    value: JsonValue = {'"token': {"b": 1}, "a": ['{"token":1}']}
+    assert canonical(value, hides=SecretFields(), stand_in="-") == rfc8785.dumps(value)

@@ -188,7 +188,6 @@ def test_a_cold_start_imports_little() -> None:
         "botocore.session",
         "botocore.credentials",
         "botocore.client",
-        "rfc8785",
         "requests",
         "pydantic",
     }
