@@ -297,8 +297,7 @@ class RecordMaker:
     def _digest_stream(self, payload: Payload, record: dict[str, JsonValue]) -> PayloadDigest:
         """The digest of a payload that came in chunks; what is kept of those goes into the record's `stream`."""
         digester = StreamDigest(key=self.rules.key, text=payload.text)
-        for chunk in payload.chunks or ():
-            digester.add(chunk)
+        digester.add_all(payload.chunks or ())
         streamed = digester.finish()
         given = record.get("stream")
         part: dict[str, JsonValue] = {"phase": "end", **(given if isinstance(given, dict) else {})}

@@ -156,12 +156,12 @@ def _streamed(element: dict[str, JsonValue], side: str) -> Payload | None:
     listed = element[name]
     if not isinstance(listed, list):
         raise FieldError(name, "must be a list of strings")
-    chunks: list[bytes] = []
-    for chunk in listed:
-        if not isinstance(chunk, str):
-            raise FieldError(name, "must be a list of strings")
-        chunks.append(chunk.encode() if name == names[0] else _decode_base64(name, chunk))
-    return Payload(chunks=chunks, text=name == names[0])
+    texts = [chunk for chunk in listed if isinstance(chunk, str)]
+    if len(texts) < len(listed):
+        raise FieldError(name, "must be a list of strings")
+    if name == names[0]:
+        return Payload(chunks=list(map(str.encode, texts)), text=True)
+    return Payload(chunks=[_decode_base64(name, chunk) for chunk in texts])
 
 
 def _decode_base64(name: str, encoded: str) -> bytes:

@@ -24,11 +24,14 @@ EVENT = b'data: {"choices":[{"delta":{"content":"word"}}]}\n\n'
 
 
 def streamed(chunks: list[bytes], *, key: HmacKey | None = None, text: bool = True) -> StreamedPayload:
-    """What is kept of `chunks`."""
-    digest = StreamDigest(key=key, text=text)
+    """What is kept of `chunks`: the same whether they come one by one or all at once."""
+    digest, at_once = StreamDigest(key=key, text=text), StreamDigest(key=key, text=text)
     for chunk in chunks:
         digest.update(chunk)
-    return digest.finish()
+    at_once.add_all(chunks)
+    kept = digest.finish()
+    assert at_once.finish() == kept
+    return kept
 
 
 def chunks_of(vector: dict[str, Any]) -> list[bytes]:
@@ -142,6 +145,12 @@ def test_many_chunks_leave_few_digests() -> None:
     assert len(kept.chunk_digests) == count // kept.chunk_every
     last = b"some words" * (len(kept.chunk_digests) * kept.chunk_every)
     assert kept.chunk_digests[-1] == "sha256:" + hashlib.sha256(last).hexdigest()
+
+
+@pytest.mark.parametrize("count", [127, 128, 129, 130, 255, 256, 257, 258, 259, 511, 515, 1030])
+def test_all_at_once_is_one_by_one(count: int) -> None:
+    """About each number of chunks at which fewer of their digests are kept; empty ones do not count."""
+    assert streamed([b"some words", b""] * count, key=KEY).chunks == count
 
 
 def test_no_chunk_is_kept() -> None:
