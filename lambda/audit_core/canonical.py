@@ -21,7 +21,7 @@ from audit_core.errors import DecodeError
 from audit_core.number_text import as_ecmascript, may_differ
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from collections.abc import Set as AbstractSet
 
     from audit_core.patterns import Pattern
@@ -136,7 +136,7 @@ def canonical(value: JsonValue, *, hides: Names | None = None, stand_in: JsonVal
     Raises `DecodeError` on what has no such form (a lone surrogate, an infinity) and on more than `MAX_DEPTH` arrays
     and objects inside one another.
     """
-    return canonical_of(value, encode(value), hides=hides, stand_in=stand_in)
+    return b"".join(canonical_pieces(value, encode(value), hides=hides, stand_in=stand_in))
 
 
 def encode(value: JsonValue, option: int = orjson.OPT_SORT_KEYS) -> bytes:
@@ -155,8 +155,10 @@ def encode(value: JsonValue, option: int = orjson.OPT_SORT_KEYS) -> bytes:
         raise DecodeError(UNREPRESENTABLE) from None
 
 
-def canonical_of(value: JsonValue, encoded: bytes, *, hides: Names | None = None, stand_in: JsonValue = None) -> bytes:
-    """`canonical` of `value`, given what `encode` makes of it.
+def canonical_pieces(
+    value: JsonValue, encoded: bytes, *, hides: Names | None = None, stand_in: JsonValue = None
+) -> tuple[bytes] | Iterator[bytes]:
+    """`canonical` of `value`, given what `encode` makes of it, in pieces: all of it at once may be large.
 
     In nearly all of JSON that is the canonical form already. What is not is found by searching the text, at the speed
     of C: a key that hides, keys that UTF-16 sorts in another order, numbers that ECMAScript writes otherwise.
@@ -170,7 +172,7 @@ def canonical_of(value: JsonValue, encoded: bytes, *, hides: Names | None = None
     if hidden or apart:
         arranged = _Arrangement(hidden, stand_in, by_utf_16=apart).of(value)
         encoded = encode(arranged, 0 if apart else orjson.OPT_SORT_KEYS)
-    return as_ecmascript(encoded) if may_differ(encoded) else encoded
+    return as_ecmascript(encoded) if may_differ(encoded) else (encoded,)
 
 
 def _keys(text: bytes) -> set[str]:

@@ -17,7 +17,7 @@ import json
 import re
 from dataclasses import dataclass, field
 
-from audit_core.canonical import JsonValue, canonical, canonical_of, decode_json, encode
+from audit_core.canonical import JsonValue, canonical, canonical_pieces, decode_json, encode
 from audit_core.errors import AuditError, DecodeError
 from audit_core.fields_1 import SecretFields
 from audit_core.shape import BYTE_ORDER_MARK, JSON_SPACE, JsonShape
@@ -82,10 +82,10 @@ def digest_json(value: JsonValue, *, key: HmacKey | None = None) -> PayloadDiges
     """Digest a decoded JSON payload. `size` is that of its shortest JSON text."""
     encoded = encode(value)
     try:
-        form = canonical_of(value, encoded, hides=_SECRET_FIELDS, stand_in=PLACEHOLDER)
+        digest = _digest_of(value, encoded, key)
     except DecodeError as error:
         return PayloadDigest(digest=None, size=len(encoded), mime=JSON_MIME, undigestible=error.reason)
-    return PayloadDigest(digest=digest_bytes(form, key=key), size=len(encoded), mime=JSON_MIME)
+    return PayloadDigest(digest=digest, size=len(encoded), mime=JSON_MIME)
 
 
 def digest_payload(data: bytes, *, key: HmacKey | None = None, text: bool = False) -> PayloadDigest:
@@ -95,7 +95,6 @@ def digest_payload(data: bytes, *, key: HmacKey | None = None, text: bool = Fals
     no digest: one over its bytes would hold the secret fields that a digest must not hold. `text` tells the media type
     of what is not JSON.
     """
-    form, mime = data, TEXT_MIME if text else BINARY_MIME
     if len(data) > MAX_JSON_BYTES:
         shape = JsonShape()
         shape.feed(data[:MAX_JSON_BYTES])
@@ -103,13 +102,15 @@ def digest_payload(data: bytes, *, key: HmacKey | None = None, text: bool = Fals
             return PayloadDigest(digest=None, size=len(data), mime=JSON_MIME, undigestible=TOO_LARGE)
     elif data.lstrip(_BEFORE_JSON)[:1] in _JSON_STARTS:
         try:
-            form = digest_form(decode_json(data))
+            value = decode_json(data)
+            digest = _digest_of(value, encode(value), key)
         except DecodeError as error:
             if _is_loose_json(data):
                 return PayloadDigest(digest=None, size=len(data), mime=JSON_MIME, undigestible=error.reason)
         else:
-            mime = JSON_MIME
-    return PayloadDigest(digest=digest_bytes(form, key=key), size=len(data), mime=mime)
+            return PayloadDigest(digest=digest, size=len(data), mime=JSON_MIME)
+    mime = TEXT_MIME if text else BINARY_MIME
+    return PayloadDigest(digest=digest_bytes(data, key=key), size=len(data), mime=mime)
 
 
 def media_type(data: bytes, *, text: bool = False) -> str:
@@ -130,6 +131,16 @@ def parse_digest(text: str) -> str | None:
         return None
     digits = (match["full"] or match["start"]).lower() + ("..." if match["rest"] else "")
     return f"{match['keyed'] or 'sha256'}:{digits}"
+
+
+def _digest_of(value: JsonValue, encoded: bytes, key: HmacKey | None) -> str:
+    pieces = canonical_pieces(value, encoded, hides=_SECRET_FIELDS, stand_in=PLACEHOLDER)
+    if isinstance(pieces, tuple):
+        return digest_bytes(pieces[0], key=key)
+    running = hashlib.sha256() if key is None else hmac.new(key.key, digestmod=hashlib.sha256)
+    for piece in pieces:
+        running.update(piece)
+    return f"{'sha256' if key is None else f'hmac-sha256:{key.key_id}'}:{running.hexdigest()}"
 
 
 def _is_loose_json(data: bytes) -> bool:

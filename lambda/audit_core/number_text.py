@@ -9,6 +9,7 @@ memory that are linear in the text.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -24,12 +25,13 @@ _STRING = re.compile(rb'("(?:[^"\\]++|\\.)*+")')
 _STRINGS_AT_ONCE = 65_536
 _PIECE = 64 * 1024
 _LONG = re.compile(rb"([\[,:-])(" + _WORDS + rb")(?=" + _END + rb")")
-_SMALLEST = re.compile(rb"([\[,:-])([0-9.]++)e-6(?=" + _END + rb")")
+_BEFORE = b"[,:-"
+_SMALLEST = re.compile(rb"([\[,:-][0-9.]++)e-6(?=" + _END + rb")")
 _LARGE = {
-    exponent: (re.compile(rb"([\[,:-])([0-9.]++)e\+%d(?=" % exponent + _END + rb")"), exponent + 1)
+    exponent: (re.compile(rb"([\[,:-][0-9.]++)e\+%d(?=" % exponent + _END + rb")"), exponent + 2)
     for exponent in range(16, 21)
 }
-"""By exponent: the numbers that ECMAScript writes without one, and how many digits they then have."""
+"""By exponent: the numbers that ECMAScript writes without one, and their length with all digits and what is before."""
 
 
 def may_differ(text: bytes) -> bool:
@@ -46,30 +48,29 @@ def _differing() -> Pattern:
     return compile_bytes(ends + end + rb"|(?:^|[\[,:-])" + _WORDS + end)
 
 
-def as_ecmascript(text: bytes) -> bytes:
-    """`text`, compact JSON as orjson writes it, with its numbers as ECMAScript writes them."""
-    written: list[bytes] = []
-    while True:
+def as_ecmascript(text: bytes) -> Iterator[bytes]:
+    """`text`, compact JSON as orjson writes it, with its numbers as ECMAScript writes them, in pieces."""
+    if b'"' not in text:
+        yield from _numbers(text)
+        return
+    while text:
         parts = _STRING.split(text, maxsplit=_STRINGS_AT_ONCE)
-        more = len(parts) > 2 * _STRINGS_AT_ONCE
-        text = parts.pop() if more else b""
+        text = parts.pop() if len(parts) > 2 * _STRINGS_AT_ONCE else b""
         # A quote, which no number holds, stands for each string.
-        parts[::2] = _numbers(b'"'.join(parts[::2])).split(b'"')
-        written += parts
-        if not more:
-            return b"".join(written)
+        outside = b"".join(_numbers(b'"'.join(parts[::2]))).split(b'"')
+        parts[::2] = outside
+        yield b"".join(parts)
 
 
-def _numbers(text: bytes) -> bytes:
+def _numbers(text: bytes) -> Iterator[bytes]:
     """The same of JSON whose strings are but a quote each."""
-    pieces: list[bytes] = []
     at = 0
     while at <= len(text):
         comma = text.find(b",", at + _PIECE)
         end = comma if comma >= 0 else len(text)
-        pieces.append(_piece(b",%b," % text[at:end])[1:-1])
+        # Between two commas each number has something before and behind it.
+        yield _piece(b",%b," % text[at:end])[1 if at == 0 else 0 : -1]
         at = end + 1
-    return b",".join(pieces)
 
 
 def _piece(text: bytes) -> bytes:
@@ -83,11 +84,15 @@ def _piece(text: bytes) -> bytes:
         text = text.replace(b"-0,", b"0,").replace(b"-0]", b"0]").replace(b"-0}", b"0}")
     if b"e-6" in text:
         parts = _SMALLEST.split(text)
-        parts[2::3] = [b"0.00000" + digits.replace(b".", b"") for digits in parts[2::3]]
+        digits = b"\n".join([b"", *parts[1::2]]).replace(b".", b"")
+        for before in _BEFORE:
+            digits = digits.replace(b"\n%c" % before, b"\n%c0.00000" % before)
+        parts[1::2] = digits.split(b"\n")[1:]
         text = b"".join(parts)
     if b"e+" in text:
-        for pattern, count in _LARGE.values():
-            parts = pattern.split(text)
-            parts[2::3] = [digits.replace(b".", b"").ljust(count, b"0") for digits in parts[2::3]]
-            text = b"".join(parts)
+        for exponent, (pattern, count) in _LARGE.items():
+            if b"e+%d" % exponent in text:
+                parts = pattern.split(text)
+                parts[1::2] = [digits.replace(b".", b"").ljust(count, b"0") for digits in parts[1::2]]
+                text = b"".join(parts)
     return text

@@ -57,14 +57,14 @@ class Agent:
 class Limits:
     """What one request may hold.
 
-    Bytes as sent and after decompression, events, values (each array or object counts as four), and payloads, where
-    those are kept.
+    Bytes as sent and after decompression, events, values (each counts as the numbers that take as much memory: see
+    `log_writer.body`), and payloads, where those are kept.
     """
 
     body_bytes: int = 6 * 1024 * 1024
     decoded_bytes: int = 8 * 1024 * 1024
     events: int = 10_000
-    values: int = 1_000_000
+    values: int = 750_000
     kept_payloads: int = 1_000
 
 

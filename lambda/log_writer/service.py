@@ -136,9 +136,13 @@ class Writer:
             body = self._body(request)
             summary["decoded_bytes"] = len(body)
             if intake.too_heavy(body, limits.values):
-                raise TooManyError(limits.values, "values, where an array or an object counts as four")
+                raise TooManyError(
+                    limits.values, "values, where a text counts as two, an array as four, an object as six"
+                )
+            size = len(body)
             decoded = intake.decode(body, max_events=limits.events)
-            response = self._store_events(request, agent, intake, decoded, len(body), summary)
+            del body  # before what was decoded of it takes up more
+            response = self._store_events(request, agent, intake, decoded, size, summary)
         except (TooLargeError, TooManyError) as error:
             response = intake.answers.problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The body {error.reason}.")
         except DecodeError as error:
