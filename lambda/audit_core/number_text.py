@@ -27,11 +27,9 @@ _PIECE = 64 * 1024
 _LONG = re.compile(rb"([\[,:-])(" + _WORDS + rb")(?=" + _END + rb")")
 _BEFORE = b"[,:-"
 _SMALLEST = re.compile(rb"([\[,:-][0-9.]++)e-6(?=" + _END + rb")")
-_LARGE = {
-    exponent: (re.compile(rb"([\[,:-][0-9.]++)e\+%d(?=" % exponent + _END + rb")"), exponent + 2)
-    for exponent in range(16, 21)
-}
-"""By exponent: the numbers that ECMAScript writes without one, and their length with all digits and what is before."""
+_LARGE = re.compile(rb"([\[,:-][0-9.]++)e\+(1[6-9]|20)(?=" + _END + rb")")
+_DIGITS = {b"%d" % exponent: exponent + 2 for exponent in range(16, 21)}
+"""By exponent: how long the number is with all of its digits and what is before it."""
 
 
 def may_differ(text: bytes) -> bool:
@@ -46,6 +44,13 @@ def _differing() -> Pattern:
     end = rb"(?:" + _END + rb"|$)"
     ends = rb"(?:\.0|[0-9]e-6|e\+(?:1[6-9]|20))"
     return compile_bytes(ends + end + rb"|(?:^|[\[,:-])" + _WORDS + end)
+
+
+@lru_cache(maxsize=1)
+def _long() -> Pattern:
+    from audit_core.patterns import compile_bytes  # noqa: PLC0415 - as above
+
+    return compile_bytes(rb"[\[,:-]" + _WORDS + _END)
 
 
 def as_ecmascript(text: bytes) -> Iterator[bytes]:
@@ -75,7 +80,7 @@ def _numbers(text: bytes) -> Iterator[bytes]:
 
 def _piece(text: bytes) -> bytes:
     """The same of a stretch in which something stands before and behind each number."""
-    if _LONG.search(text) is not None:
+    if _long().search(text) is not None:
         parts = _LONG.split(text)
         parts[2::3] = orjson.dumps(list(map(float, parts[2::3])))[1:-1].split(b",")
         text = b"".join(parts)
@@ -89,10 +94,12 @@ def _piece(text: bytes) -> bytes:
             digits = digits.replace(b"\n%c" % before, b"\n%c0.00000" % before)
         parts[1::2] = digits.split(b"\n")[1:]
         text = b"".join(parts)
-    if b"e+" in text:
-        for exponent, (pattern, count) in _LARGE.items():
-            if b"e+%d" % exponent in text:
-                parts = pattern.split(text)
-                parts[1::2] = [digits.replace(b".", b"").ljust(count, b"0") for digits in parts[1::2]]
-                text = b"".join(parts)
+    if b"e+1" in text or b"e+20" in text:
+        parts = _LARGE.split(text)
+        parts[1::3] = [
+            digits.replace(b".", b"").ljust(_DIGITS[exponent], b"0")
+            for digits, exponent in zip(parts[1::3], parts[2::3], strict=True)
+        ]
+        del parts[2::3]
+        text = b"".join(parts)
     return text
