@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 import orjson
 
 from audit_core.errors import DecodeError
-from audit_core.number_text import as_ecmascript, may_differ
+from audit_core.number_text import DIFFERING, as_ecmascript
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -37,8 +37,6 @@ TOO_DEEP = "is nested too deep"
 DUPLICATE_KEY = "has an object with the same key twice"
 UNREPRESENTABLE = "holds a number or a text that has no canonical form"
 
-_KEY = re.compile(rb'"([^"\\]*+)":')
-_PIECE = 256 * 1024
 _MACHINE_WORDS = range(-(2**63), 2**64)
 _ASTRAL, _HIGH = rb"[\xf0-\xf4]", rb"[\xee\xef]"
 """What UTF-8 begins a character with that UTF-16 needs two units for; and one that sorts behind those in UTF-16."""
@@ -121,8 +119,9 @@ def _holds(value: object) -> bool:
 class Names(Protocol):
     """Names of keys, found in JSON."""
 
-    def are_in(self, text: bytes) -> bool:
-        """Whether a key in compact JSON may be one of them; never false where one is."""
+    @property
+    def in_json(self) -> bytes:
+        """A pattern of RE2 that is found in compact JSON wherever a key is one of them."""
         ...
 
     def among(self, keys: Iterable[str]) -> AbstractSet[str]:
@@ -136,7 +135,10 @@ def canonical(value: JsonValue, *, hides: Names | None = None, stand_in: JsonVal
     Raises `DecodeError` on what has no such form (a lone surrogate, an infinity) and on more than `MAX_DEPTH` arrays
     and objects inside one another.
     """
-    return b"".join(canonical_pieces(value, encode(value), hides=hides, stand_in=stand_in))
+    encoded = encode(value)
+    if b"null" in encoded and not _is_finite(value):  # orjson writes null for NaN and infinities
+        raise DecodeError(UNREPRESENTABLE)
+    return b"".join(canonical_pieces(value, encoded, hides=hides, stand_in=stand_in))
 
 
 def encode(value: JsonValue, option: int = orjson.OPT_SORT_KEYS) -> bytes:
@@ -158,34 +160,28 @@ def encode(value: JsonValue, option: int = orjson.OPT_SORT_KEYS) -> bytes:
 def canonical_pieces(
     value: JsonValue, encoded: bytes, *, hides: Names | None = None, stand_in: JsonValue = None
 ) -> tuple[bytes] | Iterator[bytes]:
-    """`canonical` of `value`, given what `encode` makes of it, in pieces: all of it at once may be large.
+    """`canonical` of what was decoded from JSON, given what `encode` makes of it, in pieces: at once it may be large.
 
     In nearly all of JSON that is the canonical form already. What is not is found by searching the text, at the speed
     of C: a key that hides, keys that UTF-16 sorts in another order, numbers that ECMAScript writes otherwise.
     """
     if encoded.count(b"[") + encoded.count(b"{") > MAX_DEPTH and nests_deeper(value):
         raise DecodeError(TOO_DEEP)
-    if b"null" in encoded and not _is_finite(value):  # orjson writes null for NaN and infinities
-        raise DecodeError(UNREPRESENTABLE)
-    hidden = hides.among(_keys(encoded)) if hides is not None and hides.are_in(encoded) else frozenset[str]()
     apart = _may_sort_apart(encoded)
-    if hidden or apart:
-        arranged = _Arrangement(hidden, stand_in, by_utf_16=apart).of(value)
+    if not apart and _signs(b"" if hides is None else hides.in_json).search(encoded) is None:
+        return (encoded,)
+    arranged = _Arrangement(hides, stand_in, by_utf_16=apart).of(value)
+    if arranged is not value:
         encoded = encode(arranged, 0 if apart else orjson.OPT_SORT_KEYS)
-    return as_ecmascript(encoded) if may_differ(encoded) else (encoded,)
+    return as_ecmascript(encoded) if _signs(b"").search(encoded) is not None else (encoded,)
 
 
-def _keys(text: bytes) -> set[str]:
-    """The keys in compact JSON; those that are written with an escape are left out."""
-    found: set[bytes] = set()
-    at = 0
-    while at < len(text):
-        # Behind a quote and a colon, whatever they belong to, no key has begun that is not written with an escape.
-        end = text.find(b'":', at + _PIECE) + 2
-        end = end if end > 1 else len(text)
-        found.update(_KEY.findall(text, at, end))
-        at = end
-    return {key.decode() for key in found}
+@lru_cache(maxsize=4)
+def _signs(names: bytes) -> Pattern:
+    """What is found in JSON that may have to be written anew: one of `names`, or a number."""
+    from audit_core.patterns import compile_bytes  # noqa: PLC0415 - an engine that only the writer has
+
+    return compile_bytes(b"|".join(filter(None, (names, DIFFERING))))
 
 
 def _is_finite(value: JsonValue) -> bool:
@@ -217,45 +213,45 @@ def _sides() -> tuple[re.Pattern[bytes], ...]:
 
 @lru_cache(maxsize=1)
 def _sides_in_keys() -> tuple[Pattern, ...]:
-    from audit_core.patterns import compile_bytes  # noqa: PLC0415 - an engine that only the writer has
+    from audit_core.patterns import compile_bytes  # noqa: PLC0415 - as above
 
     character = rb'(?:[^"\\]|\\.)*'
     return tuple(compile_bytes(b'"' + character + side + character + b'":') for side in (_ASTRAL, _HIGH))
 
 
 class _Arrangement:
-    """Puts `stand_in` under the hidden keys, and keys in the order of UTF-16; what need not change is not copied."""
+    """Puts `stand_in` under keys that `hides`, and keys in the order of UTF-16; what need not change is not copied."""
 
-    def __init__(self, hidden: AbstractSet[str], stand_in: JsonValue, *, by_utf_16: bool) -> None:
-        self._hidden = hidden
+    def __init__(self, hides: Names | None, stand_in: JsonValue, *, by_utf_16: bool) -> None:
+        self._hides = hides
         self._stand_in = stand_in
         self._by_utf_16 = by_utf_16
+        self._plain: set[str] = set()
 
     def of(self, value: Any) -> Any:  # noqa: ANN401 - a JSON value
         if type(value) is dict:
             return self._object(value)
-        if type(value) is list:
-            changed = {
-                index: new
-                for index, item in enumerate(value)
-                if (type(item) is dict or type(item) is list) and (new := self.of(item)) is not item
-            }
-            if not changed:
-                return value
-            copy = value.copy()
-            for index, new in changed.items():
-                copy[index] = new
-            return copy
-        return value
+        copy: list[Any] | None = None
+        for index, item in enumerate(value) if type(value) is list else ():
+            if type(item) is dict or type(item) is list:
+                new = self.of(item)
+                if new is not item:
+                    copy = copy or value.copy()
+                    copy[index] = new
+        return copy or value
 
     def _object(self, value: dict[str, Any]) -> dict[str, Any]:
-        changed: dict[str, Any] = {
-            key: new
-            for key, item in value.items()
-            if (type(item) is dict or type(item) is list) and (new := self.of(item)) is not item
-        }
-        if not value.keys().isdisjoint(self._hidden):
-            changed |= dict.fromkeys(value.keys() & self._hidden, self._stand_in)
+        hidden: AbstractSet[str] = frozenset()
+        if self._hides is not None and not self._plain.issuperset(value):
+            others = value.keys() - self._plain
+            hidden = self._hides.among(others)
+            self._plain |= others - hidden
+        changed: dict[str, Any] = dict.fromkeys(hidden, self._stand_in)
+        for key, item in value.items():
+            if (type(item) is dict or type(item) is list) and key not in hidden:
+                new = self.of(item)
+                if new is not item:
+                    changed[key] = new
         if self._by_utf_16 and len(value) > 1:
             merged = {**value, **changed}
             return {key: merged[key] for key in sorted(merged, key=_utf_16)}

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _END = rb"[,\]}]"
 _WORDS = rb"[0-9]{16,20}"
 """Integers that may be beyond 2^53."""
+DIFFERING = rb"(?:\.0|[0-9]e-6|e\+(?:1[6-9]|20))(?:" + _END + rb"|$)|(?:^|[\[,:-])" + _WORDS + rb"(?:" + _END + rb"|$)"
+"""A pattern that is found in JSON wherever a number is to be written in another way, and may be in its strings."""
 _STRING = re.compile(rb'("(?:[^"\\]++|\\.)*+")')
 _STRINGS_AT_ONCE = 65_536
 _PIECE = 64 * 1024
@@ -32,23 +34,9 @@ _DIGITS = {b"%d" % exponent: exponent + 2 for exponent in range(16, 21)}
 """By exponent: how long the number is with all of its digits and what is before it."""
 
 
-def may_differ(text: bytes) -> bool:
-    """Whether a number in `text` may have to be written in another way. What stands in strings may deceive it."""
-    return _differing().search(text) is not None
-
-
-@lru_cache(maxsize=1)
-def _differing() -> Pattern:
-    from audit_core.patterns import compile_bytes  # noqa: PLC0415 - an engine that only the writer has
-
-    end = rb"(?:" + _END + rb"|$)"
-    ends = rb"(?:\.0|[0-9]e-6|e\+(?:1[6-9]|20))"
-    return compile_bytes(ends + end + rb"|(?:^|[\[,:-])" + _WORDS + end)
-
-
 @lru_cache(maxsize=1)
 def _long() -> Pattern:
-    from audit_core.patterns import compile_bytes  # noqa: PLC0415 - as above
+    from audit_core.patterns import compile_bytes  # noqa: PLC0415 - an engine that only the writer has
 
     return compile_bytes(rb"[\[,:-]" + _WORDS + _END)
 

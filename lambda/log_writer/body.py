@@ -107,8 +107,10 @@ def _weight(body: bytes, limit: int) -> int:
 
 
 def _most(body: bytes) -> int:
-    """What the JSON in `body` weighs at most, at the speed of C: as if all of it stood outside texts."""
-    return _brackets(body) + body.count(b'"') // 2 + (NAME_WEIGHT - 1) * body.count(b":")
+    """What the JSON in `body` weighs at most, at the speed of C: with a name and a text at each comma and bracket."""
+    commas, arrays, objects = body.count(b","), body.count(b"["), body.count(b"{")
+    beside = NAME_WEIGHT + 1
+    return (1 + beside) * (commas + 1) + (ARRAY_WEIGHT + beside) * arrays + (OBJECT_WEIGHT + beside) * objects
 
 
 def _brackets(body: bytes) -> int:
