@@ -27,7 +27,9 @@ def clean_endpoint(text: str, *, domain_only: bool = False, fold: bool = True) -
     The scheme and, with `fold`, the host become lower case; the rest stays as it is. With `domain_only`: the host
     alone.
     """
-    text = text.strip().translate(_LOOKALIKES)
+    text = text.strip()
+    if not text.isascii():
+        text = text.translate(_LOOKALIKES)
     scheme = ""
     if match := _SCHEME.match(text):
         scheme, text = match["scheme"].lower() + "://", text[match.end() :]

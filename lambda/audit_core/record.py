@@ -233,8 +233,7 @@ class RecordMaker:
         for name in _ALWAYS:
             record[name] = None
         for name, read in _READERS:
-            value = given.get(name)
-            if value is not None and (value := read(name, value)) is not None:
+            if name in given and (value := given[name]) is not None and (value := read(name, value)) is not None:
                 record[name] = value
         return record
 
@@ -324,8 +323,7 @@ class RecordMaker:
         if isinstance(endpoint, str):
             record["endpoint"] = self._endpoint(endpoint, redactions)
         for name in _FREE_TEXT:
-            value = record.get(name)
-            if not isinstance(value, str) or value in _OUR_MIMES:
+            if name not in record or not isinstance(value := record[name], str) or value in _OUR_MIMES:
                 continue
             if not name.endswith("_hash"):
                 record[name] = self._masked(name, value, redactions)
@@ -353,10 +351,10 @@ class RecordMaker:
         known = self._endpoints.get(given)
         if known is None:
             domain_only = self.sender.domain_only
-            known = (
-                clean_endpoint(given, domain_only=domain_only, fold=False),
-                clean_endpoint(given, domain_only=domain_only),
-            )
+            plain = folded = clean_endpoint(given, domain_only=domain_only, fold=False)
+            if plain is not None and plain != plain.lower():
+                folded = clean_endpoint(given, domain_only=domain_only)
+            known = plain, folded
             if len(self._endpoints) >= _MEMORY:
                 self._endpoints.clear()
             self._endpoints[given] = known

@@ -30,7 +30,7 @@ class Response:
 
     status: int
     body: bytes
-    headers: Mapping[str, str]
+    headers: dict[str, str]
     binary: bool = False
     summary: dict[str, object] = field(default_factory=dict)
 

@@ -10,7 +10,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 from itertools import islice
@@ -127,7 +127,8 @@ class Writer:
             return intake.answers.problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"Content-Type must be {types}.")
         response = self._write(request, agent, intake)
         # Two tokens of one agent are told from those of two agents by this: see what clients do after a rotation.
-        return replace(response, headers={**response.headers, AGENT_HEADER: quote(agent.name, safe="")})
+        response.headers[AGENT_HEADER] = quote(agent.name, safe="")
+        return response
 
     def _write(self, request: Request, agent: Agent, intake: Intake) -> Response:
         limits = self._config.limits
