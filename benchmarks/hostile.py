@@ -22,12 +22,15 @@ import orjson
 from benchmarks.calls import make_calls
 from benchmarks.measure import TIMES, Row, at_most, in_turns, ratio, seconds
 from benchmarks.writing import Bench
+from log_writer.config import Limits
 
 _SIZE: Final = 6_000_000
 _WORST_GOAL: Final = 3
 _DOUBLE_GOAL: Final = 2.2
 _ROUNDS: Final = 3
 _PIECE: Final = 400
+_MOST: Final = Limits().values - 1_000
+"""So many values the writer takes, less a few for what is around them."""
 _TELEMETRY: Final = 620
 """Bytes of one call of telemetry, generously: a request may hold 10,000 calls."""
 
@@ -75,7 +78,7 @@ def rows(*, quick: bool) -> list[Row]:
         return lambda: bench.write([body])
 
     with_payloads = ordinary(calls)
-    payloads = [posting(make) for make in (*_filled_with(_in_a_payload), odd_numbers, texts_of_arrays)]
+    payloads = [posting(make) for make in (*_filled_with(_in_a_payload), *DENSE)]
     metadata = [posting(make) for make in (*_filled_with(_in_attributes), tiny_attributes)]
     return [
         *_judged("hostile payloads", payloads, {"to ordinary ones": with_payloads}, size),
@@ -127,26 +130,52 @@ def _filled_with(wrap: Callable[[str], bytes]) -> list[Make]:
     return [partial(_filled, unit, wrap) for unit in _UNITS]
 
 
-def odd_numbers(size: int) -> bytes:
-    """Numbers that JSON libraries write in another way than digests are taken over."""
-    return b'{"timestamp":"2026-11-23T00:00:00Z","request":[' + b"9.1e-6," * (size // 7) + b"1]}"
+def dense(unit: bytes, weight: int, size: int) -> bytes:
+    """One call with as many small values as the writer takes, and a text for the rest. `weight`: what one counts."""
+    return _call(b"[" + unit * min(size // len(unit), _MOST // weight) + b"1]", size)
+
+
+def names(prefix: str, size: int) -> bytes:
+    """One object with as many members as the writer takes, each with another name."""
+    count = min(size // 12, _MOST // 3)
+    return _call(b"{%b}" % ",".join(f'"{prefix}{number:x}":1' for number in range(count)).encode(), size)
+
+
+def small_calls(size: int) -> bytes:
+    """As many calls as a request may hold, each with a few odd numbers."""
+    count = 9_900
+    each = max(1, min((size // count - 60) // 7, _MOST // count - 20))
+    call = b'{"timestamp":"2026-11-23T00:00:00Z","request":[%b1]}' % (b"9.1e-6," * each)
+    return b"[%b]" % b",".join([call] * min(count, 1 + size // len(call)))
+
+
+def chunks(size: int) -> bytes:
+    """A stream of as many chunks as the writer takes, which may be JSON until its end."""
+    pieces = b'"1,",' * min(size // 5, _MOST // 2)
+    call = b'{"timestamp":"2026-11-23T00:00:00Z","response_chunks":["[",%b"1]"]}' % pieces
+    return b"[%b,%b]" % (call, _call(b"1", size - len(call)))
 
 
 def texts_of_arrays(size: int) -> bytes:
     """Payloads that are text and hold nothing but arrays, as many as one of them may."""
-    arrays = "[" + "[]," * min(190_000, size // 30) + "1]"
+    arrays = "[" + "[]," * min(_MOST // 4, size // 30) + "1]"
     event = orjson.dumps({"timestamp": "2026-11-23T00:00:00Z", "request": arrays})
     return b"[%b]" % b",".join([event] * max(1, size // len(event)))
 
 
 def tiny_attributes(size: int) -> bytes:
-    """As many attributes as there is room for, each with another name."""
+    """As many attributes as the writer takes, each with another name."""
     body = bytearray(b"[")
-    for start in range(0, size // 18, 100):
+    for start in range(0, min(size // 18, _MOST // 5), 100):
         pairs = ",".join(f'"k{number:x}":"v{number:x}"' for number in range(start, start + 100))
         body += b'{"timestamp":"2026-11-23T00:00:00Z","attributes":{%b}},' % pairs.encode()
-    body[-1:] = b"]"
-    return bytes(body)
+    return bytes(body) + _call(b"1", size - len(body)) + b"]"
+
+
+def _call(request: bytes, size: int) -> bytes:
+    """A call that brings `request`, and text up to `size` bytes."""
+    rest = b"all is well " * max(0, (size - len(request) - 80) // 12)
+    return b'{"timestamp":"2026-11-23T00:00:00Z","request":%b,"response":"%b"}' % (request, rest)
 
 
 def _filled(unit: str, wrap: Callable[[str], bytes], size: int) -> bytes:
@@ -169,6 +198,24 @@ def _in_attributes(text: str) -> bytes:
         for start in range(0, len(pieces), 20)
     ]
     return orjson.dumps([{"timestamp": "2026-11-23T00:00:00Z", "attributes": event} for event in events])
+
+
+DENSE: Final[tuple[Make, ...]] = (
+    partial(dense, b"9.1e-6,", 1),
+    partial(dense, b"1e17,", 1),
+    partial(dense, b"-0.0,", 1),
+    partial(dense, b"12345678901234567890,", 1),
+    partial(dense, b'"ab",9.1e-6,', 3),
+    partial(dense, b'{"a":9.1e-6},', 6),
+    partial(dense, b'{"token":[]},', 9),
+    partial(dense, b"[-0.0],", 4),
+    partial(names, "k"),
+    partial(names, "\U0001f600\ue000"),
+    small_calls,
+    chunks,
+    texts_of_arrays,
+)
+"""Requests of small values: numbers that ECMAScript writes otherwise, secret fields, odd keys, tiny calls."""
 
 
 def _judged(what: str, hostile: list[Work], ordinary: dict[str, Callable[[], object]], size: int) -> list[Row]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import gzip
 import resource
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -25,12 +26,17 @@ _GROWTH_GOAL: Final = 5
 """Megabytes: what allocators keep in pieces; a leak of 10 KB a request would be twice that."""
 _SHAPES: Final = ("one call", "many calls", "one text")
 _HOSTILE: Final[dict[str, hostile.Make]] = {
-    "numbers": hostile.odd_numbers,
-    "texts": hostile.texts_of_arrays,
+    "numbers": partial(hostile.dense, b"9.1e-6,", 1),
+    "texts": partial(hostile.dense, b'"ab",', 2),
+    "objects": partial(hostile.dense, b'{"a":1.5},', 6),
+    "arrays": partial(hostile.dense, b"[1.5],", 4),
+    "names": partial(hostile.names, "k"),
+    "chunks": hostile.chunks,
+    "texts of arrays": hostile.texts_of_arrays,
     "attributes": hostile.tiny_attributes,
 }
 _HOSTILE_SIZE: Final = 6_000_000
-"""Of such there is room for so many bytes, below the bound on values."""
+"""What is sent unzipped, at most, in whole megabytes."""
 _CHILD: Final = "import sys; from benchmarks import memory; print(getattr(memory, sys.argv[1])(*sys.argv[2:]))"
 _SMALL: Final = b'[{"timestamp":"2026-11-23T00:00:00Z","endpoint":"api.example.com/v1","request":{"a":1}}]'
 

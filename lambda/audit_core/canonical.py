@@ -184,20 +184,23 @@ def canonical_pieces(
     if encoded.count(b"[") + encoded.count(b"{") > MAX_DEPTH and nests_deeper(value):
         raise DecodeError(TOO_DEEP)
     apart = _may_sort_apart(encoded)
-    if not apart and _signs(b"" if hides is None else hides.in_json).search(encoded) is None:
+    names = b"" if hides is None else hides.in_json
+    if not apart and _signs(names, DIFFERING).search(encoded) is None:
         return (encoded,)
+    if hides is not None and _signs(names).search(encoded) is None:
+        hides = None
     arranged = _Arrangement(hides, stand_in, by_utf_16=apart).of(value)
-    if arranged is not value:
+    if arranged is not value or apart:
         encoded = encode(arranged, 0 if apart else orjson.OPT_SORT_KEYS)
-    return as_ecmascript(encoded) if _signs(b"").search(encoded) is not None else (encoded,)
+    return as_ecmascript(encoded) if _signs(DIFFERING).search(encoded) is not None else (encoded,)
 
 
-@lru_cache(maxsize=4)
-def _signs(names: bytes) -> Pattern:
-    """What is found in JSON that may have to be written anew: one of `names`, or a number."""
+@lru_cache(maxsize=8)
+def _signs(*patterns: bytes) -> Pattern:
+    """What is found in JSON that may have to be written anew."""
     from audit_core.patterns import compile_bytes  # noqa: PLC0415 - an engine that only the writer has
 
-    return compile_bytes(b"|".join(filter(None, (names, DIFFERING))))
+    return compile_bytes(b"|".join(filter(None, patterns)))
 
 
 def _is_finite(value: JsonValue) -> bool:
@@ -242,7 +245,8 @@ class _Arrangement:
         self._hides = hides
         self._stand_in = stand_in
         self._by_utf_16 = by_utf_16
-        self._plain: set[str] = set()
+        self._known: set[str] = set()
+        self._hidden: set[str] = set()
 
     def of(self, value: Any) -> Any:  # noqa: ANN401 - a JSON value
         if type(value) is dict:
@@ -258,20 +262,23 @@ class _Arrangement:
 
     def _object(self, value: dict[str, Any]) -> dict[str, Any]:
         hidden: AbstractSet[str] = frozenset()
-        if self._hides is not None and not self._plain.issuperset(value):
-            others = value.keys() - self._plain
-            hidden = self._hides.among(others)
-            self._plain |= others - hidden
+        if self._hides is not None:
+            if not self._known.issuperset(value):
+                others = value.keys() - self._known
+                self._hidden |= self._hides.among(others)
+                self._known |= others
+            if not value.keys().isdisjoint(self._hidden):
+                hidden = value.keys() & self._hidden
         changed: dict[str, Any] = dict.fromkeys(hidden, self._stand_in)
         for key, item in value.items():
             if (type(item) is dict or type(item) is list) and key not in hidden:
                 new = self.of(item)
                 if new is not item:
                     changed[key] = new
+        shown = {**value, **changed} if changed else value
         if self._by_utf_16 and len(value) > 1:
-            merged = {**value, **changed}
-            return {key: merged[key] for key in sorted(merged, key=_utf_16)}
-        return {**value, **changed} if changed else value
+            return {key: shown[key] for key in sorted(shown, key=_utf_16)}
+        return shown
 
 
 def _utf_16(key: str) -> bytes:

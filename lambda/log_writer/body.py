@@ -6,6 +6,9 @@ more complete gzip members, and nothing else, is refused.
 
 from __future__ import annotations
 
+import re
+from itertools import compress
+
 from isal import isal_zlib
 
 from audit_core.errors import DecodeError
@@ -20,6 +23,7 @@ _MAX_MEMBERS = 256
 # is another one than those near it: the decoder has each of those once.
 ARRAY_WEIGHT, OBJECT_WEIGHT, NAME_WEIGHT = 3, 5, 2
 _PIECE = 256 * 1024
+_BEFORE_VALUE = re.compile(rb"\s*+:").match
 
 
 class TooLargeError(DecodeError):
@@ -95,12 +99,12 @@ def _weight(body: bytes, limit: int) -> int:
     for start in range(0, len(bare), _PIECE):
         pieces = bare[start : start + _PIECE].split(b'"')
         outside = b" ".join(pieces[quotes % 2 :: 2])
-        texts = pieces[1 - quotes % 2 :: 2]
-        begun = len(texts) - quotes % 2
-        names = min(outside.count(b":"), begun)
-        weight += _brackets(outside) + begun - names + NAME_WEIGHT * min(names, len(set(texts)))
+        first = 1 + quotes % 2  # of the texts that begin here
+        texts = pieces[first::2]
+        names = list(compress(texts, map(_BEFORE_VALUE, pieces[first + 1 :: 2])))
+        weight += _brackets(outside) + len(texts) - len(names) + NAME_WEIGHT * len(set(names))
         # No text goes over a line's end: a quote that is none hides what follows.
-        if weight > limit or b"\n" in b"".join(texts):
+        if weight > limit or b"\n" in b"".join(pieces[1 - quotes % 2 :: 2]):
             return limit + 1
         quotes += len(pieces) - 1
     return limit + 1 if quotes % 2 else weight

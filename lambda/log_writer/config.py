@@ -64,7 +64,7 @@ class Limits:
     body_bytes: int = 6 * 1024 * 1024
     decoded_bytes: int = 8 * 1024 * 1024
     events: int = 10_000
-    values: int = 750_000
+    values: int = 500_000
     kept_payloads: int = 1_000
 
 

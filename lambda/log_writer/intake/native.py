@@ -156,12 +156,15 @@ def _streamed(element: dict[str, JsonValue], side: str) -> Payload | None:
     listed = element[name]
     if not isinstance(listed, list):
         raise FieldError(name, "must be a list of strings")
-    texts = [chunk for chunk in listed if isinstance(chunk, str)]
-    if len(texts) < len(listed):
-        raise FieldError(name, "must be a list of strings")
-    if name == names[0]:
-        return Payload(chunks=list(map(str.encode, texts)), text=True)
-    return Payload(chunks=[_decode_base64(name, chunk) for chunk in texts])
+    is_text = name == names[0]
+    chunks: list[bytes] = []
+    while listed:  # each goes before the next comes: there may be very many
+        chunk = listed.pop()
+        if not isinstance(chunk, str):
+            raise FieldError(name, "must be a list of strings")
+        chunks.append(chunk.encode() if is_text else _decode_base64(name, chunk))
+    chunks.reverse()
+    return Payload(chunks=chunks, text=is_text)
 
 
 def _decode_base64(name: str, encoded: str) -> bytes:

@@ -125,6 +125,6 @@ def test_prose_in_texts_is_not_counted_where_it_matters() -> None:
 
 def test_whole_requests_of_vectors_are_within_the_bound() -> None:
     """A hundred embeddings of 3,072 numbers each, sent as text, are digested all."""
-    allowance = Allowance(750_000)
+    allowance = Allowance(500_000)
     vector = b"[" + b",".join([b"0.0123"] * 3072) + b"]"
     assert not any(allowance.is_exceeded_by(b'{"embedding":' + vector + b"}") for _ in range(100))
