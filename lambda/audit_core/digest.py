@@ -34,7 +34,9 @@ TOO_LARGE = f"is larger than {MAX_JSON_BYTES} bytes, and may be JSON"
 _BEFORE_JSON = JSON_SPACE + BYTE_ORDER_MARK
 _TEXT_BEFORE_JSON = _BEFORE_JSON.decode()
 _SECRET_FIELDS = SecretFields()
-_JSON_STARTS = frozenset(bytes([byte]) for byte in b'{["-0123456789tfn')
+_JSON_STARTS = frozenset(bytes([byte]) for byte in b'{["-0123456789')
+_WORDS = frozenset((b"true", b"false", b"null"))
+_WORD_STARTS = frozenset(word[:1] for word in _WORDS)
 _KEY_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _DIGEST = re.compile(
     r"(?:(?P<algorithm>sha256):|(?P<keyed>hmac-sha256:[A-Za-z0-9._-]{1,64}):)?"
@@ -100,7 +102,7 @@ def digest_payload(data: bytes, *, key: HmacKey | None = None, text: bool = Fals
         shape.feed(data[:MAX_JSON_BYTES])
         if shape.may_hold_fields:
             return PayloadDigest(digest=None, size=len(data), mime=JSON_MIME, undigestible=TOO_LARGE)
-    elif data.lstrip(_BEFORE_JSON)[:1] in _JSON_STARTS:
+    elif _may_be_json(data):
         try:
             value = decode_json(data)
             digest = _digest_of(value, encode(value), key)
@@ -141,6 +143,12 @@ def _digest_of(value: JsonValue, encoded: bytes, key: HmacKey | None) -> str:
     for piece in pieces:
         running.update(piece)
     return f"{'sha256' if key is None else f'hmac-sha256:{key.key_id}'}:{running.hexdigest()}"
+
+
+def _may_be_json(data: bytes) -> bool:
+    """Whether it is worth reading `data` as JSON: not prose that begins as `true`, `false` and `null` do."""
+    first = data.lstrip(_BEFORE_JSON)[:1]
+    return first in _JSON_STARTS or (first in _WORD_STARTS and data.strip(_BEFORE_JSON) in _WORDS)
 
 
 def _is_loose_json(data: bytes) -> bool:

@@ -215,7 +215,7 @@ class Writer:
         summary |= {
             "events": len(drafts) + len(refused),
             "refused": len(refused),
-            "reasons": dict(Counter(f"{refusal.field}: {refusal.reason}" for refusal in refused).most_common(10)),
+            "reasons": _reasons(refused) if refused else {},
         }
         if not drafts:
             if not refused:
@@ -297,6 +297,10 @@ def _health(method: str) -> Response:
 
 def _method_not_allowed(answers: reply.Answers, allowed: str) -> Response:
     return answers.problem(HTTPStatus.METHOD_NOT_ALLOWED, f"The method must be {allowed}.", headers={"Allow": allowed})
+
+
+def _reasons(refused: list[Refusal]) -> dict[str, int]:
+    return dict(Counter(f"{refusal.field}: {refusal.reason}" for refusal in refused).most_common(10))
 
 
 def _since(started: float) -> float:
