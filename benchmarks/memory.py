@@ -98,7 +98,7 @@ def _largest(shape: str, size: int) -> bytes:
     if shape == "one text":
         return start + b'"request":"' + b"all is well " * ((size - 200) // 12) + b'"}'
     if shape == "one call":
-        unit = orjson.dumps({"role": "user", "content": "Where is my order? " * 5, "id": 12}) + b","
+        unit = orjson.dumps({"role": "user", "content": "Where is my order? " * 8, "id": 12}) + b","
         return start + b'"request":{"messages":[' + unit * ((size - 200) // len(unit)) + b"{}]}}"
     unit = start + b'"request":{"model":"m","messages":[{"role":"user","content":"' + b"Where is it? " * 60 + b'"}]}},'
     return b"[" + unit * ((size - 200) // len(unit)) + start + b'"status":200}]'

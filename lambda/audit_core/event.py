@@ -6,6 +6,7 @@ Promise: an Event is never stored. `audit_core.record` turns it into a Record, o
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from io import BytesIO
 
 import orjson
 
@@ -29,7 +30,9 @@ class Payload:
     def content(self) -> bytes:
         """The payload's bytes; of decoded JSON its shortest text."""
         if self.chunks is not None:
-            return b"".join(self.chunks)
+            whole = BytesIO()  # a join takes eighty bytes for each of them
+            whole.writelines(self.chunks)
+            return whole.getvalue()
         return orjson.dumps(self.value) if self.data is None else self.data
 
 

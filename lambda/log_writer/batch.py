@@ -28,7 +28,7 @@ CONTENT_ENCODING = "gzip"
 _DOMAIN = b"agent-audit-log batch 1"
 _ID_BYTES = 20
 _LEVEL = 2
-_LINES_AT_ONCE = 256
+_BYTES_AT_ONCE = 256 * 1024
 _GZIP = 31
 _ADDED_LATER = 256  # the record id and an inferred time, generously
 _ADDED_ENVELOPE = 1024  # two references and what is said of them
@@ -128,6 +128,7 @@ def make_batch(
     packed = isal_zlib.compressobj(level=_LEVEL, wbits=_GZIP)
     body: list[bytes] = []
     lines: list[bytes] = []
+    size = 0
     records: list[StoredRecord] = []
     vault: list[VaultObject] = []
     for item in drafts:
@@ -143,9 +144,11 @@ def make_batch(
             ]
         line = b'%b,"record_id":"%b"}' % (line, record_id.encode())
         lines.append(line + b"\n")
-        if len(lines) == _LINES_AT_ONCE:  # so that few of them are held twice
+        size += len(line)
+        if size >= _BYTES_AT_ONCE:  # so that few of them are held twice
             body.append(packed.compress(b"".join(lines)))
             lines.clear()
+            size = 0
         records.append(
             StoredRecord(index=item.index, record_id=record_id, leaf=leaf_digest(line), timed=item.inferred_time)
         )

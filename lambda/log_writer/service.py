@@ -212,6 +212,7 @@ class Writer:
                     refused.append(
                         Refusal(index=item.index, field=error.field, reason=error.reason, forbidden=error.forbidden)
                     )
+        del maker  # and all that it remembers of the request
         summary |= {
             "events": len(drafts) + len(refused),
             "refused": len(refused),
