@@ -39,6 +39,7 @@ UNREPRESENTABLE = "holds a number or a text that has no canonical form"
 
 _LEVELS = 254
 """What orjson writes at most of arrays and objects inside one another."""
+_WRAPPING = _LEVELS - MAX_DEPTH
 _MACHINE_WORDS = range(-(2**63), 2**64)
 _ASTRAL, _HIGH = rb"[\xf0-\xf4]", rb"[\xee\xef]"
 """What UTF-8 begins a character with that UTF-16 needs two units for; and one that sorts behind those in UTF-16."""
@@ -55,9 +56,11 @@ def decode_json(data: bytes) -> JsonValue:
         value: JsonValue = orjson.loads(data)
     except orjson.JSONDecodeError as error:
         raise DecodeError(NOT_JSON, position=error.pos) from None
-    if data.count(b"[") + data.count(b"{") > MAX_DEPTH and nests_deeper(value):
-        raise DecodeError(TOO_DEEP)
-    if has_duplicate_key(data, orjson.dumps(value)):
+    try:
+        encoded = orjson.dumps(_wrapped(value, MAX_DEPTH))
+    except orjson.JSONEncodeError:  # it writes all that it reads, but for what is nested too deep
+        raise DecodeError(TOO_DEEP) from None
+    if has_duplicate_key(data, encoded):
         raise DecodeError(DUPLICATE_KEY)
     return value
 
@@ -67,14 +70,18 @@ def nests_deeper(value: JsonValue, depth: int = MAX_DEPTH) -> bool:
 
     The encoder says at the speed of C that it does not: it gives up on the level after its last.
     """
-    wrapped = value
-    for _ in range(_LEVELS - depth):
-        wrapped = [wrapped]
     try:
-        orjson.dumps(wrapped)
+        orjson.dumps(_wrapped(value, depth))
     except orjson.JSONEncodeError:  # of that, or of something else
         return _nests_deeper(value, depth)
     return False
+
+
+def _wrapped(value: JsonValue, depth: int) -> JsonValue:
+    """`value` inside so many arrays that the encoder refuses it just where it nests deeper than `depth`."""
+    for _ in range(_LEVELS - depth):
+        value = [value]
+    return value
 
 
 def _nests_deeper(value: JsonValue, depth: int) -> bool:
@@ -160,12 +167,12 @@ def canonical(value: JsonValue, *, hides: Names | None = None, stand_in: JsonVal
 def encode(value: JsonValue, option: int = orjson.OPT_SORT_KEYS) -> bytes:
     """`value` as compact JSON, its keys sorted by their UTF-8.
 
-    Raises `DecodeError` where it has no canonical form, but for most of what is nested too deep, or no finite number.
+    Raises `DecodeError` where it has no canonical form, but for what is no finite number.
     """
     try:
-        return orjson.dumps(value, option=option)
-    except orjson.JSONEncodeError:  # nested deeper than it recurses, a lone surrogate, an integer of many digits
-        if nests_deeper(value):
+        return orjson.dumps(_wrapped(value, MAX_DEPTH), option=option)[_WRAPPING:-_WRAPPING]
+    except orjson.JSONEncodeError:  # nested too deep, a lone surrogate, an integer of many digits
+        if _nests_deeper(value, MAX_DEPTH):
             raise DecodeError(TOO_DEEP) from None
     try:
         return orjson.dumps(_with_doubles(value), option=option)
@@ -181,8 +188,6 @@ def canonical_pieces(
     In nearly all of JSON that is the canonical form already. What is not is found by searching the text, at the speed
     of C: a key that hides, keys that UTF-16 sorts in another order, numbers that ECMAScript writes otherwise.
     """
-    if encoded.count(b"[") + encoded.count(b"{") > MAX_DEPTH and nests_deeper(value):
-        raise DecodeError(TOO_DEEP)
     apart = _may_sort_apart(encoded)
     names = b"" if hides is None else hides.in_json
     if not apart and _signs(names, DIFFERING).search(encoded) is None:
