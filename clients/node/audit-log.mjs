@@ -1902,6 +1902,9 @@ class Recorder {
     let call = null;
     if (this.spool !== null) {
       try {
+        // Nothing outside of the program is called: an SDK tries with one what its `fetch` can do.
+        const address = url instanceof Request ? url.url : String(url);
+        if (/^(?:data|blob):/i.test(address)) return this.fetch.call(undefined, url, options);
         call = new Call(this, url, options, { ...this.context, ...this.around.getStore(), ...context });
       } catch (error) {
         this.failed(error);

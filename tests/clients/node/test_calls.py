@@ -102,6 +102,17 @@ def test_get_without_anything(project: Project, writer: WriterEndpoint, target: 
     assert "request_mime" not in record
 
 
+def test_what_calls_nothing(project: Project, writer: WriterEndpoint) -> None:
+    """Data in an address, as an SDK tries what its `fetch` can do, is no call."""
+    program = """
+    for (const url of ['data:text/plain,a', new Request('data:,b'), URL.createObjectURL(new Blob(['c']))]) {
+      print(await (await log.fetchWithLog(url)).text());
+    }
+    """
+    ran, records = logged(project, writer, program)
+    assert (ran.values[:3], records) == (["a", "b", "c"], [])
+
+
 @pytest.mark.parametrize(
     ("status", "outcome"), [(204, "success"), (304, "success"), (404, "error"), (429, "throttled"), (500, "error")]
 )
