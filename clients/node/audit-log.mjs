@@ -8,8 +8,10 @@
  * - The call is the same as without this file: same response, same errors. What goes wrong in here is a warning.
  * - Payloads never leave the process, are never on disk and never in a message: what is kept of them is a digest, a
  *   size and a media type. Userinfo, query and fragment of addresses are dropped before anything is kept.
- * - An event is on disk (where there is one) before the caller sees the call fail, or its body end. Each is sent until
- *   the endpoint says that it is stored, or refuses it for good, across restarts; sent twice, it is stored once.
+ * - A call waits for none of it: what came of the call is worked out as soon as the program has nothing else to do at
+ *   the moment, and before it ends. Then it is on disk (where there is one), and is sent until the endpoint says that
+ *   it is stored, or refuses it for good, across restarts; sent twice, it is stored once. `kill -9` loses what that
+ *   moment had not come for, and calls that were not answered.
  * - What is kept is bounded: beyond `maxSpoolBytes` new events are dropped, counted and reported.
  *
  * It is long for one file because one file is what can be copied into a project without a package manager: digests,
@@ -103,36 +105,58 @@ const FIELDS_1 = new Set(
     .split(/\s+/),
 );
 
-/** @type {Map<string, boolean>} */
+/** @type {Map<string, { written: string, isSecret: boolean }>} */
 const knownNames = new Map();
 
-/** Whether the value under `name` stays out of a digest. @param {string} name */
-function isSecretField(name) {
-  let secret = knownNames.get(name);
-  if (secret === undefined) {
-    secret = FIELDS_1.has(name.replace(/[-_. ]/g, '').replace(/[A-Z]+/g, (letters) => letters.toLowerCase()));
+/** A key as it is written, and whether its value stays out of a digest. @param {string} name */
+function knownName(name) {
+  let known = knownNames.get(name);
+  if (known === undefined) {
+    const folded = name.replace(/[-_. ]/g, '').replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
+    known = { written: `${JSON.stringify(name)}:`, isSecret: FIELDS_1.has(folded) };
+    if (name.length > 64) return known;
     if (knownNames.size >= 4096) knownNames.clear();
-    knownNames.set(name, secret);
+    knownNames.set(name, known);
   }
-  return secret;
+  return known;
+}
+
+/** @param {string[]} keys */
+function isSorted(keys) {
+  for (let at = 1; at < keys.length; at += 1) if (keys[at - 1] > keys[at]) return false;
+  return true;
 }
 
 /**
- * RFC 8785, with the values of secret fields replaced.
- * @param {any} value @param {unknown[]} replaced  takes those values @returns {string}
+ * RFC 8785, with the values of secret fields replaced. What is not checked of them, `checkValues` has to.
+ * @param {any} value @param {unknown[]} replaced  takes those values
+ * @param {boolean} surrogates whether there may be lone ones @param {number} depth @returns {string}
  */
-function digestForm(value, replaced) {
-  if (typeof value === 'string') return JSON.stringify(value);
-  if (typeof value !== 'object' || value === null) return String(value === 0 ? 0 : value);
-  if (Array.isArray(value)) return `[${value.map((item) => digestForm(item, replaced)).join(',')}]`;
-  /** @type {string[]} */
-  const members = [];
-  for (const key of Object.keys(value).sort()) {
-    const isSecret = isSecretField(key);
-    if (isSecret) replaced.push(value[key]);
-    members.push(`${JSON.stringify(key)}:${isSecret ? `"${PLACEHOLDER}"` : digestForm(value[key], replaced)}`);
+function digestForm(value, replaced, surrogates, depth) {
+  if (typeof value === 'string') {
+    if (surrogates && !wellFormed(value)) throw new Undigestible('is not JSON');
+    return JSON.stringify(value);
   }
-  return `{${members.join(',')}}`;
+  if (typeof value !== 'object' || value === null) {
+    if (typeof value === 'number' && !Number.isFinite(value)) throw new Undigestible('is not JSON');
+    return String(value);
+  }
+  if (depth >= MAX_DEPTH) throw new Undigestible('is nested too deep');
+  let form = '';
+  if (Array.isArray(value)) {
+    for (const item of value) form += `${form === '' ? '[' : ','}${digestForm(item, replaced, surrogates, depth + 1)}`;
+    return form === '' ? '[]' : `${form}]`;
+  }
+  const keys = Object.keys(value);
+  if (!isSorted(keys)) keys.sort();
+  for (const key of keys) {
+    if (surrogates && !wellFormed(key)) throw new Undigestible('is not JSON');
+    const { written, isSecret } = knownName(key);
+    if (isSecret) replaced.push(value[key]);
+    const inner = isSecret ? `"${PLACEHOLDER}"` : digestForm(value[key], replaced, surrogates, depth + 1);
+    form += (form === '' ? '{' : ',') + written + inner;
+  }
+  return form === '' ? '{}' : `${form}}`;
 }
 
 /** Why a payload that looks like JSON has no digest. Its message holds none of it. */
@@ -152,10 +176,16 @@ function decodeJson(bytes) {
   } catch {
     throw new Undigestible('is not JSON');
   }
-  checkValues(value, /\\u[dD][89a-fA-F]/.test(text));
+  const surrogates = /\\u[dD][89a-fA-F]/.test(text);
   /** @type {unknown[]} */
   const replaced = [];
-  const form = digestForm(value, replaced);
+  let form = '';
+  try {
+    form = digestForm(value, replaced, surrogates, 0);
+  } finally {
+    // Which of several reasons counts does not depend on where they are.
+    if (form === '' || replaced.length > 0) checkValues(value, surrogates);
+  }
   // JSON.parse keeps the last of two equal keys, so that a colon is missing from what it read. An escaped colon would
   // upset the count: then every object is looked at.
   const twice = text.includes('\\u003')
@@ -415,31 +445,28 @@ class JsonShape {
     return at;
   }
 
-  /** Follow strings and brackets. @param {Uint8Array} bytes @param {number} at */
-  follow(bytes, at) {
-    for (; at < bytes.length; at += 1) {
-      const byte = bytes[at];
-      if (this.inString) {
-        if (this.escaped) this.escaped = false;
-        else if (byte === 0x5c) this.escaped = true;
-        else if (byte === 0x22) this.inString = false;
-        if (this.inString || this.depth > 0) continue;
-      } else if (byte === 0x22) {
-        this.inString = true;
-        continue;
-      } else if (byte === 0x7b || byte === 0x5b) {
-        this.depth += 1;
-        continue;
-      } else if (byte !== 0x7d && byte !== 0x5d) {
-        continue;
-      } else {
-        this.depth -= 1;
-        if (this.depth > 0) continue;
+  /** Follow strings and brackets: where to go on. @param {Uint8Array} bytes @param {number} start */
+  follow(bytes, start) {
+    const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
+    const inside = /["\\]/g;
+    const outside = /["[\]{}]/g;
+    for (let at = start; ; ) {
+      if (this.escaped && at < text.length) {
+        this.escaped = false;
+        at += 1;
       }
+      const mark = this.inString ? inside : outside;
+      mark.lastIndex = at;
+      if (this.escaped || !mark.test(text)) return text.length;
+      at = mark.lastIndex;
+      const found = text[at - 1];
+      if (found === '\\') this.escaped = true;
+      else if (found === '"') this.inString = !this.inString;
+      else this.depth += found === '{' || found === '[' ? 1 : -1;
+      if (this.depth > 0 || this.inString) continue;
       this.state = 'after';
-      return at + 1;
+      return at;
     }
-    return at;
   }
 }
 
@@ -465,14 +492,14 @@ export class StreamDigest {
     this.chunkDigests = [];
   }
 
-  /** Take the next chunk. An empty one is none. @param {Uint8Array} chunk */
+  /** Take the next chunk, which nobody may change from now on. An empty one is none. @param {Uint8Array} chunk */
   add(chunk) {
     if (chunk.length === 0) return;
     const before = this.size;
     this.size += chunk.length;
     this.chunks += 1;
     if (this.shape !== null) {
-      this.held.push(new Uint8Array(chunk)); // a copy: the chunk's buffer is its reader's from now on
+      this.held.push(chunk);
       this.decide(this.shape, chunk.subarray(0, Math.max(0, MAX_JSON_BYTES - before)));
     } else if (!this.tooLarge) {
       this.running.update(chunk);
@@ -621,13 +648,12 @@ class Ends {
 
   /** @param {Uint8Array} chunk */
   add(chunk) {
-    const copy = new Uint8Array(chunk);
     if (this.firstBytes < HEAD_BYTES) {
-      this.first.push(copy);
-      this.firstBytes += copy.length;
+      this.first.push(chunk);
+      this.firstBytes += chunk.length;
     }
-    this.last.push(copy);
-    this.lastBytes += copy.length;
+    this.last.push(chunk);
+    this.lastBytes += chunk.length;
     while (this.lastBytes - this.last[0].length >= TAIL_BYTES) this.lastBytes -= this.last.shift()?.length ?? 0;
   }
 
@@ -677,7 +703,10 @@ function wholeBody(body) {
 /** Bodies that are closed when their stream is no longer reachable: see `Call.answered`. */
 const unread = new FinalizationRegistry((/** @type {() => void} */ abandon) => abandon());
 
-/** One call: from what `fetch` is given to the records of what came of it. */
+/**
+ * One call: from what `fetch` is given to the records of what came of it. What the caller's own path passes through only
+ * notes what happened; all else is done `later`, in the order of what happened.
+ */
 class Call {
   /**
    * @param {Recorder} recorder
@@ -692,12 +721,16 @@ class Call {
     this.options = options;
     /** @type {Promise<void> | null} */
     this.sending = null; // while a request body is read on its way
-    /** @type {Uint8Array | null} */
+    /** @type {Uint8Array | string | null} */
     this.sent = null; // a request body that is there as a whole
-    this.sentText = false;
+    /** @type {number | null} */
+    this.answeredAfter = null; // milliseconds
     this.isStream = false;
     this.startTold = false;
-    this.over = false;
+    this.over = false; // for the caller
+    this.concluded = false; // for the log
+    /** @type {Uint8Array[]} */
+    this.arrived = []; // what of the body is still to be digested
     /** @type {Ends | null} */
     this.events = null;
     /** @type {string | null} */
@@ -707,24 +740,35 @@ class Call {
     this.attributes = { ...context.attributes };
     /** @type {Record<string, string | undefined>} */
     this.undigestible = {};
-
+    /** @type {Record<string, any>} */
+    this.fields = { timestamp: new Date().toISOString() };
     const headers = this.prepare(url, options, context.correlationId);
-    const trace = /^[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-/.exec(headers.get('traceparent') ?? '');
     const address = url instanceof Request ? url.url : String(url);
     const method = options?.method ?? (url instanceof Request ? url.method : 'GET');
-    /** @type {Record<string, any>} */
-    this.fields = {
-      timestamp: new Date().toISOString(),
-      ...contextFields(context),
-      endpoint: cleanEndpoint(address, recorder.domainOnly),
+    this.later(() => this.describe(address, method, headers, context));
+    recorder.open.add(this);
+  }
+
+  /** @param {string} address @param {string} method @param {Headers} headers @param {Context} context */
+  describe(address, method, headers, context) {
+    const trace = /^[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-/.exec(headers.get('traceparent') ?? '');
+    const fields = contextFields(context);
+    Object.assign(this.fields, fields, {
+      endpoint: cleanEndpoint(address, this.recorder.domainOnly),
       method: /^[A-Za-z][A-Za-z-]{0,19}$/.test(method) ? method.toUpperCase() : undefined,
-      status: undefined,
-      correlation_id: plainText(headers.get('x-correlation-id')) ?? plainText(headers.get(TRACE_HEADER)),
+      correlation_id:
+        fields.correlation_id ?? plainText(headers.get('x-correlation-id')) ?? plainText(headers.get(TRACE_HEADER)),
       request_mime: mediaType(headers.get('content-type')),
-    };
-    if (plainText(context.correlationId)) this.fields.correlation_id = context.correlationId;
+    });
     this.fields.trace_id ??= trace?.[1];
     this.fields.span_id ??= trace?.[2];
+    if (this.sent === null) return;
+    const payload = digestPayload(wholeBody(this.sent), {
+      key: this.recorder.digestKey,
+      text: typeof this.sent === 'string',
+    });
+    this.sent = null;
+    this.addRequest(payload);
   }
 
   /**
@@ -743,7 +787,7 @@ class Call {
       this.options = undefined;
       this.addTrace(request.headers, correlation);
       const copy = request.body === null ? null : request.clone().body;
-      if (copy === null) this.sent = new Uint8Array();
+      if (copy === null) this.sent = '';
       else this.await(this.digestAll(copy));
       return request.headers;
     }
@@ -758,8 +802,8 @@ class Call {
     } else if (isAsyncIterable(body)) {
       this.options.body = /** @type {any} */ (this.watched(body));
     } else {
-      this.sent = wholeBody(body);
-      this.sentText = !isBytes(body);
+      // As it is now: whoever made it may change it.
+      this.sent = isBytes(body) ? new Uint8Array(wholeBody(body)) : String(body ?? '');
       if (body instanceof URLSearchParams && !headers.has('content-type')) {
         return new Headers([...headers, ['content-type', 'application/x-www-form-urlencoded']]);
       }
@@ -788,7 +832,7 @@ class Call {
       let whole = false;
       try {
         for await (const chunk of body) {
-          call.guard(() => digest.add(wholeBody(chunk)));
+          call.guard(() => digest.add(new Uint8Array(wholeBody(chunk))));
           yield chunk;
         }
         whole = true;
@@ -816,16 +860,10 @@ class Call {
   /** @param {Promise<PayloadDigest>} digest of a request body that is read on its way */
   await(digest) {
     this.sending = digest.then((payload) => {
+      this.recorder.catchUp(); // what is known of the request comes first
       this.sending = null;
       this.addRequest(payload);
     });
-  }
-
-  /** The request is on its way: digest what is known of it. */
-  departed() {
-    if (this.sent === null) return;
-    this.addRequest(digestPayload(this.sent, { key: this.recorder.digestKey, text: this.sentText }));
-    this.sent = null;
   }
 
   /** @param {PayloadDigest} payload */
@@ -841,13 +879,15 @@ class Call {
 
   /** There is no answer. @param {unknown} error */
   failed(error) {
-    this.addError(error);
-    this.finish({ complete: false });
+    this.later(() => {
+      this.fields.outcome ??= 'error';
+      this.addError(error);
+    });
+    this.finish(() => false);
   }
 
   /** What kind of error it was; its message may hold anything. @param {any} error */
   addError(error) {
-    this.fields.outcome ??= 'error';
     const cause = error?.cause;
     this.attributes.error_type = plainName(error?.name) ?? 'Error';
     this.attributes.error_code = plainName(cause?.code) ?? plainName(error?.code);
@@ -855,24 +895,28 @@ class Call {
 
   /** There is an answer: the same one, for the caller to read, watched. @param {Response} response */
   answered(response) {
-    const { headers, status } = response;
-    this.attributes.first_byte_ms = this.elapsed();
+    this.answeredAfter = this.elapsed();
+    this.later(() => this.describeAnswer(response));
+    if (response.body === null) {
+      this.finish(() => true);
+      return response;
+    }
+    return this.watch(response, response.body);
+  }
+
+  /** @param {Response} response */
+  describeAnswer({ headers, status, redirected, url }) {
+    this.attributes.first_byte_ms = this.answeredAfter;
     this.fields.status = status;
     this.fields.outcome ??= status === 429 ? 'throttled' : status >= 400 ? 'error' : 'success';
     this.fields.response_mime = mediaType(headers.get('content-type'));
     this.fields.provider_request_id = REQUEST_ID_HEADERS.map((name) => plainText(headers.get(name))).find(Boolean);
     this.attributes.retry_after_ms = retryAfter(headers.get('retry-after'));
-    if (response.redirected) this.attributes.target = cleanEndpoint(response.url, this.recorder.domainOnly);
+    if (redirected) this.attributes.target = cleanEndpoint(url, this.recorder.domainOnly);
     if (STREAM_TYPES.test(this.fields.response_mime ?? '')) this.isStream = true;
     if (this.fields.response_mime === 'text/event-stream') this.events = new Ends();
     if (!headers.has('content-encoding')) this.length = headers.get('content-length');
-    if (response.body === null) {
-      this.finish({ complete: true });
-      return response;
-    }
-    this.recorder.open.add(this);
     if (this.isStream) this.begin();
-    return this.watch(response, response.body);
   }
 
   /** Put a watched body in the place of a response's own. @param {Response} response @param {ReadableStream} source */
@@ -888,22 +932,21 @@ class Call {
             do next = await reader.read();
             while (!next.done && next.value.length === 0);
           } catch (error) {
-            call.guard(() => call.cut(error));
+            call.cut(error);
             throw error;
           }
           if (next.done) {
-            call.guard(() => call.finish({ complete: true }));
+            call.finish(() => true);
             controller.close();
             controller.byobRequest?.respond(0);
             return;
           }
-          const chunk = next.value;
-          call.guard(() => call.received(chunk));
-          // A byte stream takes the whole buffer over: one that is shared, as Node's small ones are, has to be copied.
-          controller.enqueue(chunk.byteLength === chunk.buffer.byteLength ? chunk : new Uint8Array(chunk));
+          // A byte stream takes a whole buffer over: the caller gets a copy, which it may change, too.
+          controller.enqueue(new Uint8Array(next.value));
+          call.received(next.value);
         },
         cancel(reason) {
-          call.guard(() => call.finish({ complete: call.isWhole() }));
+          call.finish(() => call.isWhole());
           return reader.cancel(reason);
         },
       },
@@ -911,7 +954,7 @@ class Call {
     );
     // Nobody can read a stream that nobody holds: let go of its connection, and say that its end was not seen.
     unread.register(stream, () => {
-      call.guard(() => call.finish({ complete: false }));
+      call.finish(() => false);
       reader.cancel().catch(() => {});
     });
     return sameAs(response, new Response(stream, response));
@@ -920,8 +963,16 @@ class Call {
   /** @param {Uint8Array} chunk */
   received(chunk) {
     if (this.over) return;
-    this.body.add(chunk);
-    this.events?.add(chunk);
+    this.arrived.push(chunk);
+    if (this.arrived.length === 1) this.later(() => this.digestArrived());
+  }
+
+  digestArrived() {
+    for (const chunk of this.arrived) {
+      this.body.add(chunk);
+      this.events?.add(chunk);
+    }
+    this.arrived = [];
   }
 
   /** Whether a body that was given up had nothing left to be read. */
@@ -931,30 +982,40 @@ class Call {
 
   /** The body broke off. @param {unknown} error */
   cut(error) {
-    this.fields.outcome = 'error';
-    this.addError(error);
-    this.finish({ complete: false });
+    this.later(() => {
+      if (this.concluded) return;
+      this.fields.outcome = 'error';
+      this.addError(error);
+    });
+    this.finish(() => false);
   }
 
   /** The record of a stream's start. */
   begin() {
-    if (this.startTold || this.over) return;
+    if (this.startTold || this.concluded) return;
     this.startTold = true;
     this.streamId = randomUUID();
-    this.tell({ stream: { id: this.streamId, phase: 'start' }, duration_ms: this.elapsed() });
+    this.tell({ stream: { id: this.streamId, phase: 'start' }, duration_ms: this.answeredAfter });
   }
 
-  /** The record of the call, or of its stream's end. Only the first end counts. @param {{ complete: boolean }} how */
-  finish({ complete }) {
+  /** The call is over, or its stream is. Only the first end counts. @param {() => boolean} isComplete */
+  finish(isComplete) {
     if (this.over) return;
     this.over = true;
     this.recorder.open.delete(this);
+    const duration = this.elapsed();
+    this.later(() => this.conclude(isComplete(), duration));
+  }
+
+  /** The record of the call, or of its stream's end. @param {boolean} complete @param {number} duration */
+  conclude(complete, duration) {
+    this.concluded = true;
     const answered = this.fields.status !== undefined;
     const { size, chunks, chunkEvery, chunkDigests } = this.body;
     const payload = answered && complete ? this.body.finish() : null;
     this.body.held = [];
     /** @type {Record<string, unknown>} */
-    const last = { duration_ms: this.elapsed() };
+    const last = { duration_ms: duration };
     if (answered) last.response_bytes = size;
     /** @type {{ model?: string, tokens?: Record<string, number> }} */
     const said = {};
@@ -986,7 +1047,12 @@ class Call {
       this.recorder.add(event);
     };
     if (this.sending === null) add();
-    else this.recorder.wait(within(this.sending, SENDING_MS).then(add));
+    else this.recorder.await(within(this.sending, SENDING_MS), add);
+  }
+
+  /** @param {() => void} work */
+  later(work) {
+    this.recorder.later(work);
   }
 
   elapsed() {
@@ -1268,6 +1334,11 @@ class Spool {
     return { fd, name, bytes: 0, events: 0, since };
   }
 
+  /** Whether there are events that are in no batch yet. */
+  get hasNew() {
+    return this.current !== null || this.lines.length > 0;
+  }
+
   /** What was appended so far becomes a batch. */
   seal() {
     const { current } = this;
@@ -1481,11 +1552,12 @@ class Delivery {
       })
       .finally(() => {
         this.running = null;
-        this.schedule(RESCAN_MS);
+        this.schedule(this.spool.hasNew ? LINGER_MS : RESCAN_MS);
       });
     return this.running;
   }
 
+  /** What comes while this sends collects for the next time: a busy program's events too go out in batches. */
   async sendAll() {
     for (let sealed = false; ; ) {
       const now = Date.now();
@@ -1493,8 +1565,10 @@ class Delivery {
       const waiting = batches.filter((batch) => (this.setAside.get(batch.id) ?? 0) <= now);
       if (waiting.length === 0 && sealed) return batches.length === 0;
       // What is new goes last, and on collecting for as long as the endpoint takes nothing.
-      sealed = waiting.length === 0;
-      if (sealed) this.spool.seal();
+      if (waiting.length === 0) {
+        this.spool.seal();
+        sealed = true;
+      }
       for (const batch of waiting) if (!(await this.send(batch))) return false;
     }
   }
@@ -1650,6 +1724,10 @@ class Delivery {
     this.holding += 1;
     this.hold();
     try {
+      if (this.running !== null) {
+        await within(this.running, ms); // it may have begun before the last events came
+        if (!patient && this.notBefore > Date.now()) return false;
+      }
       for (;;) {
         const left = deadline - Date.now();
         const gone = await within(this.work(), Math.max(0, left));
@@ -1716,9 +1794,11 @@ class Recorder {
     /** @type {AsyncLocalStorage<Context>} */
     this.around = new AsyncLocalStorage();
     /** @type {Set<Call>} */
-    this.open = new Set(); // calls whose body is not over
-    /** @type {Set<Promise<void>>} */
-    this.waiting = new Set();
+    this.open = new Set(); // calls that are not over
+    /** @type {(() => void)[]} */
+    this.jobs = []; // what is to be done as soon as the program has nothing else to do
+    /** @type {Map<Promise<void>, () => void>} */
+    this.awaited = new Map(); // events that are still being put together
     /** @type {Set<string>} */
     this.said = new Set();
     this.fresh = false; // whether there may be something that the end of the program has not tried to send
@@ -1744,7 +1824,9 @@ class Recorder {
     this.slow.unref();
     this.onBeforeExit = () => void this.exit();
     this.onTerm = () => void this.terminate();
+    this.onExit = () => this.keep();
     process.on('beforeExit', this.onBeforeExit);
+    process.on('exit', this.onExit);
     process.once('SIGTERM', this.onTerm);
   }
 
@@ -1778,16 +1860,40 @@ class Recorder {
     }
   }
 
-  /** Have `flush` wait for an event that is still being put together. @param {Promise<void>} event */
-  wait(event) {
-    const settled = event.catch((error) => this.failed(error)).finally(() => this.waiting.delete(settled));
-    this.waiting.add(settled);
+  /** Do work that nobody has to wait for: after what the program has to do now. @param {() => void} work */
+  later(work) {
+    if (this.jobs.push(work) === 1) setImmediate(() => this.catchUp());
+  }
+
+  catchUp() {
+    while (this.jobs.length > 0) {
+      const { jobs } = this;
+      this.jobs = [];
+      for (const job of jobs) {
+        try {
+          job();
+        } catch (error) {
+          this.failed(error);
+        }
+      }
+    }
+  }
+
+  /** Add an event once what is still unknown of it is known. @param {Promise<unknown>} unknown @param {() => void} add */
+  await(unknown, add) {
+    /** @type {Promise<void>} */
+    const event = unknown.catch(() => {}).then(() => {
+      if (this.awaited.delete(event)) add();
+    });
+    this.awaited.set(event, add);
   }
 
   /** Bodies that take long have begun, whatever becomes of them. */
   tellSlow() {
     const now = performance.now();
-    for (const call of this.open) if (now - call.started > SLOW_BODY_MS) call.guard(() => call.begin());
+    for (const call of this.open) {
+      if (call.answeredAfter !== null && now - call.started > SLOW_BODY_MS) call.later(() => call.begin());
+    }
   }
 
   /** @param {string | URL | Request} url @param {RequestInit} [options] @param {Context} [context] */
@@ -1796,24 +1902,24 @@ class Recorder {
     let call = null;
     if (this.spool !== null) {
       try {
+        // Nothing outside of the program is called: an SDK tries with one what its `fetch` can do.
+        const address = url instanceof Request ? url.url : String(url);
+        if (/^(?:data|blob):/i.test(address)) return this.fetch.call(undefined, url, options);
         call = new Call(this, url, options, { ...this.context, ...this.around.getStore(), ...context });
       } catch (error) {
         this.failed(error);
       }
     }
     if (call === null) return this.fetch.call(undefined, url, options);
-    const known = call;
     let response;
     try {
-      const answer = this.fetch.call(undefined, call.url, call.options);
-      known.guard(() => known.departed());
-      response = await answer;
+      response = await this.fetch.call(undefined, call.url, call.options);
     } catch (error) {
-      known.guard(() => known.failed(error));
+      call.failed(error);
       throw error;
     }
     try {
-      return known.answered(response);
+      return call.answered(response);
     } catch (error) {
       this.failed(error);
       return response;
@@ -1855,13 +1961,24 @@ class Recorder {
   /** @param {number} ms @param {boolean} [patient] */
   async flush(ms, patient) {
     if (this.delivery === null) return true;
-    await within(Promise.all(this.waiting), ms);
+    this.catchUp();
+    await within(Promise.all(this.awaited.keys()), ms);
     return this.delivery.flush(ms, patient);
   }
 
-  /** Streams that end with the process were not seen to their end. */
+  /** Answers that are still being read are not seen to their end. */
   cutOpen() {
-    for (const call of this.open) call.guard(() => call.finish({ complete: false }));
+    for (const call of this.open) if (call.answeredAfter !== null) call.finish(() => false);
+    this.catchUp();
+  }
+
+  /** The process ends now, and what it has asked for with it. What is only in memory is put on the disk. */
+  keep() {
+    this.cutOpen();
+    for (const call of this.open) call.failed({ name: 'ProcessExit' });
+    this.catchUp();
+    for (const add of this.awaited.values()) add();
+    this.awaited.clear();
   }
 
   /** The process has nothing left to do: send what waits, if the endpoint takes it. */
@@ -1878,7 +1995,7 @@ class Recorder {
       await this.flush(EXIT_MS, false);
       return;
     }
-    this.cutOpen();
+    this.keep();
     await this.flush(EXIT_MS, false).catch(() => false);
     process.kill(process.pid, 'SIGTERM');
   }
@@ -1891,6 +2008,7 @@ class Recorder {
     this.delivery?.close();
     clearInterval(this.slow);
     if (this.onBeforeExit) process.off('beforeExit', this.onBeforeExit);
+    if (this.onExit) process.off('exit', this.onExit);
     if (this.onTerm) process.off('SIGTERM', this.onTerm);
     return gone;
   }

@@ -204,7 +204,7 @@ def _read_data(event: Event, kind: str, data: dict[str, JsonValue], *, marked: b
         attributes["tool_count"] = len(tools)
     if data.get("model") is not None:
         fields["model"] = data["model"]
-    if (tokens := read_usage(data.get("usage"))) is not None:
+    if (tokens := read_usage(_usage(kind, data))) is not None:
         fields["tokens"] = tokens
     if data.get("response_id") is not None:
         fields["provider_request_id"] = attributes["response_id"] = data["response_id"]
@@ -215,6 +215,14 @@ def _read_data(event: Event, kind: str, data: dict[str, JsonValue], *, marked: b
     elif mcp is not None:
         attributes["mcp_data"] = mcp
     return used
+
+
+def _usage(kind: str, data: dict[str, JsonValue]) -> JsonValue:
+    """What a model call used; the SDK in JavaScript leaves that in the one answer that is its output."""
+    output = data.get("output")
+    if kind != "generation" or data.get("usage") is not None or not isinstance(output, list) or len(output) != 1:
+        return data.get("usage")
+    return output[0].get("usage") if isinstance(output[0], dict) else None
 
 
 def _read_settings(event: Event, settings: JsonValue) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from audit_core.digest import digest_payload
 from audit_core.values import CONTROL
-from tests.clients.node.harness import Endpoint, Project, WriterEndpoint, logged, needs_node
+from tests.clients.node.harness import LOG, Endpoint, Project, WriterEndpoint, logged, needs_node
 from tests.clients.node.target import ANSWER, EVENTS, LAST_EVENTS, Target
 
 pytestmark = needs_node
@@ -100,6 +100,17 @@ def test_get_without_anything(project: Project, writer: WriterEndpoint, target: 
     assert record["correlation_id"] == target.seen[0].headers["x-trace-id"]
     assert record["user_id"] is None
     assert "request_mime" not in record
+
+
+def test_what_calls_nothing(project: Project, writer: WriterEndpoint) -> None:
+    """Data in an address, as an SDK tries what its `fetch` can do, is no call."""
+    program = """
+    for (const url of ['data:text/plain,a', new Request('data:,b'), URL.createObjectURL(new Blob(['c']))]) {
+      print(await (await log.fetchWithLog(url)).text());
+    }
+    """
+    ran, records = logged(project, writer, program)
+    assert (ran.values[:3], records) == (["a", "b", "c"], [])
 
 
 @pytest.mark.parametrize(
@@ -224,6 +235,60 @@ def test_given_up(project: Project, writer: WriterEndpoint, target: Target) -> N
     assert [end["stream"]["complete"] for end in ends] == [False, True]
     assert [end["outcome"] for end in ends] == ["success", "success"]
     assert [end["response_hash"] for end in ends] == [None, digest_payload(STREAM).digest]
+
+
+ENDS = {
+    "exit": "process.exit(3);",
+    "error": "throw new Error('end');",
+    "rejection": "void Promise.reject(new Error('end'));",
+    "own handler": "process.on('SIGTERM', () => process.exit(3));"
+    " process.kill(process.pid, 'SIGTERM'); await sleep(9000);",
+}
+
+
+@pytest.mark.parametrize("end", ENDS.values(), ids=ENDS)
+def test_a_program_that_ends_at_once(project: Project, writer: WriterEndpoint, target: Target, end: str) -> None:
+    """What it called is on disk when it is gone, be it answered, in the middle of its body or not answered at all."""
+    program = f"""
+    void log.fetchWithLog('{target.url}/silent');
+    const call = {{ method: 'POST', body: 'the customer said' }};
+    const stream = await log.fetchWithLog('{target.url}/events/silent', {{}}, {{ userId: 'u_1' }});
+    await stream.body.getReader().read();
+    await (await log.fetchWithLog('{target.url}/echo', call)).text();
+    {end}
+    """
+    ran = project.run(f"{LOG}{program}", writer.url)
+    assert ran.code != 0
+    assert project.files
+    _, [silent, start, cut, said] = logged(project, writer, "")
+    assert (silent["status"], silent["outcome"], silent["attributes"]["error_type"]) == (None, "error", "ProcessExit")
+    assert (start["stream"]["phase"], cut["stream"]["complete"], cut["user_id"]) == ("start", False, "u_1")
+    assert said["request_hash"] == said["response_hash"] == digest_payload(b"the customer said").digest
+
+
+def test_nothing_is_worked_out_on_the_calls_path(project: Project, writer: WriterEndpoint, target: Target) -> None:
+    """The caller has its answer before anything of it is digested or written."""
+    program = f"""
+    const {{ default: fs }} = await import('node:fs');
+    await (await log.fetchWithLog('{target.url}/x')).text();
+    await sleep(50);
+    const work = [];
+    const {{ writeSync }} = fs;
+    fs.writeSync = (...all) => (work.push('write'), writeSync(...all));
+    const {{ parse }} = JSON;
+    JSON.parse = (text) => (work.push('parse'), parse(text));
+    const answered = log.fetchWithLog('{target.url}/x', {{ method: 'POST', body: '{{"a": 1}}' }});
+    const asked = [...work];
+    const response = await answered;
+    await response.arrayBuffer();
+    const read = [...work];
+    await sleep(50);
+    print([asked, read, work]);
+    """
+    ran, _ = logged(project, writer, program)
+    asked, read, work = ran.values[0]
+    assert (asked, work) == ([], ["parse", "parse", "write"])
+    assert "write" not in read
 
 
 def test_by_hand(project: Project, writer: WriterEndpoint) -> None:

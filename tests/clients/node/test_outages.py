@@ -37,6 +37,15 @@ def test_in_batches(project: Project, endpoint: Endpoint) -> None:
     assert not project.files
 
 
+def test_a_busy_program_sends_in_batches(project: Project, endpoint: Endpoint) -> None:
+    """What comes while a batch is on its way waits for the next one: few requests, however fast the endpoint is."""
+    loop = "for (let i = 0; i < 300; i += 1) { log.record({ userId: 'u' + i }); await sleep(5); }"
+    ran = project.run(f"{LOG}{loop} print(await log.close());", endpoint.url)
+    assert ran.values == [True], ran.err
+    assert users(endpoint.events) == expected("u", 300)
+    assert len(endpoint.got) <= 5
+
+
 def test_batches_are_small(project: Project, endpoint: Endpoint) -> None:
     """No request comes near what the endpoint takes at most."""
     program = f"""{LOG}

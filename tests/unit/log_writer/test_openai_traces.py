@@ -81,6 +81,14 @@ def test_a_correlation_of_the_users_own_is_no_inference(post: Post, store: Memor
     assert "correlation_id" not in record["inferred"]
 
 
+def test_a_generation_of_the_sdk_in_javascript(post: Post, store: MemoryStore) -> None:
+    """Its tokens are where it leaves them: in the answer that it gives as its output."""
+    answer = {"object": "chat.completion", "choices": MESSAGES, "usage": {"prompt_tokens": 3, "completion_tokens": 2}}
+    record = _record(post, store, _span({"type": "generation", "input": MESSAGES, "output": [answer]}))
+    assert record["tokens"] == {"input": 3, "output": 2}
+    assert record["response_hash"] is not None
+
+
 def test_a_generation(post: Post, store: MemoryStore) -> None:
     """Messages are digested; model, tokens and base URL are kept."""
     usage = {
