@@ -22,6 +22,7 @@ _MAX_MEMBERS = 256
 # What each takes in memory, decoded, as so many numbers, beside the comma before or behind it. A name counts where it
 # is another one than those near it: the decoder has each of those once.
 ARRAY_WEIGHT, OBJECT_WEIGHT, NAME_WEIGHT = 3, 5, 2
+_NO_MARKS = bytes(set(range(256)) - set(b',[{":'))
 _PIECE = 256 * 1024
 _BEFORE_VALUE = re.compile(rb"\s*+:").match
 
@@ -113,6 +114,7 @@ def _weight(body: bytes, limit: int) -> int:
 
 def _most(body: bytes, enough: int) -> int:
     """What the JSON in `body` weighs at most, as if all of it stood outside texts. No closer than `enough` asks for."""
+    body = body.translate(None, _NO_MARKS)  # once over all of it, where counting each mark would go over it five times
     commas, arrays, objects = body.count(b","), body.count(b"["), body.count(b"{")
     weight = commas + ARRAY_WEIGHT * arrays + OBJECT_WEIGHT * objects
     loosely = weight + (NAME_WEIGHT + 1) * (commas + arrays + objects + 1)  # a name and a text at each of them
