@@ -1,4 +1,4 @@
-"""Text hidden in text: percent-encoding, escapes, entities, look-alike characters, base64, hexadecimal.
+"""Text hidden in text: percent-encoding, escapes, entities, look-alike characters, runs of digits.
 
 A codec finds its regions, decodes them, and lifts what was found in the decoded text back to the place it came from, so
 that everything else stays byte for byte. Decoding runs at the speed of C; places are worked out only where something
@@ -7,7 +7,6 @@ was found, by decoding beginnings of the region.
 
 from __future__ import annotations
 
-import base64
 import binascii
 import html
 import re
@@ -16,10 +15,10 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from audit_core.masking import fold
+from audit_core.masking.blocks import find_runs
 from audit_core.masking.patterns import Match, Pattern, Runs, Span, compile_bytes
-from audit_core.masking.result import PLACEHOLDER
+from audit_core.masking.region import Region, Spend, hidden
 
-_PLACEHOLDER = PLACEHOLDER.encode()
 _STEP = 256
 _BEFORE = 128
 _REGION_WEIGHT = 3
@@ -42,18 +41,6 @@ class Codec(NamedTuple):
     decode: Callable[[bytes], bytes]
     needed: tuple[bytes, ...] = ()
     signs: tuple[bytes, ...] = ()
-
-
-class Region(NamedTuple):
-    """A stretch of text that hides another: where it is, what it says, and how to lift what is found there.
-
-    `lift` turns spans of the decoded text into spans of the region, counted from the region's start.
-    """
-
-    start: int
-    end: int
-    text: bytes
-    lift: Callable[[Iterable[Span]], Iterator[Span]]
 
 
 _FORM_PLUS = re.compile(rb"\+%|%[0-9A-Fa-f]{2}\+|%2[Bb]|^[?&]?[\w.\[\]-]{1,64}=")
@@ -170,24 +157,11 @@ def _inline() -> tuple[Codec, ...]:
     )
 
 
-# One group of four base64 characters that decodes to three printable ASCII characters (or tab and line ends): of random
-# groups one in eleven does, of random texts almost none.
-_QUAD = rb"[CDI-Za-f][ACDEFGHQSTUVWXgijklmnwyz0123][ABEFIJMNQRUVYZcdghklopstwx014589][\w+/-]"
-_LINE_END = rb"(?:\r?\n|\\n|\\r\\n)?"
-_BLOCK = compile_bytes(
-    rb"(?:" + _QUAD + _LINE_END + rb"){4,}(?:[\w+/-]{2,3}={0,2})?|(?:(?:[2-7][0-9A-Fa-f]|0[9AaDd])){12,}"
-)
-_HEX = compile_bytes(rb"[0-9A-Fa-f]+")
-_LINE_ENDS = re.compile(rb"\\[rn]|[\r\n]")
-_STANDARD = bytes.maketrans(b"-_", b"+/")
-_URL_SAFE = bytes.maketrans(b"+/", b"-_")
-
-
-def find_regions(text: bytes, spend: Callable[[int], None]) -> Iterator[Region]:
+def find_regions(text: bytes, spend: Spend) -> Iterator[Region]:
     """Yield the regions of `text` that hide other text, in order and without overlaps. `spend` is called for each.
 
     Where regions of several codecs meet, the first codec decodes all of it and the others have their turn on what it
-    gives.
+    gives; runs of digits come last.
     """
     codecs = _inline()
     runs = Runs(_RUN, text)
@@ -198,15 +172,17 @@ def find_regions(text: bytes, spend: Callable[[int], None]) -> Iterator[Region]:
                 spend(1)
                 start, end = match.span()
                 found.append((*(_with_margin(text, runs, start, end) if codec.margin else (start, end)), order))
-    for match in _BLOCK.finditer(text):
-        spend(1)
-        found.append((*match.span(), len(codecs)))
+    blocks = list(find_runs(text, spend))
+    found += [(block.start, block.end, len(codecs) + index) for index, block in enumerate(blocks)]
     for start, end, order in _merged(found):
         raw = text[start:end]
         spend(_REGION_WEIGHT + (raw.count(b"&") + raw.count(b"\\u") + raw.count(b"\\x")) // 2)
-        region = _block(start, end, raw) if order == len(codecs) else _inlined(start, end, raw, codecs[order])
-        if region is not None:
-            yield region
+        if order >= len(codecs):
+            yield blocks[order - len(codecs)].region(text, spend)
+        else:
+            region = _inlined(start, end, raw, codecs[order])
+            if region is not None:
+                yield region
 
 
 def _occurs(codec: Codec, text: bytes) -> bool:
@@ -252,7 +228,7 @@ def _inlined(start: int, end: int, raw: bytes, codec: Codec) -> Region | None:
             first, last = places.find(span.start, span.end)
             yield Span(first, last, span.rule, span.replacement)
 
-    return Region(start, end, decoded, lift)
+    return Region(start, end, hidden(decoded), lift)
 
 
 class Places:
@@ -322,73 +298,3 @@ class Places:
         before = self._raw[self._base : max(self._base, at - self._codec.longest)]
         start = self._base + len(before.rstrip(b"\\"))
         return self._codec.unit.finditer(self._raw, start, min(len(self._raw), at + self._codec.longest))
-
-
-def _block(start: int, end: int, raw: bytes) -> Region:
-    """Decode a run of base64 or hexadecimal digits."""
-    compact = _LINE_ENDS.sub(b"", raw)
-    if _HEX.fullmatch(compact) is not None and len(compact) % 2 == 0:
-        return _block_region(start, end, raw, binascii.unhexlify(compact), _HEXADECIMAL)
-    digits = compact.rstrip(b"=")
-    digits = digits[: len(digits) - (len(digits) % 4 == 1)]
-    decoded = base64.b64decode(digits.translate(_STANDARD) + b"=" * (-len(digits) % 4))
-    return _block_region(start, end, raw, decoded, _BASE64_URL if b"-" in digits or b"_" in digits else _BASE64)
-
-
-class _BlockCode(NamedTuple):
-    """A code that turns each group of `inner` bytes into `outer` digits."""
-
-    inner: int
-    outer: int
-    encode: Callable[[bytes], bytes]
-
-
-def _encode_url_safe(text: bytes) -> bytes:
-    return base64.b64encode(text).translate(_URL_SAFE)
-
-
-_HEXADECIMAL = _BlockCode(1, 2, binascii.hexlify)
-_BASE64 = _BlockCode(3, 4, base64.b64encode)
-_BASE64_URL = _BlockCode(3, 4, _encode_url_safe)
-
-
-def _block_region(start: int, end: int, raw: bytes, decoded: bytes, code: _BlockCode) -> Region:
-    def lift(spans: Iterable[Span]) -> Iterator[Span]:
-        breaks = [match.span() for match in _LINE_ENDS.finditer(raw)]
-        for group in _groups(spans, code.inner):
-            first, last = group[0].start // code.inner, -(-group[-1].end // code.inner)
-            pieces: list[bytes] = []
-            at = first * code.inner
-            for span in group:
-                pieces += [decoded[at : span.start], _PLACEHOLDER if span.replacement is None else span.replacement]
-                at = span.end
-            left, right = _digit_place(breaks, first * code.outer), _digit_place(breaks, last * code.outer)
-            rest = decoded[at : last * code.inner]
-            if right < len(raw):  # what follows keeps its place in the groups
-                pieces.append(b"*" * (-(sum(map(len, pieces)) + len(rest)) % code.inner))
-            fresh = code.encode(b"".join((*pieces, rest)))
-            yield Span(left, min(right, len(raw)), group[0].rule, fresh)
-
-    return Region(start, end, decoded, lift)
-
-
-def _groups(spans: Iterable[Span], inner: int) -> Iterator[list[Span]]:
-    """Put together the spans that share a group of bytes."""
-    group: list[Span] = []
-    for span in spans:
-        if group and span.start // inner >= -(-group[-1].end // inner):
-            yield group
-            group = []
-        group.append(span)
-    if group:
-        yield group
-
-
-def _digit_place(breaks: list[tuple[int, int]], digit: int) -> int:
-    """Give the place of a digit in a run that line ends interrupt."""
-    place = digit
-    for start, end in breaks:
-        if start > place:
-            break
-        place += end - start
-    return place

@@ -12,8 +12,9 @@ from itertools import accumulate
 from typing import Protocol
 
 from audit_core.masking.budget import LIFT, Budget
-from audit_core.masking.encoded import Region, find_regions
+from audit_core.masking.encoded import find_regions
 from audit_core.masking.patterns import Pattern, Span
+from audit_core.masking.region import Region
 from audit_core.masking.result import PLACEHOLDER, Unscannable
 
 MAX_ROUNDS = 12
@@ -91,6 +92,7 @@ def _round(
     for region in find_regions(blob, budget.spend):
         index = bisect_right(starts, region.start) - 1
         child = _Piece(region.text)
+        child.spans += region.found
         pieces[index].hidden.append((region.start - starts[index], region, child))
         children.append(child)
     return children

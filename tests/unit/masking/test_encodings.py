@@ -1,0 +1,198 @@
+"""Runs of digits, compressed streams and tricks of characters hide no secret; what is not text is left alone."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import random
+import textwrap
+import zlib
+from collections.abc import Callable
+
+import pytest
+
+from audit_core.masking import PLACEHOLDER, JsonValue, Masker
+
+TOKEN = "ghp_" + "k3VZr8Qm1TzWx7Lc9Nd2Hs5Yb4Gf6Jp0RtAe"
+MASKER = Masker()
+BINARY = bytes(range(128, 170))
+
+
+def in_base64(data: bytes) -> str:
+    """Digits of base64, without line ends."""
+    return base64.b64encode(data).decode()
+
+
+def in_lines(digits: str, width: int, end: str) -> str:
+    """Break digits into lines."""
+    return end.join(textwrap.wrap(digits, width))
+
+
+def encoded_back(masked: str, decode: Callable[[str], bytes], encoding: str = "utf-8") -> str:
+    """Decode what the masker gave, as whoever reads it would."""
+    return decode(masked).decode(encoding)
+
+
+EXACT: dict[str, tuple[Callable[[str], str], Callable[[str], str]]] = {
+    "UTF-16 in base64": (
+        lambda text: in_base64(text.encode("utf-16-le")),
+        lambda digits: base64.b64decode(digits).decode("utf-16-le"),
+    ),
+    "UTF-16 in base64, the other way round": (
+        lambda text: in_base64(text.encode("utf-16-be")),
+        lambda digits: base64.b64decode(digits).decode("utf-16-be"),
+    ),
+    "UTF-16 in base64, marked": (
+        lambda text: in_base64(b"\xff\xfe" + text.encode("utf-16-le")),
+        lambda digits: base64.b64decode(digits).decode("utf-16"),
+    ),
+    "UTF-16 in hexadecimal": (
+        lambda text: text.encode("utf-16-le").hex(),
+        lambda digits: bytes.fromhex(digits).decode("utf-16-le"),
+    ),
+    "base32": (
+        lambda text: base64.b32encode(text.encode()).decode(),
+        lambda digits: base64.b32decode(digits).decode(),
+    ),
+    "base32 in small letters, without padding": (
+        lambda text: base64.b32encode(text.encode()).decode().lower().rstrip("="),
+        lambda digits: base64.b32decode(digits + "=" * (-len(digits) % 8), casefold=True).decode(),
+    ),
+    "base32 in lines": (
+        lambda text: in_lines(base64.b32encode(text.encode()).decode(), 64, "\n"),
+        lambda digits: base64.b32decode(digits.replace("\n", "")).decode(),
+    ),
+    "base64 in indented lines": (
+        lambda text: in_lines(in_base64(text.encode()), 60, "\r\n    "),
+        lambda digits: base64.b64decode(digits).decode(),
+    ),
+    "hexadecimal in lines": (
+        lambda text: in_lines(text.encode().hex(), 60, "\n"),
+        lambda digits: bytes.fromhex(digits).decode(),
+    ),
+    "hexadecimal with spaces": (
+        lambda text: text.encode().hex(" "),
+        lambda digits: bytes.fromhex(digits).decode(),
+    ),
+    "hexadecimal with colons": (
+        lambda text: text.encode().hex(":").upper(),
+        lambda digits: bytes.fromhex(digits.replace(":", "")).decode(),
+    ),
+    "an array in C": (
+        lambda text: ", ".join(f"0x{byte:02x}" for byte in text.encode()),
+        lambda digits: bytes(int(digit, 16) for digit in digits.split(", ")).decode(),
+    ),
+}
+
+
+@pytest.mark.parametrize("encoding", EXACT)
+@pytest.mark.parametrize("shift", range(8))
+def test_digits_are_exchanged_and_the_rest_still_decodes(encoding: str, shift: int) -> None:
+    """Wherever in a group of digits the secret begins, its reader sees the placeholder and all that surrounds it."""
+    encode, decode = EXACT[encoding]
+    before, after = "before it, "[shift:] + "see ", " and some words after it"
+    masked, redactions = MASKER.mask_value({"note": [encode(f"{before}{TOKEN}{after}")]})
+    assert [redaction.rule for redaction in redactions] == ["github/token"]
+    assert isinstance(masked, dict)
+    assert isinstance(masked["note"], list)
+    shown = decode(str(masked["note"][0]))
+    assert shown.startswith(before + PLACEHOLDER)
+    assert shown.replace("*", "").endswith(after)
+    assert MASKER.mask_value(masked) == (masked, ())
+
+
+COMPRESSED: dict[str, Callable[[bytes], str]] = {
+    "gzip": lambda data: in_base64(gzip.compress(data)),
+    "gzip, in two members": lambda data: in_base64(gzip.compress(b"first") + gzip.compress(data)),
+    "gzip with a name": lambda data: in_base64(b"\x1f\x8b\x08\x08\0\0\0\0\0\xffa\0" + gzip.compress(data)[10:]),
+    "gzip for addresses": lambda data: base64.urlsafe_b64encode(gzip.compress(data)).decode().rstrip("="),
+    "gzip in lines": lambda data: base64.encodebytes(gzip.compress(data + bytes(range(99)))).decode().rstrip("\n"),
+    "gzip in hexadecimal": lambda data: gzip.compress(data).hex(),
+    "gzip, cut off": lambda data: in_base64(gzip.compress(data + random.Random(1).randbytes(99))[:-60]),  # noqa: S311
+    "zlib": lambda data: in_base64(zlib.compress(data)),
+    "zlib, fast": lambda data: in_base64(zlib.compress(data, 1)),
+    "zlib, best": lambda data: in_base64(zlib.compress(data, 9)),
+    "Helm": lambda data: in_base64(in_base64(gzip.compress(json.dumps({"chart": data.decode()}).encode())).encode()),
+}
+
+
+@pytest.mark.parametrize("packing", COMPRESSED)
+def test_a_compressed_run_goes_whole(packing: str) -> None:
+    """Where there is a secret in it; the text around it stays."""
+    run = COMPRESSED[packing](f"some text, {TOKEN}; more text".encode())
+    masked, redactions = MASKER.mask_text(f"release: {run} ends")
+    shown = masked if packing != "Helm" else masked.replace(in_base64(PLACEHOLDER.encode()).rstrip("="), PLACEHOLDER)
+    assert shown.startswith(f"release: {PLACEHOLDER[:9]}")
+    assert shown.endswith(" ends")
+    assert run[24:44] not in masked
+    assert [redaction.rule for redaction in redactions] == ["github/token"]
+    assert MASKER.mask_text(masked) == (masked, ())
+
+
+@pytest.mark.parametrize("packing", COMPRESSED)
+def test_a_compressed_run_without_a_secret_stays(packing: str) -> None:
+    """Byte for byte."""
+    text = f"release: {COMPRESSED[packing](b'nothing but ordinary words in here')} ends"
+    assert MASKER.mask_text(text) == (text, ())
+
+
+@pytest.mark.parametrize(
+    "stream",
+    [
+        gzip.compress(b"a" * 5_000_000),
+        zlib.compress(b"a" * 5_000_000),
+        zlib.compress(TOKEN.encode() * 2)[:-1] + b"?",
+        gzip.compress(f"{TOKEN}".encode() * 2)[:-8] + b"damaged!",
+    ],
+)
+def test_a_stream_that_cannot_be_unpacked_goes_unseen(stream: bytes) -> None:
+    """One that is damaged or gives more than the cap; the rest of the text stays."""
+    masked, redactions = MASKER.mask_text(f"release: {in_base64(stream)} ends")
+    assert masked == f"release: {PLACEHOLDER} ends"
+    assert [redaction.rule for redaction in redactions] == ["unscannable"]
+
+
+@pytest.mark.parametrize("shift", range(3))
+def test_text_amid_bytes_is_found(shift: int) -> None:
+    """In base64 of a message in binary form, wherever in a group the text begins."""
+    digits = in_base64(BINARY + b"\xff" * shift + TOKEN.encode() + BINARY)
+    masked, redactions = MASKER.mask_text(digits)
+    assert [redaction.rule for redaction in redactions] == ["github/token"]
+    decoded = base64.b64decode(masked)
+    assert decoded.startswith(BINARY)
+    assert PLACEHOLDER.encode() in decoded
+    assert decoded.endswith(BINARY[-30:])
+
+
+@pytest.mark.parametrize("word", ["/", "/p/", "/pa/", "/pat/", "/path/", "state_", "blob-", "cursor"])
+def test_digits_glued_to_a_word_are_decoded(word: str) -> None:
+    """A path or a name in front of them, in letters that might be digits too, hides nothing."""
+    digits = base64.urlsafe_b64encode(f"password={TOKEN[4:]}".encode()).decode()
+    masked, redactions = MASKER.mask_text(f"https://h.example{word}{digits}")
+    assert redactions
+    assert digits[20:40] not in masked
+
+
+def test_what_is_no_text_is_left_alone() -> None:
+    """Pictures, digests, identifiers and vectors, in every spelling."""
+    chance = random.Random(7)  # noqa: S311 - test data
+    data = chance.randbytes(6000)
+    values: list[JsonValue] = [
+        in_base64(data),
+        base64.encodebytes(data).decode(),
+        base64.b32encode(data).decode(),
+        base64.b32encode(data).decode().lower(),
+        data.hex(),
+        data.hex(":"),
+        ", ".join(f"0x{byte:02x}" for byte in data),
+        *(in_base64(chance.randbytes(64)) for _ in range(300)),
+        *(base64.b32encode(chance.randbytes(20)).decode() for _ in range(300)),
+        *(chance.randbytes(20).hex() for _ in range(300)),
+        in_base64(gzip.compress(data)),
+        in_base64(zlib.compress(data)),
+        in_base64(bytes(2000)),
+        in_base64(b"".join(value.to_bytes(2, "little") for value in range(0x20, 0x7F) for _ in range(9))),
+    ]
+    for value in values:
+        assert MASKER.mask_value({"note": value}) == ({"note": value}, ())
