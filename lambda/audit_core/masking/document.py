@@ -13,6 +13,7 @@ from audit_core.masking import jsontext
 from audit_core.masking.keys import KeyInfo, classify, holds_secret
 from audit_core.masking.patterns import Span
 from audit_core.masking.plausible import counts_up, is_identifier, is_placeholder, is_random
+from audit_core.masking.region import hidden
 from audit_core.masking.result import PLACEHOLDER, JsonValue, Redaction, Unscannable
 from audit_core.masking.scanner import replace
 
@@ -143,7 +144,7 @@ class Walk:
     def _add_text(self, leaf: Leaf, start: int, end: int) -> None:
         if end - start >= _SHORTEST:
             leaf.texts.append((start, len(self.texts)))
-            self.texts.append(leaf.text[start:end] if end - start < len(leaf.text) else leaf.text)
+            self.texts.append(hidden(leaf.text[start:end] if end - start < len(leaf.text) else leaf.text))
 
     def _suspect(self, text: bytes, info: KeyInfo, leaf: Leaf) -> bool:
         """Mask a whole value for what its key tells, where the key alone does not decide."""

@@ -8,7 +8,6 @@ was found, by decoding beginnings of the region.
 from __future__ import annotations
 
 import binascii
-import html
 import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
@@ -18,6 +17,7 @@ from audit_core.masking import fold
 from audit_core.masking.blocks import find_runs
 from audit_core.masking.patterns import Match, Pattern, Runs, Span, compile_bytes
 from audit_core.masking.region import Region, Spend, hidden
+from audit_core.masking.wordlist import by_word
 
 _STEP = 256
 _BEFORE = 128
@@ -56,24 +56,57 @@ def _percent(raw: bytes) -> bytes:
     return binascii.a2b_qp(raw.replace(b"=", b"=3D").replace(b"%%", b"%25%").replace(b"%", b"="))
 
 
+_OCTAL_DIGITS = rb"0(?:0[4-7]|1[0-7])[0-7]|[0-3][0-7]{2}|[4-7][0-7]"
 _ESCAPE = re.compile(
-    rb"\\{1,8}(?:u\{([0-9A-Fa-f]{2,6})\}|u([0-9A-Fa-f]{4})|x([0-9A-Fa-f]{2})|U([0-9A-Fa-f]{8})|([0-3][0-7]{2}))"
+    rb"\\{1,8}(?:u\{([0-9A-Fa-f]{2,6})\}|u([0-9A-Fa-f]{4})|x\{([0-9A-Fa-f]{2,6})\}|x([0-9A-Fa-f]{2})"
+    rb"|U([0-9A-Fa-f]{8})|(" + _OCTAL_DIGITS + rb")|(\r?\n[ \t]{0,16}))"
     rb"|%u([0-9A-Fa-f]{4})"
 )
-_OCTAL_GROUP = 5
+_OCTAL_GROUP, _LINE_GROUP = 6, 7
+_LAST_CHARACTER = 0x10FFFF
 
 
 def _unescape(raw: bytes) -> bytes:
     def character(match: re.Match[bytes]) -> bytes:
         group = match.lastindex or 0
-        code = int(match[group], 8 if group == _OCTAL_GROUP else 16)
-        return chr(code).encode("utf-8", "surrogatepass") if code < 0x110000 else b"?"  # noqa: PLR2004 - Unicode ends
+        if group == _LINE_GROUP:
+            return b""
+        return _character(int(match[group], 8 if group == _OCTAL_GROUP else 16))
 
     return _ESCAPE.sub(character, raw)
 
 
+def _character(code: int) -> bytes:
+    return chr(code).encode("utf-8", "surrogatepass") if code <= _LAST_CHARACTER else b"?"
+
+
+# The names of characters that secrets and what is around them consist of, and of invisible ones.
+_NAMED = {
+    name.encode(): character.encode()
+    for name, character in by_word(
+        *(('"', "quot"), ("'", "apos"), ("&", "amp"), ("<", "lt"), (">", "gt"), ("=", "equals"), (":", "colon")),
+        *((" ", "nbsp"), ("#", "num"), ("%", "percnt"), ("_", "lowbar UnderBar"), ("-", "hyphen dash")),
+        *((".", "period"), (",", "comma"), ("/", "sol"), ("\\", "bsol"), ("!", "excl"), ("$", "dollar"), ("+", "plus")),
+        *((";", "semi"), ("@", "commat"), ("(", "lpar"), (")", "rpar"), ("[", "lsqb lbrack"), ("]", "rsqb rbrack")),
+        *(("{", "lcub lbrace"), ("}", "rcub rbrace"), ("*", "ast midast"), ("`", "grave"), ("|", "verbar vert")),
+        *(("^", "Hat"), ("?", "quest"), ("\t", "Tab"), ("\n", "NewLine"), ("", "shy zwj zwnj")),
+    ).items()
+}
+_NAMES = rb"|".join(_NAMED)
+_ENTITY = rb"&(?:#(?:[0-9]{1,10}|[xX][0-9A-Fa-f]{1,8});?|(?:" + _NAMES + rb");|(?:quot|amp|lt|gt|nbsp))"
+_REFERENCE = re.compile(rb"&(?:#(?:([0-9]{1,10})|[xX]([0-9A-Fa-f]{1,8}));?|(" + _NAMES + rb");|(quot|amp|lt|gt|nbsp))")
+
+
 def _entities(raw: bytes) -> bytes:
-    return html.unescape(raw.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
+    """Decode the references of HTML to characters: a number of any length costs no more than its digits."""
+
+    def character(match: re.Match[bytes]) -> bytes:
+        decimal, hexadecimal, name, bare = match.groups()
+        if decimal or hexadecimal:
+            return _character(int(decimal) if decimal else int(hexadecimal, 16))
+        return _NAMED[name or bare]
+
+    return _REFERENCE.sub(character, raw)
 
 
 _PRINTED = re.compile(rb"=(?:([0-9A-Fa-f]{2})|\r?\n)")
@@ -86,11 +119,9 @@ def _quoted_printable(raw: bytes) -> bytes:
     return _PRINTED.sub(character, raw)
 
 
-_ENTITY = (
-    rb"&(?:(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6});?|(?:quot|apos|amp|lt|gt|equals|colon|nbsp|num|percnt|lowbar|hyphen);)"
-)
 _ESCAPED = (
-    rb"\\+(?:u\{[0-9A-Fa-f]{2,6}\}|u[0-9A-Fa-f]{4}|x[0-9A-Fa-f]{2}|U[0-9A-Fa-f]{8}|[0-3][0-7]{2})|%u[0-9A-Fa-f]{4}"
+    rb"\\+(?:u\{[0-9A-Fa-f]{2,6}\}|u[0-9A-Fa-f]{4}|x\{[0-9A-Fa-f]{2,6}\}|x[0-9A-Fa-f]{2}|U[0-9A-Fa-f]{8}"
+    rb"|" + _OCTAL_DIGITS + rb"|\r?\n[ \t]{0,16})|%u[0-9A-Fa-f]{4}"
 )
 _PRINTED_UNIT = rb"=(?:[0-9A-Fa-f]{2}|\r?\n)"
 # `limit=20` looks quoted too, so a region begins where it is plainer: an encoded sign, a soft line break, two in a row
@@ -127,14 +158,14 @@ def _codec(
 def _inline() -> tuple[Codec, ...]:
     percent = rb"%[0-9A-Fa-f]{2}"
     return (
-        _codec(fold.trigger(), rb"[^\x00]{0,64}?", 5, fold.fold, ()),
-        _codec(_ENTITY, rb"[^&\x00]{0,256}", 12, _entities, (b"&",)),
+        _codec(fold.trigger(), rb"[^\x00]{0,64}?", fold.LONGEST, fold.fold, ()),
+        _codec(_ENTITY, rb"[^&\x00]{0,256}", 13, _entities, (b"&",)),
         _codec(
             rb"(?:" + _ESCAPED + rb")",
             rb"[^\\\x00]{0,256}",
-            20,
+            28,
             _unescape,
-            (b"\\u", b"\\x", b"\\U", b"\\0", b"\\1", b"%u"),
+            (*(b"\\" + sign for sign in (b"u", b"x", b"U", b"\n", b"\r\n", *map(b"%d".__mod__, range(8)))), b"%u"),
         ),
         Codec(
             regions=compile_bytes(_PRINTED_START + rb"(?:[^=\x00]{0,256}" + _PRINTED_UNIT + rb")*"),

@@ -1,11 +1,13 @@
 """Look-alike characters: full-width letters, invisible characters, typographic quotes, letters of other scripts.
 
-`fold` maps each to the ASCII character that it imitates, or to nothing where it is invisible. It never changes a length
-upwards and treats every character by itself, so that offsets can be mapped back.
+`fold` maps each to the ASCII character that it imitates, or to nothing where it is invisible, as marks on a letter and
+the colours of a terminal are. It never changes a length upwards and treats every unit by itself (a character, or a
+command to a terminal), so that offsets can be mapped back.
 """
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from functools import lru_cache
 
@@ -16,7 +18,7 @@ _INVISIBLE = (
     *range(0x0E, 0x20),
     0x7F,
     0xAD,
-    0x034F,
+    *range(0x0300, 0x0370),
     0x061C,
     0x115F,
     0x1160,
@@ -24,10 +26,14 @@ _INVISIBLE = (
     0x17B5,
     *range(0x180B, 0x1810),
     *range(0x200B, 0x2010),
+    *range(0x1AB0, 0x1B00),
+    *range(0x1DC0, 0x1E00),
     *range(0x202A, 0x202F),
     *range(0x2060, 0x2070),
+    *range(0x20D0, 0x2100),
     0x3164,
     *range(0xFE00, 0xFE10),
+    *range(0xFE20, 0xFE30),
     0xFEFF,
     0xFFA0,
     *range(0xFFF9, 0xFFFC),
@@ -49,14 +55,24 @@ _QUOTES = {
     0x2033: '"',
 }
 _DASHES = (0x2010, 0x2011, 0x2012, 0x2013, 0x2014, 0x2015, 0x2212, 0xFE58, 0xFE63)
-_LOOKALIKES = dict(
-    zip(
-        map(ord, "АВЕКМНОРСТУХаеорсухіјѕԁһΑΒΕΖΗΙΚΜΝΟΡΤΥΧαοντυρı"),
-        "ABEKMHOPCTYXaeopcyxijsdhABEZHIKMNOPTYXaovtupi",
-        strict=True,
+_LOOKALIKES = {
+    ord(character): plain
+    for imitations, plains in (
+        ("АВЕКМНОРСТУХЅІЈԌԚԜӀҺѴ", "ABEKMHOPCTYXSIJGQWIHV"),
+        ("аеорсухіјѕԁһкӏԛԝѵѡ", "aeopcyxijsdhklqwvw"),
+        ("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧϹ", "ABEZHIKMNOPTYXC"),  # noqa: RUF001 - what imitates is the point
+        ("αοντυρικχγϲϳ", "aovtupikxycj"),
+        ("օհոսցզ", "ohnugq"),  # noqa: RUF001 - what imitates is the point
+        ("ɡɑɩıȷᴏ", "gaiijo"),
+        ("ꓮꓐꓚꓓꓰꓝꓖꓧꓲꓙꓗꓡꓟꓠꓳꓑꓣꓢꓔꓴꓦꓪꓫꓬꓜ", "ABCDEFGHIJKLMNOPRSTUVWXYZ"),  # noqa: RUF001 - what imitates is the point
+        *((map(chr, range(zero, zero + 10)), "0123456789") for zero in (0x0660, 0x06F0, 0x07C0, 0x0966)),
     )
-)
+    for character, plain in zip(imitations, plains, strict=True)
+}
 _COMPATIBLE = (
+    *range(0x02B0, 0x02B9),
+    *range(0x02E0, 0x02E4),
+    *range(0x1D2C, 0x1D6B),
     *range(0x2070, 0x20A0),
     *range(0x2100, 0x2190),
     *range(0x2460, 0x2500),
@@ -89,8 +105,15 @@ def _table() -> dict[int, str]:
     return table
 
 
+_COMMAND = rb"\x1b\[[0-9;:?]{0,16}[A-Za-z]"
+"""What sets a colour on a terminal, or moves its cursor."""
+_COMMANDS = re.compile(_COMMAND)
+LONGEST = 19
+
+
 def fold(raw: bytes) -> bytes:
     """Replace look-alikes in UTF-8 text. Linear time; never longer than `raw`."""
+    raw = _COMMANDS.sub(b"", raw)
     return raw.decode("utf-8", "surrogateescape").translate(_table()).encode("utf-8", "surrogateescape")
 
 
@@ -103,7 +126,7 @@ def trigger(*, alone: bool = False) -> bytes:
     """
     everyday = {*_LOOKALIKES, *_QUOTES, *_DASHES, 0xA0}
     codes = {code for code in _table() if code not in everyday and code >= 0x80}  # noqa: PLR2004 - ASCII ends
-    units = [_ranges(codes), rb"[\x01-\x08\x0b\x0c\x0e-\x1f\x7f]"]
+    units = [_COMMAND, _ranges(codes), rb"[\x01-\x08\x0b\x0c\x0e-\x1f\x7f]"]
     alike = _ranges(set(_LOOKALIKES))
     units += [alike] if alone else [rb"[A-Za-z](?:" + alike + rb")", rb"(?:" + alike + rb")[A-Za-z]"]
     return rb"(?:" + rb"|".join(units) + rb")"

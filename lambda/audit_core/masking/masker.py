@@ -18,6 +18,7 @@ from audit_core.masking.keys import KeyInfo, classify, holds_secret
 from audit_core.masking.patterns import Pattern, Span, compile_bytes
 from audit_core.masking.personal import PersonalData
 from audit_core.masking.quick import Quick
+from audit_core.masking.region import hidden
 from audit_core.masking.result import JsonValue, Masked, Redaction, Unscannable
 from audit_core.masking.rules import RULES
 from audit_core.masking.scanner import Detector, replace, scan
@@ -141,7 +142,7 @@ class Masker:
                 if may_hold_documents(text) and next(find_documents(text), None) is not None:
                     suspects.append(index)
                 else:
-                    texts.append(text)
+                    texts.append(hidden(text))
                     places.append(index)
         budget.take(TEXT * len(texts))
         found = scan(texts, self._detectors, budget, self._allow) if texts else []
