@@ -10,15 +10,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 from audit_core.masking.judge import Form, is_secret, name_tells
-from audit_core.masking.patterns import Finds, Runs, Span, compile_bytes
+from audit_core.masking.patterns import Finds, Match, Runs, Span, compile_bytes
 from audit_core.masking.result import PLACEHOLDER
 
 _TELLING = (
-    rb"(?:key|token|secret|passw|passphrase|passcode|pass|pwd|psw|auth|cred|bearer|cookie|jwt|signature|sig|sas"
-    rb"|licen[cs]e|webhook|sessionid|sessid|connect\.sid|dsn|mnemonic|seed|otp|pin|cvv|cvc|pat|conn|kennwort|senha|contrase|mdp|has\xc5\x82o"
-    rb"|\xd0\xbf\xd0\xb0\xd1\x80\xd0\xbe\xd0\xbb\xd1\x8c|\xe5\xaf\x86\xe7\xa0\x81|\xe3\x83\x91\xe3\x82\xb9\xe3\x83\xaf)"
+    rb"(?:key|token|secret|passw|passphrase|passcode|pass|pwd|psw|pw|psk|auth|cred|bearer|cookie|jwt|signature|sig|sas"
+    rb"|licen[cs]e|webhook|sessionid|sessid|connect\.sid|dsn|mnemonic|seed|otp|pin|cvv|cvc|pat|conn|kennwort|senha"
+    rb"|contrase|clave|mdp|geheim|woord|senord|salasana|adgangskode|kodeord|parola|heslo|haslo|jelsz|segredo|"
+    + "|".join("hasło şifre sifre парол секрет κωδικό סיסמה 密码 密碼 密钥 密鑰 口令 令牌 パスワ 비밀번호 암호".split()).encode()
+    + rb")"
 )
 _NAME = _TELLING + rb"[\w.\-\x80-\xff]*"
 _CLOSE = rb"[\\\"'`\])]{0,16}"
@@ -26,48 +29,33 @@ _TYPE = rb"(?:[ \t]*:?[ \t]*[&*]?[A-Za-z_][\w.<>\[\]]*)?"
 _OPERATOR = rb"(?:[:?.+|&!~]{0,3}=[=>~]{0,2}|:{1,2}|<-|,)"
 _ELEMENT = rb"[\"']?>\s*(?:<[\w:.-]+>\s*)?|</[\w:.-]+>\s*<[\w:.-]+>"
 _PAIR = rb"[\\\"']*,?\s+[\\\"']*(?:value|val|content|default|string_?value)[\\\"']*\s*(?:=>?|:)"
-_LINK = _CLOSE + _TYPE + rb"[ \t]*" + _OPERATOR + rb"|" + _PAIR + rb"|" + _ELEMENT + rb"|[\"'`]?\s+(?:is|was)\s"
+_SIGN = _CLOSE + _TYPE + rb"[ \t]*" + _OPERATOR + rb"|" + _PAIR + rb"|" + _ELEMENT + rb"|[\"'`]?\s+(?:is|was)\s"
 _QUOTE = rb"\\*(?:\"\"\"|'''|\"\"|[\"'`])"
 _BLOCK = rb"(?:[|>][-+]?\s+)?\s*"
 _START = rb"[^\s\"'`<>\x00]{4}"
-_CANDIDATE = compile_bytes(
-    rb"(?i)"
+_DIRECTIVE_START = rb"[^\s\"'`<>\x00=:,|(\[{-][^\s\"'`<>\x00]{3}"
+_FORMS = (
+    # a name, a sign and a value
+    rb"(" + _NAME + rb")(" + _SIGN + rb")\s*(?:[A-Za-z]{0,2}(" + _QUOTE + rb"))?" + _BLOCK + _START,
+    # an option of a command
+    rb"(?:^|[\s\"'`(\x00])-([\w-]*" + _NAME + rb")[\"']?\s+[\"']?" + _START,
+    # a directive: a name and a value that fill a line, or follow a word that sets variables
+    rb"(?:^|[\n\x00]|(\b(?:setx?|setenv|env|arg)[ \t]))[ \t]*[\"']?([\w.\-\x80-\xff]*"
     + _NAME
-    + rb"(?:"
-    + _LINK
-    + rb")\s*(?:[A-Za-z]{0,2}"
-    + _QUOTE
-    + rb")?"
-    + _BLOCK
-    + _START
-    + rb"|(?i)(?:^|[\s\"'`(\x00])-[\w-]*"
-    + _NAME
-    + rb"[\"']?\s+[\"']?"
-    + _START
-    + rb"|(?i)"
-    + _NAME
-    + rb"\s[\"']?[A-Za-z0-9_./+=~-]{20}"
+    + rb")[\"']?[ \t]+"
+    + _DIRECTIVE_START,
+    # a name and a quoted value
+    rb"(" + _NAME + rb")[ \t]+(" + _QUOTE + rb")" + _START,
+    # a name before a long value
+    rb"(" + _NAME + rb")\s[\"']?[A-Za-z0-9_./+=~-]{20}",
 )
+_CANDIDATE = compile_bytes(rb"(?i)" + re.sub(rb"(?<!\\)\((?!\?)", rb"(?:", rb"|".join(_FORMS)))
 """Finds where a value begins; without groups, so that the engine only has to find the end."""
-_PARTS = compile_bytes(
-    rb"(?i)(?:("
-    + _NAME
-    + rb")("
-    + _LINK
-    + rb")\s*(?:[A-Za-z]{0,2}("
-    + _QUOTE
-    + rb"))?"
-    + _BLOCK
-    + _START
-    + rb"|(?:^|[\s\"'`(\x00])-([\w-]*"
-    + _NAME
-    + rb")[\"']?\s+[\"']?"
-    + _START
-    + rb"|("
-    + _NAME
-    + rb")\s[\"']?[A-Za-z0-9_./+=~-]{20})"
-)
-"""The same with groups: name, link, quote; the name of a command-line option; a name before a long value."""
+_PARTS = compile_bytes(rb"(?i)(?:" + rb"|".join(_FORMS) + rb")")
+_ASSIGNED, _LINK, _OPTION, _SETTER, _DIRECTIVE, _QUOTED, _SPACED = 1, 2, 4, 5, 6, 7, 9
+_QUOTES = {_ASSIGNED: 3, _QUOTED: 8}
+"""The groups: the name in each form, the sign, the word that sets a variable; the quote before the value."""
+_LINE_END = re.compile(rb"[\"' \t]{0,8}(?:[\r\n\x00]|\Z)")
 _START_BYTES = 4
 _WEIGHT, _JUDGEMENT = 2, 3
 """What a candidate costs: to find, and to judge where its name tells."""
@@ -76,12 +64,24 @@ _PAIRED = re.compile(rb"(?i)val|content|default")
 _JUDGED = 1024
 _SPACED_START_BYTES = 20
 _TO_CLOSING_TAG = 256
-_NAME_BYTES = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-$"
+_NAME_BYTES = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-$" + bytes(range(0x80, 0xC6))
+"""With the letters of Latin scripts; what this leaves of a letter of another script is none (see `keys.words_of`)."""
 _MAX_NAME = 96
 _MAX_QUOTED = 8192
 _BARE = compile_bytes(rb"[^\s\"'`<>\x00]*")
 _CUT = compile_bytes(rb"[&?](?:amp;)?[\w.%\[\]-]{1,64}=|[;,](?:$|\s|[\w-]{1,40}=)|\\[nrt]|\\+$|#")
 _CLOSERS = b",;.)]}:!?\\"
+
+
+class _Candidate(NamedTuple):
+    """A name and what could be its value. `fills`: whether the value must end its line, or it is only the next word."""
+
+    name: tuple[int, int]
+    link: bytes
+    quote: bytes
+    link_end: int
+    start: int
+    fills: bool
 
 
 def find_assigned(text: bytes, spend: Callable[[int], None]) -> Iterator[Span]:
@@ -95,28 +95,22 @@ def find_assigned(text: bytes, spend: Callable[[int], None]) -> Iterator[Span]:
         if match is None:
             position = found.start() + 1
             continue
-        spans = [match.span(group) for group in range(6)]
-        whole, _, (link_start, link_end), (quote_start, quote_end), option, spaced = spans
-        group = 5 if spaced[0] >= 0 else 4 if option[0] >= 0 else 1
-        start = whole[1] - (_SPACED_START_BYTES if group == 5 else _START_BYTES)  # noqa: PLR2004
-        position = max(start, whole[0] + 1)
-        name_start, name_end = spans[group]
+        (name_start, name_end), link, quote, link_end, start, fills = _candidate(text, match)
+        position = max(start, match.start() + 1)
         name_start -= _backwards(text, name_start)
         name = text[name_start:name_end].strip(b".-").decode("utf-8", "replace")
         kind, telling = name_tells(name)
         if kind is None and not telling:
             continue
         spend(_JUDGEMENT)
-        link = text[link_start:link_end] if group == 1 else b" "
-        if _is_no_assignment(text, name_start, name_end, link, start, quoted=quote_start >= 0):
+        if _is_no_assignment(text, name_start, name_end, link, start, quoted=bool(quote)):
             continue
-        quote = text[quote_start:quote_end] if group == 1 and quote_start >= 0 else b""
         value_end, closed = _value_end(text, bare, start, end, quote)
         form = _form(text, name_start, name, link, quote if closed else b"", text[value_end : value_end + 1])
         if not closed:
             value_end = _trim(text, cuts, start, value_end, form)
         value = text[start : min(value_end, start + _JUDGED)].decode("utf-8", "replace")
-        if _is_no_value(text, link_end, start, value_end, link, quote):
+        if (fills and not _ends_line(text, value_end)) or _is_no_value(text, link_end, start, value_end, link, quote):
             continue
         spend(len(value) // _JUDGED_A_CANDIDATE)
         judged = value.replace(PLACEHOLDER, "")
@@ -125,6 +119,20 @@ def find_assigned(text: bytes, spend: Callable[[int], None]) -> Iterator[Span]:
         if judged and start < value_end and is_secret(kind, name, judged, form):
             yield Span(start, value_end, f"assigned/{kind or 'entropy'}")
             position = max(position, value_end)
+
+
+def _candidate(text: bytes, match: Match) -> _Candidate:
+    spans = [match.span(group) for group in range(_SPACED + 1)]
+    form = next(group for group in (_ASSIGNED, _OPTION, _DIRECTIVE, _QUOTED, _SPACED) if spans[group][0] >= 0)
+    start = match.end() - (_SPACED_START_BYTES if form == _SPACED else _START_BYTES)
+    link = text[slice(*spans[_LINK])] if form == _ASSIGNED else b":" if form == _DIRECTIVE else b" "
+    quoted = _QUOTES.get(form, 0)
+    quote = text[slice(*spans[quoted])] if quoted and spans[quoted][0] >= 0 else b""
+    return _Candidate(spans[form], link, quote, spans[_LINK][1], start, form == _DIRECTIVE and spans[_SETTER][0] < 0)
+
+
+def _ends_line(text: bytes, end: int) -> bool:
+    return _LINE_END.match(text, end) is not None
 
 
 def _is_no_assignment(text: bytes, name_start: int, name_end: int, link: bytes, start: int, *, quoted: bool) -> bool:

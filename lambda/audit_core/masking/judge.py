@@ -66,7 +66,8 @@ _PATTERN = re.compile(r"\(\?|\[\^|\\[dswb]|[\])][+*{?]")
 """A regular expression: what a name ending in `_PAT` or `_TOKEN` often holds in a program."""
 _LABELS = tuple(word for word, kind in HEADS.items() if kind == "password" and not word.isascii())
 """What a password is called in a catalogue of messages, where no letters of ASCII are in use."""
-_EXPRESSION_MARKS = "()[]{}$"
+_EXPRESSION = re.compile(r"""\A[$({\[]|[)\]}]\Z|[A-Za-z_\])]\(|\[[\w"']*\]|\$[({]|\{[^}]*\}""")
+"""A call, an index, a template: what stands without quotes in a program. Signs elsewhere may be a password's."""
 _SHORTEST_PASSWORD = 4
 _SHORTEST_PASSWORD_IN_CODE = 5
 _SHORTEST_PASSWORD_IN_PROSE = 6
@@ -87,7 +88,7 @@ def is_secret(kind: str | None, name: str, value: str, form: Form) -> bool:
         return False
     if (repeats_a_group(value) and not is_identifier(value)) or _ruled_out().fullmatch(value.encode()):
         return False
-    if form not in _AS_DATA and form is not Form.CODE and any(map(value.__contains__, _EXPRESSION_MARKS)):
+    if form not in _AS_DATA and form is not Form.CODE and _EXPRESSION.search(value):
         return False
     if kind is None:
         hinted = " " not in value and is_random(value, shortest=_SHORTEST_UNDER_HINT) and not is_identifier(value)
@@ -111,6 +112,8 @@ def _is_password(value: str, form: Form) -> bool:
         return False
     if form in _AS_DATA:
         return len(value) >= _SHORTEST_PASSWORD or digits
+    if form in (Form.PROSE, Form.LINE) and not digits and "." not in value and is_random(value, shortest=_SHORTEST_IN_CODE):
+        return True
     if form is Form.PROSE:
         return len(value) >= _SHORTEST_PASSWORD_IN_PROSE and digits and not value.isdigit()
     if value.isdigit():

@@ -29,7 +29,10 @@ HEADS: dict[str, str] = by_word(
         "password",
         """
         password passwd passwrd passwort passphrase pass pwd pw psw kennwort motdepasse mdp senha contrasena
-        contraseña wachtwoord lozinka haslo hasło пароль 密码 密碼 パスワード 비밀번호 userpass userpwd dbpass passwords
+        contraseña contrasenya clavesecreta clavedeacceso palavrapasse wachtwoord lozinka geslo haslo hasło heslo
+        jelszo jelszó salasana losenord lösenord adgangskode kodeord passord parola şifre sifre пароль κωδικός סיסמה
+        密码 密碼 口令 パスワード 비밀번호 암호 passwords userpass userpwd dbpass adminpass rootpass smtppass mailpass ftppass
+        storepass keypass requirepass masterauth rootpw bindpw adminpw dbpw userpw psk presharedkey wpapsk
     """,
     ),
     # short codes that stand in for a password, or prove the holder of a card or a phone
@@ -46,7 +49,7 @@ HEADS: dict[str, str] = by_word(
         """
         secret secrets secretkey clientsecret appsecret sharedsecret consumersecret webhooksecret signingsecret
         apisecret secretaccesskey seedphrase mnemonic recoveryphrase recoverycode recoverycodes backupcode
-        backupcodes
+        backupcodes geheimnis segredo секрет 密钥 密鑰
     """,
     ),
     # bearer tokens: whoever has one is let in
@@ -56,7 +59,7 @@ HEADS: dict[str, str] = by_word(
         token accesstoken refreshtoken idtoken authtoken apitoken bearertoken bearer sessiontoken csrftoken
         xsrftoken csrf xsrf jwt sastoken personalaccesstoken pat accesstokens refreshtokens authtokens apitokens
         oauthtoken authenticitytoken sid phpsessid jsessionid aspnetsessionid cftoken sessionkey sessionsecret
-        sessioncookie
+        sessioncookie clave 令牌 authcode authorizationcode magiclink
     """,
     ),
     # keys that open or sign something; a bare `key` does neither
@@ -67,7 +70,7 @@ HEADS: dict[str, str] = by_word(
         encryptionkey masterkey hmackey licensekey licencekey subscriptionkey functionkey functionskey
         servicekey serviceaccountkey storagekey deploykey sshkey rsakey pemkey integrationkey ingestionkey
         writekey serverkey appkey applicationkey consumerkey recoverykey rootkey adminkey sharedaccesskey gpgkey
-        pgpkey decryptionkey
+        pgpkey decryptionkey aeskey symmetrickey sharedkey signkey streamkey activationkey
     """,
     ),
     # headers that carry one of the above

@@ -127,3 +127,46 @@ def test_a_secret_that_counts_up_vanishes(text: str, expected: str) -> None:
 def test_a_denying_name_keeps_no_documented_format() -> None:
     """The name may say `fake`; the vendor's own mark says otherwise."""
     assert MASKER.mask_text(f'fake_token = "ghp_{RANDOM}"')[0] == f'fake_token = "{PLACEHOLDER}"'
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("setx DB_PASSWORD tr0ub4dor", f"setx DB_PASSWORD {PLACEHOLDER}"),
+        ("FROM x\nENV DB_PASSWORD tr0ub4dor\nRUN y", f"FROM x\nENV DB_PASSWORD {PLACEHOLDER}\nRUN y"),
+        ("port 6379\nrequirepass tr0ub4dor\n", f"port 6379\nrequirepass {PLACEHOLDER}\n"),
+        (
+            "machine h\n  login bob\n  password tr0ub4dor\n",
+            f"machine h\n  login bob\n  password {PLACEHOLDER}\n",
+        ),
+        ('    storePassword "tr0ub4dor"', f'    storePassword "{PLACEHOLDER}"'),
+        ("wachtwoord: tr0ub4dor", f"wachtwoord: {PLACEHOLDER}"),
+        ("lösenord=tr0ub4dor", f"lösenord={PLACEHOLDER}"),
+        ("请输入密码：tr0ub4dor", f"请输入密码：{PLACEHOLDER}"),
+        ("wpa_psk=tr0ub4dor", f"wpa_psk={PLACEHOLDER}"),
+        ("password: qXzWvTrMkPb", f"password: {PLACEHOLDER}"),
+        ("password: q8(Zr2)Lw9$x", f"password: {PLACEHOLDER}"),
+        ("tool --password qXzWvTrMkPb run", f"tool --password {PLACEHOLDER} run"),
+    ],
+)
+def test_directives_and_other_languages(text: str, expected: str) -> None:
+    """A name and a value without a sign, a password of letters alone, names that are not English."""
+    assert MASKER.mask_text(text)[0] == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "password resets are easy",
+        "Key points are listed below",
+        "set token limits to 300 per minute",
+        "token bucket2",
+        "password: getPassword(user)",
+        "password: settings.database",
+        "password: {{ vault_password }}",
+        'the password "field" is required',
+    ],
+)
+def test_sentences_and_expressions_stay(text: str) -> None:
+    """What reads like a directive and is none, and what stands for a value in a program."""
+    assert MASKER.mask_text(text) == (text, ())
