@@ -15,12 +15,16 @@ from typing import NamedTuple
 from audit_core.masking.judge import Form, is_secret, name_tells
 from audit_core.masking.patterns import Finds, Match, Runs, Span, compile_bytes
 from audit_core.masking.result import PLACEHOLDER
+from audit_core.masking.wordlist import words
 
+_OF_OTHER_LETTERS = words(
+    "hasło şifre sifre парол секрет κωδικό סיסמה 密码 密碼 密钥 密鑰 口令 令牌 パスワ 비밀번호 암호"
+)
 _TELLING = (
     rb"(?:key|token|secret|passw|passphrase|passcode|pass|pwd|psw|pw|psk|auth|cred|bearer|cookie|jwt|signature|sig|sas"
     rb"|licen[cs]e|webhook|sessionid|sessid|connect\.sid|dsn|mnemonic|seed|otp|pin|cvv|cvc|pat|conn|kennwort|senha"
     rb"|contrase|clave|mdp|geheim|woord|senord|salasana|adgangskode|kodeord|parola|heslo|haslo|jelsz|segredo|"
-    + "|".join("hasło şifre sifre парол секрет κωδικό סיסמה 密码 密碼 密钥 密鑰 口令 令牌 パスワ 비밀번호 암호".split()).encode()
+    + "|".join(sorted(_OF_OTHER_LETTERS)).encode()
     + rb")"
 )
 _NAME = _TELLING + rb"[\w.\-\x80-\xff]*"
@@ -47,7 +51,7 @@ _FORMS = (
     # a name and a quoted value
     rb"(" + _NAME + rb")[ \t]+(" + _QUOTE + rb")" + _START,
     # a name before a long value
-    rb"(" + _NAME + rb")\s[\"']?[A-Za-z0-9_./+=~-]{20}",
+    rb"(" + _NAME + rb")[ \t][\"']?[A-Za-z0-9_./+=~-]{20}",
 )
 _CANDIDATE = compile_bytes(rb"(?i)" + re.sub(rb"(?<!\\)\((?!\?)", rb"(?:", rb"|".join(_FORMS)))
 """Finds where a value begins; without groups, so that the engine only has to find the end."""

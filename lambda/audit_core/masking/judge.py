@@ -112,7 +112,12 @@ def _is_password(value: str, form: Form) -> bool:
         return False
     if form in _AS_DATA:
         return len(value) >= _SHORTEST_PASSWORD or digits
-    if form in (Form.PROSE, Form.LINE) and not digits and "." not in value and is_random(value, shortest=_SHORTEST_IN_CODE):
+    if (
+        form in (Form.PROSE, Form.LINE)
+        and not digits
+        and "." not in value
+        and is_random(value, shortest=_SHORTEST_IN_CODE)
+    ):
         return True
     if form is Form.PROSE:
         return len(value) >= _SHORTEST_PASSWORD_IN_PROSE and digits and not value.isdigit()

@@ -31,8 +31,9 @@ HEADS: dict[str, str] = by_word(
         password passwd passwrd passwort passphrase pass pwd pw psw kennwort motdepasse mdp senha contrasena
         contraseña contrasenya clavesecreta clavedeacceso palavrapasse wachtwoord lozinka geslo haslo hasło heslo
         jelszo jelszó salasana losenord lösenord adgangskode kodeord passord parola şifre sifre пароль κωδικός סיסמה
-        密码 密碼 口令 パスワード 비밀번호 암호 passwords userpass userpwd dbpass adminpass rootpass smtppass mailpass ftppass
-        storepass keypass requirepass masterauth rootpw bindpw adminpw dbpw userpw psk presharedkey wpapsk
+        密码 密碼 口令 パスワード 비밀번호 암호 passwords userpass userpwd dbpass adminpass rootpass smtppass
+        mailpass ftppass storepass keypass requirepass masterauth rootpw bindpw adminpw dbpw userpw psk presharedkey
+        wpapsk
     """,
     ),
     # short codes that stand in for a password, or prove the holder of a card or a phone

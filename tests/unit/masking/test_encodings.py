@@ -145,6 +145,7 @@ def test_a_compressed_run_without_a_secret_stays(packing: str) -> None:
         zlib.compress(TOKEN.encode() * 2)[:-1] + b"?",
         gzip.compress(f"{TOKEN}".encode() * 2)[:-8] + b"damaged!",
     ],
+    ids=["large", "large, zlib", "damaged, zlib", "damaged"],
 )
 def test_a_stream_that_cannot_be_unpacked_goes_unseen(stream: bytes) -> None:
     """One that is damaged or gives more than the cap; the rest of the text stays."""

@@ -142,7 +142,7 @@ def test_a_denying_name_keeps_no_documented_format() -> None:
         ('    storePassword "tr0ub4dor"', f'    storePassword "{PLACEHOLDER}"'),
         ("wachtwoord: tr0ub4dor", f"wachtwoord: {PLACEHOLDER}"),
         ("lösenord=tr0ub4dor", f"lösenord={PLACEHOLDER}"),
-        ("请输入密码：tr0ub4dor", f"请输入密码：{PLACEHOLDER}"),
+        ("请输入密码\uff1atr0ub4dor", f"请输入密码\uff1a{PLACEHOLDER}"),
         ("wpa_psk=tr0ub4dor", f"wpa_psk={PLACEHOLDER}"),
         ("password: qXzWvTrMkPb", f"password: {PLACEHOLDER}"),
         ("password: q8(Zr2)Lw9$x", f"password: {PLACEHOLDER}"),
