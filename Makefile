@@ -9,6 +9,6 @@ up:    ; $(RUN) localcloud.up
 down:  ; $(RUN) --bare localcloud.down
 demo:  ; $(RUN) localcloud.demo
 plan:  ; $(RUN) localcloud.plan
-test:  lint ; $(RUN) --tests pytest -n 4 --dist loadfile
+test:  lint ; $(RUN) --tests pytest -n 4 --dist loadfile --no-loadscope-reorder
 bench: ; $(RUN) --tests benchmarks
 lint:  ; $(RUN) --tests localcloud.lint

@@ -16,6 +16,21 @@ settings.register_profile("suite", max_examples=40)
 settings.load_profile("suite")
 
 
+LONGEST = (
+    "tests/local/shell/test_up.py", "tests/local/shell/test_fresh_clone.py", "tests/unit/test_benchmarks.py",
+    "tests/sdks/test_snippets.py", "tests/local/shell/test_bootstrap.py", "tests/local/check/test_tokens.py",
+    "tests/local/check/test_checklist.py", "tests/sdks/test_away.py", "tests/adversarial/test_writer_durability.py",
+    "tests/local/check/test_posts.py", "tests/component/test_program.py", "tests/local/verify/test_demo.py",
+)  # fmt: skip
+"""Files that take longest. A file is one worker's: begun late, it would be waited for by all others."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest files."""
+    order = {place.ROOT / name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(item.path, len(order)))
+
+
 def pytest_configure() -> None:
     """Leave out the person's cloud settings, and any proxy on the way to this machine itself."""
     for name in [*os.environ]:
