@@ -52,7 +52,7 @@ RULES: tuple[Rule, ...] = (
     Rule("browserbase/key", ("bb_live_", "bb_test_"), rf"{WORD}{{20,}}", "Browserbase: API keys"),
     Rule("apify/token", ("apify_api_",), rf"{ALNUM}{{30,}}", "Apify: API integration"),
     Rule("brave/search-key", ("BSA",), rf"{WORD}{{27,29}}", "Brave Search API: authentication"),
-    Rule("modal/token", ("ak-", "as-"), rf"{ALNUM}{{22}}", "Modal: API tokens"),
+    Rule("modal/token", ("ak-", "as-", "wk-", "ws-"), rf"{ALNUM}{{22}}", "Modal: API tokens; proxy auth tokens"),
     Rule("runpod/key", ("rpa_",), r"[A-Z0-9]{40,}[a-z0-9]{0,8}", "RunPod: API keys"),
     Rule("vercel/ai-gateway", ("vck_",), rf"{ALNUM}{{24,}}", "Vercel: AI Gateway authentication"),
     Rule("aws/bedrock-key", ("ABSK",), rf"{BASE64}{{100,}}={{0,2}}", "Amazon Bedrock: API keys"),

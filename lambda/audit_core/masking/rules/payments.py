@@ -69,7 +69,7 @@ RULES: tuple[Rule, ...] = (
         "flutterwave/key",
         ("FLWSECK-", "FLWSECK_TEST-", "FLWPUBK-", "FLWPUBK_TEST-", "FLWSECK_LIVE-", "FLWPUBK_LIVE-"),
         r"[A-Za-z0-9]{12,40}(?:-X)?",
-        "Flutterwave: authentication",
+        "Flutterwave: authentication, API keys",
     ),
     Rule(
         "shopify/token",
