@@ -35,6 +35,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "adyen/key", ("AQE",), r"[A-Za-z0-9+/=_-]{10,200}\.[\w<>{}$&%!@#^*()\[\]|~+=/-]{6,}", "Adyen: API credentials"
     ),
+    Rule("checkout/sandbox-key", ("sk_sbox_",), r"[a-z0-9]{26,}", "Checkout.com: Node SDK, secret keys of the sandbox"),
     Rule("razorpay/key", ("rzp_live_", "rzp_test_"), rf"{ALNUM}{{14,}}", "Razorpay: API keys"),
     Rule(
         "plaid/token",
