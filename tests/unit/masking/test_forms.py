@@ -170,3 +170,22 @@ def test_directives_and_other_languages(text: str, expected: str) -> None:
 def test_sentences_and_expressions_stay(text: str) -> None:
     """What reads like a directive and is none, and what stands for a value in a program."""
     assert MASKER.mask_text(text) == (text, ())
+
+
+AZURE = {
+    "storage": RANDOM * 2 + "k3VZ+ASt" + "Qm1Tz" + "A==",
+    "service bus": RANDOM[:33] + "+ASb" + "Dqm1Tz" + "=",
+    "cache": RANDOM[:33] + "AzCa" + "Dqm1Tz" + "=",
+    "registry": RANDOM + "k3VZr8" + "+ACR" + "Bqm1Tz",
+    "functions": RANDOM + "k3-Z_8Qm" + "AzFu" + "Qm-_z" + "w==",
+    "annotated": RANDOM + RANDOM[:16] + "JQQJ99" + "BKACAAAAAAAAAAAAASAZDO1234",
+}
+"""Of the lengths that Microsoft documents; the signatures stand where it puts them."""
+
+
+@pytest.mark.parametrize("kind", AZURE)
+def test_an_identifiable_key_of_azure_vanishes(kind: str) -> None:
+    """The signature alone makes no key: one character more in front and it is any base64."""
+    assert MASKER.mask_text(f"see {AZURE[kind]} here")[0] == f"see {PLACEHOLDER} here"
+    longer = f"see x{AZURE[kind]} here"
+    assert MASKER.mask_text(longer) == (longer, ())

@@ -131,7 +131,7 @@ RULES: tuple[Rule, ...] = (
     Rule("digitalocean/token", ("dop_v1_", "doo_v1_", "dor_v1_"), rf"{HEX}{{64}}", "DigitalOcean: API tokens"),
     Rule("heroku/key", ("HRKU-",), rf"{UUID}|AA{WORD}{{58}}", "Heroku: platform API, authentication"),
     Rule("cloudflare/origin-ca-key", ("v1.0-",), rf"{HEX}{{24}}-{HEX}{{146}}", "Cloudflare: Origin CA keys"),
-    Rule("cloudflare/token", ("cfut_", "cfat_", "cfk_"), rf"{ALNUM}{{32,}}", "Cloudflare: API token formats"),
+    Rule("cloudflare/token", ("cfut_", "cfat_", "cfk_"), rf"{ALNUM}{{32,}}", "Cloudflare: token formats"),
     Rule(
         "flyio/macaroon",
         ("fm1r_", "fm1a_", "fm2_", "fo1_"),

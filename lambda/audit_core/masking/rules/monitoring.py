@@ -32,9 +32,16 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "honeycomb/key",
-        ("hcaik_", "hcxik_", "hcamk_", "hcxmk_", "hcbik_", "hcxlk_"),
+        ("ik_", "lk_", "mk_"),
         r"[a-z0-9]{26,64}",
-        "Honeycomb: API keys",
+        "Honeycomb: authorization, API key format",
+        before="hc[a-z0-9]",
+    ),
+    Rule(
+        "datadog/token",
+        ("ddpat_", "ddsat_", "ddapp_"),
+        rf"{WORD}{{34,}}",
+        "Datadog: personal access tokens, token format; service access tokens",
     ),
     Rule("elastic/key", ("essu_",), r"[A-Za-z0-9+/=_-]{30,}", "Elastic Cloud: API keys"),
     Rule("axiom/token", ("xaat-", "xapt-"), UUID, "Axiom: API and personal tokens"),

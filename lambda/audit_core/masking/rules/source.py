@@ -41,9 +41,9 @@ RULES: tuple[Rule, ...] = (
     Rule("circleci/token", ("CCIPAT_", "CCIPRJ_"), rf"{ALNUM}{{10,}}_{HEX}{{40}}", "CircleCI: managing API tokens"),
     Rule(
         "buildkite/token",
-        ("bkua_", "bkct_", "bkaj_", "bkpt_"),
+        ("bkua_", "bkaa_", "bkaj_", "bkar_", "bkct_", "bkpt_", "bkpat_", "bkps_"),
         rf"{WORD}{{20,}}",
-        "Buildkite: managing API access tokens",
+        "Buildkite: token security",
     ),
     Rule("harness/token", ("pat.", "sat."), rf"{WORD}{{22}}\.{ALNUM}{{24}}\.{ALNUM}{{20}}", "Harness: manage API keys"),
     Rule("octopus/key", ("API-",), r"[A-Z0-9]{25,27}\b", "Octopus Deploy: how to create an API key"),
