@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from audit_core.masking.rules.rule import WORD, Rule
 
+_OPTIONS = r"(?:[^\n\x00|;&]{0,200}?\s)?"
+_GIVEN = r"[\"']?([^\s\"'$<{\x00-][^\s\"'\x00]{3,})"
 _PEM_LABEL = r"(?:[A-Z0-9]{2,12} ){0,3}"
 
 RULES: tuple[Rule, ...] = (
@@ -159,6 +161,80 @@ RULES: tuple[Rule, ...] = (
         ("django-insecure-",),
         r"[a-z0-9!@#$%^&*(_=+)-]{30,50}",
         "Django: startproject, SECRET_KEY",
+        certain=True,
+    ),
+    # the options by which commands take a password; what follows a letter of its own is not one
+    Rule(
+        "command/password",
+        ("mysql ", "mysqldump ", "mysqladmin ", "mariadb ", "mariadb-dump "),
+        rf"{_OPTIONS}-p{_GIVEN}",
+        "MySQL, MariaDB: connecting to the server, --password",
+        hidden=True,
+        certain=True,
+    ),
+    Rule(
+        "command/login",
+        ("docker login ", "podman login ", "helm registry login ", "az login ", "oc login "),
+        rf"{_OPTIONS}-p[ =]{_GIVEN}",
+        "Docker: docker login, --password",
+        hidden=True,
+        certain=True,
+    ),
+    Rule(
+        "command/redis",
+        ("redis-cli ", "valkey-cli "),
+        rf"{_OPTIONS}-a {_GIVEN}",
+        "Redis: redis-cli, password usage",
+        hidden=True,
+        certain=True,
+    ),
+    Rule(
+        "command/sqlserver",
+        ("sqlcmd ", "bcp ", "isql "),
+        rf"{_OPTIONS}-P ?{_GIVEN}",
+        "Microsoft SQL Server: sqlcmd utility, bcp utility",
+        hidden=True,
+        certain=True,
+    ),
+    Rule(
+        "command/ldap",
+        ("ldapsearch ", "ldapmodify ", "ldapadd ", "ldapdelete ", "ldapwhoami "),
+        rf"{_OPTIONS}-w ?{_GIVEN}",
+        "ldapsearch(1)",
+        hidden=True,
+        certain=True,
+    ),
+    Rule(
+        "oracle/connect",
+        ("jdbc:oracle:thin:", "jdbc:oracle:oci:", "sqlplus "),
+        r"(?:-\w+ )?[\w.$#]{1,64}/([^\s@\"'$<{\x00][^\s@\"'\x00]{2,})@",
+        "Oracle Database: JDBC URLs; SQL*Plus, CONNECT",
+        hidden=True,
+        certain=True,
+    ),
+    Rule(
+        "pgpass",
+        (":5432:", ":6432:", ":*:"),
+        r"[^\s:\x00]{1,63}:[^\s:\x00]{1,63}:([^\s\x00]{4,})",
+        "PostgreSQL: the password file",
+        hidden=True,
+        certain=True,
+    ),
+    Rule(
+        "bip39/mnemonic",
+        (
+            "nemonic",
+            "NEMONIC",
+            "eed phrase",
+            "ecovery phrase",
+            "eed_phrase",
+            "EED_PHRASE",
+            "eedPhrase",
+            "ecovery Phrase",
+        ),
+        r"[\\\"'\s:=]{1,8}(?:is:? )?[\\\"']{0,2}((?:[a-z]{3,8}[ ,]{1,2}){11,23}[a-z]{3,8})",
+        "Bitcoin: BIP 39, mnemonic code",
+        hidden=True,
         certain=True,
     ),
 )
