@@ -231,6 +231,7 @@ def test_a_mnemonic_and_a_pin_vanish() -> None:
         'ports:\n  - "127.0.0.1:5432:5432"',
         "Authorization: required for everyone",
         "the primary key is composite",
+        "text = str(pat, 'ISO-8859-1')",
         "pin: 13",
     ],
 )
