@@ -32,7 +32,8 @@ _CLOSE = rb"[\\\"'`\])]{0,16}"
 _TYPE = rb"(?:[ \t]*:?[ \t]*[&*]?[A-Za-z_][\w.<>\[\]]*)?"
 _OPERATOR = rb"(?:[:?.+|&!~]{0,3}=[=>~]{0,2}|:{1,2}|<-|,)"
 _ELEMENT = rb"[\"']?>\s*(?:<[\w:.-]+>\s*)?|</[\w:.-]+>\s*<[\w:.-]+>"
-_PAIR = rb"[\\\"']*,?\s+[\\\"']*(?:value|val|content|default|string_?value)[\\\"']*\s*(?:=>?|:)"
+_OPENED = rb"(?:\{\s*(?:\w{1,20}\s*=\s*[\w\"]{1,40}\s+){0,3})?"
+_PAIR = rb"[\\\"']*,?\s+" + _OPENED + rb"[\\\"']*(?:value|val|content|default|string_?value)[\\\"']*\s*(?:=>?|:)"
 _SIGN = _CLOSE + _TYPE + rb"[ \t]*" + _OPERATOR + rb"|" + _PAIR + rb"|" + _ELEMENT + rb"|[\"'`]?\s+(?:is|was)\s"
 _QUOTE = rb"\\*(?:\"\"\"|'''|\"\"|[\"'`])"
 _BLOCK = rb"(?:[|>][-+]?\s+)?\s*"
@@ -72,6 +73,8 @@ _NAME_BYTES = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.
 """With the letters of Latin scripts; what this leaves of a letter of another script is none (see `keys.words_of`)."""
 _MAX_NAME = 96
 _MAX_QUOTED = 8192
+_WORD_BEFORE = re.compile(rb"[A-Za-z]+ \Z")
+_MAX_WORD = 24
 _BARE = compile_bytes(rb"[^\s\"'`<>\x00]*")
 _CUT = compile_bytes(rb"[&?](?:amp;)?[\w.%\[\]-]{1,64}=|[;,](?:$|\s|[\w-]{1,40}=)|\\[nrt]|\\+$|#")
 _CLOSERS = b",;.)]}:!?\\"
@@ -106,6 +109,8 @@ def find_assigned(text: bytes, spend: Callable[[int], None]) -> Iterator[Span]:
         kind, telling = name_tells(name)
         if kind is None and not telling:
             continue
+        if kind is None:
+            kind = name_tells(_word_before(text, name_start) + name)[0]
         spend(_JUDGEMENT)
         if _is_no_assignment(text, name_start, name_end, link, start, quoted=bool(quote)):
             continue
@@ -119,7 +124,7 @@ def find_assigned(text: bytes, spend: Callable[[int], None]) -> Iterator[Span]:
         spend(len(value) // _JUDGED_A_CANDIDATE)
         judged = value.replace(PLACEHOLDER, "")
         if kind == "authorization":
-            start, judged = _after_scheme(text, start, value_end, judged)
+            start, value_end, judged = _after_scheme(text, bare, start, value_end, judged)
         if judged and start < value_end and is_secret(kind, name, judged, form):
             yield Span(start, value_end, f"assigned/{kind or 'entropy'}")
             position = max(position, value_end)
@@ -216,11 +221,18 @@ def _trim(text: bytes, cuts: Finds, start: int, end: int, form: Form) -> int:
     return end
 
 
-def _after_scheme(text: bytes, start: int, end: int, judged: str) -> tuple[int, str]:
+def _word_before(text: bytes, name_start: int) -> str:
+    """Give the word before a name, with the blank between them: `api ` before `key`."""
+    word = _WORD_BEFORE.search(text[max(0, name_start - _MAX_WORD) : name_start])
+    return word.group().decode("ascii") if word else ""
+
+
+def _after_scheme(text: bytes, bare: Runs, start: int, end: int, judged: str) -> tuple[int, int, str]:
     """Skip the scheme of an Authorization header: in `Bearer abc` the secret is `abc`."""
     head, space, rest = judged.partition(" ")
     if space and head.isalpha() and rest.strip():
-        return text.index(b" ", start, end) + 1, rest
+        return text.index(b" ", start, end) + 1, end, rest
     if judged.isalpha() and len(judged) <= 16 and text[end : end + 1] == b" ":  # noqa: PLR2004 - an unquoted header line
-        return end, ""
-    return start, judged
+        start, end = end + 1, bare.end(end + 1)
+        return start, end, text[start : min(end, start + _JUDGED)].decode("utf-8", "replace").replace(PLACEHOLDER, "")
+    return start, end, judged

@@ -73,6 +73,7 @@ _SHORTEST_PASSWORD_IN_CODE = 5
 _SHORTEST_PASSWORD_IN_PROSE = 6
 _SHORTEST_NUMERIC_PASSWORD = 6
 _MOST_SPACES = 5
+_LENGTHS_OF_PIN = range(4, 9)
 _SHORTEST_IN_DATA = 8
 _SHORTEST_IN_CODE = 10
 _SHORTEST_WORDY = 12
@@ -97,12 +98,19 @@ def is_secret(kind: str | None, name: str, value: str, form: Form) -> bool:
     if " " in value:
         few = value.count(" ") <= _MOST_SPACES and any(map(str.isdigit, value))
         return few and form is Form.DATA and kind == "password"
-    return _is_password(value, form) if kind in ("password", "pin") else _is_token(value, form)
+    return _is_chosen(kind, value, form) if kind in ("password", "pin") else _is_token(value, form)
 
 
 @lru_cache(maxsize=1)
 def _ruled_out() -> Pattern:
     return compile_bytes("|".join(rule.never for rule in RULES if rule.never).encode())
+
+
+def _is_chosen(kind: str, value: str, form: Form) -> bool:
+    """What people remember: a few digits where the name says so, or a password."""
+    if kind == "pin" and value.isdigit():
+        return len(value) in _LENGTHS_OF_PIN
+    return _is_password(value, form)
 
 
 def _is_password(value: str, form: Form) -> bool:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from audit_core.masking.patterns import Span, compile_bytes
+from audit_core.masking.plausible import is_identifier
 from audit_core.masking.wordlist import words
 
 DOMAIN = rb"@(?:[A-Za-z0-9\x80-\xff-]{1,63}\.){1,10}[A-Za-z\x80-\xff]{2,24}"
@@ -51,9 +52,19 @@ FORMS = (
 """How numbers are written, by what they may be."""
 _NUMBER = compile_bytes(rb"|".join(form for _, form in FORMS))
 _AT = re.compile(DOMAIN)
+_PREFIX = re.compile(rb"/\d{1,2}(?!\d)")
+"""The length of a network's prefix: `10.0.7.0/24` is a network, and nobody's address."""
 _WHICH = tuple((name, re.compile(form)) for name, form in FORMS)
 _BREAKS = re.compile(rb"[\s/?#@]")
 _SAID = re.compile(rb"[^\d+(]*")
+_GROUP_BEFORE = re.compile(rb"(?:\A|[^\d])(\d{1,6})[ -]\Z")
+_GROUP_AFTER = re.compile(rb"[ -]\d")
+_LONGEST_GROUP, _CARD_GROUP = 8, 4
+_CARD = re.compile(
+    rb"4(?:\d{12}|\d{15}|\d{18})|5[1-5]\d{14}|2[2-7]\d{14}|3[47]\d{13}|3(?:0[0-59]|6\d|[89]\d)\d{11}|35\d{14}"
+    rb"|(?:6\d|5[06-8])\d{13,17}|81\d{14}"
+)
+"""Which first digits and lengths the card networks issue (ISO/IEC 7812)."""
 _SEPARATORS = re.compile(rb"[ .\-/()]")
 _WORD_BYTES = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_")
 _FILE_ENDINGS = words("""
@@ -122,13 +133,23 @@ def _number_rule(text: bytes, start: int, end: int, form: str) -> str | None:  #
     if (before[-1:] in b".-" and before[-1:]) or (after[:1] in (b"-", b".") and after[1:2].isalnum()):
         return None
     digits = _SEPARATORS.sub(b"", found).lstrip(b"+")
+    if form in ("card", "phone") and not found.startswith((b"+", b"(")) and _in_list(text, start, end, form):
+        return None
     if form == "card":
-        return "personal/card" if len(digits) >= 13 and _luhn(digits) else None  # noqa: PLR2004 - the shortest card
+        return "personal/card" if _CARD.fullmatch(digits) and _luhn(digits) else None
     if form == "ssn":
         return (
             "personal/id" if found[:3] not in (b"000", b"666") and found[:1] != b"9" and found[4:6] != b"00" else None
         )
     return "personal/phone" if 7 <= len(digits) <= 15 and len(set(digits)) > 2 else None  # noqa: PLR2004 - ITU-T E.164
+
+
+def _in_list(text: bytes, start: int, end: int, form: str) -> bool:
+    """Whether groups of digits go on before it, or after a telephone number: a row of numbers, a longer number."""
+    before = _GROUP_BEFORE.search(text[max(0, start - _LONGEST_GROUP) : start])
+    if before is not None and before[1] != b"1":  # the country code of North America
+        return form == "phone" or len(before[1]) == _CARD_GROUP
+    return form == "phone" and _GROUP_AFTER.match(text, end) is not None
 
 
 def _is_email(text: bytes, start: int, end: int) -> bool:
@@ -140,6 +161,8 @@ def _is_email(text: bytes, start: int, end: int) -> bool:
     ):
         return False  # a password in an address, which is another rule's
     local, _, domain = text[start:end].partition(b"@")
+    if before.endswith(b"://") and is_identifier(local.decode("utf-8", "replace")):
+        return False  # the key of a client that reports to this host
     ending = domain.rpartition(b".")[2].decode("utf-8", "replace").lower()
     following = text[end : end + 1]
     if not local or local in (b"git", b"hg", b"svn") or ending in _FILE_ENDINGS or following in (b"(", b"_", b"["):
@@ -160,6 +183,8 @@ def _is_host4(text: bytes, start: int, end: int) -> bool:  # noqa: PLR0911 - one
     parts = text[start:end].split(b".")
     numbers = [int(part) for part in parts]
     if any(number > 255 for number in numbers) or any(len(part) > 1 and part[:1] == b"0" for part in parts):  # noqa: PLR2004
+        return False
+    if _PREFIX.match(text, end) and numbers[3] == 0:
         return False
     if max(numbers) < 10 or numbers[0] == 255 or numbers[1:] == [0, 0, 0]:  # noqa: PLR2004 - numbering, a mask, a network
         return False

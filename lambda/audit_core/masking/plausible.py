@@ -75,6 +75,7 @@ _VERSION = re.compile(
     r"[~^<>=v]*\d+(?:\.\d+|\.\*)+(?:[-+.][0-9A-Za-z.]+)?\Z|[A-Za-z][A-Za-z.:_-]{2,30}[-:@=v]\d+\.\d+(?:\.\d+)?[\w.-]{0,16}\Z"
 )
 _NUMBER = re.compile(r"[-+]?[\d.,_]+(?:e[-+]?\d+)?[a-zA-Z%]{0,3}\Z")
+_STANDARD = re.compile(r"(?i)(?:iso|iec|utf|ucs|rfc|cp|windows|latin|euc|sha|tls|aes|ieee)[-_ ]?\d[\d.-]*\Z")
 _LETTERS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 _LONG_HUMP = 4
 _ADDRESS = re.compile(r"(?i)[a-z][a-z0-9+.-]{1,15}://|/|\./|~/|[a-z]:\\|www\.")
@@ -142,8 +143,8 @@ def wordiness(value: str) -> float:
 
 
 def is_structured(value: str) -> bool:
-    """Whether the value is a well-known public thing: a date, a version, a number, a path or an address."""
-    return bool(_DATE.match(value) or _VERSION.match(value) or _NUMBER.match(value) or _ADDRESS.match(value))
+    """Whether the value is a well-known public thing: a date, a version, a number, a path, an address, a standard."""
+    return any(form.match(value) for form in (_DATE, _VERSION, _NUMBER, _ADDRESS, _STANDARD))
 
 
 def is_identifier(value: str) -> bool:

@@ -170,3 +170,71 @@ def test_directives_and_other_languages(text: str, expected: str) -> None:
 def test_sentences_and_expressions_stay(text: str) -> None:
     """What reads like a directive and is none, and what stands for a value in a program."""
     assert MASKER.mask_text(text) == (text, ())
+
+
+AZURE = {
+    "storage": RANDOM * 2 + "k3VZ+ASt" + "Qm1Tz" + "A==",
+    "service bus": RANDOM[:33] + "+ASb" + "Dqm1Tz" + "=",
+    "cache": RANDOM[:33] + "AzCa" + "Dqm1Tz" + "=",
+    "registry": RANDOM + "k3VZr8" + "+ACR" + "Bqm1Tz",
+    "functions": RANDOM + "k3-Z_8Qm" + "AzFu" + "Qm-_z" + "w==",
+    "annotated": RANDOM + RANDOM[:16] + "JQQJ99" + "BKACAAAAAAAAAAAAASAZDO1234",
+}
+"""Of the lengths that Microsoft documents; the signatures stand where it puts them."""
+
+
+@pytest.mark.parametrize("kind", AZURE)
+def test_an_identifiable_key_of_azure_vanishes(kind: str) -> None:
+    """The signature alone makes no key: one character more in front and it is any base64."""
+    assert MASKER.mask_text(f"see {AZURE[kind]} here")[0] == f"see {PLACEHOLDER} here"
+    longer = f"see x{AZURE[kind]} here"
+    assert MASKER.mask_text(longer) == (longer, ())
+
+
+@pytest.mark.parametrize(
+    "planted",
+    [
+        "mysql -u root -p{} shop",
+        "docker login -u bob -p {} registry.example",
+        "redis-cli -h cache -a {} ping",
+        "sqlcmd -S db -U sa -P {}",
+        "ldapsearch -x -D cn=admin -w {} uid=bob",
+        "jdbc:oracle:thin:scott/{}@//db:1521/x",
+        "db.example:5432:shop:bob:{}",
+        "Authorization: ApiKey {}",
+        "my api key is {}",
+        'variable "db_password" {{\n  type = string\n  default = "{}"\n}}',
+    ],
+)
+def test_a_password_vanishes_from_a_command_or_a_file(planted: str) -> None:
+    """What stands around it stays, and masking again changes nothing."""
+    masked, _ = MASKER.mask_text(planted.format("q8Zr2Lw9Xc4Vb7Nm"))
+    assert masked == planted.format(PLACEHOLDER)
+    assert MASKER.mask_text(masked) == (masked, ())
+
+
+def test_a_mnemonic_and_a_pin_vanish() -> None:
+    """Words and digits that would be nothing elsewhere."""
+    words = "zoo yard wrong write wrist wreck wrap worth worry world work word"
+    assert MASKER.mask_text(f"seed phrase: {words}")[0] == f"seed phrase: {PLACEHOLDER}"
+    assert MASKER.mask_text("PIN: 4711")[0] == f"PIN: {PLACEHOLDER}"
+    assert MASKER.mask_text(words) == (words, ())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "mysql -u root -p shop",
+        "mysql --port 3306 --host db",
+        "docker run -p 8080:80 web",
+        "docker login -u bob -p $PASSWORD registry.example",
+        'ports:\n  - "127.0.0.1:5432:5432"',
+        "Authorization: required for everyone",
+        "the primary key is composite",
+        "text = str(pat, 'ISO-8859-1')",
+        "pin: 13",
+    ],
+)
+def test_commands_without_a_password_stay(text: str) -> None:
+    """Options that look alike, references, and a pin of a board."""
+    assert MASKER.mask_text(text) == (text, ())

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from audit_core.masking.rules.rule import ALNUM, BASE64, HEX, UUID, WORD, Rule
 
+_IDENTIFIABLE = "Microsoft: security utilities, identifiable keys for Azure services"
+
 RULES: tuple[Rule, ...] = (
     Rule(
         "aws/access-key-id",
@@ -66,27 +68,48 @@ RULES: tuple[Rule, ...] = (
         "Microsoft Entra ID: application credentials",
         before=r"[A-Za-z0-9_.~-]{3}\d",
     ),
+    # 64 bytes in base64, with the service's signature and a checksum at the end
     Rule(
         "azure/identifiable-key",
-        (
-            "JQQJ99",
-            "AzSe",
-            "AzFu",
-            "ACDb",
-            "AzCa",
-            "APIM",
-            "+ASt",
-            "+ABa",
-            "+AMC",
-            "+AIo",
-            "+ARm",
-            "+AEh",
-            "+ASb",
-            "AIoT",
-        ),
-        rf"{BASE64}{{5,}}={{0,2}}",
-        "Microsoft: identifiable keys for Azure services",
-        before=rf"{BASE64}{{42,76}}",
+        ("+ASt", "ACDb", "+ABa", "+AMC", "/AM7", "APIM"),
+        rf"{BASE64}{{5,6}}={{0,2}}",
+        _IDENTIFIABLE,
+        before=rf"{BASE64}{{76}}",
+        certain=True,
+    ),
+    # 32 bytes
+    Rule(
+        "azure/identifiable-short-key",
+        ("+ARm", "+AEh", "+ASb", "+AIo", "AIoT", "AzCa"),
+        rf"{BASE64}{{5,6}}={{0,2}}",
+        _IDENTIFIABLE,
+        before=rf"{BASE64}{{33}}",
+        certain=True,
+    ),
+    # 39 bytes
+    Rule(
+        "azure/identifiable-query-key",
+        ("AzSe", "+ACR"),
+        rf"{BASE64}{{6}}",
+        _IDENTIFIABLE,
+        before=rf"{BASE64}{{42}}",
+        certain=True,
+    ),
+    Rule(
+        "azure/functions-key",
+        ("AzFu",),
+        rf"{WORD}{{5,6}}={{0,2}}",
+        _IDENTIFIABLE,
+        before=rf"{WORD}{{44}}",
+        certain=True,
+    ),
+    Rule(
+        "azure/annotated-key",
+        ("JQQJ9",),
+        rf"[9DH]{ALNUM}{{24,34}}={{0,2}}",
+        "Microsoft: common annotated security keys",
+        before=rf"{ALNUM}{{52}}",
+        certain=True,
     ),
     Rule(
         "azure/devops-pat",
@@ -108,7 +131,7 @@ RULES: tuple[Rule, ...] = (
     Rule("digitalocean/token", ("dop_v1_", "doo_v1_", "dor_v1_"), rf"{HEX}{{64}}", "DigitalOcean: API tokens"),
     Rule("heroku/key", ("HRKU-",), rf"{UUID}|AA{WORD}{{58}}", "Heroku: platform API, authentication"),
     Rule("cloudflare/origin-ca-key", ("v1.0-",), rf"{HEX}{{24}}-{HEX}{{146}}", "Cloudflare: Origin CA keys"),
-    Rule("cloudflare/token", ("cfut_", "cfat_", "cfk_"), rf"{ALNUM}{{32,}}", "Cloudflare: API token formats"),
+    Rule("cloudflare/token", ("cfut_", "cfat_", "cfk_"), rf"{ALNUM}{{32,}}", "Cloudflare: token formats"),
     Rule(
         "flyio/macaroon",
         ("fm1r_", "fm1a_", "fm2_", "fo1_"),
@@ -187,4 +210,37 @@ RULES: tuple[Rule, ...] = (
     Rule("confluent/secret", ("cflt",), r"[A-Za-z0-9+/]{60}", "Confluent Cloud: API keys"),
     Rule("dbt/token", ("dbtc_", "dbtu_", "dbts_"), r"[A-Za-z0-9_=+/-]{30,}", "dbt Cloud: service tokens"),
     Rule("prefect/key", ("pnu_", "pnb_"), rf"{ALNUM}{{36}}", "Prefect Cloud: API keys"),
+    Rule("cloudflare/tunnel-token", ("eyJhIjoi",), rf"{BASE64}{{80,}}={{0,2}}", "Cloudflare: tunnel tokens"),
+    Rule(
+        "backblaze/key",
+        ("K000", "K001", "K002", "K003", "K004", "K005"),
+        rf"{BASE64}{{27}}",
+        "Backblaze B2: application keys",
+    ),
+    Rule("tigris/key", ("tsec_", "tid_"), rf"{WORD}{{30,}}", "Tigris: access keys"),
+    Rule("upcloud/token", ("ucat_",), rf"{ALNUM}{{20,}}", "UpCloud: API tokens"),
+    Rule("exoscale/key", ("EXO",), rf"{HEX}{{24}}\b", "Exoscale: IAM API keys"),
+    Rule("dnsimple/token", ("dnsimple_a_", "dnsimple_u_"), rf"{WORD}{{30,}}", "DNSimple: API access tokens"),
+    Rule("xata/key", ("xau_",), rf"{ALNUM}{{20,}}", "Xata: API keys"),
+    Rule(
+        "cockroach/key", ("CCDB1_",), rf"{ALNUM}{{20,24}}_{ALNUM}{{40}}", "CockroachDB Cloud: service account API keys"
+    ),
+    Rule("datastax/token", ("AstraCS:",), rf"{ALNUM}{{20,28}}:{HEX}{{64}}", "DataStax Astra DB: application tokens"),
+    Rule("tinybird/token", ("p.eyJ",), rf"{WORD}{{30,}}\.{WORD}{{30,}}", "Tinybird: tokens"),
+    Rule("appwrite/key", ("standard_",), rf"{HEX}{{128,}}", "Appwrite: API keys"),
+    Rule("docker/swarm-token", ("SWMTKN-1-",), r"[0-9a-z]{50}-[0-9a-z]{25}", "Docker: swarm join tokens"),
+    Rule("k3s/token", ("K10",), rf"{HEX}{{64}}::[\w.:-]{{16,}}", "K3s: tokens"),
+    Rule("rancher/token", ("token-", "kubeconfig-"), r"[a-z0-9-]{5,40}:[a-z0-9]{54}", "Rancher: API keys"),
+    Rule("portainer/token", ("ptr_",), rf"{BASE64}{{40,}}={{0,2}}", "Portainer: access tokens"),
+    Rule("amazon/client-secret", ("amzn1.oa2-cs.v1.",), rf"{HEX}{{64}}", "Login with Amazon: security profiles"),
+    Rule("amazon/login-token", ("Atza|", "Atzr|"), rf"{WORD}{{30,}}", "Login with Amazon: access and refresh tokens"),
+    Rule("amazon/mws-token", ("amzn.mws.",), UUID, "Amazon MWS: authorization tokens"),
+    Rule(
+        "google/authorization-code",
+        ("4/0A",),
+        rf"{WORD}{{40,}}",
+        "Google Identity: OAuth 2.0 for web server applications",
+    ),
+    Rule("google/script-deployment", ("AKfycb",), rf"{WORD}{{40,}}", "Google Apps Script: web apps"),
+    Rule("adobe/client-secret", ("p8e-",), rf"{WORD}{{32}}", "Adobe Developer Console: OAuth credentials"),
 )

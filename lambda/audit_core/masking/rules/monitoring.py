@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from audit_core.masking.rules.rule import ALNUM, HEX, UUID, WORD, Rule
+from audit_core.masking.rules.rule import ALNUM, BASE64, HEX, UUID, WORD, Rule
 
 RULES: tuple[Rule, ...] = (
     Rule("newrelic/key", ("NRAK-",), r"[A-Z0-9]{27}\b", "New Relic: API keys"),
@@ -32,9 +32,16 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "honeycomb/key",
-        ("hcaik_", "hcxik_", "hcamk_", "hcxmk_", "hcbik_", "hcxlk_"),
+        ("ik_", "lk_", "mk_"),
         r"[a-z0-9]{26,64}",
-        "Honeycomb: API keys",
+        "Honeycomb: authorization, API key format",
+        before="hc[a-z0-9]",
+    ),
+    Rule(
+        "datadog/token",
+        ("ddpat_", "ddsat_", "ddapp_"),
+        rf"{WORD}{{34,}}",
+        "Datadog: personal access tokens, token format; service access tokens",
     ),
     Rule("elastic/key", ("essu_",), r"[A-Za-z0-9+/=_-]{30,}", "Elastic Cloud: API keys"),
     Rule("axiom/token", ("xaat-", "xapt-"), UUID, "Axiom: API and personal tokens"),
@@ -47,7 +54,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "maxmind/key", ("_mmk",), r"\b", "MaxMind: license keys", before=r"[A-Za-z0-9]{6}_[A-Za-z0-9]{29}", certain=True
     ),
-    Rule("mapbox/secret-token", ("sk.eyJ",), rf"{WORD}{{40,}}\.{WORD}{{20,}}", "Mapbox: access tokens"),
+    Rule("mapbox/secret-token", ("sk.eyJ", "tk.eyJ"), rf"{WORD}{{40,}}\.{WORD}{{20,}}", "Mapbox: access tokens"),
     Rule("intra42/secret", ("s-s4t2ud-", "s-s4t2af-"), rf"{HEX}{{64}}", "42 API: applications"),
     Rule(
         "age/secret-key",
@@ -88,4 +95,24 @@ RULES: tuple[Rule, ...] = (
     Rule("ionic/token", ("ion_",), rf"{ALNUM}{{42}}\b", "Ionic Appflow: personal access tokens"),
     Rule("knock/key", ("sk_prod_", "sk_dev_"), rf"{WORD}{{30,}}", "Knock: API keys"),
     Rule("agent-audit-log/token", ("aal_",), rf"{WORD}{{43}}", "this kit: agent tokens"),
+    Rule("segment/token", ("sgp_",), rf"{ALNUM}{{60,}}", "Twilio Segment: Public API tokens"),
+    Rule("metabase/key", ("mb_",), rf"{BASE64}{{40,}}={{0,2}}", "Metabase: API keys"),
+    Rule("lightdash/token", ("ldpat_",), rf"{ALNUM}{{20,}}", "Lightdash: personal access tokens"),
+    Rule("logicmonitor/token", ("lma_", "lmb_"), r"[A-Za-z0-9+/=_^-]{30,}", "LogicMonitor: API tokens"),
+    Rule("pangea/token", ("pts_", "ptu_", "pck_"), r"[a-z2-7]{32}", "Pangea: service tokens"),
+    Rule("foursquare/key", ("fsq3",), rf"{BASE64}{{40,}}={{0,2}}", "Foursquare: Places API keys"),
+    Rule("esri/key", ("AAPK", "AAPT", "AATK"), r"[A-Za-z0-9_.-]{60,}", "Esri ArcGIS: API key authentication"),
+    Rule(
+        "sui/private-key",
+        ("suiprivkey1",),
+        r"[02-9ac-hj-np-z]{58}\b",
+        "Sui: SIP-15, private key encoding",
+        certain=True,
+    ),
+    Rule(
+        "aptos/private-key",
+        ("ed25519-priv-0x", "secp256k1-priv-0x"),
+        rf"{HEX}{{64}}",
+        "Aptos: AIP-80, private key formats",
+    ),
 )

@@ -33,7 +33,10 @@ RULES: tuple[Rule, ...] = (
         "Braintree: access tokens",
     ),
     Rule(
-        "adyen/key", ("AQE",), r"[A-Za-z0-9+/=_-]{10,200}\.[\w<>{}$&%!@#^*()\[\]|~+=/-]{6,}", "Adyen: API credentials"
+        "adyen/key",
+        ("AQE",),
+        r"[A-Za-z0-9+/=]{20,200}-[A-Za-z0-9+/=]{20,80}[-.][^\s\"'\x00]{6,32}|[A-Za-z0-9+/=_-]{10,200}\.[\w<>{}$&%!@#^*()\[\]|~+=/-]{6,}",
+        "Adyen: API credentials",
     ),
     Rule("checkout/sandbox-key", ("sk_sbox_",), r"[a-z0-9]{26,}", "Checkout.com: Node SDK, secret keys of the sandbox"),
     Rule("razorpay/key", ("rzp_live_", "rzp_test_"), rf"{ALNUM}{{14,}}", "Razorpay: API keys"),
@@ -132,4 +135,35 @@ RULES: tuple[Rule, ...] = (
         rf"{ALNUM}{{16}}",
         "SettleMint: personal, application and service tokens",
     ),
+    Rule("paypal/access-token", ("A21AA",), rf"{WORD}{{70,}}", "PayPal: get an access token"),
+    Rule("checkout/key", ("sk_sbox_", "sk_"), r"[a-z2-7]{26}[a-z2-7*#$=]", "Checkout.com: API keys"),
+    Rule("woocommerce/key", ("ck_", "cs_"), rf"{HEX}{{40}}", "WooCommerce: REST API keys"),
+    Rule(
+        "cashfree/secret", ("cfsk_ma_prod_", "cfsk_ma_test_"), rf"{HEX}{{32}}_{HEX}{{8}}", "Cashfree Payments: API keys"
+    ),
+    Rule("klarna/key", ("klarna_live_api_", "klarna_test_api_"), r"[A-Za-z0-9+/=_-]{20,}", "Klarna: API credentials"),
+    Rule("revolut/token", ("oa_prod_", "oa_sand_"), rf"{WORD}{{30,}}", "Revolut Business: access tokens"),
+    Rule("sumup/key", ("sup_sk_",), rf"{ALNUM}{{30,}}", "SumUp: API keys"),
+    Rule("ramp/token", ("ramp_tok_", "ramp_sec_"), rf"{ALNUM}{{30,}}", "Ramp: authorization"),
+    Rule(
+        "circle/key",
+        ("TEST_API_KEY:", "LIVE_API_KEY:", "SAND_API_KEY:"),
+        rf"{HEX}{{32}}:{HEX}{{32}}",
+        "Circle: API keys",
+    ),
+    Rule("persona/key", ("persona_production_", "persona_sandbox_"), UUID, "Persona: API keys"),
+    Rule(
+        "onfido/token",
+        ("api_live.", "api_sandbox.", "api_live_us.", "api_live_ca.", "api_sandbox_us.", "api_sandbox_ca."),
+        rf"{WORD}{{11}}\.{WORD}{{32}}",
+        "Onfido: API tokens",
+    ),
+    Rule("ebay/user-token", ("v^1.1#",), r"[A-Za-z0-9^#+/=]{60,}", "eBay: OAuth access tokens"),
+    Rule(
+        "ebay/client-secret",
+        ("PRD-", "SBX-"),
+        rf"{HEX}{{12}}-{HEX}{{4}}-{HEX}{{4}}-{HEX}{{4}}-{HEX}{{4}}",
+        "eBay: application keys",
+    ),
+    Rule("blockfrost/key", ("mainnet", "preprod", "preview"), rf"{ALNUM}{{32}}\b", "Blockfrost: project tokens"),
 )

@@ -41,9 +41,9 @@ RULES: tuple[Rule, ...] = (
     Rule("circleci/token", ("CCIPAT_", "CCIPRJ_"), rf"{ALNUM}{{10,}}_{HEX}{{40}}", "CircleCI: managing API tokens"),
     Rule(
         "buildkite/token",
-        ("bkua_", "bkct_", "bkaj_", "bkpt_"),
+        ("bkua_", "bkaa_", "bkaj_", "bkar_", "bkct_", "bkpt_", "bkpat_", "bkps_"),
         rf"{WORD}{{20,}}",
-        "Buildkite: managing API access tokens",
+        "Buildkite: token security",
     ),
     Rule("harness/token", ("pat.", "sat."), rf"{WORD}{{22}}\.{ALNUM}{{24}}\.{ALNUM}{{20}}", "Harness: manage API keys"),
     Rule("octopus/key", ("API-",), r"[A-Z0-9]{25,27}\b", "Octopus Deploy: how to create an API key"),
@@ -106,4 +106,30 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule("flagsmith/key", ("ser.",), rf"{ALNUM}{{20,}}", "Flagsmith: server-side SDK keys"),
     Rule("statsig/key", ("secret-", "console-"), rf"{ALNUM}{{40,}}", "Statsig: API keys"),
+    Rule("bitrise/token", ("bitpat_", "bitwat_"), rf"{WORD}{{40,}}", "Bitrise: personal and workspace access tokens"),
+    Rule(
+        "jetbrains/token",
+        ("perm:", "perm-"),
+        r"[A-Za-z0-9+/]{4,}={0,2}\.[A-Za-z0-9+/]{4,}={0,2}\.[A-Za-z0-9]{20,}",
+        "JetBrains YouTrack, Hub: permanent tokens",
+    ),
+    Rule(
+        "localstack/token", ("ls-",), rf"{ALNUM}{{8}}(?:-{ALNUM}{{4}}){{3}}-{ALNUM}{{10,16}}", "LocalStack: auth tokens"
+    ),
+    Rule("mergify/key", ("mka_",), rf"{ALNUM}{{40,}}", "Mergify: application keys"),
+    Rule("deepsource/token", ("dsp_",), rf"{HEX}{{40}}", "DeepSource: personal access tokens"),
+    Rule("modrinth/token", ("mrp_", "mra_", "mro_"), rf"{ALNUM}{{60}}", "Modrinth: API authentication"),
+    Rule("thunderstore/token", ("tss_",), rf"{ALNUM}{{40}}", "Thunderstore: API tokens"),
+    Rule("kong/token", ("kpat_", "spat_"), rf"{ALNUM}{{40,}}", "Kong Konnect: personal and system account tokens"),
+    Rule("zuplo/key", ("zpka_",), rf"{ALNUM}{{32,}}", "Zuplo: API key management"),
+    Rule("apollo/graph-key", ("service:",), rf"{WORD}{{1,64}}:{WORD}{{22}}", "Apollo GraphOS: API keys"),
+    Rule("configcat/sdk-key", ("configcat-sdk-1/",), rf"{WORD}{{22}}/{WORD}{{22}}", "ConfigCat: SDK keys"),
+    Rule("devcycle/key", ("dvc_server_", "dvc_mobile_"), rf"{WORD}{{30,}}", "DevCycle: environment keys"),
+    Rule(
+        "growthbook/key",
+        ("secret_user_", "secret_admin_", "secret_readonly_"),
+        rf"{WORD}{{30,}}",
+        "GrowthBook: API authentication",
+    ),
+    Rule("gitbook/token", ("gb_api_",), rf"{ALNUM}{{40,}}", "GitBook: API authentication"),
 )
