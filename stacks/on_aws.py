@@ -98,6 +98,7 @@ def deploy(settings: Settings) -> None:
                 Principal.HOLD_RELEASER: settings.hold_releasers or administrators,
                 Principal.VAULT_READER: settings.vault_readers or administrators,
             },
+            after=[bucket],
         ),
     )
     vault = _vault(settings, names, administrators, roles) if place.vault else None

@@ -32,12 +32,14 @@ _DESCRIPTIONS = {
 class RolesArgs:
     """`place`: the names that policies are about. `bounds`: what the retention admin is kept within.
 
-    `assumed_by`: the ARNs that may take each role but the functions', which are theirs alone.
+    `assumed_by`: the ARNs that may take each role but the functions', which are theirs alone. `after`: what they are
+    made after, and so taken down before: a bucket that still holds records stops what comes after it.
     """
 
     place: Place
     bounds: iam.Bounds
     assumed_by: Mapping[Principal, Sequence[str]]
+    after: Sequence[pulumi.Resource] = ()
 
     def __post_init__(self) -> None:
         """Refuse a role that nobody, or anybody, may take."""
@@ -70,7 +72,7 @@ class Roles(pulumi.ComponentResource):
             assume_role_policy=iam.document(
                 iam.trust_statements(principal, args.place, args.assumed_by.get(principal, ()))
             ),
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[*args.after]),
         )
         policy = aws.iam.RolePolicy(
             f"{name}-{principal.value}-policy",

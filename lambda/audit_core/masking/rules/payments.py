@@ -38,7 +38,6 @@ RULES: tuple[Rule, ...] = (
         r"[A-Za-z0-9+/=]{20,200}-[A-Za-z0-9+/=]{20,80}[-.][^\s\"'\x00]{6,32}|[A-Za-z0-9+/=_-]{10,200}\.[\w<>{}$&%!@#^*()\[\]|~+=/-]{6,}",
         "Adyen: API credentials",
     ),
-    Rule("checkout/sandbox-key", ("sk_sbox_",), r"[a-z0-9]{26,}", "Checkout.com: Node SDK, secret keys of the sandbox"),
     Rule("razorpay/key", ("rzp_live_", "rzp_test_"), rf"{ALNUM}{{14,}}", "Razorpay: API keys"),
     Rule(
         "plaid/token",
@@ -58,12 +57,6 @@ RULES: tuple[Rule, ...] = (
         ),
         UUID,
         "Plaid: glossary, tokens, identifiers and keys",
-    ),
-    Rule(
-        "klarna/key",
-        ("klarna_live_api_", "klarna_test_api_"),
-        r"[A-Za-z0-9+/=_-]{20,}",
-        "Klarna: API reference, authentication",
     ),
     Rule("gocardless/token", ("live_", "sandbox_"), r"[A-Za-z0-9_=-]{40}", "GoCardless: making requests"),
     Rule("lob/key", ("live_pub_", "test_pub_"), rf"{HEX}{{31}}", "Lob: API keys"),

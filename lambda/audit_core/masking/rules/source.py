@@ -74,7 +74,7 @@ RULES: tuple[Rule, ...] = (
     Rule("nuget/key", ("oy2",), r"[a-z0-9]{43}\b", "NuGet: scoped API keys"),
     Rule("clojars/token", ("CLOJARS_",), r"[A-Za-z0-9]{60}", "Clojars: deploy tokens"),
     Rule("docker/token", ("dckr_pat_", "dckr_oat_"), rf"{WORD}{{27,}}", "Docker: access tokens"),
-    Rule("packagist/token", ("packagist_",), rf"[ao][a-z]t_{HEX}{{60,}}", "Private Packagist: API authentication"),
+    Rule("packagist/token", ("packagist_",), rf"[a-z]{{3}}_{HEX}{{60,}}", "Private Packagist: API authentication"),
     Rule("deno/token", ("ddp_", "ddo_", "ddw_"), rf"{ALNUM}{{36}}", "Deno Deploy: access tokens"),
     Rule("jsr/token", ("jsrd_", "jsrp_"), rf"{WORD}{{30,}}", "JSR: publishing tokens"),
     Rule(
