@@ -24,7 +24,7 @@ _PLACEHOLDER = PLACEHOLDER.encode()
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_"
 _FAR = 256
 _LONGEST_BEGINNING = 512
-_LINE_END = rb"(?:(?:\r?\n|\r|\\n|\\r\\n)[ \t]*)?"
+_LINE_END = rb"(?:(?:\r?\n|\r|(?:\\+r)?\\+n)(?:[ \t]|\\+t)*)?"
 _ANY = rb"[\w+/-]"
 # One group of four base64 characters that decodes to three printable ASCII characters (or tab and line ends): of random
 # groups one in eleven does, of random texts almost none. The groups beside them may be printable in part.
@@ -34,8 +34,8 @@ _WIDE_QUADS = rb"[CDI-Za-f][AQgw][AB]" + _ANY + rb"A[ACD-H][AEIMQUYcgkosw048]A"
 # One group of eight base32 characters that decodes to five printable ASCII characters: one in a hundred does by chance.
 _OCTET = rb"[BE-P][ABEFIJMNQRUVYZ45][A-Z2-7][AC-HQS-X][ACEGIKMOQSUWY246][CDI-Z2-7][A-DI-LQ-TYZ23][A-Z2-7]"
 _PAIR = rb"(?:[2-7][0-9A-Fa-f]|0[9AaDd])"
-_BETWEEN = rb"(?:[,:;-]\s*|\s+)(?:0[xX])?"
-_LINE_ENDS = re.compile(rb"(?:\\[rn]|[\r\n])[ \t]*|=")
+_BETWEEN = rb"(?:[,:;+-]\s*|\s+)(?:0[xX])?"
+_LINE_ENDS = re.compile(rb"(?:\\++[nrt]|[\r\n\t ])++|=")
 _SIGNS = re.compile(rb"0[xX]|[^0-9A-Fa-f]+")
 _STANDARD = bytes.maketrans(b"-_", b"+/")
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
