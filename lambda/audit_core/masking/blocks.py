@@ -157,8 +157,7 @@ class Run(NamedTuple):
         decoded = self.code.read(raw)
         if self.is_packed:
             return packed.region(self.start, self.end, decoded, spend)
-        goes_on = text[self.end : self.end + 1].strip(_ALPHABET) != text[self.end : self.end + 1]
-        return _region(self, raw, decoded, goes_on=goes_on)
+        return _region(self, raw, decoded)
 
 
 def find_runs(text: bytes, spend: Spend) -> Iterator[Run]:
@@ -197,7 +196,7 @@ def _is_glued(text: bytes, start: int) -> bool:
     return (len(before) - len(before.rstrip(_ALPHABET))) % 4 != 0
 
 
-def _region(run: Run, raw: bytes, decoded: bytes, *, goes_on: bool) -> Region:
+def _region(run: Run, raw: bytes, decoded: bytes) -> Region:
     code = run.code
 
     def lift(spans: Iterable[Span]) -> Iterator[Span]:
@@ -211,7 +210,7 @@ def _region(run: Run, raw: bytes, decoded: bytes, *, goes_on: bool) -> Region:
                 at = span.end
             left, right = digits.begin(first * code.outer), digits.end(last * code.outer)
             rest = decoded[at : last * code.inner]
-            if right < len(raw) or goes_on:  # what follows keeps its place in the groups
+            if last * code.outer <= digits.total:  # a whole group stays whole, and what follows keeps its place
                 filler = _spread(b"**", decoded[group[-1].start : group[-1].end])[1:]
                 while sum(map(len, (*pieces, rest))) % code.inner:
                     pieces.append(filler)
@@ -258,6 +257,7 @@ class _Digits:
         self._skipped = [0, *accumulate(end - start for start, end in spans)]
         self._at = [start - skipped for (start, _), skipped in zip(spans, self._skipped, strict=False)]
         self._length = len(raw)
+        self.total = self._length - self._skipped[-1]
 
     def begin(self, digit: int) -> int:
         """Give where a digit is."""
@@ -265,5 +265,4 @@ class _Digits:
 
     def end(self, digits: int) -> int:
         """Give where so many digits end; the end of the run where there are not so many."""
-        total = self._length - self._skipped[-1]
-        return self._length if digits > total else self.begin(digits - 1) + 1
+        return self._length if digits > self.total else self.begin(digits - 1) + 1
