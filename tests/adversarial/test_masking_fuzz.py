@@ -6,7 +6,7 @@ import importlib.util
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 _SPEC = importlib.util.spec_from_file_location("fuzz_masking", Path(__file__).with_name("fuzz_masking.py"))
@@ -42,6 +42,7 @@ INPUTS = st.tuples(
 
 @settings(max_examples=120, deadline=None)
 @given(INPUTS)
+@example(b"\x00\xdd\xc5token=token=token=-----BEGIN PRIVATE KEY-----c29tZSB0ZXh0IGhlcmUgYW5kIHRoZXJl")
 def test_nothing_breaks_the_masker(data: bytes) -> None:
     """No crash, no hang, no planted secret in output, redactions or error; masking twice is masking once."""
     fuzz.check(data)

@@ -12,7 +12,9 @@ from collections.abc import Callable
 
 import pytest
 
-from audit_core.masking import PLACEHOLDER, JsonValue, Masker
+from audit_core.masking import PLACEHOLDER, JsonValue, Masker, Redaction
+from audit_core.masking.budget import Budget
+from audit_core.masking.custom import CustomRules
 
 TOKEN = "ghp_" + "k3VZr8Qm1TzWx7Lc9Nd2Hs5Yb4Gf6Jp0RtAe"
 MASKER = Masker()
@@ -27,11 +29,6 @@ def in_base64(data: bytes) -> str:
 def in_lines(digits: str, width: int, end: str) -> str:
     """Break digits into lines."""
     return end.join(textwrap.wrap(digits, width))
-
-
-def encoded_back(masked: str, decode: Callable[[str], bytes], encoding: str = "utf-8") -> str:
-    """Decode what the masker gave, as whoever reads it would."""
-    return decode(masked).decode(encoding)
 
 
 EXACT: dict[str, tuple[Callable[[str], str], Callable[[str], str]]] = {
@@ -263,3 +260,27 @@ def test_what_is_no_text_is_left_alone() -> None:
     ]
     for value in values:
         assert MASKER.mask_value({"note": value}) == ({"note": value}, ())
+
+
+def test_a_key_without_an_end_takes_no_half_of_a_token_with_it() -> None:
+    """What would be left of the token is masked as well."""
+    assert MASKER.mask_text(f"-----BEGIN PRIVATE KEY-----c29tZSB0ZXh0IGhlcmUg {TOKEN} x")[0] == f"{PLACEHOLDER} x"
+
+
+def test_what_a_later_pass_finds_in_a_key_is_in_no_earlier_redaction() -> None:
+    """Paths are those of the keys as they are shown in the end, for a value, for many and for bytes."""
+    masker = Masker(custom=CustomRules(patterns=(("rest", r"REDACTED\*{3}!(k[0-9]{6})"),)))
+    value: JsonValue = {f"see {TOKEN}!k123456 ~/": {"a": f"is {TOKEN}"}}
+    masked = {f"see {PLACEHOLDER}!{PLACEHOLDER} ~/": {"a": f"is {PLACEHOLDER}"}}
+    shown = f"/see {PLACEHOLDER}!{PLACEHOLDER} ~0~1"
+    redactions = {
+        Redaction(path=shown, rule="github/token"),
+        Redaction(path=f"{shown}/a", rule="github/token"),
+        Redaction(path=shown, rule="custom/rest"),
+    }
+    found = masker.mask_value(value)
+    assert (found[0], set(found[1])) == (masked, redactions)
+    (found,) = masker.mask_each([("", value)], Budget(0))
+    assert (found[0], set(found[1])) == (masked, redactions)
+    data = masker.mask_bytes(json.dumps(value).encode())
+    assert (json.loads(data.data), set(data.redactions)) == (masked, redactions)

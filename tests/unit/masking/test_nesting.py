@@ -7,7 +7,7 @@ import gzip
 import json
 import re
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TypeAlias
 from urllib.parse import quote, unquote
 
 from hypothesis import given, settings
@@ -19,38 +19,31 @@ TOKEN = "ghp_" + "k3VZr8Qm1TzWx7Lc9Nd2Hs5Yb4Gf6Jp0RtAe"
 MASKER = Masker()
 
 
-class Layer(NamedTuple):
-    """An encoding, and how its reader undoes it."""
+Layer: TypeAlias = tuple[Callable[[str], str], Callable[[str], str]]
+"""An encoding, and how its reader undoes it."""
 
-    encode: Callable[[str], str]
-    decode: Callable[[str], str]
-
-
-EXACT = {
-    "base64": Layer(
-        lambda text: base64.b64encode(text.encode()).decode(), lambda text: base64.b64decode(text).decode()
-    ),
-    "base64 for addresses": Layer(
+EXACT: dict[str, Layer] = {
+    "base64": (lambda text: base64.b64encode(text.encode()).decode(), lambda text: base64.b64decode(text).decode()),
+    "base64 for addresses": (
         lambda text: base64.urlsafe_b64encode(text.encode()).decode().rstrip("="),
         lambda text: base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode(),
     ),
-    "base64 in lines": Layer(
-        lambda text: base64.encodebytes(text.encode()).decode(), lambda text: base64.b64decode(text).decode()
+    "base64 in lines": (
+        lambda text: base64.encodebytes(text.encode()).decode(),
+        lambda text: base64.b64decode(text).decode(),
     ),
-    "UTF-16 in base64": Layer(
+    "UTF-16 in base64": (
         lambda text: base64.b64encode(text.encode("utf-16-le")).decode(),
         lambda text: base64.b64decode(text).decode("utf-16-le"),
     ),
-    "base32": Layer(
-        lambda text: base64.b32encode(text.encode()).decode(), lambda text: base64.b32decode(text).decode()
-    ),
-    "hexadecimal": Layer(lambda text: text.encode().hex(), lambda text: bytes.fromhex(text).decode()),
-    "hexadecimal with spaces": Layer(lambda text: text.encode().hex(" "), lambda text: bytes.fromhex(text).decode()),
+    "base32": (lambda text: base64.b32encode(text.encode()).decode(), lambda text: base64.b32decode(text).decode()),
+    "hexadecimal": (lambda text: text.encode().hex(), lambda text: bytes.fromhex(text).decode()),
+    "hexadecimal with spaces": (lambda text: text.encode().hex(" "), lambda text: bytes.fromhex(text).decode()),
 }
-IN_PLACE = {
-    "nothing": Layer(str, str),
-    "JSON": Layer(lambda text: json.dumps({"note": text}), lambda text: str(json.loads(text)["note"])),
-    "percent": Layer(lambda text: quote(text, safe=""), unquote),
+IN_PLACE: dict[str, Layer] = {
+    "nothing": (str, str),
+    "JSON": (lambda text: json.dumps({"note": text}), lambda text: str(json.loads(text)["note"])),
+    "percent": (lambda text: quote(text, safe=""), unquote),
 }
 ONE_WAY: dict[str, Callable[[str], str]] = {
     "gzip in base64": lambda text: base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode(),
@@ -61,7 +54,7 @@ ONE_WAY: dict[str, Callable[[str], str]] = {
     "address": lambda text: f"https://example.com/a?state={quote(text, safe='')}&page=2#top",
     "data address": lambda text: f"data:text/plain;base64,{base64.b64encode(text.encode()).decode()}",
 }
-ENCODERS = {**ONE_WAY, **{name: layer.encode for name, layer in (*EXACT.items(), *IN_PLACE.items())}}
+ENCODERS = {**ONE_WAY, **{name: encode for name, (encode, _) in (*EXACT.items(), *IN_PLACE.items())}}
 AROUND = st.text("abcdefgh ", max_size=12)
 OUTER = st.sampled_from(sorted(IN_PLACE))
 
@@ -74,16 +67,16 @@ def test_the_reader_sees_the_placeholder_and_all_that_surrounds_it(
     """Of a secret in digits, in JSON or an address, and the other way round."""
     chain = (IN_PLACE[inner], EXACT[digits], IN_PLACE[outer])
     text = f"{before}: {TOKEN} {after}"
-    for layer in chain:
-        text = layer.encode(text)
+    for encode, _ in chain:
+        text = encode(text)
     masked, redactions = MASKER.mask_value({"data": [text]})
     assert [redaction.rule for redaction in redactions] == ["github/token"]
     assert MASKER.mask_value(masked) == (masked, ())
     assert isinstance(masked, dict)
     assert isinstance(masked["data"], list)
     shown = str(masked["data"][0])
-    for layer in reversed(chain):
-        shown = layer.decode(shown)
+    for _, decode in reversed(chain):
+        shown = decode(shown)
     assert re.fullmatch(rf"{before}: {re.escape(PLACEHOLDER)}\**+ {after}", shown)
 
 
