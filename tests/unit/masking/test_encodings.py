@@ -137,7 +137,8 @@ SPELLED: dict[str, Callable[[str], str]] = {
 def test_no_spelling_hides_a_token(spelling: str, masker: Masker) -> None:
     """The quick check sees it as well; as a value, among others, and as a key."""
     planted = SPELLED[spelling](TOKEN)
-    for value in ({"note": [planted]}, [{"a": "x"}, {planted: 1}], planted):
+    values: list[JsonValue] = [{"note": [planted]}, [{"a": "x"}, {planted: 1}], planted]
+    for value in values:
         masked, redactions = masker.mask_value(value)
         assert {redaction.rule for redaction in redactions} == {"github/token"}
         assert planted[len(planted) // 2 :] not in json.dumps(masked, ensure_ascii=False).replace("\\\\", "\\")

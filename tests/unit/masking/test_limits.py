@@ -46,9 +46,7 @@ HOSTILE: dict[str, Callable[[int], str]] = {
     "hexadecimal with spaces": lambda n: "6b 65 79 " * (n // 9),
     "base32": lambda n: base64.b32encode(b"token: " * (n // 12)).decode(),
     "UTF-16 in base64": lambda n: base64.b64encode(("token: " * (n // 20)).encode("utf-16-le")).decode(),
-    "streams that unpack to much": lambda n: (
-        (base64.b64encode(zlib.compress(b"a" * 40_000)).decode() + " ") * (n // 90)
-    ),
+    "streams that unpack to much": lambda n: (base64.b64encode(zlib.compress(b"a" * 9_000)).decode() + " ") * (n // 60),
     "beginnings of streams": lambda n: "H4sIAAAAAAAA/////////////////// " * (n // 32),
     "colours": lambda n: "\x1b[31mk" * (n // 6),
     "long references": lambda n: "&#" + "1" * n + ";",
