@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import html
 import importlib
 import importlib.util
@@ -55,8 +56,13 @@ ENCODINGS: tuple[Callable[[str], str], ...] = (
     html.escape,
     lambda text: quopri.encodestring(text.encode("utf-8", "replace")).decode(),
     lambda text: "".join(chr(ord(c) + 0xFEE0) if "!" <= c <= "~" else c for c in text),
+    lambda text: base64.b32encode(text.encode("utf-8", "replace")).decode(),
+    lambda text: text.encode("utf-8", "replace").hex(" "),
+    lambda text: base64.b64encode(text.encode("utf-16-le", "replace")).decode(),
+    lambda text: base64.b64encode(gzip.compress(text.encode("utf-8", "replace"), mtime=0)).decode(),
+    "\x00".join,
 )
-IN_BLOCKS = (5, 6, 7)
+IN_BLOCKS = (5, 6, 7, 13, 14, 15, 16)
 """These encode several characters at once, so what is beside the secret is kept to letters that they can show."""
 CONTROLS = 3
 

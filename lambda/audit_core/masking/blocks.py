@@ -24,7 +24,7 @@ _PLACEHOLDER = PLACEHOLDER.encode()
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_"
 _FAR = 256
 _LONGEST_BEGINNING = 512
-_LINE_END = rb"(?:(?:\r?\n|\r|\\n|\\r\\n)[ \t]*)?"
+_LINE_END = rb"(?:(?:\r?\n|\r|(?:\\+r)?\\+n)(?:[ \t]|\\+t)*)?"
 _ANY = rb"[\w+/-]"
 # One group of four base64 characters that decodes to three printable ASCII characters (or tab and line ends): of random
 # groups one in eleven does, of random texts almost none. The groups beside them may be printable in part.
@@ -34,8 +34,8 @@ _WIDE_QUADS = rb"[CDI-Za-f][AQgw][AB]" + _ANY + rb"A[ACD-H][AEIMQUYcgkosw048]A"
 # One group of eight base32 characters that decodes to five printable ASCII characters: one in a hundred does by chance.
 _OCTET = rb"[BE-P][ABEFIJMNQRUVYZ45][A-Z2-7][AC-HQS-X][ACEGIKMOQSUWY246][CDI-Z2-7][A-DI-LQ-TYZ23][A-Z2-7]"
 _PAIR = rb"(?:[2-7][0-9A-Fa-f]|0[9AaDd])"
-_BETWEEN = rb"(?:[,:;-]\s*|\s+)(?:0[xX])?"
-_LINE_ENDS = re.compile(rb"(?:\\[rn]|[\r\n])[ \t]*|=")
+_BETWEEN = rb"(?:[,:;+-]\s*|\s+)(?:0[xX])?"
+_LINE_ENDS = re.compile(rb"(?:\\++[nrt]|[\r\n\t ])++|=")
 _SIGNS = re.compile(rb"0[xX]|[^0-9A-Fa-f]+")
 _STANDARD = bytes.maketrans(b"-_", b"+/")
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
@@ -157,8 +157,7 @@ class Run(NamedTuple):
         decoded = self.code.read(raw)
         if self.is_packed:
             return packed.region(self.start, self.end, decoded, spend)
-        goes_on = text[self.end : self.end + 1].strip(_ALPHABET) != text[self.end : self.end + 1]
-        return _region(self, raw, decoded, goes_on=goes_on)
+        return _region(self, raw, decoded)
 
 
 def find_runs(text: bytes, spend: Spend) -> Iterator[Run]:
@@ -197,7 +196,7 @@ def _is_glued(text: bytes, start: int) -> bool:
     return (len(before) - len(before.rstrip(_ALPHABET))) % 4 != 0
 
 
-def _region(run: Run, raw: bytes, decoded: bytes, *, goes_on: bool) -> Region:
+def _region(run: Run, raw: bytes, decoded: bytes) -> Region:
     code = run.code
 
     def lift(spans: Iterable[Span]) -> Iterator[Span]:
@@ -211,7 +210,7 @@ def _region(run: Run, raw: bytes, decoded: bytes, *, goes_on: bool) -> Region:
                 at = span.end
             left, right = digits.begin(first * code.outer), digits.end(last * code.outer)
             rest = decoded[at : last * code.inner]
-            if right < len(raw) or goes_on:  # what follows keeps its place in the groups
+            if last * code.outer <= digits.total:  # a whole group stays whole, and what follows keeps its place
                 filler = _spread(b"**", decoded[group[-1].start : group[-1].end])[1:]
                 while sum(map(len, (*pieces, rest))) % code.inner:
                     pieces.append(filler)
@@ -258,6 +257,7 @@ class _Digits:
         self._skipped = [0, *accumulate(end - start for start, end in spans)]
         self._at = [start - skipped for (start, _), skipped in zip(spans, self._skipped, strict=False)]
         self._length = len(raw)
+        self.total = self._length - self._skipped[-1]
 
     def begin(self, digit: int) -> int:
         """Give where a digit is."""
@@ -265,5 +265,4 @@ class _Digits:
 
     def end(self, digits: int) -> int:
         """Give where so many digits end; the end of the run where there are not so many."""
-        total = self._length - self._skipped[-1]
-        return self._length if digits > total else self.begin(digits - 1) + 1
+        return self._length if digits > self.total else self.begin(digits - 1) + 1

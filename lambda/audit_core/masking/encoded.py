@@ -31,7 +31,7 @@ class Codec(NamedTuple):
     `regions`: what to decode, as a pattern. `unit`: one encoded character, never longer than `longest` bytes. `margin`:
     whether what stands around a region is decoded with it (a name in front of the value, the rest of the value).
     `decode`: linear, never lengthens. `needed`: a text without any of these has no such region; empty: a plain text.
-    `signs`: their first bytes.
+    `signs`: their first bytes. `worth`: nor has one where this is not found.
     """
 
     regions: Pattern
@@ -41,6 +41,7 @@ class Codec(NamedTuple):
     decode: Callable[[bytes], bytes]
     needed: tuple[bytes, ...] = ()
     signs: tuple[bytes, ...] = ()
+    worth: re.Pattern[bytes] | None = None
 
 
 _FORM_PLUS = re.compile(rb"\+%|%[0-9A-Fa-f]{2}\+|%2[Bb]|^[?&]?[\w.\[\]-]{1,64}=")
@@ -59,19 +60,20 @@ def _percent(raw: bytes) -> bytes:
 _OCTAL_DIGITS = rb"0(?:0[4-7]|1[0-7])[0-7]|[0-3][0-7]{2}|[4-7][0-7]"
 _ESCAPE = re.compile(
     rb"\\{1,8}(?:u\{([0-9A-Fa-f]{2,6})\}|u([0-9A-Fa-f]{4})|x\{([0-9A-Fa-f]{2,6})\}|x([0-9A-Fa-f]{2})"
-    rb"|U([0-9A-Fa-f]{8})|(" + _OCTAL_DIGITS + rb")|(\r?\n[ \t]{0,16}))"
+    rb"|U([0-9A-Fa-f]{8})|(" + _OCTAL_DIGITS + rb")|(/|\r?\n[ \t]{0,16}))"
     rb"|%u([0-9A-Fa-f]{4})"
 )
-_OCTAL_GROUP, _LINE_GROUP = 6, 7
+_HEX_GROUP, _OCTAL_GROUP, _BARE_GROUP = 4, 6, 7
 _LAST_CHARACTER = 0x10FFFF
 
 
 def _unescape(raw: bytes) -> bytes:
     def character(match: re.Match[bytes]) -> bytes:
         group = match.lastindex or 0
-        if group == _LINE_GROUP:
-            return b""
-        return _character(int(match[group], 8 if group == _OCTAL_GROUP else 16))
+        if group == _BARE_GROUP:  # the backslash goes, and a line that it continues
+            return match[group].strip()
+        code = int(match[group], 8 if group == _OCTAL_GROUP else 16)
+        return bytes((code,)) if group in (_HEX_GROUP, _OCTAL_GROUP) else _character(code)
 
     return _ESCAPE.sub(character, raw)
 
@@ -121,11 +123,12 @@ def _quoted_printable(raw: bytes) -> bytes:
 
 _ESCAPED = (
     rb"\\+(?:u\{[0-9A-Fa-f]{2,6}\}|u[0-9A-Fa-f]{4}|x\{[0-9A-Fa-f]{2,6}\}|x[0-9A-Fa-f]{2}|U[0-9A-Fa-f]{8}"
-    rb"|" + _OCTAL_DIGITS + rb"|\r?\n[ \t]{0,16})|%u[0-9A-Fa-f]{4}"
+    rb"|" + _OCTAL_DIGITS + rb"|/|\r?\n[ \t]{0,16})|%u[0-9A-Fa-f]{4}"
 )
 _PRINTED_UNIT = rb"=(?:[0-9A-Fa-f]{2}|\r?\n)"
 # `limit=20` looks quoted too, so a region begins where it is plainer: an encoded sign, a soft line break, two in a row
-_PRINTED_START = rb"(?:=(?:3[DA]|5F|40|22|0A|\r?\n)|(?:=[0-9A-F]{2}){2})"
+_PRINTED_START = rb"=(?:3[DA]|5F|40|22|0A|\r?\n|[0-9A-F]{2}=[0-9A-F]{2})"
+_PRINTED_SIGN = re.compile(_PRINTED_START)
 _TOKEN = rb"[^\s\"'<>\x00]*"
 _RUN = compile_bytes(_TOKEN)
 _PERCENTED = re.compile(rb"%[0-9A-Fa-f]{2}")
@@ -165,7 +168,10 @@ def _inline() -> tuple[Codec, ...]:
             rb"[^\\\x00]{0,256}",
             28,
             _unescape,
-            (*(b"\\" + sign for sign in (b"u", b"x", b"U", b"\n", b"\r\n", *map(b"%d".__mod__, range(8)))), b"%u"),
+            (
+                *(b"\\" + sign for sign in (b"u", b"x", b"U", b"/", b"\n", b"\r\n", *map(b"%d".__mod__, range(8)))),
+                b"%u",
+            ),
         ),
         Codec(
             regions=compile_bytes(_PRINTED_START + rb"(?:[^=\x00]{0,256}" + _PRINTED_UNIT + rb")*"),
@@ -173,8 +179,9 @@ def _inline() -> tuple[Codec, ...]:
             longest=3,
             margin=True,
             decode=_quoted_printable,
-            needed=(b"=3D", b"=3A", b"=5F", b"=40", b"=22", b"=0A", b"=\n", b"=\r\n"),
+            needed=(b"=",),
             signs=(b"=",),
+            worth=_PRINTED_SIGN,
         ),
         Codec(
             regions=compile_bytes(_TOKEN + percent + _TOKEN),
@@ -184,6 +191,7 @@ def _inline() -> tuple[Codec, ...]:
             decode=_percent,
             needed=(b"%",),
             signs=(b"%",),
+            worth=_PERCENTED,
         ),
     )
 
@@ -223,7 +231,7 @@ def _occurs(codec: Codec, text: bytes) -> bool:
         return odd or len(text) != len(text.translate(None, _CONTROLS))
     if not any(map(text.__contains__, codec.signs)) or not any(map(text.__contains__, codec.needed)):
         return False
-    return codec.needed != (b"%",) or _PERCENTED.search(text) is not None
+    return codec.worth is None or codec.worth.search(text) is not None
 
 
 def _with_margin(text: bytes, runs: Runs, start: int, end: int) -> tuple[int, int]:

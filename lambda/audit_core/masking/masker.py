@@ -7,7 +7,7 @@ import hmac
 import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, cast
 
 from audit_core.masking.assignment import find_assigned
 from audit_core.masking.budget import SUSPECT, TEXT, Budget
@@ -88,7 +88,7 @@ class Masker:
             if not walk.found:
                 return value, tuple(redactions)
             value = walk.rebuild(value, path, info, info.secret if info else None)
-            redactions.update(walk.redactions)
+            redactions = self._joined(redactions, walk, within)
             if self._quick.is_clean(value, within):
                 return value, tuple(redactions)
         raise Unscannable("does not come to rest")
@@ -116,10 +116,10 @@ class Masker:
             for index in suspects:
                 info = infos[index]
                 value, redactions = results[index]
-                walk.redactions = dict.fromkeys(redactions)
+                walk.redactions = {}
                 masked = walk.rebuild(value, items[index][0], info, info.secret if info else None)
                 if masked != value:
-                    results[index] = masked, tuple(walk.redactions)
+                    results[index] = masked, tuple(self._joined(dict.fromkeys(redactions), walk, budget))
                     found.append(index)
             suspects = found
         raise Unscannable("does not come to rest")
@@ -179,7 +179,7 @@ class Masker:
             if walk is None or not walk.found:
                 return Masked(data=data, redactions=tuple(redactions))
             data = replace(data, list(edit(data, walk.edits_of(document, "", None))))
-            redactions.update(walk.redactions)
+            redactions = self._joined(redactions, walk, within)
         raise Unscannable("does not come to rest")
 
     def _walk(self, value: JsonValue, info: KeyInfo | None, within: Budget | None = None) -> Walk:
@@ -189,6 +189,18 @@ class Masker:
         walk.collect(value, info, info.secret if info else None)
         self._scan(walk, Budget(sum(map(len, walk.texts)), within=within))
         return walk
+
+    def _joined(self, earlier: dict[Redaction, None], walk: Walk, within: Budget | None) -> dict[Redaction, None]:
+        """Put the redactions of one more pass to earlier ones, in whose keys more may have been found since."""
+        if not earlier:
+            return walk.redactions
+        paths: JsonValue = [
+            [part.replace("~1", "/").replace("~0", "~") for part in redaction.path.split("/")] for redaction in earlier
+        ]
+        masked = cast("list[list[str]]", self.mask_value(paths, within=within)[0])
+        shown = ["/".join(part.replace("~", "~0").replace("/", "~1") for part in parts) for parts in masked]
+        joined = [Redaction(path=path, rule=redaction.rule) for path, redaction in zip(shown, earlier, strict=True)]
+        return dict.fromkeys((*joined, *walk.redactions))
 
     def _scan(self, walk: Walk, budget: Budget) -> None:
         if sum(map(len, walk.texts)) > MAX_BYTES:

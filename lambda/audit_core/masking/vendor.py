@@ -27,6 +27,8 @@ _UNMISTAKABLE_MARK = 6
 _WORD = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
 _LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _LONGEST_WORD = 16
+_MARKS = _LETTERS + b"0123456789"
+_AFTER_MARKS = (b"_", b"-")
 _BACKSLASH, _PERCENT = b"\\%"
 _CHUNK = 1 << 18
 _HITS_A_CANDIDATE = 8
@@ -99,7 +101,15 @@ class VendorRules:
                         span = _at_mark(text, rule, place, base + end)
                         if span is not None:
                             yield span
-                            done = max(done, span.end)
+                            done = max(done, _last_word(text, span))
+
+
+def _last_word(text: bytes, span: Span) -> int:
+    """Give where a finding ends, or where the word begins that it ends within: that may be the mark of another."""
+    if text[span.end : span.end + 1] not in _AFTER_MARKS:
+        return span.end
+    found = text[max(span.start, span.end - _LONGEST_WORD) : span.end]
+    return span.end - len(found) + len(found.rstrip(_MARKS))
 
 
 _USERINFO = "url/userinfo"

@@ -12,7 +12,9 @@ from collections.abc import Callable
 
 import pytest
 
-from audit_core.masking import PLACEHOLDER, JsonValue, Masker
+from audit_core.masking import PLACEHOLDER, JsonValue, Masker, Redaction
+from audit_core.masking.budget import Budget
+from audit_core.masking.custom import CustomRules
 
 TOKEN = "ghp_" + "k3VZr8Qm1TzWx7Lc9Nd2Hs5Yb4Gf6Jp0RtAe"
 MASKER = Masker()
@@ -27,11 +29,6 @@ def in_base64(data: bytes) -> str:
 def in_lines(digits: str, width: int, end: str) -> str:
     """Break digits into lines."""
     return end.join(textwrap.wrap(digits, width))
-
-
-def encoded_back(masked: str, decode: Callable[[str], bytes], encoding: str = "utf-8") -> str:
-    """Decode what the masker gave, as whoever reads it would."""
-    return decode(masked).decode(encoding)
 
 
 EXACT: dict[str, tuple[Callable[[str], str], Callable[[str], str]]] = {
@@ -100,6 +97,73 @@ def test_digits_are_exchanged_and_the_rest_still_decodes(encoding: str, shift: i
     assert shown.startswith(before + PLACEHOLDER)
     assert shown.replace("*", "").endswith(after)
     assert MASKER.mask_value(masked) == (masked, ())
+
+
+SPELLED: dict[str, Callable[[str], str]] = {
+    "a colour amid it": lambda text: text[:12] + "\x1b[38;5;196m" + text[12:20] + "\x1b[0m" + text[20:],
+    "a colour around it": lambda text: f"\x1b[31m{text}\x1b[0m",
+    "a colour as it is written": lambda text: f"{text[:12]}\\x1b[1m{text[12:]}",
+    "marks on letters": "\u0332".join,
+    "NULs": "\x00".join,
+    "NULs as escapes": "\\x00".join,
+    "NULs as references": "&#0;".join,
+    "letters of Lisu": lambda text: text.translate(
+        str.maketrans("VZTWLNH", "\ua4e6\ua4dc\ua4d4\ua4ea\ua4e1\ua4e0\ua4e7")
+    ),
+    "letters of Armenian and Cyrillic": lambda text: text.translate(str.maketrans("hgkw", "\u0570\u0581\u043a\u051d")),
+    "digits of Arabic": lambda text: text.translate({ord("0") + n: 0x660 + n for n in range(10)}),
+    "raised letters": lambda text: text.translate(str.maketrans("hx", "\u02b0\u02e3")),
+    "escapes in braces": lambda text: "".join(f"\\x{{{ord(letter):x}}}" for letter in text),
+    "octal digits without zeros": lambda text: "".join(f"\\{ord(letter):o}" for letter in text),
+    "octal digits with a zero": lambda text: "".join(f"\\0{ord(letter):03o}" for letter in text),
+    "bytes as escapes": lambda text: "".join(f"\\x{byte:02x}" for byte in "\u200b".join(text).encode()),
+    "a line that goes on": lambda text: f"{text[:14]}\\\n    {text[14:]}",
+    "references by name": lambda text: text.replace("_", "&UnderBar;"),
+    "long references": lambda text: "".join(f"&#{ord(letter):010d};" for letter in text),
+    "quoted-printable without signs": lambda text: "".join(f"={ord(letter):02X}" for letter in text),
+    "percent in quoted-printable": lambda text: "".join(
+        f"={ord(c):02X}" for c in "".join(f"%{ord(c):02X}" for c in text)
+    ),
+    "hexadecimal in a form": lambda text: text.encode().hex("+"),
+    "base64 in lines, in JSON amid text": lambda text: (
+        "got " + json.dumps({"a": in_lines(in_base64(f"some words before it, {text}".encode()), 24, "\r\n\t")})
+    ),
+    "base64 with escaped slashes": lambda text: in_base64(f"? {text} ?>?".encode() * 3).replace("/", "\\/"),
+}
+
+
+@pytest.mark.parametrize("spelling", SPELLED)
+@pytest.mark.parametrize("masker", [MASKER, Masker(personal="off")], ids=["all", "secrets"])
+def test_no_spelling_hides_a_token(spelling: str, masker: Masker) -> None:
+    """The quick check sees it as well; as a value, among others, and as a key."""
+    planted = SPELLED[spelling](TOKEN)
+    values: list[JsonValue] = [{"note": [planted]}, [{"a": "x"}, {planted: 1}], planted]
+    for value in values:
+        masked, redactions = masker.mask_value(value)
+        assert {redaction.rule for redaction in redactions} == {"github/token"}
+        assert planted[len(planted) // 2 :] not in json.dumps(masked, ensure_ascii=False).replace("\\\\", "\\")
+        assert masker.mask_value(masked) == (masked, ())
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        (r"https:\/\/hooks.slack.com\/services\/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", "slack/webhook"),
+        (r"postgres:\/\/bob:tr0ub4dor3x@db.example.com\/x", "url/userinfo"),
+    ],
+)
+def test_an_address_in_json_that_was_cut_off(text: str, rule: str) -> None:
+    """Some encoders put a backslash before each slash, and what is no whole document is not decoded as one."""
+    masked, redactions = MASKER.mask_text(f'{{"a": "{text}", "b": [1, 2')
+    assert [redaction.rule for redaction in redactions] == [rule]
+    assert masked.endswith(', "b": [1, 2')
+
+
+@pytest.mark.parametrize("reference", ["&#" + "1" * 5000 + ";", "&#x" + "f" * 5000 + ";", "&#1114112;", "&#xD800;"])
+def test_a_reference_to_no_character_breaks_nothing(reference: str) -> None:
+    """However long; what stands beside it is still found."""
+    masked, _ = MASKER.mask_text(f"see {reference} {TOKEN} &#103;")
+    assert masked == f"see {reference} {PLACEHOLDER} &#103;"
 
 
 COMPRESSED: dict[str, Callable[[bytes], str]] = {
@@ -197,3 +261,27 @@ def test_what_is_no_text_is_left_alone() -> None:
     ]
     for value in values:
         assert MASKER.mask_value({"note": value}) == ({"note": value}, ())
+
+
+def test_a_key_without_an_end_takes_no_half_of_a_token_with_it() -> None:
+    """What would be left of the token is masked as well."""
+    assert MASKER.mask_text(f"-----BEGIN PRIVATE KEY-----c29tZSB0ZXh0IGhlcmUg {TOKEN} x")[0] == f"{PLACEHOLDER} x"
+
+
+def test_what_a_later_pass_finds_in_a_key_is_in_no_earlier_redaction() -> None:
+    """Paths are those of the keys as they are shown in the end, for a value, for many and for bytes."""
+    masker = Masker(custom=CustomRules(patterns=(("rest", r"REDACTED\*{3}!(k[0-9]{6})"),)))
+    value: JsonValue = {f"see {TOKEN}!k123456 ~/": {"a": f"is {TOKEN}"}}
+    masked = {f"see {PLACEHOLDER}!{PLACEHOLDER} ~/": {"a": f"is {PLACEHOLDER}"}}
+    shown = f"/see {PLACEHOLDER}!{PLACEHOLDER} ~0~1"
+    redactions = {
+        Redaction(path=shown, rule="github/token"),
+        Redaction(path=f"{shown}/a", rule="github/token"),
+        Redaction(path=shown, rule="custom/rest"),
+    }
+    found = masker.mask_value(value)
+    assert (found[0], set(found[1])) == (masked, redactions)
+    (found,) = masker.mask_each([("", value)], Budget(0))
+    assert (found[0], set(found[1])) == (masked, redactions)
+    data = masker.mask_bytes(json.dumps(value).encode())
+    assert (json.loads(data.data), set(data.redactions)) == (masked, redactions)

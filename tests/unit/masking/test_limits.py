@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import zlib
 from collections.abc import Callable
 
 import pytest
@@ -42,6 +43,14 @@ HOSTILE: dict[str, Callable[[int], str]] = {
     "quotes": lambda n: 'x"' * (n // 2),
     "base64": lambda n: base64.b64encode(b"token: " * (n // 10)).decode(),
     "hexadecimal": lambda n: "6b" * (n // 2),
+    "hexadecimal with spaces": lambda n: "6b 65 79 " * (n // 9),
+    "base32": lambda n: base64.b32encode(b"token: " * (n // 12)).decode(),
+    "UTF-16 in base64": lambda n: base64.b64encode(("token: " * (n // 20)).encode("utf-16-le")).decode(),
+    "streams that unpack to much": lambda n: (base64.b64encode(zlib.compress(b"a" * 9_000)).decode() + " ") * (n // 60),
+    "beginnings of streams": lambda n: "H4sIAAAAAAAA/////////////////// " * (n // 32),
+    "colours": lambda n: "\x1b[31mk" * (n // 6),
+    "long references": lambda n: "&#" + "1" * n + ";",
+    "escaped slashes": lambda n: "\\/" * (n // 2),
     "full width": lambda n: "\uff41" * (n // 3),
     "zero width": lambda n: "\u200b" * (n // 3),
     "new lines": lambda n: "\n{" * (n // 2),
