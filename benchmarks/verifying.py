@@ -1,4 +1,7 @@
-"""Verifying a copy of the sealed log, against gunzip + SHA-256 over the same objects; its memory; a million records."""
+"""Verifying a copy of the sealed log, against gunzip + SHA-256 over the same bytes; its memory; a million records.
+
+The same bytes: every file that verifying reads. Over the objects alone the ratio is given too, as they are most of it.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,9 @@ _MILLION = 1_000_000
 _SPEED_GOAL = 0.4
 _TWO_GOAL = 1.6
 _MEMORY_GOAL = 10
-_ROUNDS = 3
+_ROUNDS = 5
+_GZIP = b"\x1f\x8b"
+"""Markers are named like the objects that they stand for."""
 _COUNTS = "for _ in range(20_000_000): pass"
 _CHILD = "import sys; from benchmarks import verifying; print(getattr(verifying, sys.argv[1])(*sys.argv[2:]))"
 
@@ -32,9 +37,11 @@ def rows(*, quick: bool) -> list[Row]:
     """Measure."""
     with tempfile.TemporaryDirectory() as folder:
         log = SealedFolder(Path(folder), 8 if quick else _OBJECTS)
+        everything = sorted(path for path in Path(folder).rglob("*") if path.is_file())
         taken = in_turns(
             1 if quick else _ROUNDS,
-            floor=lambda: _floor(log.paths),
+            floor=lambda: _floor(everything),
+            objects=lambda: _floor(log.paths),
             one=lambda: _verify(log, jobs=1),
             two=lambda: _verify(log, jobs=2),
             loop=lambda: _loop(1),
@@ -44,8 +51,10 @@ def rows(*, quick: bool) -> list[Row]:
     seconds, records, peak = map(float, in_fresh_process(_CHILD, "whole", str(whole)).split())
     _, _, small = map(float, in_fresh_process(_CHILD, "whole", str(whole // 10)).split())
     return [
-        Row(name="verify, to gunzip + SHA-256 of the same objects", unit=TIMES, goal=at_least(_SPEED_GOAL),
+        Row(name="verify, to gunzip + SHA-256 of the same bytes", unit=TIMES, goal=at_least(_SPEED_GOAL),
             value=median(floor / one for floor, one in zip(taken["floor"], taken["one"], strict=True))),
+        Row(name="verify, to gunzip + SHA-256 of the records' objects alone", unit=TIMES,
+            value=median(floor / one for floor, one in zip(taken["objects"], taken["one"], strict=True))),
         Row(name="verify, two processes to one", unit=TIMES, goal=at_least(_TWO_GOAL),
             value=median(one / two for one, two in zip(taken["one"], taken["two"], strict=True))),
         Row(name="two processes to one, of a loop that shares nothing, on this machine now", unit=TIMES,
@@ -97,8 +106,8 @@ def _loop(processes: int) -> None:
 
 
 def _floor(paths: list[Path]) -> None:
-    """The least that reading the log takes: each object unpacked, and hashed as one piece."""
+    """The least that reading files takes: each unpacked where it is packed, and hashed as one piece."""
     for path in paths:
         with path.open("rb", buffering=0) as file:
-            packed = file.read(os.fstat(file.fileno()).st_size)
-        hashlib.sha256(gzip.decompress(packed)).digest()
+            data = file.read(os.fstat(file.fileno()).st_size)
+        hashlib.sha256(gzip.decompress(data) if path.suffix == ".gz" and data[:2] == _GZIP else data).digest()

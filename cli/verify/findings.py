@@ -13,7 +13,6 @@ KINDS: Final[Mapping[str, str]] = {
     "signature": "it is no checkpoint that the log's key has signed",
     "checkpoint-missing": "there is no signed checkpoint where one was published",
     "rolled-back": "the log is shorter than what was signed",
-    "sealed-twice": "it is sealed in two places",
     "wrong-marker": "it does not say where its object is sealed",
     "second-version": "a later version hides the first",
     "delete-marker": "a delete marker hides it",

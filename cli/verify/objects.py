@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 
 import orjson
 from isal import isal_zlib
@@ -32,6 +33,7 @@ _SEQUENCE = b'"event_sequence"'
 _RECORD_ID = b',"record_id":"'
 _SECOND = timedelta(seconds=1)
 _LENGTH = len(_RECORD_ID)
+_TAIL = len(b'"}\n')
 _LEAF = b"\0"
 _MAX_NAMED = 3
 _GZIP = 31
@@ -142,19 +144,22 @@ def _unpacked(body: bytes) -> bytes | None:
 
 def _are_sealed(first: Entry, entries: Sequence[bytes], unpacked: bytes) -> bool:
     """Whether these lines, in the form in which the writer makes them, are those that were sealed."""
-    # A leaf's hash begins with a zero. Put before each line in one go, it costs no copy of the line.
-    *lines, rest = (_LEAF + unpacked.replace(b"\n", b"\n" + _LEAF)).split(b"\n")
-    if rest != _LEAF or len(lines) != len(entries):
-        return False
     middle = b',"object":' + orjson.dumps(first.key) + _RECORD_ID
     ending = b'","version":' + orjson.dumps(first.version) + b"}"
+    head = b'{"digest":"%b","line":0%b%b%b' % (
+        str(first.digest).encode(), middle, str(first.record_id).encode(), ending,
+    )  # fmt: skip
     sha256 = hashlib.sha256
+    # One line at a time: to have all of them in memory at once costs more than copying each once more.
     written = [
         b'{"digest":"sha256:%b","line":%d%b%b%b'
-        % (sha256(line).hexdigest().encode(), number, middle, line[line.rfind(_RECORD_ID) + _LENGTH : -2], ending)
-        for number, line in enumerate(lines)
-    ]
-    return written[0] == replace(first, whole=None).data and written[1:] == entries[1:]
+        % (
+            sha256(_LEAF + line[:-1]).hexdigest().encode(), number, middle,
+            line[line.rfind(_RECORD_ID) + _LENGTH : -_TAIL], ending,
+        )
+        for number, line in enumerate(BytesIO(unpacked))
+    ]  # fmt: skip
+    return unpacked.endswith(b"\n") and written[:1] == [head] and written[1:] == entries[1:]
 
 
 def _find_altered(first: Entry, entries: Sequence[bytes], body: Body, checked: Checked, *, is_same: bool) -> None:

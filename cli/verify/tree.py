@@ -52,10 +52,11 @@ def untold(records: int, size: int) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Commit:
-    """What a commit says comes next, and the jobs that check it."""
+    """What a commit says comes next, and the jobs that check it. `bundled`: the entries, as one bundle."""
 
     start: int
     entries: list[bytes]
+    bundled: bytes
     jobs: "list[Future[Checked]]"
 
     @property
@@ -141,7 +142,7 @@ class TreeCheck:
             entries = unbundled(stored, _MAX_COMMIT)
         except DecodeError:
             return None
-        return self._begun(start, entries) if entries and begins_object(entries[0]) else None
+        return self._begun(start, entries, stored.data) if entries and begins_object(entries[0]) else None
 
     def _look_ahead(self, waiting: deque[_Commit], until: int) -> None:
         """Begin to check the next commits before their turn comes."""
@@ -152,7 +153,7 @@ class TreeCheck:
                 return
             waiting.append(commit)
 
-    def _begun(self, start: int, entries: list[bytes]) -> _Commit:
+    def _begun(self, start: int, entries: list[bytes], bundled: bytes) -> _Commit:
         jobs: list[Future[Checked]] = []
         first = 0
         while first < len(entries):
@@ -161,13 +162,13 @@ class TreeCheck:
                 end += 1
             jobs.append(self._submit(entries[first:end], start + first))
             first = end
-        return _Commit(start=start, entries=entries, jobs=jobs)
+        return _Commit(start=start, entries=entries, bundled=bundled, jobs=jobs)
 
     def _accept(self, commit: _Commit) -> bool:
         """Take a commit into the log, unless a checkpoint says that it is not what came next."""
         results = [job.result() for job in commit.jobs]
         leaves = [leaf for result in results for leaf in result.leaves]
-        log, files = self._done.log.add(commit.entries, leaves)
+        log, files = self._done.log.add(commit.entries, leaves, commit.bundled)
         verdict = self._verdict(log) if self._is_listed(log.size) else None
         signed = None if verdict is None else verdict.good
         if signed is False:
@@ -219,11 +220,11 @@ class TreeCheck:
         entries = self._from_bundles(sys.maxsize)
         if entries is None:
             return False
-        commit = self._begun(self._done.log.size, entries)
+        commit = self._begun(self._done.log.size, entries, bundle(entries))
         results = [job.result() for job in commit.jobs]
         leaves = [leaf for result in results for leaf in result.leaves]
-        log, files = self._done.log.add(entries, leaves)
-        files[sequence_key(commit.start)] = bundle(entries)
+        log, files = self._done.log.add(entries, leaves, commit.bundled)
+        files[sequence_key(commit.start)] = commit.bundled
         self._take(log, files, leaves, results, self._verdict(log))
         return True
 

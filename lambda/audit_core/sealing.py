@@ -8,15 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import compress, repeat
-from operator import contains
+from itertools import repeat
 
 import orjson
 
 from audit_core.entries import Entry
 from audit_core.errors import DecodeError
 from audit_core.merkle import leaf_hashes
-from audit_core.tiles import WIDTH, Edge, bundle, bundle_path
+from audit_core.tiles import WIDTH, Edge, bundle, bundle_path, bundle_size
 
 RECORDS = "records/"
 SEAL = "seal/"
@@ -31,6 +30,8 @@ RULES = f"{SEAL}rules/"
 """How long what is stored must be locked, from when on: for the sealer; no other file follows from these."""
 _DIGITS = 16
 _FIRST_LINE = b'"line":0,'
+_HEAD = 128
+"""What comes before the number of the line, and that, is shorter."""
 
 
 def sequence_key(start: int) -> str:
@@ -84,7 +85,7 @@ def parse_marker(data: bytes) -> Marker:
 
 def begins_object(entry: bytes) -> bool:
     """Whether an entry, in its one form, is the first of its object. Quotes in its texts are escaped: none says so."""
-    return _FIRST_LINE in entry
+    return entry.find(_FIRST_LINE, 0, _HEAD) >= 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,18 +104,24 @@ class Growth:
         """How many entries there are."""
         return self.edge.size
 
-    def add(self, entries: Sequence[bytes], leaves: Sequence[bytes] | None = None) -> tuple[Growth, dict[str, bytes]]:
+    def add(
+        self, entries: Sequence[bytes], leaves: Sequence[bytes] | None = None, bundled: bytes | None = None
+    ) -> tuple[Growth, dict[str, bytes]]:
         """The edge after `entries`, and the tiles and bundles that the larger log adds, by key in the bucket.
 
-        `leaves`: their leaf hashes, when somebody has worked them out already.
+        `leaves`: their leaf hashes, `bundled`: all of them as one bundle; when somebody has worked those out already.
         """
         edge, tiles = self.edge.grow(leaf_hashes(entries) if leaves is None else leaves)
         files = {SEAL + path: body for path, body in tiles.items()}
         whole = [*self.tail, *entries]
+        data = bundle(self.tail) + (bundle(entries) if bundled is None else bundled)
         index = self.size // WIDTH
+        place = 0
         for start in range(0, len(whole), WIDTH):
             part = whole[start : start + WIDTH]
-            files[SEAL + bundle_path(index + start // WIDTH, len(part))] = bundle(part)
+            end = place + bundle_size(part)
+            files[SEAL + bundle_path(index + start // WIDTH, len(part))] = data[place:end]
+            place = end
         rest = len(whole) % WIDTH
         return Growth(edge=edge, tail=tuple(whole[len(whole) - rest :])), files
 
@@ -125,6 +132,7 @@ EMPTY = Growth(edge=Edge())
 
 def objects_in(entries: Sequence[bytes], start: int) -> Iterator[tuple[int, Sequence[bytes]]]:
     """The entries of one object after the other, each with the number of its first; `start`: that of the first."""
-    firsts = [0, *compress(range(1, len(entries)), map(contains, entries[1:], repeat(_FIRST_LINE)))]
+    places = map(bytes.find, entries, repeat(_FIRST_LINE), repeat(0), repeat(_HEAD))
+    firsts = [0, *(number for number, place in enumerate(places) if place >= 0 and number)]
     for first, end in zip(firsts, [*firsts[1:], len(entries)], strict=True):
         yield start + first, entries[first:end]

@@ -45,6 +45,11 @@ def bundle(entries: Sequence[bytes]) -> bytes:
         raise ValueError(f"bundle: an entry may have {MAX_ENTRY_BYTES} bytes") from None
 
 
+def bundle_size(entries: Sequence[bytes]) -> int:
+    """How many bytes their bundle has."""
+    return sum(map(len, entries)) + _LENGTH_BYTES * len(entries)
+
+
 def unbundle(data: bytes) -> list[bytes]:
     """The entries of a bundle. Raises `DecodeError` when it ends within one."""
     entries: list[bytes] = []
