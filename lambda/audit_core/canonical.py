@@ -13,12 +13,12 @@ import json
 import math
 import re
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
 import orjson
 
 from audit_core.errors import DecodeError
-from audit_core.number_text import DIFFERING, as_ecmascript
+from audit_core.number_text import as_ecmascript, may_differ
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -37,27 +37,27 @@ TOO_DEEP = "is nested too deep"
 DUPLICATE_KEY = "has an object with the same key twice"
 UNREPRESENTABLE = "holds a number or a text that has no canonical form"
 
-_LEVELS = 254
+LEVELS = 254
 """What orjson writes at most of arrays and objects inside one another."""
-_WRAPPING = _LEVELS - MAX_DEPTH
+_WRAPPING = LEVELS - MAX_DEPTH
 _MACHINE_WORDS = range(-(2**63), 2**64)
 _ASTRAL, _HIGH = rb"[\xf0-\xf4]", rb"[\xee\xef]"
 """What UTF-8 begins a character with that UTF-16 needs two units for; and one that sorts behind those in UTF-16."""
 
 
-def decode_json(data: bytes) -> JsonValue:
+def decode_json(data: bytes, depth: int = MAX_DEPTH) -> JsonValue:
     """Decode one JSON text, strictly.
 
     Refuses, with a `DecodeError`: what RFC 8259 does not allow (NaN, trailing text, a byte order mark), text that is
-    not UTF-8 or holds a lone surrogate, a number beyond a double, nesting beyond `MAX_DEPTH`, and an object with the
-    same key twice, at any depth.
+    not UTF-8 or holds a lone surrogate, a number beyond a double, nesting beyond `depth`, and an object with the same
+    key twice, at any depth.
     """
     try:
         value: JsonValue = orjson.loads(data)
     except orjson.JSONDecodeError as error:
         raise DecodeError(NOT_JSON, position=error.pos) from None
     try:
-        encoded = orjson.dumps(_wrapped(value, MAX_DEPTH))
+        encoded = orjson.dumps(wrapped(value, depth))
     except orjson.JSONEncodeError:  # it writes all that it reads, but for what is nested too deep
         raise DecodeError(TOO_DEEP) from None
     if has_duplicate_key(data, encoded):
@@ -71,15 +71,15 @@ def nests_deeper(value: JsonValue, depth: int = MAX_DEPTH) -> bool:
     The encoder says at the speed of C that it does not: it gives up on the level after its last.
     """
     try:
-        orjson.dumps(_wrapped(value, depth))
+        orjson.dumps(wrapped(value, depth))
     except orjson.JSONEncodeError:  # of that, or of something else
         return _nests_deeper(value, depth)
     return False
 
 
-def _wrapped(value: JsonValue, depth: int) -> JsonValue:
+def wrapped(value: JsonValue, depth: int) -> JsonValue:
     """`value` inside so many arrays that the encoder refuses it just where it nests deeper than `depth`."""
-    for _ in range(_LEVELS - depth):
+    for _ in range(LEVELS - depth):
         value = [value]
     return value
 
@@ -159,53 +159,61 @@ def canonical(value: JsonValue, *, hides: Names | None = None, stand_in: JsonVal
     and objects inside one another.
     """
     encoded = encode(value)
-    if b"null" in encoded and not _is_finite(value):  # orjson writes null for NaN and infinities
+    if b"null" in encoded.text and not _is_finite(value):  # orjson writes null for NaN and infinities
         raise DecodeError(UNREPRESENTABLE)
     return b"".join(canonical_pieces(value, encoded, hides=hides, stand_in=stand_in))
 
 
-def encode(value: JsonValue, option: int = orjson.OPT_SORT_KEYS) -> bytes:
+class Encoded(NamedTuple):
+    """Compact JSON. `long`: whether it may hold integers beyond 2^53, which are no doubles."""
+
+    text: bytes
+    long: bool
+
+
+def encode(value: JsonValue, option: int = orjson.OPT_SORT_KEYS) -> Encoded:
     """`value` as compact JSON, its keys sorted by their UTF-8.
 
     Raises `DecodeError` where it has no canonical form, but for what is no finite number.
     """
+    inside = wrapped(value, MAX_DEPTH)
+    for strict in (orjson.OPT_STRICT_INTEGER, 0):  # it refuses integers beyond 2^53, which takes no time
+        try:
+            return Encoded(orjson.dumps(inside, option=option | strict)[_WRAPPING:-_WRAPPING], long=not strict)
+        except orjson.JSONEncodeError:  # nested too deep, a lone surrogate, an integer of many digits
+            pass
+    if _nests_deeper(value, MAX_DEPTH):
+        raise DecodeError(TOO_DEEP)
     try:
-        return orjson.dumps(_wrapped(value, MAX_DEPTH), option=option)[_WRAPPING:-_WRAPPING]
-    except orjson.JSONEncodeError:  # nested too deep, a lone surrogate, an integer of many digits
-        if _nests_deeper(value, MAX_DEPTH):
-            raise DecodeError(TOO_DEEP) from None
-    try:
-        return orjson.dumps(_with_doubles(value), option=option)
+        return Encoded(orjson.dumps(_with_doubles(value), option=option), long=True)
     except orjson.JSONEncodeError:
         raise DecodeError(UNREPRESENTABLE) from None
 
 
 def canonical_pieces(
-    value: JsonValue, encoded: bytes, *, hides: Names | None = None, stand_in: JsonValue = None
+    value: JsonValue, encoded: Encoded, *, hides: Names | None = None, stand_in: JsonValue = None
 ) -> tuple[bytes] | Iterator[bytes]:
     """`canonical` of what was decoded from JSON, given what `encode` makes of it, in pieces: at once it may be large.
 
     In nearly all of JSON that is the canonical form already. What is not is found by searching the text, at the speed
     of C: a key that hides, keys that UTF-16 sorts in another order, numbers that ECMAScript writes otherwise.
     """
-    apart = _may_sort_apart(encoded)
-    names = b"" if hides is None else hides.in_json
-    if not apart and _signs(names, DIFFERING).search(encoded) is None:
-        return (encoded,)
-    if hides is not None and _signs(names).search(encoded) is None:
+    apart = _may_sort_apart(encoded.text)
+    if hides is not None and _signs(hides.in_json).search(encoded.text) is None:
         hides = None
-    arranged = _Arrangement(hides, stand_in, by_utf_16=apart).of(value)
-    if arranged is not value or apart:
-        encoded = encode(arranged, 0 if apart else orjson.OPT_SORT_KEYS)
-    return as_ecmascript(encoded) if _signs(DIFFERING).search(encoded) is not None else (encoded,)
+    if hides is not None or apart:
+        arranged = _Arrangement(hides, stand_in, by_utf_16=apart).of(value)
+        if arranged is not value or apart:
+            encoded = encode(arranged, 0 if apart else orjson.OPT_SORT_KEYS)
+    return as_ecmascript(encoded.text) if encoded.long or may_differ(encoded.text) else (encoded.text,)
 
 
 @lru_cache(maxsize=8)
-def _signs(*patterns: bytes) -> Pattern:
-    """What is found in JSON that may have to be written anew."""
+def _signs(pattern: bytes) -> Pattern:
+    """What is found in JSON that may hold a key that hides."""
     from audit_core.patterns import compile_bytes  # noqa: PLC0415 - an engine that only the writer has
 
-    return compile_bytes(b"|".join(filter(None, patterns)))
+    return compile_bytes(pattern)
 
 
 def _is_finite(value: JsonValue) -> bool:

@@ -17,7 +17,7 @@ import json
 import re
 from dataclasses import dataclass, field
 
-from audit_core.canonical import JsonValue, canonical, canonical_pieces, decode_json, encode
+from audit_core.canonical import Encoded, JsonValue, canonical, canonical_pieces, decode_json, encode
 from audit_core.errors import AuditError, DecodeError
 from audit_core.fields_1 import SecretFields
 from audit_core.shape import BYTE_ORDER_MARK, JSON_SPACE, JsonShape
@@ -80,14 +80,17 @@ def digest_form(value: JsonValue) -> bytes:
     return canonical(value, hides=_SECRET_FIELDS, stand_in=PLACEHOLDER)
 
 
-def digest_json(value: JsonValue, *, key: HmacKey | None = None) -> PayloadDigest:
-    """Digest a decoded JSON payload. `size` is that of its shortest JSON text."""
-    encoded = encode(value)
+def digest_json(value: JsonValue, encoded: Encoded | None = None, *, key: HmacKey | None = None) -> PayloadDigest:
+    """Digest a decoded JSON payload. `size` is that of its shortest JSON text.
+
+    `encoded`: what `encode` makes of it, where somebody has it already.
+    """
+    encoded = encoded or encode(value)
     try:
         digest = _digest_of(value, encoded, key)
     except DecodeError as error:
-        return PayloadDigest(digest=None, size=len(encoded), mime=JSON_MIME, undigestible=error.reason)
-    return PayloadDigest(digest=digest, size=len(encoded), mime=JSON_MIME)
+        return PayloadDigest(digest=None, size=len(encoded.text), mime=JSON_MIME, undigestible=error.reason)
+    return PayloadDigest(digest=digest, size=len(encoded.text), mime=JSON_MIME)
 
 
 def digest_payload(data: bytes, *, key: HmacKey | None = None, text: bool = False) -> PayloadDigest:
@@ -135,7 +138,7 @@ def parse_digest(text: str) -> str | None:
     return f"{match['keyed'] or 'sha256'}:{digits}"
 
 
-def _digest_of(value: JsonValue, encoded: bytes, key: HmacKey | None) -> str:
+def _digest_of(value: JsonValue, encoded: Encoded, key: HmacKey | None) -> str:
     pieces = canonical_pieces(value, encoded, hides=_SECRET_FIELDS, stand_in=PLACEHOLDER)
     if isinstance(pieces, tuple):
         return digest_bytes(pieces[0], key=key)

@@ -10,7 +10,7 @@ from io import BytesIO
 
 import orjson
 
-from audit_core.canonical import JsonValue
+from audit_core.canonical import Encoded, JsonValue
 
 
 @dataclass(slots=True, kw_only=True)
@@ -18,10 +18,11 @@ class Payload:
     """A request's or a response's content, to be digested and dropped.
 
     Either `value`, decoded JSON, or `data`, bytes, or `chunks`, the same as it was streamed; `text` when those bytes
-    were sent as text.
+    were sent as text. `encoded`: what `encode` made of `value`, where it was needed before.
     """
 
     value: JsonValue = None
+    encoded: Encoded | None = None
     data: bytes | None = None
     chunks: list[bytes] | None = None
     text: bool = False

@@ -16,13 +16,18 @@ from typing import TYPE_CHECKING
 import orjson
 
 if TYPE_CHECKING:
+    from ahocorasick_rs import BytesAhoCorasick
+
     from audit_core.patterns import Pattern
 
 _END = rb"[,\]}]"
 _WORDS = rb"[0-9]{16,20}"
 """Integers that may be beyond 2^53."""
-DIFFERING = rb"(?:\.0|[0-9]e-6|e\+(?:1[6-9]|20))(?:" + _END + rb"|$)|(?:^|[\[,:-])" + _WORDS + rb"(?:" + _END + rb"|$)"
-"""A pattern that is found in JSON wherever a number is to be written in another way, and may be in its strings."""
+_DIFFERING = rb"(?:\.0|[0-9]e-6|e\+(?:1[6-9]|20))(?:" + _END + rb"|$)"
+_SIGNS = (b".0,", b".0]", b".0}", b"-6,", b"-6]", b"-6}", b"+16", b"+17", b"+18", b"+19", b"+20")
+"""One of these is in whatever `_DIFFERING` is found in, but at a text's end. Text has few of these."""
+_LONGEST_SIGN = 3
+_AT_ONCE = 64 * 1024
 _STRING = re.compile(rb'("(?:[^"\\]++|\\.)*+")')
 _STRINGS_AT_ONCE = 65_536
 _PIECE = 64 * 1024
@@ -34,9 +39,37 @@ _DIGITS = {b"%d" % exponent: exponent + 2 for exponent in range(16, 21)}
 """By exponent: how long the number is with all of its digits and what is before it."""
 
 
+def may_differ(text: bytes) -> bool:
+    """Whether compact JSON may hold a number with a fraction or an exponent that ECMAScript writes otherwise.
+
+    It holds none where it does not; where it does, that may be in a string.
+    """
+    if text[-1:].isdigit():
+        return True
+    signs = _signs()
+    # A piece at a time: what is found is listed, up to one for each three bytes.
+    return any(
+        signs.find_matches_as_indexes(text[at : at + _AT_ONCE + _LONGEST_SIGN]) for at in range(0, len(text), _AT_ONCE)
+    ) and (_differing().search(text) is not None)
+
+
+@lru_cache(maxsize=1)
+def _signs() -> BytesAhoCorasick:
+    from ahocorasick_rs import BytesAhoCorasick, MatchKind  # noqa: PLC0415 - an engine that only the writer has
+
+    return BytesAhoCorasick(_SIGNS, matchkind=MatchKind.LeftmostFirst)
+
+
+@lru_cache(maxsize=1)
+def _differing() -> Pattern:
+    from audit_core.patterns import compile_bytes  # noqa: PLC0415 - as above
+
+    return compile_bytes(_DIFFERING)
+
+
 @lru_cache(maxsize=1)
 def _long() -> Pattern:
-    from audit_core.patterns import compile_bytes  # noqa: PLC0415 - an engine that only the writer has
+    from audit_core.patterns import compile_bytes  # noqa: PLC0415 - as above
 
     return compile_bytes(rb"[\[,:-]" + _WORDS + _END)
 

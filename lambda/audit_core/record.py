@@ -291,7 +291,7 @@ class RecordMaker:
     def _digest(self, payload: Payload) -> PayloadDigest:
         if payload.data is not None:
             return digest_payload(payload.data, key=self.rules.key, text=payload.text)
-        return digest_json(payload.value, key=self.rules.key)
+        return digest_json(payload.value, payload.encoded, key=self.rules.key)
 
     def _digest_stream(self, payload: Payload, record: dict[str, JsonValue]) -> PayloadDigest:
         """The digest of a payload that came in chunks; what is kept of those goes into the record's `stream`."""

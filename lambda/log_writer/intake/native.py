@@ -7,21 +7,26 @@ decoded raises `DecodeError`.
 from __future__ import annotations
 
 import binascii
+import contextlib
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import orjson
 
 from audit_core.canonical import (
     DUPLICATE_KEY,
+    LEVELS,
+    MAX_DEPTH,
     NOT_JSON,
     TOO_DEEP,
     JsonValue,
     decode_json,
     duplicates_by_element,
+    encode,
     has_duplicate_key,
     nests_deeper,
+    wrapped,
 )
 from audit_core.errors import DecodeError, FieldError
 from audit_core.event import Event, Payload
@@ -32,9 +37,13 @@ SOURCE = "native"
 _BOM = b"\xef\xbb\xbf"
 _LINES_PER_EVENT = 4  # so many lines may be empty
 _OPENS_DOCUMENT = re.compile(rb"\s*+(?:\[|\{\s*+$)")
+_EVENT_DEPTH = MAX_DEPTH + 1
+"""An event is an object around a payload, which may have a digest as deep as that is."""
+_WRAPPING = LEVELS - _EVENT_DEPTH
 _NOT_AN_OBJECT = "must be an object"
+_SIDES = ("request", "response")
 _OWN_KEYS = (
-    "request", "response", "request_base64", "response_base64", "response_chunks", "response_chunks_base64",
+    *_SIDES, "request_base64", "response_base64", "response_chunks", "response_chunks_base64",
     "attributes",
 )  # fmt: skip
 
@@ -50,10 +59,11 @@ def decode_native(body: bytes, *, max_events: int) -> Decoded:
     if len(elements) > max_events:
         raise TooManyError(max_events)
     bad: dict[int, str] = {}
+    _encode_payloads(elements)
     try:
-        encoded = orjson.dumps(elements, option=orjson.OPT_SORT_KEYS)
-    except orjson.JSONEncodeError:  # it refuses nothing that was decoded but what is nested deeper than it recurses
-        bad = {index: TOO_DEEP for index, element in enumerate(elements) if nests_deeper(element)}
+        encoded = _encoded(elements)
+    except orjson.JSONEncodeError:  # it refuses nothing that was decoded but what is nested too deep
+        bad = {index: TOO_DEEP for index, element in enumerate(elements) if nests_deeper(element, _EVENT_DEPTH)}
         try:
             duplicates = duplicates_by_element(body)
         except RecursionError:
@@ -61,7 +71,7 @@ def decode_native(body: bytes, *, max_events: int) -> Decoded:
         content = hashlib.sha256(body).digest()
     else:
         duplicates = duplicates_by_element(body) if has_duplicate_key(body, encoded) else []
-        content = hashlib.sha256(memoryview(encoded)[1:-1]).digest()
+        content = hashlib.sha256(memoryview(encoded)[_WRAPPING:-_WRAPPING]).digest()
     bad |= {index: DUPLICATE_KEY for index, twice in enumerate(duplicates) if twice}
     return Decoded(items=_items(elements, bad), content=content)
 
@@ -79,18 +89,42 @@ def _decode_lines(body: bytes, max_events: int, position: int) -> Decoded:
         if index:
             content.update(b",")
         try:
-            element = decode_json(line)
+            element = decode_json(line, _EVENT_DEPTH)
         except DecodeError as error:
             bad[index] = error.reason
             element = None
             content.update(line)
         else:
-            content.update(orjson.dumps(element, option=orjson.OPT_SORT_KEYS))
+            _encode_payloads([element])
+            content.update(memoryview(_encoded([element]))[_WRAPPING:-_WRAPPING])
         elements.append(element)
     # One document over several lines, not one a line: what looks whole in a line of it is a piece of something.
     if len(bad) == len(lines) or (0 in bad and _OPENS_DOCUMENT.match(lines[0])):
         raise DecodeError(NOT_JSON, position=position)
     return Decoded(items=_items(elements, bad), content=content.digest())
+
+
+def _encode_payloads(elements: Iterable[object]) -> None:
+    """Put in the place of payloads that are JSON what holds their encoding too: it is what their digest is taken of."""
+    for element in elements:
+        if type(element) is dict:
+            for side in _SIDES:
+                value = element.get(side)
+                if type(value) is dict or type(value) is list:
+                    with contextlib.suppress(DecodeError):  # of what is nested too deep, which is said later
+                        element[side] = Payload(value=value, encoded=encode(value))
+
+
+def _encoded(elements: list[JsonValue]) -> bytes:
+    """The elements as JSON in so many arrays that one which nests too deep is refused, itself the first of them."""
+    inside = wrapped(elements, _EVENT_DEPTH + 1)
+    return orjson.dumps(inside, default=_fragment, option=orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATACLASS)
+
+
+def _fragment(payload: object) -> orjson.Fragment:
+    if not isinstance(payload, Payload) or payload.encoded is None:
+        raise TypeError
+    return orjson.Fragment(payload.encoded.text)
 
 
 def _items(elements: list[JsonValue], bad: dict[int, str]) -> Iterator[Event | Refusal]:
@@ -133,6 +167,8 @@ def _payload(element: dict[str, JsonValue], side: str) -> Payload | None:
     if value is None and encoded is None:
         return None
     if encoded is None:
+        if isinstance(value, Payload):
+            return value
         if isinstance(value, str):
             return Payload(data=value.encode(), text=True)
         return Payload(value=value)

@@ -249,6 +249,15 @@ def test_duplicate_keys_are_found_exactly(text: str) -> None:
     assert has_duplicate_key(text.encode(), orjson.dumps(orjson.loads(text))) is found
 
 
+@pytest.mark.parametrize("number", [1.0, -0.0, 1.5e-6, 1e16, 2.5e20, 2**53 + 2, -(2**63)])
+def test_a_number_wherever_it_stands(number: float) -> None:
+    """Alone behind much text: long texts are searched some at a time, and a number may lie across two of those."""
+    for length in range(65_500, 65_560):
+        values: list[JsonValue] = [["x" * length, number], {"a": "x" * length, "b": number, "c": "x"}]
+        for value in values:
+            assert canonical(value) == rfc8785.dumps(as_doubles(value))
+
+
 def test_where_exponents_begin() -> None:
     """About each power of ten, each number is written as `rfc8785` writes it, alone and in a long list."""
     chance = random.Random(1)  # noqa: S311 - test data

@@ -56,12 +56,25 @@ def test_an_empty_batch(post: Post, store: MemoryStore) -> None:
     assert not store.objects
 
 
-def test_what_nests_too_deep_hurts_nothing_beside_it(post: Post, store: MemoryStore) -> None:
+@pytest.mark.parametrize("depth", [129, 200, 253, 254, 255, 800])
+@pytest.mark.parametrize("where", ['"request":%s', '"attributes":{"x":%s}', '"unknown":%s'])
+@pytest.mark.parametrize("form", ["[%s,%s]", "%s\n%s"])
+def test_what_nests_too_deep_hurts_nothing_beside_it(
+    post: Post, store: MemoryStore, form: str, where: str, depth: int
+) -> None:
     """However deep, as far as the decoder gets: the others of its batch are stored."""
-    reply = post(b"[" + json.dumps(EVENT).encode() + b',{"request":' + b"[" * 800 + b"]" * 800 + b"}]")
+    deep = "{" + where % ("[" * depth + "]" * depth) + "}"
+    reply = post((form % (json.dumps(EVENT), deep)).encode())
     assert reply.status == 207
     assert reply.body["refused"] == [{"index": 1, "field": "", "reason": "is nested too deep"}]
     assert len(store.records) == 1
+
+
+@pytest.mark.parametrize("form", ["[%s]", "%s\n"])
+def test_a_payload_as_deep_as_a_digest_may_be(post: Post, form: str) -> None:
+    """It is an event's, which is one deeper."""
+    deep = '{"timestamp":"2026-11-23T00:00:00Z","request":' + "[" * 128 + "]" * 128 + "}"
+    assert post((form % deep).encode()).status == 200
 
 
 BAD_BODIES = {
