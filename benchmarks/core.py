@@ -52,7 +52,6 @@ def rows(*, quick: bool) -> list[Row]:
             name="writer core, 1 call a request, to the floor",
             value=ratio(taken, "floor_singles", "singles"),
             unit=TIMES,
-            goal=at_least(_FLOOR_GOAL),
         ),
         Row(
             name="writer core to plain re masking",

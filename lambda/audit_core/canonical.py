@@ -13,6 +13,7 @@ import json
 import math
 import re
 from functools import lru_cache
+from operator import methodcaller
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
 import orjson
@@ -290,12 +291,12 @@ class _Arrangement:
                     changed[key] = new
         shown = {**value, **changed} if changed else value
         if self._by_utf_16 and len(value) > 1:
-            return {key: shown[key] for key in sorted(shown, key=_utf_16)}
+            keys = sorted(shown, key=_utf_16)
+            return dict(zip(keys, map(shown.__getitem__, keys), strict=True))
         return shown
 
 
-def _utf_16(key: str) -> bytes:
-    return key.encode("utf-16-be")
+_utf_16 = methodcaller("encode", "utf-16-be")
 
 
 def _with_doubles(value: JsonValue) -> JsonValue:

@@ -9,8 +9,9 @@ memory that are linear in the text.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import repeat
 from typing import TYPE_CHECKING
 
 import orjson
@@ -35,8 +36,10 @@ _LONG = re.compile(rb"([\[,:-])(" + _WORDS + rb")(?=" + _END + rb")")
 _BEFORE = b"[,:-"
 _SMALLEST = re.compile(rb"([\[,:-][0-9.]++)e-6(?=" + _END + rb")")
 _LARGE = re.compile(rb"([\[,:-][0-9.]++)e\+(1[6-9]|20)(?=" + _END + rb")")
-_DIGITS = {b"%d" % exponent: exponent + 2 for exponent in range(16, 21)}
-"""By exponent: how long the number is with all of its digits and what is before it."""
+_DIGITS = {b"": 0, **{b"%d" % exponent: exponent + 1 for exponent in range(16, 21)}}
+"""By exponent: how many digits a number has; with none there is nothing to be put to it."""
+_LENGTHS = {exponent: count + 1 for exponent, count in _DIGITS.items()}
+"""The same with what is before it."""
 
 
 def may_differ(text: bytes) -> bool:
@@ -103,7 +106,10 @@ def _piece(text: bytes) -> bytes:
     """The same of a stretch in which something stands before and behind each number."""
     if _long().search(text) is not None:
         parts = _LONG.split(text)
-        parts[2::3] = orjson.dumps(list(map(float, parts[2::3])))[1:-1].split(b",")
+        # Read as integers first, which takes a fifth of the time of reading doubles.
+        doubles = orjson.dumps(list(map(float, orjson.loads(b"[%b]" % b",".join(parts[2::3])))))[1:-1] + b","
+        split = doubles.replace(b".0,", b"e+,").replace(b"e+", b",").split(b",")
+        parts[2::3] = _padded(split[:-1:2], split[1::2], _DIGITS)
         text = b"".join(parts)
     if b".0" in text:
         text = text.replace(b".0,", b",").replace(b".0]", b"]").replace(b".0}", b"}")
@@ -117,10 +123,13 @@ def _piece(text: bytes) -> bytes:
         text = b"".join(parts)
     if b"e+1" in text or b"e+20" in text:
         parts = _LARGE.split(text)
-        parts[1::3] = [
-            digits.replace(b".", b"").ljust(_DIGITS[exponent], b"0")
-            for digits, exponent in zip(parts[1::3], parts[2::3], strict=True)
-        ]
+        parts[1::3] = _padded(parts[1::3], parts[2::3], _LENGTHS)
         del parts[2::3]
         text = b"".join(parts)
     return text
+
+
+def _padded(digits: Sequence[bytes], exponents: Sequence[bytes], lengths: Mapping[bytes, int]) -> list[bytes]:
+    """Digits with a point after the first of them, as whole numbers that are so long, by exponent. All of it in C."""
+    whole = b"\n".join(digits).replace(b".", b"").split(b"\n")
+    return list(map(bytes.ljust, whole, map(lengths.__getitem__, exponents), repeat(b"0")))

@@ -36,6 +36,11 @@ class Budget:
         self.used = 0
         self._within = within
 
+    @property
+    def is_used_up(self) -> bool:
+        """Whether all further work is refused."""
+        return self.left < 0
+
     def spend(self, candidates: int) -> None:
         """Count candidates. Raises `Unscannable` when the budget is used up."""
         self.take(CANDIDATE * candidates)

@@ -35,7 +35,7 @@ class Texts:
     def expect(self, path: str, value: JsonValue) -> None:
         """Announce a value that is to be masked under a path (see `Masker.mask_value`)."""
         key = _key(path, value)
-        if key not in self._known:
+        if key not in self._known and not self._budget.is_used_up:
             self._expected[key] = path, value
 
     def look(self) -> None:
@@ -56,12 +56,13 @@ class Texts:
         """`value` as it may be stored, and what was masked in it."""
         if value is None or isinstance(value, bool):
             return value, ()
-        known = self._known.get(_key(path, value))
-        if known is None:
+        key = _key(path, value)
+        known = self._known.get(key)
+        if known is None and not self._budget.is_used_up:
             self.expect(path, value)
             self.look()
-            known = self._known[_key(path, value)]
-        return known
+            known = self._known[key]
+        return known or _unscannable(path)
 
     def names_secret(self, name: str) -> str | None:
         """The rule by which any value goes under a key of this name; None where there is none."""
@@ -76,7 +77,11 @@ class Texts:
             self._budget.take(SUSPECT)
             return self._masker.mask_each([(path, value)], self._budget)[0]
         except Unscannable:
-            return PLACEHOLDER, (Redaction(path=path, rule=UNSCANNABLE),)
+            return _unscannable(path)
+
+
+def _unscannable(path: str) -> _Result:
+    return PLACEHOLDER, (Redaction(path=path, rule=UNSCANNABLE),)
 
 
 def _key(path: str, value: JsonValue) -> _Key:
