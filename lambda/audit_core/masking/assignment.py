@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from audit_core.masking.judge import Form, is_secret, name_tells
+from audit_core.masking.keys import words_of
 from audit_core.masking.patterns import Finds, Match, Runs, Span, compile_bytes
 from audit_core.masking.result import PLACEHOLDER
 from audit_core.masking.wordlist import words
@@ -28,24 +29,41 @@ _TELLING = (
     + rb")"
 )
 _NAME = _TELLING + rb"[\w.\-\x80-\xff]*"
-_CLOSE = rb"[\\\"'`\])]{0,16}"
-_TYPE = rb"(?:[ \t]*:?[ \t]*[&*]?[A-Za-z_][\w.<>\[\]]*)?"
+_CLOSE = rb"[\\\"'`\])\[*]{0,16}"
+_TYPE = rb"(?:[ \t]+as[ \t]+\w+|[ \t]*:?[ \t]*[&*]?(?:'\w+ )?[A-Za-z_][\w.<>\[\]]*)?"
 _OPERATOR = rb"(?:[:?.+|&!~]{0,3}=[=>~]{0,2}|:{1,2}|<-|,)"
 _ELEMENT = rb"[\"']?>\s*(?:<[\w:.-]+>\s*)?|</[\w:.-]+>\s*<[\w:.-]+>"
 _OPENED = rb"(?:\{\s*(?:\w{1,20}\s*=\s*[\w\"]{1,40}\s+){0,3})?"
 _PAIR = rb"[\\\"']*,?\s+" + _OPENED + rb"[\\\"']*(?:value|val|content|default|string_?value)[\\\"']*\s*(?:=>?|:)"
-_SIGN = _CLOSE + _TYPE + rb"[ \t]*" + _OPERATOR + rb"|" + _PAIR + rb"|" + _ELEMENT + rb"|[\"'`]?\s+(?:is|was)\s"
-_QUOTE = rb"\\*(?:\"\"\"|'''|\"\"|[\"'`])"
+_OPTION_PAIR = rb"[\"']?\s+--?(?:value|val|body|secret-string|data)[ =]"
+_CELL = rb"[\"'`*]{0,3}[ \t]+(?:\|{1,2}|-{1,2}>)[ \t]"
+_SIGN = rb"|".join((
+    _CLOSE + _TYPE + rb"[ \t]*" + _OPERATOR,
+    _PAIR,
+    _OPTION_PAIR,
+    _ELEMENT,
+    rb"[\"'`]?\s+(?:is|was)\s",
+    _CELL,
+))
+_CALL = rb"\([ \t]*"
+_DEFAULT = rb"[\"')\]]{0,3}[ \t]*(?:\|\||\?\?|\?:|\bor\b)[ \t]*"
+_JOINED = rb"[:=] ?[\"'][ \t]*[+.]"
+_LISTED = _CLOSE + _TYPE + rb"[ \t]*" + _OPERATOR + rb"\s*[\[({]"
+_SIGN_BEFORE_QUOTE = rb"|".join((_CALL, _DEFAULT, _JOINED, _LISTED))
+_QUOTE = rb"\\*(?:\"\"\"|'''|\"\"|[\"'`]|\[\[)"
+_PREFIX = rb"(?:[A-Za-z@$]{0,2}|[\"'])"
 _BLOCK = rb"(?:[|>][-+]?\s+)?\s*"
 _START = rb"[^\s\"'`<>\x00]{4}"
 _DIRECTIVE_START = rb"[^\s\"'`<>\x00=:,|(\[{-][^\s\"'`<>\x00]{3}"
 _FORMS = (
     # a name, a sign and a value
-    rb"(" + _NAME + rb")(" + _SIGN + rb")\s*(?:[A-Za-z]{0,2}(" + _QUOTE + rb"))?" + _BLOCK + _START,
+    rb"(" + _NAME + rb")(" + _SIGN + rb")\s*(?:" + _PREFIX + rb"(" + _QUOTE + rb"))?" + _BLOCK + _START,
+    # a name and a quoted value that is an argument, a default, the second half of a sum, the first of a list
+    rb"(" + _NAME + rb")(" + _SIGN_BEFORE_QUOTE + rb")\s*" + _PREFIX + rb"(" + _QUOTE + rb")" + _START,
     # an option of a command
     rb"(?:^|[\s\"'`(\x00])-([\w-]*" + _NAME + rb")[\"']?\s+[\"']?" + _START,
     # a directive: a name and a value that fill a line, or follow a word that sets variables
-    rb"(?:^|[\n\x00]|(\b(?:setx?|setenv|env|arg)[ \t]))[ \t]*[\"']?([\w.\-\x80-\xff]*"
+    rb"(?:^|[\n\x00]|(\b(?:setx?|setenv|env|arg)[ \t]+(?:-[a-z]{1,4}[ \t]+)*))[ \t]*[\"']?([\w.\-\x80-\xff]*"
     + _NAME
     + rb")[\"']?[ \t]+"
     + _DIRECTIVE_START,
@@ -57,8 +75,9 @@ _FORMS = (
 _CANDIDATE = compile_bytes(rb"(?i)" + re.sub(rb"(?<!\\)\((?!\?)", rb"(?:", rb"|".join(_FORMS)))
 """Finds where a value begins; without groups, so that the engine only has to find the end."""
 _PARTS = compile_bytes(rb"(?i)(?:" + rb"|".join(_FORMS) + rb")")
-_ASSIGNED, _LINK, _OPTION, _SETTER, _DIRECTIVE, _QUOTED, _SPACED = 1, 2, 4, 5, 6, 7, 9
-_QUOTES = {_ASSIGNED: 3, _QUOTED: 8}
+_ASSIGNED, _GIVEN, _OPTION, _SETTER, _DIRECTIVE, _QUOTED, _SPACED = 1, 4, 7, 8, 9, 10, 12
+_LINKS = {_ASSIGNED: 2, _GIVEN: 5}
+_QUOTES = {_ASSIGNED: 3, _GIVEN: 6, _QUOTED: 11}
 """The groups: the name in each form, the sign, the word that sets a variable; the quote before the value."""
 _LINE_END = re.compile(rb"[\"' \t]{0,8}(?:[\r\n\x00]|\Z)")
 _START_BYTES = 4
@@ -73,6 +92,11 @@ _NAME_BYTES = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.
 """With the letters of Latin scripts; what this leaves of a letter of another script is none (see `keys.words_of`)."""
 _MAX_NAME = 96
 _MAX_QUOTED = 8192
+_ASKING = words("""
+    get fetch read load find lookup look has have is verify check validate parse decode delete remove revoke
+    retrieve require resolve describe list create generate rotate contains compare match matches query test expect
+    assert print log raise throw error translate trans t prompt ask
+""")
 _WORD_BEFORE = re.compile(rb"[A-Za-z]+ \Z")
 _MAX_WORD = 24
 _BARE = compile_bytes(rb"[^\s\"'`<>\x00]*")
@@ -81,7 +105,11 @@ _CLOSERS = b",;.)]}:!?\\"
 
 
 class _Candidate(NamedTuple):
-    """A name and what could be its value. `fills`: whether the value must end its line, or it is only the next word."""
+    """A name and what could be its value.
+
+    `fills`: whether the value must end its line, or it is only the next word. `hints`: whether a name that only hints
+    is enough.
+    """
 
     name: tuple[int, int]
     link: bytes
@@ -89,6 +117,7 @@ class _Candidate(NamedTuple):
     link_end: int
     start: int
     fills: bool
+    hints: bool
 
 
 def find_assigned(text: bytes, spend: Callable[[int], None]) -> Iterator[Span]:
@@ -102,7 +131,7 @@ def find_assigned(text: bytes, spend: Callable[[int], None]) -> Iterator[Span]:
         if match is None:
             position = found.start() + 1
             continue
-        (name_start, name_end), link, quote, link_end, start, fills = _candidate(text, match)
+        (name_start, name_end), link, quote, link_end, start, fills, hints = _candidate(text, match)
         position = max(start, match.start() + 1)
         name_start -= _backwards(text, name_start)
         name = text[name_start:name_end].strip(b".-").decode("utf-8", "replace")
@@ -111,8 +140,12 @@ def find_assigned(text: bytes, spend: Callable[[int], None]) -> Iterator[Span]:
             continue
         if kind is None:
             kind = name_tells(_word_before(text, name_start) + name)[0]
+        if kind is None and not hints:
+            continue
         spend(_JUDGEMENT)
-        if _is_no_assignment(text, name_start, name_end, link, start, quoted=bool(quote)):
+        if _is_no_assignment(text, name_start, name_end, link, start, quoted=bool(quote)) or (
+            link.strip() == b"(" and _asks(name)
+        ):
             continue
         value_end, closed = _value_end(text, bare, start, end, quote)
         form = _form(text, name_start, name, link, quote if closed else b"", text[value_end : value_end + 1])
@@ -132,12 +165,14 @@ def find_assigned(text: bytes, spend: Callable[[int], None]) -> Iterator[Span]:
 
 def _candidate(text: bytes, match: Match) -> _Candidate:
     spans = [match.span(group) for group in range(_SPACED + 1)]
-    form = next(group for group in (_ASSIGNED, _OPTION, _DIRECTIVE, _QUOTED, _SPACED) if spans[group][0] >= 0)
+    forms = (_ASSIGNED, _GIVEN, _OPTION, _DIRECTIVE, _QUOTED, _SPACED)
+    form = next(group for group in forms if spans[group][0] >= 0)
     start = match.end() - (_SPACED_START_BYTES if form == _SPACED else _START_BYTES)
-    link = text[slice(*spans[_LINK])] if form == _ASSIGNED else b":" if form == _DIRECTIVE else b" "
+    linked = spans[_LINKS.get(form, 0)]
+    link = text[slice(*linked)] if form in _LINKS else b":" if form == _DIRECTIVE else b" "
     quoted = _QUOTES.get(form, 0)
     quote = text[slice(*spans[quoted])] if quoted and spans[quoted][0] >= 0 else b""
-    return _Candidate(spans[form], link, quote, spans[_LINK][1], start, form == _DIRECTIVE and spans[_SETTER][0] < 0)
+    return _Candidate(spans[form], link, quote, linked[1], start, form == _DIRECTIVE and spans[_SETTER][0] < 0, form != _GIVEN)
 
 
 def _ends_line(text: bytes, end: int) -> bool:
@@ -147,8 +182,9 @@ def _ends_line(text: bytes, end: int) -> bool:
 def _is_no_assignment(text: bytes, name_start: int, name_end: int, link: bytes, start: int, *, quoted: bool) -> bool:
     """Whether the sign between name and value only looks like one: in a list, an arrow, a resource name."""
     sign = link.strip()
-    if sign[-1:] == b",":  # arguments of a call stand on one line, and the value is a literal
-        return not quoted or b"\n" in text[name_end:start]
+    if sign[-1:] == b",":  # arguments of a call stand on one line, and the value is a literal; or two cells of a table
+        begins = name_start == 0 or text[name_start - 1 : name_start] in b"\n\x00"
+        return not (quoted or begins) or b"\n" in text[name_end:start]
     if sign[-1:] == b":":  # a choice `x?"token":"…"`, the scheme of an address, a resource's name
         choice = text[max(0, name_start - 2) : name_start] in (b'?"', b"?'")
         resource = b"arn:" in text[max(0, name_start - _MAX_NAME) : name_start].rpartition(b" ")[2]
@@ -168,6 +204,11 @@ def _is_no_value(text: bytes, link_end: int, start: int, value_end: int, link: b
     return b"\n" in gap and not quote and link.strip()[-1:] in (b"=", b":") and gap.lstrip()[:1] not in (b"|", b">")
 
 
+def _asks(name: str) -> bool:
+    """Whether a function of this name is given what a secret is called, rather than the secret: `get_secret("…")`."""
+    return not _ASKING.isdisjoint(words_of(name.rpartition(".")[2])[:1])
+
+
 def _backwards(text: bytes, start: int) -> int:
     before = text[max(0, start - _MAX_NAME) : start]
     return len(before) - len(before.rstrip(_NAME_BYTES))
@@ -178,6 +219,7 @@ def _value_end(text: bytes, bare: Runs, start: int, end: int, quote: bytes) -> t
     if quote:
         mark = quote.lstrip(b"\\")
         escapes = len(quote) - len(mark)
+        mark = b"]]" if mark == b"[[" else mark
         limit = min(end, start + _MAX_QUOTED)
         if len(mark) == 1 and mark != b"`":
             newline = text.find(b"\n", start, limit)
@@ -197,8 +239,10 @@ def _value_end(text: bytes, bare: Runs, start: int, end: int, quote: bytes) -> t
 def _form(text: bytes, name_start: int, name: str, link: bytes, quote: bytes, following: bytes) -> Form:
     """Name the syntax that a name, what follows it and the quote of the value belong to."""
     operator = link.strip()
+    if not quote and operator[-1:] in (b"|", b",") or operator[-2:] == b"->":
+        return Form.PROSE
     tagged = b"<" in operator or (b">" in operator[-1:] and b"=" not in operator)
-    paired = _PAIRED.search(operator) is not None and operator[:1] in b"\\\"',"
+    paired = _PAIRED.search(operator) is not None and operator[:1] in b"\\\"',-"
     if tagged or paired or (operator[:1] in b"\"'\\" and operator[-1:] == b":" and quote):
         return Form.DATA
     if operator == b"=" and link == operator and (not quote or name.isupper()):

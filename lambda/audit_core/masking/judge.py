@@ -29,7 +29,7 @@ _OTHER_THINGS = words("""
     id ids name names type types url uri endpoint host hostname path file filename dir length len size count
     hash digest fingerprint algorithm alg algo policy field fields prefix suffix format version expiry expires
     expiration expired ttl issued at arn ref reference label title description message error errors hint help
-    placeholder rule rules regex pattern index idx code limit usage budget rotation strength manager provider
+    placeholder rule rules regex pattern patterns index idx code limit usage budget rotation strength manager provider
     service handler class method function ring chain value values pair pairs board stroke press down up map word
     words phrase frame note space store storage vault set list array bits bytes mode status state level scope
     scopes group groups user username email public sha sha1 sha256 md5 checksum integrity nonce date time

@@ -97,7 +97,7 @@ _VARIANTS = words("""
 
 _NOT_TOKENS = words("""
     page next prev previous continuation pagination nextpage sync start end stop eos bos pad unk mask special
-    max min num input output prompt completion total cached reasoning image audio text last first per
+    max min num input output prompt completion total cached reasoning image audio text last first per type
 """)
 """Words before `token` that make it a position in a list or a piece of text, not a secret."""
 
