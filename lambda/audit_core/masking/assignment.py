@@ -23,7 +23,7 @@ _OF_OTHER_LETTERS = words(
 )
 _TELLING = (
     rb"(?:key|token|secret|passw|passphrase|passcode|pass|pwd|psw|pw|psk|auth|cred|bearer|cookie|jwt|signature|sig|sas"
-    rb"|licen[cs]e|webhook|sessionid|sessid|connect\.sid|dsn|mnemonic|seed|otp|pin|cvv|cvc|pat|conn|kennwort|senha"
+    rb"|access[_.-]?id|licen[cs]e|webhook|sessionid|sessid|connect\.sid|dsn|mnemonic|seed|otp|pin|cvv|cvc|pat|conn|kennwort|senha"
     rb"|contrase|clave|mdp|geheim|woord|senord|salasana|adgangskode|kodeord|parola|heslo|haslo|jelsz|segredo|"
     + "|".join(sorted(_OF_OTHER_LETTERS)).encode()
     + rb")"
@@ -37,14 +37,16 @@ _OPENED = rb"(?:\{\s*(?:\w{1,20}\s*=\s*[\w\"]{1,40}\s+){0,3})?"
 _PAIR = rb"[\\\"']*,?\s+" + _OPENED + rb"[\\\"']*(?:value|val|content|default|string_?value)[\\\"']*\s*(?:=>?|:)"
 _OPTION_PAIR = rb"[\"']?\s+--?(?:value|val|body|secret-string|data)[ =]"
 _CELL = rb"[\"'`*]{0,3}[ \t]+(?:\|{1,2}|-{1,2}>)[ \t]"
-_SIGN = rb"|".join((
-    _CLOSE + _TYPE + rb"[ \t]*" + _OPERATOR,
-    _PAIR,
-    _OPTION_PAIR,
-    _ELEMENT,
-    rb"[\"'`]?\s+(?:is|was)\s",
-    _CELL,
-))
+_SIGN = rb"|".join(
+    (
+        _CLOSE + _TYPE + rb"[ \t]*" + _OPERATOR,
+        _PAIR,
+        _OPTION_PAIR,
+        _ELEMENT,
+        rb"[\"'`]?\s+(?:is|was)\s",
+        _CELL,
+    )
+)
 _CALL = rb"\([ \t]*"
 _DEFAULT = rb"[\"')\]]{0,3}[ \t]*(?:\|\||\?\?|\?:|\bor\b)[ \t]*"
 _JOINED = rb"[:=] ?[\"'][ \t]*[+.]"
@@ -136,16 +138,12 @@ def find_assigned(text: bytes, spend: Callable[[int], None]) -> Iterator[Span]:
         name_start -= _backwards(text, name_start)
         name = text[name_start:name_end].strip(b".-").decode("utf-8", "replace")
         kind, telling = name_tells(name)
-        if kind is None and not telling:
-            continue
-        if kind is None:
+        if kind is None and telling:
             kind = name_tells(_word_before(text, name_start) + name)[0]
-        if kind is None and not hints:
+        if kind is None and not (telling and hints):
             continue
         spend(_JUDGEMENT)
-        if _is_no_assignment(text, name_start, name_end, link, start, quoted=bool(quote)) or (
-            link.strip() == b"(" and _asks(name)
-        ):
+        if _is_no_assignment(text, name_start, name_end, link, start, quoted=bool(quote)):
             continue
         value_end, closed = _value_end(text, bare, start, end, quote)
         form = _form(text, name_start, name, link, quote if closed else b"", text[value_end : value_end + 1])
@@ -172,7 +170,9 @@ def _candidate(text: bytes, match: Match) -> _Candidate:
     link = text[slice(*linked)] if form in _LINKS else b":" if form == _DIRECTIVE else b" "
     quoted = _QUOTES.get(form, 0)
     quote = text[slice(*spans[quoted])] if quoted and spans[quoted][0] >= 0 else b""
-    return _Candidate(spans[form], link, quote, linked[1], start, form == _DIRECTIVE and spans[_SETTER][0] < 0, form != _GIVEN)
+    return _Candidate(
+        spans[form], link, quote, linked[1], start, form == _DIRECTIVE and spans[_SETTER][0] < 0, form != _GIVEN
+    )
 
 
 def _ends_line(text: bytes, end: int) -> bool:
@@ -182,6 +182,8 @@ def _ends_line(text: bytes, end: int) -> bool:
 def _is_no_assignment(text: bytes, name_start: int, name_end: int, link: bytes, start: int, *, quoted: bool) -> bool:
     """Whether the sign between name and value only looks like one: in a list, an arrow, a resource name."""
     sign = link.strip()
+    if sign == b"(":
+        return _asks(text[name_start:name_end].rpartition(b".")[2].decode("utf-8", "replace"))
     if sign[-1:] == b",":  # arguments of a call stand on one line, and the value is a literal; or two cells of a table
         begins = name_start == 0 or text[name_start - 1 : name_start] in b"\n\x00"
         return not (quoted or begins) or b"\n" in text[name_end:start]
@@ -206,7 +208,7 @@ def _is_no_value(text: bytes, link_end: int, start: int, value_end: int, link: b
 
 def _asks(name: str) -> bool:
     """Whether a function of this name is given what a secret is called, rather than the secret: `get_secret("…")`."""
-    return not _ASKING.isdisjoint(words_of(name.rpartition(".")[2])[:1])
+    return not _ASKING.isdisjoint(words_of(name)[:1])
 
 
 def _backwards(text: bytes, start: int) -> int:
@@ -239,7 +241,7 @@ def _value_end(text: bytes, bare: Runs, start: int, end: int, quote: bytes) -> t
 def _form(text: bytes, name_start: int, name: str, link: bytes, quote: bytes, following: bytes) -> Form:
     """Name the syntax that a name, what follows it and the quote of the value belong to."""
     operator = link.strip()
-    if not quote and operator[-1:] in (b"|", b",") or operator[-2:] == b"->":
+    if (not quote and operator[-1:] in (b"|", b",")) or operator[-2:] == b"->":
         return Form.PROSE
     tagged = b"<" in operator or (b">" in operator[-1:] and b"=" not in operator)
     paired = _PAIRED.search(operator) is not None and operator[:1] in b"\\\"',-"

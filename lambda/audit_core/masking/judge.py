@@ -10,7 +10,7 @@ import re
 from enum import Enum
 from functools import lru_cache
 
-from audit_core.masking.keys import HEADS, is_position, secret_kind, words_of
+from audit_core.masking.keys import HEADS, RESOURCE, SERVICE, holds_secret, is_position, secret_kind, words_of
 from audit_core.masking.patterns import Pattern, compile_bytes
 from audit_core.masking.plausible import (
     STAND_INS,
@@ -79,6 +79,8 @@ _SHORTEST_IN_CODE = 10
 _SHORTEST_WORDY = 12
 _SHORTEST_NUMBER = 16
 _SHORTEST_UNDER_HINT = 20
+_LONGEST_RUN = 48
+"""What counts up for longer is an alphabet, not a password that somebody typed."""
 _WORDY = 1.5
 
 
@@ -87,18 +89,28 @@ def is_secret(kind: str | None, name: str, value: str, form: Form) -> bool:
     lowered = value.lower().strip(".-_ ")
     if lowered in STAND_INS or is_placeholder(value) or _same_words(name, lowered):
         return False
-    if (repeats_a_group(value) and not is_identifier(value)) or _ruled_out().fullmatch(value.encode()):
+    if _is_made_up(value) or _ruled_out().fullmatch(value.encode()):
         return False
     if form not in _AS_DATA and form is not Form.CODE and _EXPRESSION.search(value):
         return False
-    if kind is None:
-        hinted = " " not in value and is_random(value, shortest=_SHORTEST_UNDER_HINT) and not is_identifier(value)
-        hinted = hinted and not counts_up(value)
-        return hinted and form is not Form.PROSE and (form in _AS_ARGUMENTS or not name.lower().endswith(_SIGNATURES))
+    if kind is None or kind == SERVICE:
+        by_chance = " " not in value and form is not Form.PROSE and not counts_up(value)
+        return by_chance and (holds_secret(kind, value) if kind else _is_hinted(name, value, form))
     if " " in value:
         few = value.count(" ") <= _MOST_SPACES and any(map(str.isdigit, value))
         return few and form is Form.DATA and kind == "password"
     return _is_chosen(kind, value, form) if kind in ("password", "pin") else _is_token(value, form)
+
+
+def _is_hinted(name: str, value: str, form: Form) -> bool:
+    """Whether a value is random enough where its name only hints, and no identifier or proof."""
+    proof = form not in _AS_ARGUMENTS and name.lower().endswith(_SIGNATURES)
+    return is_random(value, shortest=_SHORTEST_UNDER_HINT) and not is_identifier(value) and not proof
+
+
+def _is_made_up(value: str) -> bool:
+    """Whether somebody typed the value to fill a place: an alphabet, groups that repeat."""
+    return (len(value) > _LONGEST_RUN and counts_up(value)) or (repeats_a_group(value) and not is_identifier(value))
 
 
 @lru_cache(maxsize=1)
@@ -137,7 +149,8 @@ def _is_password(value: str, form: Form) -> bool:
 
 def _is_token(value: str, form: Form) -> bool:
     """Tokens and keys are long and made by machines."""
-    if _PATTERN.search(value) or (form is Form.CODE and "(" in value and any(map(value.__contains__, "{};,"))):
+    program = form is Form.CODE and "(" in value and any(map(value.__contains__, "{};,"))
+    if program or RESOURCE.match(value) or _PATTERN.search(value):
         return False
     if value.isdigit() or is_identifier(value):
         return len(value) >= _SHORTEST_NUMBER

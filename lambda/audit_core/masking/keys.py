@@ -11,7 +11,8 @@ import unicodedata
 from functools import lru_cache
 from typing import NamedTuple
 
-from audit_core.masking.plausible import is_random
+from audit_core.masking.plausible import is_identifier, is_random
+from audit_core.masking.services import BEFORE_KEY, names_service
 from audit_core.masking.wordlist import by_word, words
 
 _WORDS = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|[0-9]+|[^\W\d_A-Za-z]+")
@@ -88,6 +89,9 @@ HEADS: dict[str, str] = by_word(
 )
 """The last words of a name, as one word in lower case, to the kind of secret that it holds (part of the rule id)."""
 
+SERVICE = "service"
+"""The kind of `datadog_key`: what a service is called, and a word that says no more than that it is opened."""
+_AFTER_SERVICE = words("key api auth")
 _LONGEST_HEAD_WORDS = 4
 _VARIANTS = words("""
     value text plain plaintext raw b64 base64 base old new prod production dev staging test live current
@@ -190,6 +194,8 @@ def secret_kind(name: str) -> str | None:
         for suffix in _GLUED:
             if words[-1].endswith(suffix):
                 return HEADS[suffix]
+    if words and words[-1] in _AFTER_SERVICE and names_service(words[:-1], BEFORE_KEY):
+        return SERVICE
     return None
 
 
@@ -211,12 +217,15 @@ def classify(name: str) -> KeyInfo:
         ),
         identifier=last in IDENTIFIERS or last.isdigit(),
         user=squeezed in _USERS,
-        telling=last in ("key", "auth")
-        and not squeezed.endswith("s3key")
-        and len(words) > 1
-        and "/" not in name
-        and not {"public", "foreign", "primary", "sort", "cache", "partition", "idempotency", "object", "row"}
-        & set(words),
+        telling=names_service(words)
+        or (
+            last in ("key", "auth")
+            and not squeezed.endswith("s3key")
+            and len(words) > 1
+            and "/" not in name
+            and not {"public", "foreign", "primary", "sort", "cache", "partition", "idempotency", "object", "row"}
+            & set(words)
+        ),
         benign="_".join(words) in _BENIGN or squeezed in _BENIGN,
     )
 
@@ -226,10 +235,11 @@ _NOT_SECRET_VALUES = words("""
     api_key jwt token enabled disabled yes no on off unknown password header query cookie http openid
     openidconnect
 """)
-_RESOURCE = re.compile(r"(?!SK)[A-Z]{2}[0-9a-f]{32}\Z")
+RESOURCE = re.compile(r"(?!SK)[A-Z]{2}[0-9a-f]{32}\Z")
 """What Twilio calls a SID: an identifier, but for those of API keys."""
 _SHORTEST_TOKEN = 6
 _LONG_TOKEN = 20
+_LONG_IDENTIFIER = 32
 
 
 def holds_secret(kind: str, value: str) -> bool:
@@ -241,14 +251,14 @@ def holds_secret(kind: str, value: str) -> bool:
         return bool(value)
     if not value.strip() or value.lower() in _NOT_SECRET_VALUES:
         return False
+    if kind == SERVICE:
+        return is_random(value) or (is_identifier(value) and len(value) >= _LONG_IDENTIFIER)
     if kind == "token":
-        return (len(value) >= _SHORTEST_TOKEN and not _RESOURCE.match(value)) and (
+        return (len(value) >= _SHORTEST_TOKEN and not RESOURCE.match(value)) and (
             any(map(str.isdigit, value))
             or (len(value) >= _LONG_TOKEN and " " not in value)
             or is_random(value, shortest=8)
         )
     if kind == "pin":
         return any(map(str.isdigit, value))
-    if kind == "webhook":
-        return "://" in value
-    return True
+    return kind != "webhook" or "://" in value

@@ -13,7 +13,9 @@ from audit_core.masking.patterns import Pattern, Span, compile_bytes
 from audit_core.masking.plausible import (
     STAND_INS,
     counting,
+    is_identifier,
     is_placeholder,
+    is_random,
     repeats_a_group,
     stands_in,
     wordiness,
@@ -36,6 +38,7 @@ _WEIGHT = 3
 _JUDGED = 256
 _WORDS_WITHOUT_DIGITS, _WORDS_WITH_DIGITS, _WORDS_IN_PLAIN_SIGHT = 0.6, 1.5, 3.0
 """How much a tail may look like words (see `wordiness`), by what else speaks for a token."""
+_SHORTEST_RANDOM, _SHORTEST_IDENTIFIER = 20, 32
 _TYPED_GROUPS = 4
 _MOST_COUNTING = 0.6
 """How much of a tail of many groups may count up (`abc123xyz-456def…`), as people type who make up an example."""
@@ -180,7 +183,13 @@ def _at_mark(text: bytes, rule: Rule, start: int, end: int) -> Span | None:  # n
         tail, unmistakable=end - start >= _UNMISTAKABLE_MARK, issued=not rule.hidden
     ):
         return None
+    if rule.random and not (is_random(tail, shortest=_SHORTEST_RANDOM) or _is_long_identifier(tail)):
+        return None
     return Span(start, stop, rule.id)
+
+
+def _is_long_identifier(tail: str) -> bool:
+    return len(tail) >= _SHORTEST_IDENTIFIER and is_identifier(tail)
 
 
 def _is_user_pass(tail: str) -> bool:

@@ -20,6 +20,7 @@ _SPEC.loader.exec_module(_SAMPLES)
 
 MASKER = Masker(personal="off")
 ENOUGH_FORMATS = 150
+MOST_MARKS = 12
 ONE = [pytest.param(rule, id=rule.id) for rule in RULES]
 
 
@@ -51,7 +52,7 @@ def test_a_rule_never_matches_across_texts(rule: Rule) -> None:
 def test_a_token_of_the_documented_shape_vanishes(rule: Rule) -> None:
     """A token made from the rule's own pattern is masked in plain text, nearly always whatever its letters."""
     found = total = 0
-    for mark in rule.marks:
+    for mark in rule.marks[:MOST_MARKS]:
         for seed in range(8):
             token = _SAMPLES.sample(rule, mark, seed)
             masked, redactions = MASKER.mask_text(f"see {token} here")

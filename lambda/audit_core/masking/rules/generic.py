@@ -1,0 +1,28 @@
+"""Tokens of vendors that nobody need know: their first letters say what they are, or a service's name before them."""
+
+from __future__ import annotations
+
+from audit_core.masking.rules.rule import ALNUM, Rule
+from audit_core.masking.services import ALONE
+
+_CONVENTION = "GitHub Blog: behind GitHub's new authentication token formats, identifiable prefixes"
+_KINDS = ("sk", "pat", "apikey", "api_key", "token", "api_token", "access_token", "secret", "key_live", "key_test")
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        "prefixed/token",
+        tuple(f"{kind}_" for kind in _KINDS),
+        rf"(?:[a-z][a-z0-9]{{1,9}}_){{0,2}}{ALNUM}{{24,}}",
+        _CONVENTION,
+        random=True,
+    ),
+    Rule(
+        "service/value",
+        tuple(sorted(spelled for name in ALONE for spelled in (name, name.capitalize(), name.upper()))),
+        r"(?:[ _-]?(?:api|API|Api))?[\"'`\])\\]{0,4}[ \t]{0,8}(?::=|=>|[:=]{1,3}|,|>)[ \t]{0,8}[\"'`\\]{0,4}"
+        rf"({ALNUM}{{20,}})={{0,2}}(?:[\"'`\s,;&<}}\\)]|$)",
+        "this kit: what services are called",
+        hidden=True,
+        random=True,
+    ),
+)
