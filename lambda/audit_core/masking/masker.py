@@ -17,6 +17,7 @@ from audit_core.masking.jsontext import DuplicateKeyError, edit, find_documents,
 from audit_core.masking.keys import KeyInfo, classify, holds_secret
 from audit_core.masking.patterns import Pattern, Span, compile_bytes
 from audit_core.masking.personal import PersonalData
+from audit_core.masking.prefixed import find_prefixed
 from audit_core.masking.quick import Quick
 from audit_core.masking.region import hidden
 from audit_core.masking.result import JsonValue, Masked, Redaction, Unscannable
@@ -28,7 +29,7 @@ Personal: TypeAlias = Literal["mask", "hmac", "off"]
 MAX_BYTES = 32 * 1024 * 1024
 _PASSES = 4
 _CUSTOM = "custom"
-_GENERATION = 4
+_GENERATION = 5
 """Raised by hand with what is no token format: key names, assignments, personal data, how values are judged."""
 
 
@@ -61,7 +62,7 @@ class Masker:
         rules = custom if custom is not None else CustomRules()
         self._allow = [compile_bytes(pattern.encode(), characters=True) for pattern in rules.allow]
         self._custom_keys = frozenset(map(_compact, rules.key_names))
-        self._detectors: list[Detector] = [VendorRules().find, find_assigned]
+        self._detectors: list[Detector] = [VendorRules().find, find_assigned, find_prefixed]
         if personal != "off":
             self._detectors.append(PersonalData(self._pseudonym if personal == "hmac" else None))
         if rules.patterns:

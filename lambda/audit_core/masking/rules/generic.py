@@ -10,7 +10,7 @@ _KINDS = ("sk", "pat", "apikey", "api_key", "token", "api_token", "access_token"
 
 RULES: tuple[Rule, ...] = (
     Rule(
-        "prefixed/token",
+        "prefixed/secret",
         tuple(f"{kind}_" for kind in _KINDS),
         rf"(?:[a-z][a-z0-9]{{1,9}}_){{0,2}}{ALNUM}{{24,}}",
         _CONVENTION,

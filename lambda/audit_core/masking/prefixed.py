@@ -1,0 +1,57 @@
+"""Tokens of vendors that no rule knows: a short prefix of their own, and a long run of letters and digits by chance.
+
+Most services that issue tokens today begin them with letters of their own, so that they are recognised where they
+leak. Identifiers are made in the same way, but are shorter, or have prefixes that say what they identify.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from audit_core.masking.patterns import Span, compile_bytes
+from audit_core.masking.plausible import counts_up, is_identifier, is_placeholder, is_random
+from audit_core.masking.rules import RULES
+from audit_core.masking.wordlist import words
+
+_SHORTEST, _SHORTEST_OF_ONE_CASE = 32, 40
+_FEWEST_DIGITS = 3
+_CANDIDATE = compile_bytes(
+    rb"(?:^|[^\w.\-])((?:[A-Za-z][a-z0-9]{1,9}[_-]){1,4})([A-Za-z0-9]{32,512})(?:[_.-][A-Za-z0-9]{4,128}){0,4}"
+)
+_NAMES_NO_TOKEN = words("""
+    pk pub public publishable cs cus ch pi si sub evt in req res resp msg toolu srvtoolu call chatcmpl cmpl gen run rs
+    fc thread step asst file image img item vs batch msgbatch container job task id ids ref user org team sess session
+    sha sha1 sha256 sha384 sha512 md5 blake2b blake3 hash digest etag commit rev build dpl prj deployment object obj
+    node blob chunk asset bundle main index vendor page cursor next prev trace span event log doc docs document row
+    record version tag key path url uuid guid urn did test tests example sample v1 v2 v3
+""")
+"""Prefixes of what is no secret: identifiers, digests, names of files, keys that are meant to be seen."""
+_KNOWN = frozenset(mark for rule in RULES if not rule.random for mark in rule.marks if mark.endswith(("_", "-")))
+_WEIGHT = 3
+
+
+def find_prefixed(text: bytes, spend: Callable[[int], None]) -> Iterator[Span]:
+    """Yield what looks like a token whatever vendor it is of. `spend` is called with the work of each candidate."""
+    for found in _CANDIDATE.finditer(text):
+        spend(_WEIGHT)
+        prefix = found.group(1).decode("ascii")
+        body = found.group(2).decode("ascii")
+        if not _is_known(prefix) and not _names_no_token(prefix) and _is_by_chance(body):
+            yield Span(found.start(1), found.end(), "prefixed/token")
+
+
+def _is_known(prefix: str) -> bool:
+    """Whether a rule knows what such tokens look like: then that rule has decided."""
+    return any(prefix[:end] in _KNOWN for end in range(1, len(prefix) + 1))
+
+
+def _names_no_token(prefix: str) -> bool:
+    return not _NAMES_NO_TOKEN.isdisjoint(prefix.lower().replace("-", "_").split("_"))
+
+
+def _is_by_chance(body: str) -> bool:
+    if sum(map(str.isdigit, body)) < _FEWEST_DIGITS or is_identifier(body):
+        return False
+    mixed = not body.isupper() and not body.islower()
+    shortest = _SHORTEST if mixed else _SHORTEST_OF_ONE_CASE
+    return is_random(body, shortest=shortest) and not counts_up(body) and not is_placeholder(body)
