@@ -15,6 +15,7 @@ from audit_core.masking.wordlist import words
 
 _SHORTEST, _SHORTEST_OF_ONE_CASE = 32, 40
 _FEWEST_DIGITS = 3
+_SURE_MARK = 4
 _CANDIDATE = compile_bytes(
     rb"(?:^|[^\w.\-])((?:[A-Za-z][a-z0-9]{1,9}[_-]){1,4})([A-Za-z0-9]{32,512})(?:[_.-][A-Za-z0-9]{4,128}){0,4}"
 )
@@ -41,8 +42,11 @@ def find_prefixed(text: bytes, spend: Callable[[int], None]) -> Iterator[Span]:
 
 
 def _is_known(prefix: str) -> bool:
-    """Whether a rule knows what such tokens look like: then that rule has decided."""
-    return any(prefix[:end] in _KNOWN for end in range(1, len(prefix) + 1))
+    """Whether a rule knows what such tokens look like: then that rule has decided, also about one glued to a word."""
+    ends = range(1, len(prefix) + 1)
+    return any(prefix[:end] in _KNOWN for end in ends) or any(
+        prefix[start:end] in _KNOWN for end in ends for start in range(1, end - _SURE_MARK + 1)
+    )
 
 
 def _names_no_token(prefix: str) -> bool:

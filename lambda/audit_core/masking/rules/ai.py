@@ -70,7 +70,7 @@ RULES: tuple[Rule, ...] = (
     Rule("cursor/key", ("crsr_",), rf"{HEX}{{64}}", "Cursor: API keys"),
     Rule("wandb/key", ("wandb_v1_",), rf"{WORD}{{30,}}", "Weights & Biases: API keys"),
     Rule("sourcegraph/cody", ("slk_",), rf"{HEX}{{64}}", "Sourcegraph: access tokens"),
-    Rule("vapi/retell-key", ("key_",), rf"{HEX}{{28,32}}", "Retell AI: API keys"),
+    Rule("vapi/retell-key", ("key_",), rf"{HEX}{{28,}}", "Retell AI: API keys; Cursor: Admin API keys"),
     Rule("supermemory/key", ("sm_",), rf"{ALNUM}{{20,24}}_{ALNUM}{{60,}}", "Supermemory: authentication"),
     Rule("runway/key", ("key_",), rf"{HEX}{{128}}", "Runway: API authentication"),
     Rule(
@@ -95,5 +95,8 @@ RULES: tuple[Rule, ...] = (
     Rule("nomic/key", ("nk-",), rf"{WORD}{{40,}}", "Nomic Atlas: API keys"),
     Rule("cartesia/key", ("sk_car_",), rf"{WORD}{{20,}}", "Cartesia: API keys"),
     Rule("databento/key", ("db-",), rf"{ALNUM}{{29}}", "Databento: API keys"),
+    Rule("context7/key", ("ctx7sk-",), UUID, "Context7: API keys, as in public configurations"),
+    Rule("zep/key", ("z_1dWlkIjoi",), rf"{WORD}{{30,}}\.{WORD}{{30,}}", "Zep: API keys, as in public code"),
+    Rule("luma/key", ("luma-",), UUID, "Luma AI: API keys"),
     Rule("nylas/key", ("nyk_v0_", "nyk_"), rf"{ALNUM}{{40,}}", "Nylas: API keys"),
 )

@@ -13,6 +13,14 @@ RULES: tuple[Rule, ...] = (
         r"[A-Z2-7]{16}\b|[A-Z0-9]{16}\b",
         "AWS IAM: unique identifiers, access keys",
     ),
+    # as the console hands it out: a key and its secret in the cells of one line
+    Rule(
+        "aws/secret-beside-key",
+        ("AKIA",),
+        rf"[A-Z2-7]{{16}}[\"']?[ \t]{{0,4}}[,:;|\t ][ \t]{{0,4}}[\"']?({BASE64}{{40}})\b",
+        "AWS IAM: access keys, the downloaded file",
+        hidden=True,
+    ),
     Rule(
         "aws/session-token",
         ("IQoJb3JpZ2lu", "FwoGZXIvYXdz", "FQoGZXIvYXdz"),
@@ -129,6 +137,9 @@ RULES: tuple[Rule, ...] = (
     Rule("tencent/secret-id", ("AKID",), r"[A-Za-z0-9]{32}\b", "Tencent Cloud: access keys"),
     Rule("volcengine/access-key-id", ("AKLT",), rf"{ALNUM}{{40,}}", "Volcengine: access keys"),
     Rule("digitalocean/token", ("dop_v1_", "doo_v1_", "dor_v1_"), rf"{HEX}{{64}}", "DigitalOcean: API tokens"),
+    Rule(
+        "digitalocean/spaces-key", ("DO00",), r"[A-Z0-9]{16}\b", "DigitalOcean Spaces: access keys, as in public code"
+    ),
     Rule("heroku/key", ("HRKU-",), rf"{UUID}|AA{WORD}{{58}}", "Heroku: platform API, authentication"),
     Rule("cloudflare/origin-ca-key", ("v1.0-",), rf"{HEX}{{24}}-{HEX}{{146}}", "Cloudflare: Origin CA keys"),
     Rule("cloudflare/token", ("cfut_", "cfat_", "cfk_"), rf"{ALNUM}{{32,}}", "Cloudflare: token formats"),
@@ -185,7 +196,6 @@ RULES: tuple[Rule, ...] = (
     Rule("netbird/token", ("nbp_",), rf"{ALNUM}{{36}}", "NetBird: access tokens"),
     Rule("defined/key", ("dnkey-",), r"[a-z0-9=_-]{26}-[a-z0-9=_-]{52}", "Defined Networking: API keys"),
     Rule("teleport/identity", ("teleport-",), rf"{HEX}{{32}}", "Teleport: join tokens"),
-    Rule("hetzner/storage", ("hcloud_",), rf"{ALNUM}{{40,}}", "Hetzner Cloud: API tokens"),
     Rule("openshift/token", ("sha256~",), rf"{WORD}{{43}}", "OpenShift: managing user-owned OAuth access tokens"),
     Rule(
         "databricks/token",
@@ -227,6 +237,20 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule("datastax/token", ("AstraCS:",), rf"{ALNUM}{{20,28}}:{HEX}{{64}}", "DataStax Astra DB: application tokens"),
     Rule("tinybird/token", ("p.eyJ",), rf"{WORD}{{30,}}\.{WORD}{{30,}}", "Tinybird: tokens"),
+    Rule(
+        "convex/deploy-key",
+        ("|eyJ2MiI6",),
+        rf"{BASE64}{{30,}}={{0,2}}",
+        "Convex: deploy keys; as in public configurations",
+        before=r"(?:prod|dev|preview|project):[\w:-]{1,80}",
+    ),
+    Rule("materialize/password", ("mzp_",), rf"{HEX}{{64}}", "Materialize: app passwords"),
+    Rule(
+        "nats/seed",
+        ("SU", "SA", "SO", "SN", "SC"),
+        r"[A-Z2-7]{56}\b",
+        "NATS: NKeys, seeds",
+    ),
     Rule("appwrite/key", ("standard_",), rf"{HEX}{{128,}}", "Appwrite: API keys"),
     Rule("docker/swarm-token", ("SWMTKN-1-",), r"[0-9a-z]{50}-[0-9a-z]{25}", "Docker: swarm join tokens"),
     Rule("k3s/token", ("K10",), rf"{HEX}{{64}}::[\w.:-]{{16,}}", "K3s: tokens"),

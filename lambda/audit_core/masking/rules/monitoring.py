@@ -95,6 +95,7 @@ RULES: tuple[Rule, ...] = (
     Rule("ionic/token", ("ion_",), rf"{ALNUM}{{42}}\b", "Ionic Appflow: personal access tokens"),
     Rule("knock/key", ("sk_prod_", "sk_dev_"), rf"{WORD}{{30,}}", "Knock: API keys"),
     Rule("agent-audit-log/token", ("aal_",), rf"{WORD}{{43}}", "this kit: agent tokens"),
+    Rule("hex/token", ("hxtp_", "hxtw_"), rf"{WORD}{{30,}}", "Hex: API overview, token prefixes"),
     Rule("segment/token", ("sgp_",), rf"{ALNUM}{{60,}}", "Twilio Segment: Public API tokens"),
     Rule("metabase/key", ("mb_",), rf"{BASE64}{{40,}}={{0,2}}", "Metabase: API keys"),
     Rule("lightdash/token", ("ldpat_",), rf"{ALNUM}{{20,}}", "Lightdash: personal access tokens"),

@@ -25,7 +25,7 @@ RULES: tuple[Rule, ...] = (
         rf"{WORD}{{22,60}}",
         "Square: access tokens",
     ),
-    Rule("square/access-token", ("EAAA",), rf"{WORD}{{56,60}}", "Square: access tokens"),
+    Rule("square/access-token", ("EAAA",), rf"{WORD}{{56,}}", "Square: access tokens"),
     Rule(
         "braintree/token",
         ("access_token$production$", "access_token$sandbox$"),
@@ -127,6 +127,12 @@ RULES: tuple[Rule, ...] = (
         ("sm_pat_", "sm_aat_", "sm_sat_"),
         rf"{ALNUM}{{16}}",
         "SettleMint: personal, application and service tokens",
+    ),
+    Rule(
+        "lightspeed/token",
+        ("lsxs_pt_", "lsxs_at_", "lsxs_rt_"),
+        rf"{ALNUM}{{32,}}",
+        "Lightspeed X-Series: personal tokens, as in public code",
     ),
     Rule("paypal/access-token", ("A21AA",), rf"{WORD}{{70,}}", "PayPal: get an access token"),
     Rule("checkout/key", ("sk_sbox_", "sk_"), r"[a-z2-7]{26}[a-z2-7*#$=]", "Checkout.com: API keys"),

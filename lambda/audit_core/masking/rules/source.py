@@ -51,6 +51,14 @@ RULES: tuple[Rule, ...] = (
     Rule("jfrog/reference-token", ("cmVmdGtu",), rf"{ALNUM}{{56}}", "JFrog: reference tokens"),
     Rule("snyk/token", ("snyk_uat.", "snyk_sat."), rf"{HEX}{{8}}\.{WORD}{{30,}}", "Snyk: authentication for API"),
     Rule("sonar/token", ("squ_", "sqp_", "sqa_"), rf"{HEX}{{40}}", "SonarQube: managing your tokens"),
+    Rule("sonar/cloud-token", ("sqco_",), rf"{ALNUM}{{30,}}", "SonarQube Cloud: tokens, as in public code"),
+    Rule(
+        "openvsx/token",
+        ("ovsxp_", "ovsxat_", "ovsxp-", "ovsxat-"),
+        rf"{UUID}|{ALNUM}{{20,}}",
+        "Open VSX: access tokens",
+    ),
+    Rule("chromatic/token", ("chpt_",), r"[a-z0-9]{12,}", "Chromatic: project tokens"),
     Rule(
         "sonar/login",
         ("sonar.login", "sonar.token", "SONAR.LOGIN", "SONAR.TOKEN", "SONAR_LOGIN"),
@@ -94,6 +102,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule("readme/key", ("rdme_",), r"[a-z0-9]{70}", "ReadMe: API keys"),
     Rule("postman/key", ("PMAK-",), rf"{HEX}{{24}}-{HEX}{{34}}", "Postman: API authentication"),
+    Rule("postman/access-key", ("PMAT-",), r"[A-Z0-9]{26}\b", "Postman: collection access keys, as in public links"),
     Rule("infracost/key", ("ico-",), rf"{ALNUM}{{32}}", "Infracost: API keys"),
     Rule("expo/token", ("expo_",), rf"{WORD}{{40,}}", "Expo: access tokens"),
     Rule("launchdarkly/key", ("sdk-", "api-", "mob-"), UUID, "LaunchDarkly: API access tokens, SDK keys"),
