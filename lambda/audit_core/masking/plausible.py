@@ -79,6 +79,7 @@ _STANDARD = re.compile(r"(?i)(?:iso|iec|utf|ucs|rfc|cp|windows|latin|euc|sha|tls
 _LETTERS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 _LONG_HUMP = 4
 _ADDRESS = re.compile(r"(?i)[a-z][a-z0-9+.-]{1,15}://|/|\./|~/|[a-z]:\\|www\.")
+_FILE = re.compile(r"(?:[\w.-]{1,64}/){1,16}[\w.-]{1,96}\.[A-Za-z][A-Za-z0-9]{1,4}\Z")
 _BASE64 = re.compile(r"(?=[^0-9]*[0-9])(?=[^A-Z]*[A-Z])(?=[^a-z]*[a-z])/[A-Za-z0-9+/]{38,}={0,2}\Z")
 """A sixty-fourth of all that is written in base64 begins as a path does."""
 
@@ -147,7 +148,7 @@ def wordiness(value: str) -> float:
 def is_structured(value: str) -> bool:
     """Whether the value is a well-known public thing: a date, a version, a number, a path, an address, a standard."""
     return not _BASE64.match(value) and any(
-        form.match(value) for form in (_DATE, _VERSION, _NUMBER, _ADDRESS, _STANDARD)
+        form.match(value) for form in (_DATE, _VERSION, _NUMBER, _ADDRESS, _FILE, _STANDARD)
     )
 
 

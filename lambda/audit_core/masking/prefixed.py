@@ -1,7 +1,8 @@
-"""Tokens of vendors that no rule knows: a short prefix of their own, and a long run of letters and digits by chance.
+"""Tokens that no rule's letters mark: a prefix of their own and a long run by chance, or groups of hexadecimal digits.
 
 Most services that issue tokens today begin them with letters of their own, so that they are recognised where they
-leak. Identifiers are made in the same way, but are shorter, or have prefixes that say what they identify.
+leak. Identifiers are made in the same way, but are shorter, or have prefixes that say what they identify. A few have
+no letters of their own, but groups of lengths that nothing else has.
 """
 
 from __future__ import annotations
@@ -16,9 +17,16 @@ from audit_core.masking.wordlist import words
 _SHORTEST, _SHORTEST_OF_ONE_CASE = 32, 40
 _FEWEST_DIGITS = 3
 _SURE_MARK = 4
-_CANDIDATE = compile_bytes(
-    rb"(?:^|[^\w.\-])((?:[A-Za-z][a-z0-9]{1,9}[_-]){1,4})([A-Za-z0-9]{32,512})(?:[_.-][A-Za-z0-9]{4,128}){0,4}"
+_PREFIXED = rb"((?:[A-Za-z][A-Za-z0-9]{1,9}[_-]){1,4})([A-Za-z0-9]{32,512})(?:[_.-][A-Za-z0-9]{4,128}){0,4}"
+_GROUPS = rb"|".join(
+    (
+        rb"[0-9a-f]{32}-[0-9a-f]{8}-[0-9a-f]{8}",  # Mailgun's API keys
+        rb"[0-9a-f]{24}:[0-9a-f]{64}",  # Ghost's Admin API keys
+        rb"[0-9a-f]{24}\.[0-9a-f]{32}",  # Codefresh's API keys
+        rb"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}:[0-9a-f]{32}",  # fal's keys
+    )
 )
+_CANDIDATE = compile_bytes(rb"(?:^|[^\w.\-])(?:" + _PREFIXED + rb"|(" + _GROUPS + rb")\b)")
 _NAMES_NO_TOKEN = words("""
     pk pub public publishable cs cus ch pi si sub evt in req res resp msg toolu srvtoolu call chatcmpl cmpl gen run rs
     fc thread step asst file image img item vs batch msgbatch container job task id ids ref user org team sess session
@@ -35,6 +43,9 @@ def find_prefixed(text: bytes, spend: Callable[[int], None]) -> Iterator[Span]:
     """Yield what looks like a token whatever vendor it is of. `spend` is called with the work of each candidate."""
     for found in _CANDIDATE.finditer(text):
         spend(_WEIGHT)
+        if found.start(3) >= 0:
+            yield Span(found.start(3), found.end(3), "grouped/token")
+            continue
         prefix = found.group(1).decode("ascii")
         body = found.group(2).decode("ascii")
         if not _is_known(prefix) and not _names_no_token(prefix) and _is_by_chance(body):

@@ -50,7 +50,12 @@ RULES: tuple[Rule, ...] = (
     Rule("anyscale/key", ("esecret_",), rf"{ALNUM}{{20,}}", "Anyscale: API keys"),
     Rule("e2b/key", ("e2b_",), rf"{HEX}{{40,}}", "E2B: API key"),
     Rule("browserbase/key", ("bb_live_", "bb_test_"), rf"{WORD}{{20,}}", "Browserbase: API keys"),
-    Rule("apify/token", ("apify_api_",), rf"{ALNUM}{{30,}}", "Apify: API integration"),
+    Rule(
+        "apify/token",
+        ("apify_",),
+        rf"(?:[a-z]{{2,12}}_){{1,4}}{ALNUM}{{30,}}",
+        "Apify: API integration, kinds of tokens",
+    ),
     Rule("brave/search-key", ("BSA",), rf"{WORD}{{27,29}}", "Brave Search API: authentication"),
     Rule("modal/token", ("ak-", "as-", "wk-", "ws-"), rf"{ALNUM}{{22}}", "Modal: API tokens; proxy auth tokens"),
     Rule("runpod/key", ("rpa_",), r"[A-Z0-9]{40,}[a-z0-9]{0,8}", "RunPod: API keys"),

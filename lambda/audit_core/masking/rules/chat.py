@@ -108,7 +108,13 @@ RULES: tuple[Rule, ...] = (
         "x/bearer", ("%3D",), r"[A-Za-z0-9%]{10,}", "X: OAuth 2.0 bearer tokens", before=r"A{18,24}[A-Za-z0-9%]{6,90}"
     ),
     Rule("twitch/token", ("oauth:",), r"[a-z0-9]{30}\b", "Twitch: chat authentication"),
-    Rule("pinterest/token", ("pina_",), rf"{ALNUM}{{40,}}", "Pinterest: authentication"),
+    Rule(
+        "pinterest/token",
+        ("pina_", "pinr_", "pina.", "pinr."),
+        rf"{WORD}{{40,}}(?:\.{WORD}+)?",
+        "Pinterest: authentication",
+    ),
+    Rule("oculus/token", ("OC|",), rf"\d{{10,20}}\|{HEX}{{32}}", "Meta Quest: server-to-server access tokens"),
     Rule(
         "x/app-bearer",
         ("A" * 20,),
@@ -140,6 +146,12 @@ RULES: tuple[Rule, ...] = (
         r"[A-Za-z0-9]{12,15}![A-Za-z0-9._]{80,120}",
         "Salesforce: session IDs and access tokens",
     ),
+    Rule(
+        "salesforce/refresh-token",
+        ("5Aep861",),
+        r"[A-Za-z0-9._]{50,}={0,2}",
+        "Salesforce: OAuth 2.0 refresh token flow; as in public code",
+    ),
     Rule("notion/token", ("ntn_",), rf"{ALNUM}{{40,}}", "Notion: authorization"),
     Rule("notion/legacy-token", ("secret_",), rf"{ALNUM}{{43}}\b", "Notion: authorization"),
     Rule("linear/key", ("lin_api_", "lin_oauth_", "lin_wh_"), rf"{ALNUM}{{32,64}}", "Linear: API keys, OAuth"),
@@ -159,7 +171,13 @@ RULES: tuple[Rule, ...] = (
         "Authress: service clients",
     ),
     Rule("zoho/token", ("1000.",), rf"{HEX}{{32}}\.{HEX}{{32}}", "Zoho: OAuth tokens"),
-    Rule("wakatime/key", ("waka_",), UUID, "WakaTime: API authentication"),
+    Rule("wakatime/key", ("waka_",), rf"{UUID}|[a-z]{{3}}_{ALNUM}{{40,}}", "WakaTime: API authentication"),
+    Rule(
+        "gcnotify/key", ("gcntfy-",), rf"[\w-]{{1,128}}-{UUID}(?:-{UUID})?", "GC Notify: API keys, as in its own code"
+    ),
+    Rule("cfxre/key", ("cfxk_",), rf"{ALNUM}{{18,24}}_{ALNUM}{{4,8}}", "Cfx.re: server keys, as in public code"),
+    Rule("coveo/key", ("xx",), UUID, "Coveo: API keys"),
+    Rule("hcaptcha/secret", ("ES_",), rf"{HEX}{{32}}\b", "hCaptcha: siteverify secrets"),
     Rule("lichess/token", ("lip_",), rf"{ALNUM}{{20}}", "Lichess: API authentication"),
     Rule("discord/mfa-token", ("mfa.",), rf"{WORD}{{80,}}", "Discord: API reference, authentication"),
     Rule(

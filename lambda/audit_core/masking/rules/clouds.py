@@ -134,7 +134,14 @@ RULES: tuple[Rule, ...] = (
         hidden=True,
     ),
     Rule("alibaba/access-key-id", ("LTAI",), r"[A-Za-z0-9]{12,24}\b", "Alibaba Cloud: AccessKey pairs"),
-    Rule("tencent/secret-id", ("AKID",), r"[A-Za-z0-9]{32}\b", "Tencent Cloud: access keys"),
+    Rule("tencent/secret-id", ("AKID", "IKID"), r"[A-Za-z0-9]{32}\b", "Tencent Cloud: access keys"),
+    Rule(
+        "baidu/access-key",
+        ("ALTAK",),
+        r"[A-Z]{0,4}-?[A-Za-z0-9]{21}(?:/[0-9a-f]{40})?\b",
+        "Baidu AI Cloud: Qianfan API keys, as in public code",
+    ),
+    Rule("naver/access-key", ("ncp_iam_",), r"BP[A-Za-z0-9]{15,}", "Naver Cloud: IAM keys, as in public code"),
     Rule("volcengine/access-key-id", ("AKLT",), rf"{ALNUM}{{40,}}", "Volcengine: access keys"),
     Rule("digitalocean/token", ("dop_v1_", "doo_v1_", "dor_v1_"), rf"{HEX}{{64}}", "DigitalOcean: API tokens"),
     Rule(
@@ -159,6 +166,13 @@ RULES: tuple[Rule, ...] = (
     Rule("scaleway/access-key", ("SCW",), r"[A-Z0-9]{17}\b", "Scaleway: API keys"),
     Rule("yandex/api-key", ("AQVN",), rf"{WORD}{{35,38}}", "Yandex Cloud: API keys"),
     Rule("yandex/iam-token", ("t1.", "c1."), rf"{WORD}+={{0,2}}\.{WORD}{{80,}}={{0,2}}", "Yandex Cloud: IAM tokens"),
+    Rule(
+        "yandex/translate-key",
+        ("trnsl.1.1.", "dict.1.1.", "pdct.1.1."),
+        rf"\d{{8}}T\d{{6}}Z\.{HEX}{{16}}\.{HEX}{{40}}",
+        "Yandex: Translate, Dictionary and Predictor API keys, as in public code",
+        certain=True,
+    ),
     Rule("yandex/oauth", ("y0_",), rf"{WORD}{{40,}}", "Yandex: OAuth tokens"),
     Rule("yandex/aws-key", ("YC",), rf"{WORD}{{38}}", "Yandex Cloud: static access keys"),
     Rule("vault/token", ("hvs.", "hvb.", "hvr.", "b.AAAAAQ"), rf"{WORD}{{24,}}", "HashiCorp Vault: tokens; upgrading"),
@@ -231,6 +245,13 @@ RULES: tuple[Rule, ...] = (
     Rule("upcloud/token", ("ucat_",), rf"{ALNUM}{{20,}}", "UpCloud: API tokens"),
     Rule("exoscale/key", ("EXO",), rf"{HEX}{{24}}\b", "Exoscale: IAM API keys"),
     Rule("dnsimple/token", ("dnsimple_a_", "dnsimple_u_"), rf"{WORD}{{30,}}", "DNSimple: API access tokens"),
+    Rule(
+        "tableau/token",
+        ("==:",),
+        rf"{ALNUM}{{32}}\b",
+        "Tableau: personal access tokens",
+        before=rf"{BASE64}{{22}}",
+    ),
     Rule("xata/key", ("xau_",), rf"{ALNUM}{{20,}}", "Xata: API keys"),
     Rule(
         "cockroach/key", ("CCDB1_",), rf"{ALNUM}{{20,24}}_{ALNUM}{{40}}", "CockroachDB Cloud: service account API keys"
@@ -252,6 +273,7 @@ RULES: tuple[Rule, ...] = (
         "NATS: NKeys, seeds",
     ),
     Rule("appwrite/key", ("standard_",), rf"{HEX}{{128,}}", "Appwrite: API keys"),
+    Rule("docker/swarm-unlock-key", ("SWMKEY-1-",), rf"{BASE64}{{43}}", "Docker: lock your swarm, the unlock key"),
     Rule("docker/swarm-token", ("SWMTKN-1-",), r"[0-9a-z]{50}-[0-9a-z]{25}", "Docker: swarm join tokens"),
     Rule("k3s/token", ("K10",), rf"{HEX}{{64}}::[\w.:-]{{16,}}", "K3s: tokens"),
     Rule("rancher/token", ("token-", "kubeconfig-"), r"[a-z0-9-]{5,40}:[a-z0-9]{54}", "Rancher: API keys"),

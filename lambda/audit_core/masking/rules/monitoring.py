@@ -50,6 +50,9 @@ RULES: tuple[Rule, ...] = (
     Rule("posthog/key", ("phx_", "phs_", "phr_"), rf"{WORD}{{32,}}", "PostHog: personal API keys"),
     Rule("posthog/project-key", ("phc_",), rf"{WORD}{{32,}}", "PostHog: project API key"),
     Rule("rootly/token", ("rootly_",), rf"{HEX}{{64}}", "Rootly: API keys"),
+    Rule("pagerduty/oauth-token", ("pdus+", "pdeu+"), r"[A-Za-z0-9_+-]{20,}", "PagerDuty: scoped OAuth access tokens"),
+    Rule("fullstory/key", ("na1.", "eu1."), rf"{BASE64}{{40,}}={{0,2}}", "Fullstory: API keys"),
+    Rule("raycast/token", ("rca_",), rf"{HEX}{{64}}", "Raycast: access tokens"),
     Rule("adafruit/key", ("aio_",), rf"{ALNUM}{{28}}", "Adafruit IO: API keys"),
     Rule(
         "maxmind/key", ("_mmk",), r"\b", "MaxMind: license keys", before=r"[A-Za-z0-9]{6}_[A-Za-z0-9]{29}", certain=True

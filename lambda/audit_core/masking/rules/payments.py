@@ -70,7 +70,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "shopify/token",
-        ("shpat_", "shpca_", "shppa_", "shpss_", "shpua_", "shprt_", "shptka_", "shpit_"),
+        ("shpat_", "shpca_", "shppa_", "shpss_", "shpua_", "shprt_", "shptka_", "shpit_", "prtapi_"),
         r"[A-Fa-f0-9]{32,}",
         "Shopify changelog: length of the access token; app secret key length",
     ),
@@ -91,8 +91,8 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "polar/token",
-        ("polar_oat_", "polar_pat_", "polar_whs_", "polar_ci_", "polar_cs_"),
-        rf"{ALNUM}{{30,}}",
+        ("polar_",),
+        rf"(?:[a-z]{{1,4}}_){{1,3}}{ALNUM}{{30,}}",
         "Polar: organization access tokens",
     ),
     Rule(

@@ -37,6 +37,14 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "atlassian/api-token", ("ATATT3", "ATSTT3"), r"[A-Za-z0-9_=.-]{60,}", "Atlassian: API tokens for your account"
     ),
+    Rule("sourcegraph/gateway-token", ("sgd_", "sgs_"), rf"{HEX}{{40,64}}", "Sourcegraph: access tokens, token types"),
+    Rule(
+        "aikido/token",
+        ("AIK_CI_", "AIK_CLIENT_"),
+        rf"(?:[A-Z]{{2}}_)?{ALNUM}{{20,}}",
+        "Aikido: CI tokens, as in public code",
+    ),
+    Rule("valtown/token", ("vtwn_",), rf"{ALNUM}{{20,}}", "Val Town: API tokens, as in public code"),
     Rule("sourcegraph/token", ("sgp_",), r"(?:[A-Za-z0-9]{16}_|local_)?[0-9A-Fa-f]{40}", "Sourcegraph: access tokens"),
     Rule("circleci/token", ("CCIPAT_", "CCIPRJ_"), rf"{ALNUM}{{10,}}_{HEX}{{40}}", "CircleCI: managing API tokens"),
     Rule(
