@@ -242,7 +242,7 @@ def _form(text: bytes, name_start: int, name: str, link: bytes, quote: bytes, fo
     """Name the syntax that a name, what follows it and the quote of the value belong to."""
     operator = link.strip()
     if (not quote and operator[-1:] in (b"|", b",")) or operator[-2:] == b"->":
-        return Form.PROSE
+        return Form.CELL
     tagged = b"<" in operator or (b">" in operator[-1:] and b"=" not in operator)
     paired = _PAIRED.search(operator) is not None and operator[:1] in b"\\\"',-"
     if tagged or paired or (operator[:1] in b"\"'\\" and operator[-1:] == b":" and quote):

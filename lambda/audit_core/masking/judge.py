@@ -56,9 +56,11 @@ class Form(Enum):
     CODE = "a quoted value in a program"
     BARE = "an unquoted value in a program"
     PROSE = "a sentence, or an option of a command"
+    CELL = "a cell of a table, or what an arrow points at"
 
 
 _AS_DATA = (Form.DATA, Form.SETTING)
+_LOOSE = (Form.PROSE, Form.CELL)
 _AS_ARGUMENTS = (Form.SETTING, Form.TIGHT)
 _SIGNATURES = ("signature", "sig", "signature_base64")
 """A signature in an address opens it to whoever has it; anywhere else it proves something and opens nothing."""
@@ -94,12 +96,13 @@ def is_secret(kind: str | None, name: str, value: str, form: Form) -> bool:
     if form not in _AS_DATA and form is not Form.CODE and _EXPRESSION.search(value):
         return False
     if kind is None or kind == SERVICE:
-        by_chance = " " not in value and form is not Form.PROSE and not counts_up(value)
+        by_chance = " " not in value and form not in _LOOSE and not counts_up(value)
         return by_chance and (holds_secret(kind, value) if kind else _is_hinted(name, value, form))
     if " " in value:
         few = value.count(" ") <= _MOST_SPACES and any(map(str.isdigit, value))
         return few and form is Form.DATA and kind == "password"
-    return _is_chosen(kind, value, form) if kind in ("password", "pin") else _is_token(value, form)
+    chosen = kind in ("password", "pin") and form is not Form.CELL  # where passwords would be any words that come next
+    return _is_chosen(kind, value, form) if chosen else _is_token(value, form)
 
 
 def _is_hinted(name: str, value: str, form: Form) -> bool:
@@ -154,7 +157,7 @@ def _is_token(value: str, form: Form) -> bool:
         return False
     if value.isdigit() or is_identifier(value):
         return len(value) >= _SHORTEST_NUMBER
-    if is_random(value, shortest=_SHORTEST_NUMBER) or form is Form.PROSE or is_structured(value):
+    if is_random(value, shortest=_SHORTEST_NUMBER) or form in _LOOSE or is_structured(value):
         return is_random(value, shortest=_SHORTEST_NUMBER)
     digits = sum(map(str.isdigit, value))
     if form in _AS_DATA and len(value) >= _SHORTEST_IN_DATA:

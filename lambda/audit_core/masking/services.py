@@ -34,6 +34,15 @@ ALONE = words("""
     webflow wistia woocommerce worldweather wrike yandex yelp zendesk zenserp zeplin zerobounce zipcodeapi
     zonkafeedback
 """)
+_PARTED = words("""
+    active_campaign assembly_ai browser_stack convert_kit deep_gram digital_ocean docu_sign drone_ci eleven_labs
+    fresh_books fresh_desk get_response git_guardian go_cardless help_scout hub_spot hugging_face jump_cloud
+    launch_darkly linked_in mail_chimp mail_gun mail_jet message_bird new_relic one_login one_signal open_ai
+    open_router open_weather ops_genie pager_duty planet_scale post_mark quick_books rapid_api revenue_cat
+    ring_central sales_force sauce_labs scraper_api send_bird send_grid send_in_blue square_space status_page
+    sumo_logic survey_monkey travis_ci true_layer type_form virus_total weather_stack woo_commerce
+""")
+"""The same where the service itself, or who writes its name, parts it into words."""
 BEFORE_KEY = ALONE | words("""
     adobe alibaba azure beamer bitbucket bitly buildkite circleci cohere dockerhub firebase gcp gemini github gitlab
     google groq hunter ibm jenkins lob mux npm nvd openapi openstack pinterest pypi rubygems sonar sonarqube square
@@ -45,3 +54,12 @@ _MOST_WORDS = 3
 def names_service(parts: list[str], services: frozenset[str] = ALONE) -> bool:
     """Whether the last of these words, run together, are what a service is called."""
     return any("".join(parts[-count:]) in services for count in range(1, min(_MOST_WORDS, len(parts)) + 1))
+
+
+def spellings() -> tuple[str, ...]:
+    """Give what the names alone look like in code: `newrelic`, `Newrelic`, `NewRelic`, `new_relic`, `NEW_RELIC`."""
+    spelled = {form for name in ALONE for form in (name, name.capitalize(), name.upper())}
+    for name in _PARTED:
+        camel = name.title().replace("_", "")
+        spelled |= {name, name.upper(), name.replace("_", "-"), camel, camel[:1].lower() + camel[1:]}
+    return tuple(sorted(spelled))

@@ -176,6 +176,7 @@ RULES: tuple[Rule, ...] = (
     Rule("yandex/oauth", ("y0_",), rf"{WORD}{{40,}}", "Yandex: OAuth tokens"),
     Rule("yandex/aws-key", ("YC",), rf"{WORD}{{38}}", "Yandex Cloud: static access keys"),
     Rule("vault/token", ("hvs.", "hvb.", "hvr.", "b.AAAAAQ"), rf"{WORD}{{24,}}", "HashiCorp Vault: tokens; upgrading"),
+    Rule("vault/legacy-token", ("s.",), rf"{ALNUM}{{24}}\b", "HashiCorp Vault: tokens before 1.10", random=True),
     Rule(
         "ory/token",
         ("ory_at_", "ory_rt_", "ory_ac_"),

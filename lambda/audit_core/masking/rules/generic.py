@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from audit_core.masking.rules.rule import ALNUM, Rule
-from audit_core.masking.services import ALONE
+from audit_core.masking.services import spellings
 
 _CONVENTION = "GitHub Blog: behind GitHub's new authentication token formats, identifiable prefixes"
 _KINDS = ("sk", "pat", "apikey", "api_key", "token", "api_token", "access_token", "secret", "key_live", "key_test")
@@ -18,7 +18,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "service/value",
-        tuple(sorted(spelled for name in ALONE for spelled in (name, name.capitalize(), name.upper()))),
+        spellings(),
         r"(?:[ _-]?(?:api|API|Api))?[\"'`\])\\]{0,4}[ \t]{0,8}(?::=|=>|[:=]{1,3}|,|>)[ \t]{0,8}[\"'`\\]{0,4}"
         rf"({ALNUM}{{20,}})={{0,2}}(?:[\"'`\s,;&<}}\\)]|$)",
         "this kit: what services are called",
