@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from audit_core.masking import PLACEHOLDER, Masker
+from audit_core.masking.result import JsonValue
 
 MASKER = Masker(personal="off")
 SECRET = "k3VZr8Qm1TzWx7Lc9Nd2Hs5Yb4Gf6Jp0"
@@ -89,7 +90,12 @@ def test_the_name_of_a_service_introduces_a_key(text: str, rule: str) -> None:
 
 def test_the_name_of_a_service_tells_in_json() -> None:
     """As the key of a member, whose value is random; what lies under it as an object is looked at by itself."""
-    value = {"mailgun_key": HEX, "finnhub": SECRET, "stripe": {"customer": SECRET}, "jira_key": "PROJ-123"}
+    value: dict[str, JsonValue] = {
+        "mailgun_key": HEX,
+        "finnhub": SECRET,
+        "stripe": {"customer": SECRET},
+        "jira_key": "PROJ-123",
+    }
     masked = MASKER.mask_value(value)[0]
     assert masked == {**value, "mailgun_key": PLACEHOLDER, "finnhub": PLACEHOLDER}
 
