@@ -30,31 +30,41 @@ _TELLING = (
 )
 _NAME = _TELLING + rb"[\w.\-\x80-\xff]*"
 _CLOSE = rb"[\\\"'`\])\[*]{0,16}"
-_TYPE = rb"(?:[ \t]+as[ \t]+\w+|[ \t]*:?[ \t]*[&*]?(?:'\w+ )?[A-Za-z_][\w.<>\[\]]*)?"
+_TYPE = (
+    rb"(?:[ \t]+as[ \t]+\w+|[ \t]*:?[ \t]*[&*]?(?:'\w+ )?[A-Za-z_][\w.<>\[\]]*(?: ?\| ?None)?"
+    rb"|[ \t]\([\w /-]{1,40}\))?"
+)
 _OPERATOR = rb"(?:[:?.+|&!~]{0,3}=[=>~]{0,2}|:{1,2}|<-|,)"
-_ELEMENT = rb"[\"']?>\s*(?:<[\w:.-]+>\s*)?|</[\w:.-]+>\s*<[\w:.-]+>"
+_OPENED_ELEMENT = rb">\s*(?:<[\w:.-]+>\s*|<!\[CDATA\[\s*)?"
+_ELEMENT = rb"[\"']?" + _OPENED_ELEMENT + rb"|</[\w:.-]+>\s*<[\w:.-]+>"
+_ATTRIBUTED = (
+    rb"(?:\s+(?:type|class|id|lang|encoding|encrypted|\w{1,20}:\w{1,20})=[\"'][^\"'<>\x00]{0,80}[\"']){1,3}"
+    + _OPENED_ELEMENT
+)
 _OPENED = rb"(?:\{\s*(?:\w{1,20}\s*=\s*[\w\"]{1,40}\s+){0,3})?"
 _PAIR = rb"[\\\"']*,?\s+" + _OPENED + rb"[\\\"']*(?:value|val|content|default|string_?value)[\\\"']*\s*(?:=>?|:)"
 _OPTION_PAIR = rb"[\"']?\s+--?(?:value|val|body|secret-string|data)[ =]"
 _CELL = rb"[\"'`*]{0,3}[ \t]+(?:\|{1,2}|-{1,2}>)[ \t]"
 _SIGN = rb"|".join(
     (
+        _ATTRIBUTED,
         _CLOSE + _TYPE + rb"[ \t]*" + _OPERATOR,
         _PAIR,
         _OPTION_PAIR,
         _ELEMENT,
         rb"[\"'`]?\s+(?:is|was)\s",
+        rb"[ \t]+(?:is|was|has been)(?:[ \t]\w{1,16}){1,3}:",
         _CELL,
     )
 )
 _CALL = rb"\([ \t]*"
-_DEFAULT = rb"[\"')\]]{0,3}[ \t]*(?:\|\||\?\?|\?:|\bor\b)[ \t]*"
+_DEFAULT = rb"[\"')\]]{0,3}[ \t]*(?:\|\||\?\?|\?:|\bor\b|\)[ \t]*\{)[ \t]*"
 _JOINED = rb"[:=] ?[\"'][ \t]*[+.]"
 _LISTED = _CLOSE + _TYPE + rb"[ \t]*" + _OPERATOR + rb"\s*[\[({]"
 _SIGN_BEFORE_QUOTE = rb"|".join((_CALL, _DEFAULT, _JOINED, _LISTED))
 _QUOTE = rb"\\*(?:\"\"\"|'''|\"\"|[\"'`]|\[\[)"
 _PREFIX = rb"(?:[A-Za-z@$]{0,2}|[\"'])"
-_BLOCK = rb"(?:[|>][-+]?\s+)?\s*"
+_BLOCK = rb"(?:[|>][-+]?\s+|(?:!!str|!vault|&[\w-]{1,40})[ \t]+)?\s*"
 _START = rb"[^\s\"'`<>\x00]{4}"
 _DIRECTIVE_START = rb"[^\s\"'`<>\x00=:,|(\[{-][^\s\"'`<>\x00]{3}"
 _FORMS = (
@@ -70,7 +80,7 @@ _FORMS = (
     + rb")[\"']?[ \t]+"
     + _DIRECTIVE_START,
     # a name and a quoted value
-    rb"(" + _NAME + rb")[ \t]+(" + _QUOTE + rb")" + _START,
+    rb"(" + _NAME + rb")[ \t]+@?(" + _QUOTE + rb")" + _START,
     # a name before a long value
     rb"(" + _NAME + rb")[ \t][\"']?[A-Za-z0-9_./+=~-]{20}",
 )
@@ -243,7 +253,7 @@ def _form(text: bytes, name_start: int, name: str, link: bytes, quote: bytes, fo
     operator = link.strip()
     if (not quote and operator[-1:] in (b"|", b",")) or operator[-2:] == b"->":
         return Form.CELL
-    tagged = b"<" in operator or (b">" in operator[-1:] and b"=" not in operator)
+    tagged = b"<" in operator or (operator[-1:] == b">" and operator[-2:] != b"=>")
     paired = _PAIRED.search(operator) is not None and operator[:1] in b"\\\"',-"
     if tagged or paired or (operator[:1] in b"\"'\\" and operator[-1:] == b":" and quote):
         return Form.DATA

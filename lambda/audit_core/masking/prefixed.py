@@ -17,7 +17,9 @@ from audit_core.masking.wordlist import words
 _SHORTEST, _SHORTEST_OF_ONE_CASE = 32, 40
 _FEWEST_DIGITS = 3
 _SURE_MARK = 4
-_PREFIXED = rb"((?:[A-Za-z][A-Za-z0-9]{1,9}[_-]){1,4})([A-Za-z0-9]{32,512})(?:[_.-][A-Za-z0-9]{4,128}){0,4}"
+_PREFIXED = (
+    rb"((?:(?:[a-z][a-z0-9]{1,9}|[A-Z][A-Z0-9]{1,9})[_-]){1,4})([A-Za-z0-9]{32,512})(?:[_.][A-Za-z0-9]{4,128}){0,3}"
+)
 _GROUPS = rb"|".join(
     (
         rb"[0-9a-f]{32}-[0-9a-f]{8}-[0-9a-f]{8}",  # Mailgun's API keys
@@ -36,6 +38,7 @@ _NAMES_NO_TOKEN = words("""
 """)
 """Prefixes of what is no secret: identifiers, digests, names of files, keys that are meant to be seen."""
 _KNOWN = frozenset(mark for rule in RULES if not rule.random for mark in rule.marks if mark.endswith(("_", "-")))
+_GOES_ON = (b"-", b"_")
 _WEIGHT = 3
 
 
@@ -48,6 +51,8 @@ def find_prefixed(text: bytes, spend: Callable[[int], None]) -> Iterator[Span]:
             continue
         prefix = found.group(1).decode("ascii")
         body = found.group(2).decode("ascii")
+        if text[found.end() : found.end() + 1] in _GOES_ON:  # base64url, which begins with a prefix by chance
+            continue
         if not _is_known(prefix) and not _names_no_token(prefix) and _is_by_chance(body):
             yield Span(found.start(1), found.end(), "prefixed/token")
 

@@ -37,6 +37,14 @@ UUID = "5f2c7a1e-93d4-4b06-8e1f-a7c2d9b3e604"
         "api_key,{}",
         "set -gx API_KEY {}",
         "az appconfig --name API_KEY --value {}",
+        "api_key: str | None = '{}'",
+        "Token (read-only): {}",
+        "Your API key has been created: {}",
+        "ENV.fetch('API_KEY') {{ '{}' }}",
+        '#define API_KEY @"{}"',
+        "<api-key><![CDATA[{}]]></api-key>",
+        '<apiKey type="string">{}</apiKey>',
+        "token: &shared {}",
     ],
 )
 def test_a_telling_name_introduces_a_secret(text: str) -> None:
@@ -63,6 +71,25 @@ def test_a_telling_name_introduces_a_secret(text: str) -> None:
 def test_what_only_stands_like_a_secret_stays(text: str) -> None:
     """What a secret is called, a type, a command, a path, an alphabet."""
     assert MASKER.mask_text(text) == (text, ())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'ConvertTo-SecureString "{}" -AsPlainText -Force',
+        "net user backup {} /add",
+        "unzip -P {} a.zip",
+        "7z x -p{} a.7z",
+        "echo {} | docker login -u x --password-stdin",
+        "requests.get(url, auth=('bob', '{}'))",
+        'DriverManager.getConnection(url, "root", "{}")',
+        "new PDO('mysql:host=db', 'root', '{}')",
+        "snmp-server community {} RO",
+    ],
+)
+def test_a_password_in_a_command_or_a_call_vanishes(text: str) -> None:
+    """Where no name stands before it, its place tells."""
+    assert MASKER.mask_text(text.format("Tr0ub4dor"))[0] == text.format(PLACEHOLDER)
 
 
 def test_base64_that_begins_with_a_slash_is_no_path() -> None:
