@@ -40,7 +40,7 @@ print(time.perf_counter() - started)
 def rows(*, quick: bool) -> list[Row]:
     """Measure. Raises `BenchmarkError` when a package cannot be built."""
     with tempfile.TemporaryDirectory() as folder:
-        return [*_sizes(Path(folder)), *_imports(Path(folder), rounds=1 if quick else 7)]
+        return [*_sizes(Path(folder)), *_imports(Path(folder), rounds=1 if quick else 7, first=0 if quick else 1)]
 
 
 def _sizes(folder: Path) -> list[Row]:
@@ -63,18 +63,21 @@ def _sizes(folder: Path) -> list[Row]:
     return found
 
 
-def _imports(folder: Path, *, rounds: int) -> list[Row]:
-    """In turns, each in a fresh process: as it is here, and with neither side's compiled files in sight."""
+def _imports(folder: Path, *, rounds: int, first: int) -> list[Row]:
+    """In turns, each in a fresh process: as it is here, and with neither side's compiled files in sight.
+
+    So many turns come first that do not count: they fill the disk's cache and that of compiled files.
+    """
     package = str(folder / "local")
     cold = ("-B", "-X", f"pycache_prefix={folder / 'none'}")
     warm = ("-X", f"pycache_prefix={folder / 'compiled'}")
     handler: dict[str, list[float]] = {"warm": [], "cold": []}
     boto3: dict[str, list[float]] = {"warm": [], "cold": []}
-    for turn in range(rounds + 1):
+    for turn in range(first + rounds):
         for name, options in {"warm": warm, "cold": cold}.items():
             taken = float(in_fresh_process(_HANDLER, package, options=("-I", *options)))
             other = float(in_fresh_process(_BOTO3, options=("-I", *options)))
-            if turn:  # the first round fills the disk's cache and that of compiled files
+            if turn >= first:
                 handler[name].append(taken)
                 boto3[name].append(other)
     ratios = {name: median(a / b for a, b in zip(handler[name], boto3[name], strict=True)) for name in handler}

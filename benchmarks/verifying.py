@@ -29,7 +29,8 @@ _MEMORY_GOAL = 10
 _ROUNDS = 5
 _GZIP = b"\x1f\x8b"
 """Markers are named like the objects that they stand for."""
-_COUNTS = "for _ in range(20_000_000): pass"
+_COUNTS = "import sys\nfor _ in range(int(sys.argv[1])): pass"
+_TURNS = 20_000_000
 _CHILD = "import sys; from benchmarks import verifying; print(getattr(verifying, sys.argv[1])(*sys.argv[2:]))"
 
 
@@ -44,8 +45,8 @@ def rows(*, quick: bool) -> list[Row]:
             objects=lambda: _floor(log.paths),
             one=lambda: _verify(log, jobs=1),
             two=lambda: _verify(log, jobs=2),
-            loop=lambda: _loop(1),
-            loops=lambda: _loop(2),
+            loop=lambda: _loop(1, _TURNS // 100 if quick else _TURNS),
+            loops=lambda: _loop(2, _TURNS // 100 if quick else _TURNS),
         )
     whole = 2_000 if quick else _MILLION
     seconds, records, peak = map(float, in_fresh_process(_CHILD, "whole", str(whole)).split())
@@ -98,9 +99,9 @@ def _verify(log: SealedFolder, *, jobs: int) -> None:
         raise BenchmarkError("a good log was not verified")
 
 
-def _loop(processes: int) -> None:
+def _loop(processes: int, turns: int) -> None:
     """So many processes at once, each of which counts."""
-    begun = [subprocess.Popen([sys.executable, "-I", "-c", _COUNTS]) for _ in range(processes)]
+    begun = [subprocess.Popen([sys.executable, "-I", "-c", _COUNTS, str(turns)]) for _ in range(processes)]
     for process in begun:
         process.wait()
 
