@@ -6,11 +6,21 @@ from pathlib import Path
 
 import pytest
 
+from components.package import ANCHORING_SEALER, WRITER, Target, ensure_wheels
+
 ROOT = Path(__file__).resolve().parents[2]
+TARGETS: tuple[Target, ...] = ("aws", "local")
 PARTS = (
     "Makefile", "Pulumi.yaml", "README.md", "pyproject.toml", "requirements.lock", "tests/requirements.lock",
     "benchmarks", "cli", "clients", "components", "docs", "lambda", "localcloud", "policies", "stacks",
 )  # fmt: skip
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _wheels() -> None:
+    """Fetch what goes into the functions' packages: the checkouts here share it, and some reach no index."""
+    for target in TARGETS:
+        ensure_wheels(target, WRITER, ANCHORING_SEALER)
 
 
 @pytest.fixture(scope="session")
@@ -35,6 +45,5 @@ def _copy(folder: Path) -> Path:
         elif source.exists():
             shutil.copy2(source, target)
     # The wheels that go into the function's package are pinned by hash; fetching them again would prove nothing.
-    (ROOT / ".cache").mkdir(exist_ok=True)
     (copy / ".cache").symlink_to(ROOT / ".cache")
     return copy
