@@ -9,6 +9,7 @@ import boto3
 import httpx
 from botocore.config import Config
 
+from audit_core.sealing import CHECKPOINT
 from cli.connection import Deployment
 from cli.reader import LogReader
 
@@ -42,9 +43,14 @@ class Cloud:
         return self._clients[name]
 
     def mend(self) -> None:
-        """Take away, as only the root can, what hides a record: delete markers and later versions."""
+        """Take away, as only the root can, what hides a record: delete markers and later versions.
+
+        The newest checkpoint has many versions, as it should; one may be locked for good, whoever asks.
+        """
         s3, bucket = self.root("s3"), self.deployment.bucket
         for stored in LogReader(s3, bucket).objects(""):
+            if stored.key == CHECKPOINT:
+                continue
             for version_id in (*stored.marker_ids, *stored.version_ids[1:]):
                 s3.delete_object(Bucket=bucket, Key=stored.key, VersionId=version_id, BypassGovernanceRetention=True)
 
