@@ -292,5 +292,11 @@ BLOCKED_FINISHES: Final = frozenset({
 })  # fmt: skip
 """Finish reasons, in lower case, that say that a policy stopped the answer."""
 BLOCKED_VERDICTS: Final = frozenset({"deny", "block", "blocked", "denied"})
+THROTTLED_ERRORS: Final = (
+    "429", "ratelimiterror", "ratelimitexceeded", "ratelimitexception", "throttlingexception", "throttledexception",
+    "throttlingerror", "toomanyrequests", "toomanyrequestsexception", "toomanyrequestserror", "resourceexhausted",
+    "resourceexhaustedexception", "resourceexhaustederror",
+)  # fmt: skip
+"""How the types of errors end, in lower case and without underscores, that say that there were too many calls."""
 GRPC_THROTTLED: Final = frozenset({"8", "RESOURCE_EXHAUSTED"})
 GRPC_OK: Final = frozenset({"0", "OK"})

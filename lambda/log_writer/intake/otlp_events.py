@@ -26,6 +26,7 @@ from log_writer.intake.genai_names import (
     REQUEST_EVENTS,
     RESPONSE_EVENTS,
     RULES,
+    THROTTLED_ERRORS,
 )
 from log_writer.intake.otlp_draft import Draft
 from log_writer.intake.otlp_items import LogItem, Origin, SpanEvent, SpanItem
@@ -239,11 +240,13 @@ def _set_outcome(draft: Draft, *, failed: bool, done: bool = False, said: bool =
     if _is_blocked(attributes):
         draft.infer("outcome", "policy-blocked")
         return
-    if status == _THROTTLED or str(attributes.get("rpc_status")) in GRPC_THROTTLED:
+    error = attributes.get("error_type")
+    throttled = isinstance(error, str) and error.lower().replace("_", "").endswith(THROTTLED_ERRORS)
+    if status == _THROTTLED or throttled or str(attributes.get("rpc_status")) in GRPC_THROTTLED:
         draft.infer("outcome", "throttled")
         return
     rpc = attributes.get("rpc_status")
-    failed = failed or "error_type" in attributes or (rpc is not None and str(rpc) not in GRPC_OK)
+    failed = failed or error is not None or (rpc is not None and str(rpc) not in GRPC_OK)
     if isinstance(status, int):
         failed = failed or status >= _FIRST_ERROR
     outcome = "error" if failed else "success"
