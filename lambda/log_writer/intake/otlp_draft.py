@@ -48,6 +48,7 @@ _ODD: Final = (*REQUEST_HEADER, *RESPONSE_HEADER, *_CONTENT)
 _MOST_ATTRIBUTES: Final = MAX_ATTRIBUTES - 8  # some are added when the event is done, and by the record
 _DEFAULT_PORTS: Final = {"443": {"", "https"}, "80": {"http"}}
 _TOGETHER: Final = 100  # after every rank in a table
+_LONGEST_JSON: Final = 4096
 _QUOTE: Final = 12  # shorter than that are roles and the names of tools
 _OPENS_JSON: Final = re.compile(r"\s*+(?:\{\s*+[\"}]|\[\s*+[\[{\"\]])")
 
@@ -302,8 +303,8 @@ def is_readable(name: str, value: JsonValue) -> bool:
 
 
 def _decoded(value: JsonValue) -> JsonValue:
-    """The object or the list that `value` is a JSON text of; `value` where it is none."""
-    if isinstance(value, str) and _OPENS_JSON.match(value):
+    """The object or the list that `value` is a JSON text of; `value` where it is none, or too long for metadata."""
+    if isinstance(value, str) and len(value) <= _LONGEST_JSON and _OPENS_JSON.match(value):
         try:
             return orjson.loads(value)
         except orjson.JSONDecodeError:
@@ -312,8 +313,8 @@ def _decoded(value: JsonValue) -> JsonValue:
 
 
 def _as_list(value: JsonValue) -> JsonValue:
-    """A list that came as a short text of JSON."""
-    decoded = _decoded(value) if isinstance(value, str) and len(value) <= MAX_TEXT else value
+    """A list that came as a text of JSON."""
+    decoded = _decoded(value)
     return decoded if isinstance(decoded, list) else value
 
 
