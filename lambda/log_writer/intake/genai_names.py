@@ -206,8 +206,12 @@ _TOKENS: Final = {
     ),
     "input_text": "gen_ai.usage.text.input_tokens",
     "output_text": "gen_ai.usage.text.output_tokens ai.usage.outputTokenDetails.textTokens",
-    "input_audio": "gen_ai.usage.audio.input_tokens gen_ai.usage.audio_input_tokens llm.token_count.prompt_details.audio",
-    "output_audio": "gen_ai.usage.audio.output_tokens gen_ai.usage.audio_output_tokens llm.token_count.completion_details.audio",
+    "input_audio": (
+        "gen_ai.usage.audio.input_tokens gen_ai.usage.audio_input_tokens llm.token_count.prompt_details.audio"
+    ),
+    "output_audio": (
+        "gen_ai.usage.audio.output_tokens gen_ai.usage.audio_output_tokens llm.token_count.completion_details.audio"
+    ),
     "input_image": "gen_ai.usage.image.input_tokens",
     "input_video": "gen_ai.usage.video.input_tokens",
 }

@@ -94,9 +94,7 @@ class Draft:
             if rule is None:
                 self._take_unknown(name, value)
             elif rule.kind is Kind.NAMED:
-                if (read := _READ.get(rule.name)) is not None:
-                    value = read(value)  # noqa: PLW2901 - it may have come as a text
-                self._ranked(self.attributes, rule, name, value)
+                self._named(rule, name, value)
             elif rule.kind is Kind.FIELD:
                 self._field(rule, name, value)
             elif rule.kind is Kind.TOKENS:
@@ -171,6 +169,10 @@ class Draft:
             response=response,
             inferred=self.inferred,
         )
+
+    def _named(self, rule: Rule, name: str, value: JsonValue) -> None:
+        read = _READ.get(rule.name)
+        self._ranked(self.attributes, rule, name, value if read is None else read(value))
 
     def _field(self, rule: Rule, name: str, value: JsonValue) -> None:
         if type(value) is str and 0 < len(value) <= _SHORT and rule.name in _TEXTS and value.isprintable():

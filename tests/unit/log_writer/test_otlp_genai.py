@@ -7,7 +7,8 @@ import pytest
 
 from audit_core.digest import digest_json, digest_payload
 from tests.unit.log_writer.harness import PLANTED, SECRET_TEXT, Record
-from tests.unit.log_writer.otlp import LOGS, PARENT, SPAN, SPANS, STAMP, START, TRACE, Pairs, Sent, export, log, span
+from tests.unit.log_writer.otlp import LOGS, PARENT, SPAN, STAMP, START, TRACE, Sent, log, span
+
 
 def test_a_chat_as_it_is_written_now(record: Record) -> None:
     """Every field that the wire fills, from the current names."""
