@@ -85,7 +85,6 @@ _NAMED: Final = {
     "prompt_id": "prompt.id",
     "response_id": "gen_ai.response.id ai.response.id",
     "request_id": "jsonrpc.request.id",
-    "span_name": "langsmith.trace.name",
     "span_type": (
         "span.type openinference.span.kind traceloop.span.kind langfuse.observation.type langsmith.span.kind"
         " mastra.span.type spring.ai.kind"

@@ -62,7 +62,6 @@ VERCEL: Span = {
 }
 LANGSMITH: Span = {
     "langsmith.span.kind": "llm",
-    "langsmith.trace.name": "ChatOpenAI",
     "langsmith.trace.session_name": "shop",
     "langsmith.span.tags": "blue",
     "langsmith.metadata.user_id": "u_7",
@@ -210,6 +209,7 @@ def test_a_tool_call(record: Record, attributes: Span, tool: str) -> None:
     [
         ({"crewai.task.description": SECRET_TEXT}, False),
         ({"gen_ai.prompt.0.content": SECRET_TEXT}, False),
+        ({"gen_ai.prompt": SECRET_TEXT, "langsmith.trace.name": f"{SECRET_TEXT}.task"}, False),
         ({"gen_ai.prompt.0.role": "task"}, True),
         ({"crewai.task.description": SECRET_TEXT * 20}, True),
     ],
