@@ -56,7 +56,10 @@ def merge(items: list[Item]) -> Merged:
     _merge_members("tokens", [item.record.get("tokens") for item in items], fields, conflicts)
     # What an event that only carries a body calls itself comes after what the call is called.
     named = sorted(items, key=lambda item: (item.label("event_name") or "").endswith(_BODY))
-    _merge_members("attributes", [item.attributes for item in named], fields, conflicts)
+    _merge_members("attributes", [item.attributes for item in named if not item.is_message], fields, conflicts)
+    # What one message of several says of itself, and another otherwise, is no contradiction.
+    messages = [item.attributes for item in named if item.is_message]
+    _merge_members("attributes", [fields.get("attributes"), *messages], fields, {})
     if all("timestamp" in item.inferred for item in items):
         inferred.append("timestamp")
     fields["sources"] = sorted({item.source for item in items if item.source})

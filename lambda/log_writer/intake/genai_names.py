@@ -19,6 +19,7 @@ class Kind(Enum):
     FIELD = auto()  # a field of the record
     NAMED = auto()  # an attribute of the record, under a name of ours
     TOKENS = auto()  # one of the token counts
+    USAGE = auto()  # all of the token counts, as an object
     REQUEST = auto()  # content of the request: digested and dropped
     RESPONSE = auto()  # content of the response: digested and dropped
     ADDRESS = auto()  # a part of the endpoint
@@ -44,12 +45,16 @@ def _unranked(kind: Kind, names: str) -> dict[str, Rule]:
 
 _FIELDS: Final = {
     "user_id": (
-        "enduser.id user.account_uuid user.id user.email enduser.pseudo.id user.name"
-        " traceloop.association.properties.user_id ai.telemetry.metadata.userId"
+        "enduser.id user.account_uuid user.id user.email enduser.pseudo.id user.name langfuse.user.id"
+        " traceloop.association.properties.user_id ai.telemetry.metadata.userId langsmith.metadata.user_id"
+        " mastra.metadata.userId gen_ai.user llm.user"
     ),
     "session_id": (
-        "session.id gen_ai.conversation.id mcp.session.id traceloop.association.properties.session_id"
-        " ai.telemetry.metadata.sessionId"
+        "session.id gen_ai.conversation.id mcp.session.id langfuse.session.id"
+        " traceloop.association.properties.session_id traceloop.association.properties.thread_id"
+        " ai.telemetry.metadata.sessionId langsmith.metadata.session_id langsmith.metadata.conversation_id"
+        " langsmith.metadata.thread_id mastra.metadata.sessionId mastra.metadata.threadId"
+        " gcp.vertex.agent.session_id spring.ai.chat.client.conversation.id"
     ),
     "agent_name": "gen_ai.agent.name agent.name service.name",
     "agent_version": "gen_ai.agent.version app.version service.version",
@@ -57,32 +62,43 @@ _FIELDS: Final = {
     "correlation_id": "correlation_id correlation.id x-trace-id x-correlation-id",
     "model": (
         "gen_ai.request.model gen_ai.response.model llm.request.model llm.model_name ai.model.id embedding.model_name"
+        " reranker.model_name langfuse.observation.model.name"
     ),
-    "provider_request_id": "aws.request_id gen_ai.response.id ai.response.id",
+    "provider_request_id": "aws.request_id anthropic.request.id gen_ai.response.id ai.response.id",
     "status": "http.response.status_code http.status_code",
     "method": "http.request.method http.method http.request.method_original",
     "request_bytes": "http.request.body.size http.request_content_length http.request.size",
     "response_bytes": "http.response.body.size http.response_content_length http.response.size",
     "request_mime": "input.mime_type",
     "response_mime": "output.mime_type",
-    "stream": "gen_ai.request.stream gen_ai.is_streaming llm.is_streaming",
+    "stream": (
+        "gen_ai.request.stream gen_ai.is_streaming llm.is_streaming langsmith.request.streaming"
+        " langsmith.metadata.stream"
+    ),
 }
 _NAMED: Final = {
     # which, and how it hangs together
     "id": "log.record.uid",
     "event_name": "event.name",
+    "event_id": "gcp.vertex.agent.event_id",
     "event_sequence": "event.sequence",
     "prompt_id": "prompt.id",
     "response_id": "gen_ai.response.id ai.response.id",
     "request_id": "jsonrpc.request.id",
-    "span_type": "span.type openinference.span.kind traceloop.span.kind",
-    "workflow_name": "gen_ai.workflow.name traceloop.workflow.name",
-    "prompt_name": "gen_ai.prompt.name",
+    "span_type": (
+        "span.type openinference.span.kind traceloop.span.kind langfuse.observation.type langsmith.span.kind"
+        " mastra.span.type spring.ai.kind"
+    ),
+    "workflow_name": "gen_ai.workflow.name traceloop.workflow.name langfuse.trace.name",
+    "prompt_name": "gen_ai.prompt.name traceloop.prompt.key langfuse.observation.prompt.name",
+    "project": "openinference.project.name langsmith.trace.session_name",
+    "tags": "tag.tags langfuse.trace.tags langsmith.span.tags ai.telemetry.metadata.tags mastra.tags logfire.tags",
     # where it ran
     "service_name": "service.name",
     "service_version": "service.version",
     "service_namespace": "service.namespace",
-    "environment": "deployment.environment.name deployment.environment",
+    "environment": "deployment.environment.name deployment.environment langfuse.environment",
+    "release": "langfuse.release",
     "region": "cloud.region aws.region",
     "zone": "cloud.availability_zone",
     "platform": "cloud.platform",
@@ -90,7 +106,7 @@ _NAMED: Final = {
     "arch": "host.arch",
     "os": "os.type",
     "os_version": "os.version",
-    "function": "faas.name",
+    "function": "faas.name ai.telemetry.functionId traceloop.entity.name haystack.component.name",
     "sdk_name": "telemetry.sdk.name",
     "sdk_version": "telemetry.sdk.version",
     "language": "telemetry.sdk.language",
@@ -104,12 +120,17 @@ _NAMED: Final = {
     "organization_id": "organization.id",
     # what was called
     "operation": "gen_ai.operation.name ai.operationId",
-    "provider": "gen_ai.provider.name gen_ai.system llm.provider llm.system ai.model.provider",
+    "provider": (
+        "gen_ai.provider.name gen_ai.system llm.provider llm.system ai.model.provider langsmith.metadata.ls_provider"
+    ),
     "response_model": "gen_ai.response.model ai.response.model",
     "agent_id": "gen_ai.agent.id",
-    "tool_name": "gen_ai.tool.name ai.toolCall.name tool.name",
+    "tool_name": (
+        "gen_ai.tool.name ai.toolCall.name tool.name spring.ai.tool.definition.name haystack.tool.name"
+        " tool_call.function.name"
+    ),
     "tool_type": "gen_ai.tool.type",
-    "tool_call_id": "gen_ai.tool.call.id ai.toolCall.id",
+    "tool_call_id": "gen_ai.tool.call.id ai.toolCall.id tool_call.id haystack.tool.call.id",
     "mcp_method": "mcp.method.name",
     "mcp_server": "mcp.server.name",
     "protocol_version": "mcp.protocol.version",
@@ -123,7 +144,7 @@ _NAMED: Final = {
     "db_collection": "db.collection.name db.sql.table",
     "messaging_system": "messaging.system",
     "messaging_operation": "messaging.operation.name messaging.operation.type messaging.operation",
-    "messaging_destination": "messaging.destination.name",
+    "messaging_destination": "messaging.destination.name messaging.destination",
     "data_source_id": "gen_ai.data_source.id",
     "http_route": "http.route",
     "guardrail": "gen_ai.guardrail.component.name aws.bedrock.guardrail.id",
@@ -134,14 +155,21 @@ _NAMED: Final = {
     "risk_category": "gen_ai.guardrail.security.risk.category",
     # how it went
     "finish_reasons": "gen_ai.response.finish_reasons",
-    "finish_reason": "ai.response.finishReason",
+    "finish_reason": (
+        "ai.response.finishReason llm.finish_reason gen_ai.response.finish_reason llm.response.finish_reason"
+        " llm.response.stop_reason anthropic.message.stop_reason gen_ai.completion.0.finish_reason"
+    ),
+    "first_byte_ms": "ai.response.msToFirstChunk gen_ai.server.time_to_first_token",
+    "cost_usd": "gen_ai.usage.cost operation.cost llm.cost.total",
     "error_type": "error.type exception.type",
     "retries": "http.request.resend_count",
     # how a model was asked
-    "temperature": "gen_ai.request.temperature",
-    "top_p": "gen_ai.request.top_p",
-    "top_k": "gen_ai.request.top_k",
-    "max_tokens": "gen_ai.request.max_tokens",
+    "temperature": "gen_ai.request.temperature ai.settings.temperature langsmith.metadata.ls_temperature",
+    "top_p": "gen_ai.request.top_p ai.settings.topP",
+    "top_k": "gen_ai.request.top_k ai.settings.topK",
+    "max_tokens": (
+        "gen_ai.request.max_tokens ai.settings.maxOutputTokens ai.settings.maxTokens langsmith.metadata.ls_max_tokens"
+    ),
     "seed": "gen_ai.request.seed gen_ai.openai.request.seed",
     "frequency_penalty": "gen_ai.request.frequency_penalty",
     "presence_penalty": "gen_ai.request.presence_penalty",
@@ -152,7 +180,7 @@ _NAMED: Final = {
 _TOKENS: Final = {
     "input": (
         "gen_ai.usage.input_tokens gen_ai.usage.prompt_tokens llm.usage.prompt_tokens llm.token_count.prompt"
-        " ai.usage.inputTokens ai.usage.promptTokens"
+        " ai.usage.inputTokens ai.usage.promptTokens ai.usage.tokens"
     ),
     "output": (
         "gen_ai.usage.output_tokens gen_ai.usage.completion_tokens llm.usage.completion_tokens"
@@ -161,25 +189,34 @@ _TOKENS: Final = {
     "total": "gen_ai.usage.total_tokens llm.usage.total_tokens llm.token_count.total ai.usage.totalTokens",
     "cache_read": (
         "gen_ai.usage.cache_read.input_tokens gen_ai.usage.cache_read_input_tokens"
-        " llm.token_count.prompt_details.cache_read ai.usage.cachedInputTokens"
+        " llm.usage.cache_read_input_tokens llm.token_count.prompt_details.cache_read ai.usage.cachedInputTokens"
+        " ai.usage.inputTokenDetails.cacheReadTokens gen_ai.usage.details.cache_read_tokens"
     ),
     "cache_creation": (
         "gen_ai.usage.cache_creation.input_tokens gen_ai.usage.cache_creation_input_tokens"
-        " llm.token_count.prompt_details.cache_write"
+        " gen_ai.usage.cache_write.input_tokens gen_ai.usage.cache_write_input_tokens"
+        " llm.usage.cache_creation_input_tokens llm.token_count.prompt_details.cache_write"
+        " ai.usage.inputTokenDetails.cacheWriteTokens gen_ai.usage.details.cache_write_tokens"
     ),
     "reasoning": (
         "gen_ai.usage.reasoning.output_tokens gen_ai.usage.reasoning_tokens"
-        " llm.token_count.completion_details.reasoning ai.usage.reasoningTokens"
+        " llm.usage.reasoning_tokens llm.token_count.completion_details.reasoning ai.usage.reasoningTokens"
+        " ai.usage.outputTokenDetails.reasoningTokens gen_ai.usage.details.reasoning_tokens"
     ),
     "input_text": "gen_ai.usage.text.input_tokens",
-    "output_text": "gen_ai.usage.text.output_tokens",
-    "input_audio": "gen_ai.usage.audio.input_tokens",
-    "output_audio": "gen_ai.usage.audio.output_tokens",
+    "output_text": "gen_ai.usage.text.output_tokens ai.usage.outputTokenDetails.textTokens",
+    "input_audio": (
+        "gen_ai.usage.audio.input_tokens gen_ai.usage.audio_input_tokens llm.token_count.prompt_details.audio"
+    ),
+    "output_audio": (
+        "gen_ai.usage.audio.output_tokens gen_ai.usage.audio_output_tokens llm.token_count.completion_details.audio"
+    ),
     "input_image": "gen_ai.usage.image.input_tokens",
     "input_video": "gen_ai.usage.video.input_tokens",
 }
+_USAGE: Final = {"usage": "langfuse.observation.usage_details langsmith.metadata.usage_metadata gen_ai.usage.raw"}
 _ADDRESS: Final = {
-    "url": "url.full http.url",
+    "url": "url.full http.url gen_ai.openai.api_base openai.api_base",
     "host": "server.address http.host net.peer.name",
     "port": "server.port net.peer.port",
     "path": "url.path http.target",
@@ -189,23 +226,36 @@ _ADDRESS: Final = {
 _REQUEST: Final = """
     gen_ai.input.messages gen_ai.system_instructions gen_ai.tool.definitions gen_ai.prompt gen_ai.tool.call.arguments
     gen_ai.retrieval.query.text gen_ai.memory.query.text gen_ai.guardrail.security.content.input.value
-    input.value llm.prompts ai.prompt ai.prompt.messages ai.prompt.tools ai.toolCall.args traceloop.entity.input
+    input.value llm.prompts ai.prompt ai.prompt.messages ai.prompt.tools ai.toolCall.args ai.value ai.values
+    traceloop.entity.input crewai.task.description langfuse.observation.input langfuse.trace.input request_data
+    all_messages_events pydantic_ai.all_messages tool_arguments gcp.vertex.agent.llm_request gcp.vertex.agent.data
+    gcp.vertex.agent.tool_call_args spring.ai.tool.call.arguments haystack.pipeline.input_data haystack.component.input
+    haystack.agent.input haystack.agent.step.llm.input haystack.agent.step.tool.input mastra.agent_run.input
+    mastra.model_generation.input mastra.model_step.input mastra.model_inference.input mastra.tool_call.input
+    mastra.mcp_tool_call.input mastra.workflow_run.input mastra.workflow_step.input mastra.processor_run.input
 """
 _RESPONSE: Final = """
     gen_ai.output.messages gen_ai.completion gen_ai.tool.call.result gen_ai.retrieval.documents gen_ai.memory.records
     gen_ai.guardrail.security.content.output.value output.value llm.completions ai.response.text ai.response.object
-    ai.response.toolCalls ai.toolCall.result traceloop.entity.output
+    ai.response.toolCalls ai.response.reasoning ai.toolCall.result ai.embedding ai.embeddings traceloop.entity.output
+    crewai.crew.result langfuse.observation.output langfuse.trace.output response_data final_result tool_response
+    gcp.vertex.agent.llm_response gcp.vertex.agent.tool_response spring.ai.tool.call.result
+    haystack.pipeline.output_data haystack.component.output haystack.agent.output haystack.agent.step.llm.output
+    haystack.agent.step.tool.output mastra.agent_run.output mastra.model_generation.output mastra.model_step.output
+    mastra.model_inference.output mastra.model_chunk.output mastra.tool_call.output mastra.mcp_tool_call.output
+    mastra.workflow_run.output mastra.workflow_step.output mastra.processor_run.output mastra.metadata.body
 """
-_SPECIAL: Final = "gen_ai.response.time_to_first_chunk"
+FIRST_CHUNK_SECONDS: Final = ("gen_ai.response.time_to_first_chunk", "gen_ai.client.operation.time_to_first_chunk")
 
 RULES: Final[Mapping[str, Rule]] = {
     **_ranked(Kind.NAMED, _NAMED),
     **_ranked(Kind.FIELD, _FIELDS),  # a name in both is the field; where another name wins, the attribute
     **_ranked(Kind.TOKENS, _TOKENS),
+    **_ranked(Kind.USAGE, _USAGE),
     **_ranked(Kind.ADDRESS, _ADDRESS),
     **_unranked(Kind.REQUEST, _REQUEST),
     **_unranked(Kind.RESPONSE, _RESPONSE),
-    **_unranked(Kind.SPECIAL, _SPECIAL),
+    **{wire: Rule(Kind.SPECIAL, wire) for wire in FIRST_CHUNK_SECONDS},
 }
 """By name on the wire."""
 
@@ -214,11 +264,19 @@ SPARE: Final[Mapping[str, str]] = {
 }
 """What a name that is usually a field is called as an attribute, where another name has taken the field."""
 
-REQUEST_FAMILIES: Final = ("gen_ai.prompt.", "llm.input_messages.", "llm.prompts.", "llm.request.functions.")
-RESPONSE_FAMILIES: Final = ("gen_ai.completion.", "llm.output_messages.", "llm.completions.")
+REQUEST_FAMILIES: Final = (
+    "gen_ai.prompt.", "llm.input_messages.", "llm.prompts.", "llm.request.functions.", "llm.tools.",
+    "reranker.input_documents.",
+)  # fmt: skip
+RESPONSE_FAMILIES: Final = (
+    "gen_ai.completion.", "llm.output_messages.", "llm.completions.", "retrieval.documents.",
+    "reranker.output_documents.", "embedding.embeddings.",
+)  # fmt: skip
 """Content that was spread over attributes, one for each member of each message."""
 
-REQUEST_HEADER: Final = ("http.request.header.", "rpc.request.metadata.", "rpc.grpc.request.metadata.")
+REQUEST_HEADER: Final = (
+    "http.request.header.", "rpc.request.metadata.", "rpc.grpc.request.metadata.", "ai.request.headers.",
+)  # fmt: skip
 RESPONSE_HEADER: Final = ("http.response.header.", "rpc.response.metadata.", "rpc.grpc.response.metadata.")
 REQUEST_ID_HEADERS: Final = ("x-request-id", "request-id", "x-amzn-requestid", "apim-request-id")
 
@@ -237,5 +295,11 @@ BLOCKED_FINISHES: Final = frozenset({
 })  # fmt: skip
 """Finish reasons, in lower case, that say that a policy stopped the answer."""
 BLOCKED_VERDICTS: Final = frozenset({"deny", "block", "blocked", "denied"})
+THROTTLED_ERRORS: Final = (
+    "429", "ratelimiterror", "ratelimitexceeded", "ratelimitexception", "throttlingexception", "throttledexception",
+    "throttlingerror", "toomanyrequests", "toomanyrequestsexception", "toomanyrequestserror", "resourceexhausted",
+    "resourceexhaustedexception", "resourceexhaustederror",
+)  # fmt: skip
+"""How the types of errors end, in lower case and without underscores, that say that there were too many calls."""
 GRPC_THROTTLED: Final = frozenset({"8", "RESOURCE_EXHAUSTED"})
 GRPC_OK: Final = frozenset({"0", "OK"})

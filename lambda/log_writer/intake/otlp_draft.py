@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final, TypeAlias
 
 import orjson
 
-from audit_core.attributes import MAX_ATTRIBUTES, MAX_ITEMS, MORE
+from audit_core.attributes import MAX_ATTRIBUTES, MAX_ITEMS, MAX_TEXT, MORE
 from audit_core.canonical import JsonValue
 from audit_core.errors import FieldError
 from audit_core.event import Event, Payload
@@ -27,11 +27,12 @@ from log_writer.intake.genai_names import (
     REQUEST_ID_HEADERS,
     RESPONSE_FAMILIES,
     RESPONSE_HEADER,
+    RULES,
     SPARE,
     Kind,
     Rule,
 )
-from log_writer.intake.usage import is_count
+from log_writer.intake.usage import is_count, read_usage
 
 Rules: TypeAlias = Mapping[str, Rule]
 
@@ -42,13 +43,13 @@ _TEXTS: Final = frozenset({
 })  # fmt: skip
 _SHORT: Final = 128
 _DIGITS: Final = 18
-_COUNTS: Final = frozenset({
-    "event_sequence", "prompt_length", "response_length", "body_length", "attempt", "total_attempts", "retries",
-})  # fmt: skip
 _CONTENT: Final = (*REQUEST_FAMILIES, *RESPONSE_FAMILIES)
 _ODD: Final = (*REQUEST_HEADER, *RESPONSE_HEADER, *_CONTENT)
 _MOST_ATTRIBUTES: Final = MAX_ATTRIBUTES - 8  # some are added when the event is done, and by the record
 _DEFAULT_PORTS: Final = {"443": {"", "https"}, "80": {"http"}}
+_TOGETHER: Final = 100  # after every rank in a table
+_LONGEST_JSON: Final = 4096
+_QUOTE: Final = 12  # shorter than that are roles and the names of tools
 _OPENS_JSON: Final = re.compile(r"\s*+(?:\{\s*+[\"}]|\[\s*+[\[{\"\]])")
 
 
@@ -93,9 +94,7 @@ class Draft:
             if rule is None:
                 self._take_unknown(name, value)
             elif rule.kind is Kind.NAMED:
-                if rule.name in _COUNTS:
-                    value = _as_number(value)  # noqa: PLW2901 - it came as a text
-                self._ranked(self.attributes, rule, name, value)
+                self._named(rule, name, value)
             elif rule.kind is Kind.FIELD:
                 self._field(rule, name, value)
             elif rule.kind is Kind.TOKENS:
@@ -106,8 +105,29 @@ class Draft:
                 self.request[name] = value
             elif rule.kind is Kind.RESPONSE:
                 self.response[name] = value
+            elif rule.kind is Kind.USAGE:
+                self._usage(rule, name, value)
             else:
                 self.special[name] = value
+
+    def take_content(self, given: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+        """Sort in what is content, and not there yet; the rest of `given`."""
+        rest: dict[str, JsonValue] = {}
+        for name, value in given.items():
+            kind = RULES[name].kind if name in RULES else None
+            side = self.request if kind is Kind.REQUEST else self.response if kind is Kind.RESPONSE else None
+            if side is None or name in side:
+                rest[name] = value
+            else:
+                side[name] = value
+        return rest
+
+    def quoted_in(self, text: str) -> bool:
+        """Whether a text of the content stands in `text`, which is short enough to be kept as it is."""
+        if len(text) > MAX_TEXT:
+            return False
+        contents = (value for side in (self.request, self.response) for value in side.values())
+        return any(isinstance(value, str) and _QUOTE <= len(value) <= MAX_TEXT and value in text for value in contents)
 
     def keep(self, name: str, value: JsonValue) -> None:
         """Keep metadata; under another name where that one is taken by something else."""
@@ -150,6 +170,10 @@ class Draft:
             inferred=self.inferred,
         )
 
+    def _named(self, rule: Rule, name: str, value: JsonValue) -> None:
+        read = _READ.get(rule.name)
+        self._ranked(self.attributes, rule, name, value if read is None else read(value))
+
     def _field(self, rule: Rule, name: str, value: JsonValue) -> None:
         if type(value) is str and 0 < len(value) <= _SHORT and rule.name in _TEXTS and value.isprintable():
             self._ranked(self.fields, rule, name, value)  # no reader would refuse it
@@ -171,6 +195,15 @@ class Draft:
             self._ranked(self.tokens, rule, name, number)
         else:
             self.keep(name, value)
+
+    def _usage(self, rule: Rule, name: str, value: JsonValue) -> None:
+        """Counts that came together: those that came alone are better."""
+        counts = read_usage(_decoded(value), bare=True)
+        if counts is None:
+            self.keep(name, value)
+            return
+        for kind, count in counts.items():
+            self._ranked(self.tokens, Rule(Kind.TOKENS, kind, _TOGETHER + rule.rank), name, count)
 
     def _ranked(self, into: dict[str, JsonValue], rule: Rule, name: str, value: JsonValue) -> None:
         """Of several values for one thing the best is set; one that differs is kept as an attribute."""
@@ -212,6 +245,8 @@ class Draft:
     def _set_endpoint(self) -> None:
         address = self.address
         url, host = address.get("url"), address.get("host")
+        if not (isinstance(url, str) and url) and isinstance(host, str) and "://" in host:
+            url = host  # some instrumentation says a whole URL there
         if isinstance(url, str) and url:
             self._endpoint(url)
             return
@@ -269,6 +304,22 @@ def is_readable(name: str, value: JsonValue) -> bool:
     return True
 
 
+def _decoded(value: JsonValue) -> JsonValue:
+    """The object or the list that `value` is a JSON text of; `value` where it is none, or too long for metadata."""
+    if isinstance(value, str) and len(value) <= _LONGEST_JSON and _OPENS_JSON.match(value):
+        try:
+            return orjson.loads(value)
+        except orjson.JSONDecodeError:
+            return value
+    return value
+
+
+def _as_list(value: JsonValue) -> JsonValue:
+    """A list that came as a text of JSON."""
+    decoded = _decoded(value)
+    return decoded if isinstance(decoded, list) else value
+
+
 def _as_number(value: JsonValue) -> JsonValue:
     """A whole number where `value` is one that 64 bits can hold, also as text; `value` otherwise."""
     if isinstance(value, str) and len(value) <= _DIGITS and value.isascii() and value.isdigit():
@@ -276,3 +327,13 @@ def _as_number(value: JsonValue) -> JsonValue:
     if isinstance(value, float) and abs(value) <= SAFE_INTEGER and math.fmod(value, 1) == 0:
         return int(value)
     return value
+
+
+_COUNTS: Final = (
+    "event_sequence", "prompt_length", "response_length", "body_length", "attempt", "total_attempts", "retries",
+)  # fmt: skip
+_READ: Final[Mapping[str, Callable[[JsonValue], JsonValue]]] = {
+    **dict.fromkeys(_COUNTS, _as_number),
+    "finish_reasons": _as_list,
+}
+"""How metadata is read that some senders write as texts."""

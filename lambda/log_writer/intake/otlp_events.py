@@ -19,12 +19,14 @@ from log_writer.intake.claude_names import CLAUDE_RULES, PREFIX
 from log_writer.intake.genai_names import (
     BLOCKED_FINISHES,
     BLOCKED_VERDICTS,
+    FIRST_CHUNK_SECONDS,
     GRPC_OK,
     GRPC_THROTTLED,
     OPERATION_EVENTS,
     REQUEST_EVENTS,
     RESPONSE_EVENTS,
     RULES,
+    THROTTLED_ERRORS,
 )
 from log_writer.intake.otlp_draft import Draft
 from log_writer.intake.otlp_items import LogItem, Origin, SpanEvent, SpanItem
@@ -40,6 +42,7 @@ _STATUS_OK: Final = 1
 _STATUS_ERROR: Final = 2
 _SEVERITY_ERROR: Final = 17
 _THROTTLED: Final = 429
+_TOOL: Final = "tool"
 _FIRST_ERROR: Final = 400
 _LONGEST: Final = 10**9
 
@@ -95,8 +98,7 @@ class EventMaker:
         draft = self._shared.copy()
         draft.take(item.attributes, CLAUDE_RULES if ours else RULES)
         draft.say("kind", _KINDS.get(item.kind, "unspecified"))
-        if item.name:
-            draft.say("span_name", item.name)
+        _set_name(draft, item.name)
         if item.parent_id:
             draft.say("parent_span_id", item.parent_id)
         _set_ids(draft, item.trace_id, item.span_id, item.dropped)
@@ -173,12 +175,31 @@ def _milliseconds(nanos: int) -> int | float:
     return nanos // _MILLISECOND if nanos % _MILLISECOND == 0 else nanos / _MILLISECOND
 
 
+def _set_name(draft: Draft, name: str) -> None:
+    """The name of a span, and the tool's where the span is a tool's call that does not say which.
+
+    A name that quotes the content (of a task, the whole of what was asked) is no name, and kept as any unknown text.
+    """
+    if not name:
+        return
+    if draft.quoted_in(name):
+        draft.keep("name", name)
+        return
+    draft.say("span_name", name)
+    kind = draft.attributes.get("span_type")
+    if isinstance(kind, str) and kind.lower() == _TOOL:
+        draft.attributes.setdefault("tool_name", draft.attributes.get("function") or name)
+
+
 def _measure_first_byte(draft: Draft) -> None:
-    seconds = draft.special.pop("gen_ai.response.time_to_first_chunk", None)
-    if isinstance(seconds, (int, float)) and not isinstance(seconds, bool) and 0 <= seconds <= _LONGEST:
-        draft.keep("first_byte_ms", round(seconds * 1000, 3))
-    else:
-        draft.keep("gen_ai.response.time_to_first_chunk", seconds)
+    if not draft.special:
+        return
+    for name in FIRST_CHUNK_SECONDS:
+        seconds = draft.special.pop(name, None)
+        if isinstance(seconds, (int, float)) and not isinstance(seconds, bool) and 0 <= seconds <= _LONGEST:
+            draft.keep("first_byte_ms", round(seconds * 1000, 3))
+        else:
+            draft.keep(name, seconds)
 
 
 def _take_span_events(draft: Draft, events: list[SpanEvent]) -> bool:
@@ -192,11 +213,14 @@ def _take_span_events(draft: Draft, events: list[SpanEvent]) -> bool:
         if event.name in REQUEST_EVENTS or event.name in RESPONSE_EVENTS:
             messages[event.name in REQUEST_EVENTS].append({"name": event.name, **event.attributes})
             continue
+        attributes = draft.take_content(event.attributes) if event.name in OPERATION_EVENTS else event.attributes
+        if event.name in OPERATION_EVENTS and not attributes:
+            continue
         if event.name == "exception":
             kind = event.attributes.get("exception.type")
             draft.attributes.setdefault("error_type", kind or "exception")
             escaped = escaped or event.attributes.get("exception.escaped") in (True, "true")
-        rest.append({"name": event.name, "time": event.time, "attributes": event.attributes})
+        rest.append({"name": event.name, "time": event.time, "attributes": attributes})
     if messages[True]:
         draft.request["events"] = messages[True]
     if messages[False]:
@@ -216,11 +240,13 @@ def _set_outcome(draft: Draft, *, failed: bool, done: bool = False, said: bool =
     if _is_blocked(attributes):
         draft.infer("outcome", "policy-blocked")
         return
-    if status == _THROTTLED or str(attributes.get("rpc_status")) in GRPC_THROTTLED:
+    error = attributes.get("error_type")
+    throttled = isinstance(error, str) and error.lower().replace("_", "").endswith(THROTTLED_ERRORS)
+    if status == _THROTTLED or throttled or str(attributes.get("rpc_status")) in GRPC_THROTTLED:
         draft.infer("outcome", "throttled")
         return
     rpc = attributes.get("rpc_status")
-    failed = failed or "error_type" in attributes or (rpc is not None and str(rpc) not in GRPC_OK)
+    failed = failed or error is not None or (rpc is not None and str(rpc) not in GRPC_OK)
     if isinstance(status, int):
         failed = failed or status >= _FIRST_ERROR
     outcome = "error" if failed else "success"
@@ -238,7 +264,8 @@ def _is_blocked(attributes: Mapping[str, JsonValue]) -> bool:
     finishes = attributes.get("finish_reasons")
     reasons = [attributes.get("finish_reason"), attributes.get("error_type")]
     reasons += finishes if isinstance(finishes, list) else [finishes]
-    return any(isinstance(reason, str) and reason.lower() in BLOCKED_FINISHES for reason in reasons)
+    # Some senders write the name of an enumeration before it.
+    return any(isinstance(it, str) and it.rpartition(".")[2].lower() in BLOCKED_FINISHES for it in reasons)
 
 
 def _correlate(draft: Draft) -> None:

@@ -28,15 +28,16 @@ _NAMES = {
 }
 _SIDES = {"prompt": "input", "completion": "output"}
 _ENDING = "_tokens"
-_DETAILS = "_tokens_details"
+_DETAILS = ("_tokens_details", "_token_details")
 _KIND = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _MAX_KINDS = 16
 
 
-def read_usage(usage: JsonValue) -> dict[str, JsonValue] | None:
+def read_usage(usage: JsonValue, *, bare: bool = False) -> dict[str, JsonValue] | None:
     """The counts in `usage` by kind (`input`, `output`, `total`, `cache_read`, …); null when there are none.
 
-    Reads `<kind>_tokens`, the same within `<kind>_tokens_details`, and `details` of either.
+    Reads `<kind>_tokens`, the same within `<kind>_tokens_details`, and `details` of either; where they are `bare`, also
+    counts that are called after their kind alone.
     """
     if not isinstance(usage, dict):
         return None
@@ -48,9 +49,9 @@ def read_usage(usage: JsonValue) -> dict[str, JsonValue] | None:
                 if not side and name == "details":
                     nested.append(("", value))
                 elif not side and name.endswith(_DETAILS):
-                    part = name.removesuffix(_DETAILS)
+                    part = name.rpartition("_token")[0]
                     nested.append((f"{_SIDES.get(part, part)}_", value))
-            elif name.endswith(_ENDING) and is_count(value):
+            elif (bare or name.endswith(_ENDING)) and is_count(value):
                 kind = side + name.removesuffix(_ENDING)
                 kind = _NAMES.get(kind, kind)
                 if len(counts) < _MAX_KINDS and _KIND.fullmatch(kind):

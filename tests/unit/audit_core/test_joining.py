@@ -209,11 +209,12 @@ def test_an_excerpt_contradicts_no_body() -> None:
 def test_the_messages_of_a_conversation_do_not_contradict_each_other() -> None:
     """Of several messages none is the request; where the details of the call are told as well, those are."""
     shared = {"trace_id": "t", "span_id": "x"}
-    asked = [_log(at, "gen_ai.user.message", request_hash=f"sha256:4{at}", **shared) for at in (1, 2)]
+    asked = [_log(at, "gen_ai.user.message", request_hash=f"sha256:4{at}", place=at, **shared) for at in (1, 2)]
     said = _log(3, "gen_ai.choice", response_hash="sha256:55", **shared)
     made = _only(join([*asked, said, _span(1, "x")]))
     assert (made.fields["request_hash"], made.fields["response_hash"]) == (None, "sha256:55")
     assert (made.conflicts, len(made.record_ids)) == ({}, 4)
+    assert made.fields["attributes"]["place"] == 1  # pyrefly: ignore[bad-index] - an object
     details = _log(4, "gen_ai.client.inference.operation.details", request_hash="sha256:66", **shared)
     made = _only(join([*asked, details, _span(1, "x")]))
     assert (made.fields["request_hash"], made.conflicts) == ("sha256:66", {})

@@ -3,13 +3,15 @@
 import hashlib
 import json
 import time
+from typing import Any
 
 import pytest
 
 from audit_core.masking import Masker
 from log_writer.config import Agent, Config, Token
 from log_writer.service import Request, Writer
-from tests.unit.log_writer.harness import AGENT, NOW, TOKEN, MemoryStore, Post, Reply, check_against_openapi
+from tests.unit.log_writer.harness import AGENT, NOW, TOKEN, MemoryStore, Post, Record, Reply, check_against_openapi
+from tests.unit.log_writer.otlp import SPANS, Pairs, Sent, export
 
 
 @pytest.fixture
@@ -57,5 +59,20 @@ def post(writer: Writer) -> Post:
         decoded = json.loads(response.body)
         check_against_openapi(method, path, response, decoded)
         return Reply(int(response.status), response.headers, decoded, response)
+
+    return call
+
+
+@pytest.fixture
+def record(writer: Writer, store: MemoryStore) -> Record:
+    """Export one item of OpenTelemetry's; its record."""
+
+    def call(item: Sent, *, path: str = SPANS, resource: Pairs = (), scope: str = "") -> Any:  # noqa: ANN401 - JSON
+        before = set(store.objects)
+        assert export(writer, path, item, resource=resource, scope=scope).status == 200
+        (key,) = set(store.objects) - before
+        lone = MemoryStore(objects={key: store.objects[key]})
+        (made,) = lone.records
+        return made
 
     return call

@@ -92,6 +92,7 @@ class Reply:
 
 
 Post = Callable[..., Reply]
+Record = Callable[..., Any]
 
 
 def check_against_openapi(method: str, path: str, response: Response, body: object) -> None:

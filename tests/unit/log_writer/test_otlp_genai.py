@@ -1,32 +1,13 @@
 """What OpenTelemetry's attributes become in a record: the conventions for generative AI, HTTP, RPC, MCP, resources."""
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from audit_core.digest import digest_json, digest_payload
-from log_writer.service import Writer
-from tests.unit.log_writer.harness import PLANTED, SECRET_TEXT, MemoryStore
-from tests.unit.log_writer.otlp import LOGS, PARENT, SPAN, SPANS, STAMP, START, TRACE, Pairs, Sent, export, log, span
-
-Record = Callable[..., Any]
-
-
-@pytest.fixture
-def record(writer: Writer, store: MemoryStore) -> Record:
-    """Export one item; its record."""
-
-    def call(item: Sent, *, path: str = SPANS, resource: Pairs = (), scope: str = "") -> Any:  # noqa: ANN401 - JSON
-        before = set(store.objects)
-        assert export(writer, path, item, resource=resource, scope=scope).status == 200
-        (key,) = set(store.objects) - before
-        lone = MemoryStore(objects={key: store.objects[key]})
-        (made,) = lone.records
-        return made
-
-    return call
+from tests.unit.log_writer.harness import PLANTED, SECRET_TEXT, Record
+from tests.unit.log_writer.otlp import LOGS, PARENT, SPAN, STAMP, START, TRACE, Sent, log, span
 
 
 def test_a_chat_as_it_is_written_now(record: Record) -> None:
