@@ -10,17 +10,24 @@ the check would sooner or later take what the function then refuses.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final, TypeAlias
-
-from audit_core.masking import CustomRuleError, CustomRules
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 RULE: Final = re.compile("[a-z0-9][a-z0-9._/-]{0,63}")
 """A rule's id, as records name it."""
-MaskRules: TypeAlias = CustomRules
 FORM: Final = "must be 'key <name>', 'pattern <rule id> <pattern>' or 'allow <pattern>'"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaskRules:
+    """Rules that the engine takes: names of keys, patterns with the id of their rule, and what stays."""
+
+    key_names: tuple[str, ...] = ()
+    patterns: tuple[tuple[str, str], ...] = ()
+    allow: tuple[str, ...] = ()
 
 
 class MaskRuleError(ValueError):
@@ -45,10 +52,10 @@ def read_mask_rules(texts: Sequence[str]) -> MaskRules:
     for text in texts:
         kind, _, rest = text.partition(" ")
         if kind == "key" and rest:
-            _check(text, key_names=(rest,))
+            _check(text, MaskRules(key_names=(rest,)))
             keys.append(rest)
         elif kind == "allow" and rest:
-            _check(text, allow=(rest,))
+            _check(text, MaskRules(allow=(rest,)))
             allow.append(rest)
         elif kind == "pattern" and all(parts := rest.partition(" ")):
             rule, _, pattern = parts
@@ -56,14 +63,14 @@ def read_mask_rules(texts: Sequence[str]) -> MaskRules:
                 raise MaskRuleError(f"a rule id must match {RULE.pattern}", text)
             if rule in patterns:
                 raise MaskRuleError(f"names the rule {rule!r} twice", text)
-            _check(text, patterns=((rule, pattern),))
+            _check(text, MaskRules(patterns=((rule, pattern),)))
             patterns[rule] = pattern
         else:
             raise MaskRuleError(FORM, text)
-    try:
-        return CustomRules(key_names=tuple(keys), patterns=tuple(sorted(patterns.items())), allow=tuple(allow))
-    except CustomRuleError as error:
-        raise MaskRuleError(str(error), f"{len(texts)} rules") from error
+    rules = MaskRules(key_names=tuple(keys), patterns=tuple(sorted(patterns.items())), allow=tuple(allow))
+    if texts:
+        _check(f"{len(texts)} rules", rules)
+    return rules
 
 
 def rules_config(rules: MaskRules) -> dict[str, object]:
@@ -76,15 +83,11 @@ def rules_config(rules: MaskRules) -> dict[str, object]:
     return {name: value for name, value in config.items() if value}
 
 
-def _check(
-    text: str,
-    *,
-    key_names: tuple[str, ...] = (),
-    patterns: tuple[tuple[str, str], ...] = (),
-    allow: tuple[str, ...] = (),
-) -> None:
-    """Refuse a rule that the function would."""
+def _check(text: str, rules: MaskRules) -> None:
+    """Refuse rules that the function would."""
+    from audit_core.masking import CustomRuleError, CustomRules  # noqa: PLC0415 - most stacks need no engine
+
     try:
-        CustomRules(key_names=key_names, patterns=patterns, allow=allow)
+        CustomRules(key_names=rules.key_names, patterns=rules.patterns, allow=rules.allow)
     except CustomRuleError as error:
         raise MaskRuleError(str(error), text) from error

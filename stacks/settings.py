@@ -15,14 +15,13 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Literal, TypeVar
 from urllib.parse import urlsplit
 
+from components.mask_rules import MaskRuleError, MaskRules, read_mask_rules
 from policies.keys import MAX_KEY_GENERATION
 from policies.retention import PROFILES, Profile, Retention, RetentionError, choose
 from stacks.names import PROJECT, REGION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-    from components.mask_rules import MaskRules
 
 AGENT: Final = re.compile("[A-Za-z0-9._\u2010\u2011-]{1,64}")
 """An agent's name: letters, digits, dot, underscore, and the three hyphens that guides and editors put there."""
@@ -298,8 +297,6 @@ def _agents(own: Mapping[str, str]) -> tuple[Agent, ...]:
 
 def _mask_rules(own: Mapping[str, str]) -> MaskRules:
     """The stack's own masking rules, tried on the engine that will run them."""
-    from components.mask_rules import MaskRuleError, read_mask_rules  # noqa: PLC0415 - what else is read needs no engine
-
     try:
         return read_mask_rules(_list(own, "maskRules"))
     except MaskRuleError as error:

@@ -23,7 +23,7 @@ from log_sealer.contents import StoredObject, entries_of
 from tests.adversarial.sealed_log import BEGAN, DAYS, SealedLog, made, verified
 from tests.local.sealer.authority import Authority, make_authority
 
-_FLIPS = 6
+_FLIPS = 4
 """Of each kind of file."""
 
 

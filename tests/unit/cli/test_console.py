@@ -33,9 +33,9 @@ def test_ordinary_letters_of_every_script_pass() -> None:
 
 def test_nothing_unsafe_survives_in_any_character() -> None:
     """Of all characters that there are, none comes out as a control or format character."""
-    for code in range(0x110000):
-        for char in printable(chr(code)):
-            assert unicodedata.category(char) not in {"Cc", "Cf", "Cs", "Zl", "Zp"}
+    for start in range(0, 0x110000, 0x1000):
+        shown = printable("".join(map(chr, range(start, start + 0x1000))))
+        assert {"Cc", "Cf", "Cs", "Zl", "Zp"}.isdisjoint(map(unicodedata.category, shown))
 
 
 def test_json_lines_are_ascii_and_one_line() -> None:
