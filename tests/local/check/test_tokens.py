@@ -88,11 +88,6 @@ def test_tokens_are_rotated_and_revoked(project: Project) -> None:
         third = cloud.deployment.tokens[AGENT]
         assert [_status(cloud, token) for token in (first, second, third)] == [401, 401, 200]
 
-        _rotate("--overlap", "1s")
-        cloud = deployed()
-        fourth = cloud.deployment.tokens[AGENT]
-        assert [_status(cloud, token) for token in (third, fourth)] == [401, 200]
-
         text = project.stack_file.read_text(encoding="utf-8")
         both, billing = f"    - {AGENT}\n    - billing\n", "    - billing\n"
         project.stack_file.write_text(text.replace(f"    - {AGENT}\n", both, 1), encoding="utf-8")
@@ -104,4 +99,4 @@ def test_tokens_are_rotated_and_revoked(project: Project) -> None:
         project.stack_file.write_text(text.replace(f"    - {AGENT}\n", billing, 1), encoding="utf-8")
         cloud = deployed()
         assert list(cloud.deployment.tokens) == ["billing"]
-        assert [_status(cloud, token) for token in (fourth, cloud.deployment.tokens["billing"])] == [401, 200]
+        assert [_status(cloud, token) for token in (third, cloud.deployment.tokens["billing"])] == [401, 200]

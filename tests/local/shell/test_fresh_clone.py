@@ -39,7 +39,7 @@ def make(clone: Path, target: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.timeout(600)
 def test_fresh_clone(clone: Path) -> None:
-    """`make up` sets itself up and ticks every line; again, and nothing changes; `make down`, and nothing is left."""
+    """`make up` sets itself up and ticks every line; `make down`, and nothing is left."""
     up = make(clone, "up")
     if "their index does not answer" in up.stderr:
         pytest.skip("not run: there is no package index; run `make up` in a fresh clone")
@@ -48,9 +48,6 @@ def test_fresh_clone(clone: Path) -> None:
     assert re.search(r"^\d+ controls: \d+ passed, \d+ not enforced here$", up.stdout, re.MULTILINE)
     outputs = json.loads((clone / ".local/outputs.json").read_text())
     assert outputs["token"] in up.stdout
-    again = make(clone, "up")
-    assert (again.returncode, "Nothing changed" in again.stdout) == (0, True)
-    assert "MB to download" not in again.stdout
     check = subprocess.run(
         [clone / ".venv/bin/audit-log", "find", "--limit", "1"], cwd=clone, capture_output=True, text=True, check=False,
         timeout=60,
