@@ -35,6 +35,8 @@ _NAMES_NO_TOKEN = words("""
     sha sha1 sha256 sha384 sha512 md5 blake2b blake3 hash digest etag commit rev build dpl prj deployment object obj
     node blob chunk asset bundle main index vendor page cursor next prev trace span event log doc docs document row
     record version tag key path url uuid guid urn did test tests example sample v1 v2 v3
+    conv conversation proj project usr group agent tooluse mcp mcpl mcpr cntr eval evalrun ftjob skill video snapshot
+    ses wf workflow txn inv invoice order prod product price cart lead deal contact company customer note ticket usage
 """)
 """Prefixes of what is no secret: identifiers, digests, names of files, keys that are meant to be seen."""
 _KNOWN = frozenset(mark for rule in RULES if not rule.random for mark in rule.marks if mark.endswith(("_", "-")))
