@@ -60,6 +60,8 @@ HOSTILE: dict[str, Callable[[int], str]] = {
     "full width": lambda n: "\uff41" * (n // 3),
     "lines of JSON": lambda n: '{"a":1}\n' * (n // 8),
     "brackets": lambda n: "[" * n,
+    "byte values": lambda n: "107, 101, 121, 61, " * (n // 19),
+    "dumps": lambda n: "\n0000 6b65793d 6b65793d" * (n // 23),
 }
 HOSTILE_VALUES: dict[str, Callable[[int], object]] = {
     "many small values": lambda n: [{"a": 1, "b": "x"}] * (n // 16),

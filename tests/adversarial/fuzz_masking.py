@@ -42,6 +42,11 @@ def _percent(text: str) -> str:
     return quote(text.encode("utf-8", "replace"), safe="")
 
 
+def _dump(text: str) -> str:
+    data = text.encode("utf-8", "replace")
+    return "\n".join(f"{at:08x}: {data[at : at + 16].hex(' ', 2)}" for at in range(0, len(data), 16))
+
+
 ENCODINGS: tuple[Callable[[str], str], ...] = (
     str,
     json.dumps,
@@ -61,8 +66,11 @@ ENCODINGS: tuple[Callable[[str], str], ...] = (
     lambda text: base64.b64encode(text.encode("utf-16-le", "replace")).decode(),
     lambda text: base64.b64encode(gzip.compress(text.encode("utf-8", "replace"), mtime=0)).decode(),
     "\x00".join,
+    lambda text: str(list(text.encode("utf-8", "replace"))),
+    lambda text: " + ".join(f"chr({byte})" for byte in text.encode("utf-8", "replace")),
+    _dump,
 )
-IN_BLOCKS = (5, 6, 7, 13, 14, 15, 16)
+IN_BLOCKS = (5, 6, 7, 13, 14, 15, 16, 18, 19, 20)
 """These encode several characters at once, so what is beside the secret is kept to letters that they can show."""
 CONTROLS = 3
 

@@ -28,6 +28,8 @@ PIECES = st.sampled_from(
             b"\\\n",
             b"&#0;",
             b"H4sIAAAAAAAAA",
+            b"103, 104, 112, 95, 107, 51, 86, 90",
+            b"\n0000: 6768 705f 6b33 565a",
             b"6b 65 79 ",
             b"ONXW2ZJAORSXQ5BANBSXEZJA",
         ),

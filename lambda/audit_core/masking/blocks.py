@@ -13,9 +13,11 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from itertools import accumulate
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from audit_core.masking import packed
+from audit_core.masking.cells import Numbers, find_numbers
+from audit_core.masking.dumps import Dump, find_dumps
 from audit_core.masking.patterns import Pattern, Span, compile_bytes
 from audit_core.masking.region import Region, Spend, hidden
 from audit_core.masking.result import PLACEHOLDER
@@ -160,10 +162,14 @@ class Run(NamedTuple):
         return _region(self, raw, decoded)
 
 
-def find_runs(text: bytes, spend: Spend) -> Iterator[Run]:
+AnyRun: TypeAlias = Run | Numbers | Dump
+
+
+def find_runs(text: bytes, spend: Spend) -> Iterator[AnyRun]:
     """Yield the runs of digits that hide text, in order and without overlaps: of two that overlap, the longer."""
-    runs = [run for kinds in _FAMILIES for run in _runs_of(kinds, text, 0, len(text), spend)]
-    last: Run | None = None
+    runs: list[AnyRun] = [*find_dumps(text, spend), *find_numbers(text, spend)]
+    runs += [run for kinds in _FAMILIES for run in _runs_of(kinds, text, 0, len(text), spend)]
+    last: AnyRun | None = None
     for run in sorted(runs, key=lambda run: run.start):
         if last is None or run.start >= last.end:
             if last is not None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 from audit_core.masking import jsontext
+from audit_core.masking.cells import byte_values, exchanged, is_masked, written
 from audit_core.masking.keys import KeyInfo, classify, holds_secret
 from audit_core.masking.patterns import Span
 from audit_core.masking.plausible import counts_up, is_identifier, is_placeholder, is_random
@@ -36,12 +37,16 @@ _NOT_IN_IDENTIFIERS = frozenset(("personal/phone", "personal/card", "personal/ip
 
 
 class Leaf:
-    """One string: the texts to scan in it (each with its place), the documents in it, and what to replace."""
+    """One string: the texts to scan in it (each with its place), the documents in it, and what to replace.
 
-    __slots__ = ("documents", "info", "spans", "text", "texts")
+    `numbers`: it is a list of byte values, written as a text.
+    """
 
-    def __init__(self, text: bytes, info: KeyInfo | None) -> None:
+    __slots__ = ("documents", "info", "numbers", "spans", "text", "texts")
+
+    def __init__(self, text: bytes, info: KeyInfo | None, *, numbers: bool = False) -> None:
         self.text = text
+        self.numbers = numbers
         self.info = info
         self.texts: list[tuple[int, int]] = []
         self.documents: list[tuple[int, int, JsonValue]] = []
@@ -67,7 +72,7 @@ class Walk:
         self._leaves: list[Leaf] = []
         self._next = 0
         self._ordinal = 0
-        self._edits: dict[int, list[Span] | None] | None = None
+        self._edits: jsontext.Edits | None = None
         self.texts: list[bytes] = []
         self.found = False
         self.redactions: dict[Redaction, None] = {}
@@ -82,6 +87,8 @@ class Walk:
                 self.found = True
             elif len(value) >= _SHORTEST:
                 self._collect_text(_encoded(value), info, depth)
+        elif (numbers := _numbers(value, kind)) is not None:
+            self._collect_numbers(numbers, kind)
         elif isinstance(value, dict):
             self._collect_members(value, kind, depth)
         elif isinstance(value, list):
@@ -101,6 +108,15 @@ class Walk:
             member_kind = self._kind(value, key, member, member_info, kind)
             if not self._skip(member, member_info, member_kind, depth):
                 self.collect(member, member_info, member_kind, depth + 1)
+
+    def _collect_numbers(self, numbers: list[int], kind: str | None) -> None:
+        leaf = Leaf(written(numbers), None, numbers=True)
+        self._leaves.append(leaf)
+        if _masked_whole(kind, bytes(numbers).decode("utf-8", "replace")) and not is_masked(leaf.text):
+            leaf.spans = [Span(0, len(leaf.text), f"key/{kind}")]
+            self.found = True
+        else:
+            self._add_text(leaf, 0, len(leaf.text))
 
     def _skip(self, member: JsonValue, info: KeyInfo | None, kind: str | None, depth: int) -> bool:
         """Pass over a large part of the value that is clean by itself, and remember that."""
@@ -201,6 +217,8 @@ class Walk:
                 for span in spans[index]:
                     if leaf.info is not None and leaf.info.identifier and span.rule in _NOT_IN_IDENTIFIERS:
                         continue
+                    if leaf.numbers and is_masked(leaf.text[span.start : span.end]):
+                        continue
                     if pseudonym and leaf.info is not None and leaf.info.user and span.rule == "personal/email":
                         span.replacement = pseudonym(leaf.text[offset + span.start : offset + span.end])
                     leaf.spans.append(Span(offset + span.start, offset + span.end, span.rule, span.replacement))
@@ -214,6 +232,8 @@ class Walk:
         """Give the masked value, and write down each redaction. Walks exactly as `collect` did."""
         if isinstance(value, str):
             return self._masked(path, f"key/{kind}") if _masked_whole(kind, value) else self._string(value, path)
+        if (numbers := _numbers(value, kind)) is not None:
+            return self._exchanged(value, numbers, path)
         if isinstance(value, dict):
             return self._members(value, path, kind, depth)
         if isinstance(value, list):
@@ -241,6 +261,16 @@ class Walk:
             else:
                 masked[shown] = self.rebuild(member, place, member_info, member_kind, depth + 1)
         return masked
+
+    def _exchanged(self, value: JsonValue, numbers: list[int], path: str) -> JsonValue:
+        """Put other bytes in the place of those that hide something."""
+        fresh = exchanged(numbers, self._leaf_spans(path))
+        keys = 1 if isinstance(value, dict) else 0
+        for index, (before, after) in enumerate(zip(numbers, fresh, strict=True)):
+            if before != after and self._edits is not None:
+                self._edits[self._ordinal + index * (1 + keys) + keys] = b"%d" % after
+        self._ordinal += len(numbers) * (1 + keys)
+        return dict(zip(value, fresh, strict=True)) if isinstance(value, dict) else list(fresh)
 
     def _string(self, value: str, path: str) -> str:
         spans = self._leaf_spans(path) if len(value) >= _SHORTEST else []
@@ -296,16 +326,19 @@ class Walk:
             ]
         return sorted(spans, key=lambda span: span.start)
 
-    def edits_of(
-        self, document: JsonValue, path: str, info: KeyInfo | None, depth: int = 0
-    ) -> dict[int, list[Span] | None]:
+    def edits_of(self, document: JsonValue, path: str, info: KeyInfo | None, depth: int = 0) -> jsontext.Edits:
         """Rebuild a document and give what changed in it by ordinal (see `jsontext.edit`)."""
         outer = self._edits, self._ordinal
-        inside: dict[int, list[Span] | None] = {}
+        inside: jsontext.Edits = {}
         self._edits, self._ordinal = inside, 0
         self.rebuild(document, path, info, None, depth)
         self._edits, self._ordinal = outer
         return inside
+
+
+def _numbers(value: JsonValue, kind: str | None) -> list[int] | None:
+    """Give the bytes that a list or an object holds, where not each number goes by itself."""
+    return None if kind in _NUMERIC_KINDS else byte_values(value)
 
 
 def _may_skip(member: JsonValue, info: KeyInfo | None, kind: str | None, depth: int) -> bool:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from typing import cast
+from collections.abc import Iterable, Iterator
+from typing import TypeAlias, cast
 
 import orjson
 
@@ -22,6 +22,9 @@ _LINES = compile_bytes(rb"(?:^|\n)[ \t]*(?:data:[ \t]*)?([{\[][^\n\x00]+)")
 _LATER_STARTS = (b"\n{", b"\n[", b"data:", b"\n ", b"\n\t")
 _DOCUMENT_STARTS = frozenset(b'{["\r\n\t ')
 _DOCUMENT_OPENERS = frozenset(bytes([start]) for start in _DOCUMENT_STARTS)
+
+Edits: TypeAlias = "dict[int, list[Span] | bytes | None]"
+"""What to change in a document, by ordinal: see `edit`."""
 
 
 def parse(text: bytes) -> JsonValue:
@@ -57,11 +60,11 @@ def _decode_literal(raw: bytes) -> bytes:
 _LITERAL = Codec(regions=_BACKSLASHED, unit=_BACKSLASHED, longest=12, margin=False, decode=_decode_literal)
 
 
-def edit(text: bytes, edits: Mapping[int, list[Span] | None]) -> Iterator[Span]:
+def edit(text: bytes, edits: Edits) -> Iterator[Span]:
     """Turn edits of the keys and scalars of a document into edits of its text.
 
-    `edits` says by ordinal (keys and scalars counted from 0 in the order of the text) either the spans to replace in a
-    decoded string, or None for a whole value to be replaced by the placeholder.
+    `edits` says by ordinal (keys and scalars counted from 0 in the order of the text) the spans to replace in a decoded
+    string, what to write instead of a scalar, or None for a whole value to be replaced by the placeholder.
     """
     last = max(edits, default=-1)
     for ordinal, match in enumerate(_TOKEN.finditer(text)):
@@ -71,8 +74,8 @@ def edit(text: bytes, edits: Mapping[int, list[Span] | None]) -> Iterator[Span]:
             continue
         spans = edits[ordinal]
         start, end = match.span()
-        if spans is None:
-            yield Span(start, end, "", _QUOTED_PLACEHOLDER)
+        if spans is None or isinstance(spans, bytes):
+            yield Span(start, end, "", spans or _QUOTED_PLACEHOLDER)
             continue
         yield from _lift(text[start + 1 : end - 1], start + 1, spans)
 

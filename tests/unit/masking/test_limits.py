@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import json
 import zlib
 from collections.abc import Callable
@@ -58,6 +59,10 @@ HOSTILE: dict[str, Callable[[int], str]] = {
     "open brackets": lambda n: "[" * n,
     "tags": lambda n: "<key>" * (n // 5),
     "controls": lambda n: "\x01" * n,
+    "byte values": lambda n: "107, 101, 121, 61, " * (n // 19),
+    "byte values of compressed text": lambda n: (", ".join(map(str, gzip.compress(b"a" * 9_000))) + ". ") * (n // 160),
+    "lines of a dump": lambda n: "\n0000 6b65793d 6b65793d" * (n // 23),
+    "beginnings of dumps": lambda n: "\n0000 00 00 0" * (n // 13),
 }
 
 
