@@ -16,8 +16,8 @@ from itertools import accumulate
 from typing import NamedTuple, TypeAlias
 
 from audit_core.masking import packed
-from audit_core.masking.cells import Numbers, find_numbers
-from audit_core.masking.dumps import Dump, find_dumps
+from audit_core.masking.cells import RUN, Numbers
+from audit_core.masking.dumps import BEGINNING, Dump, dump_at
 from audit_core.masking.patterns import Pattern, Span, compile_bytes
 from audit_core.masking.region import Region, Spend, hidden
 from audit_core.masking.result import PLACEHOLDER
@@ -103,6 +103,19 @@ class _Kind(NamedTuple):
     is_packed: bool = False
 
 
+# Compressed text without a header: a long run after the sign before a value, whose first bits are those of a block.
+_BARE_STREAM = (
+    rb"(?:^|[\s\"'`=>(,\x00])"
+    rb"(?:[BDFHJLNPRTVXZbdfhjlnprtvxz13579/_][A-Za-f]|[ACEGIKMOQSUWYacegikmoqsuwy02468+-][w-z0-9+/_-])"
+    + _ANY
+    + rb"{46}(?:"
+    + _ANY
+    + _LINE_END
+    + rb")*={0,2}"
+)
+
+_OTHERS = b"|".join((RUN, BEGINNING, _BARE_STREAM))
+
 # What is looked for at once: more together, and the engine's tables no longer fit in its memory.
 _FAMILIES = (
     (
@@ -152,13 +165,14 @@ class Run(NamedTuple):
     end: int
     code: _Code
     is_packed: bool = False
+    is_bare: bool = False
 
     def region(self, text: bytes, spend: Spend) -> Region:
         """Say what the run hides."""
         raw = text[self.start : self.end]
         decoded = self.code.read(raw)
         if self.is_packed:
-            return packed.region(self.start, self.end, decoded, spend)
+            return packed.region(self.start, self.end, decoded, spend, is_bare=self.is_bare)
         return _region(self, raw, decoded)
 
 
@@ -167,7 +181,7 @@ AnyRun: TypeAlias = Run | Numbers | Dump
 
 def find_runs(text: bytes, spend: Spend) -> Iterator[AnyRun]:
     """Yield the runs of digits that hide text, in order and without overlaps: of two that overlap, the longer."""
-    runs: list[AnyRun] = [*find_dumps(text, spend), *find_numbers(text, spend)]
+    runs: list[AnyRun] = list(_others(text, spend))
     runs += [run for kinds in _FAMILIES for run in _runs_of(kinds, text, 0, len(text), spend)]
     last: AnyRun | None = None
     for run in sorted(runs, key=lambda run: run.start):
@@ -194,6 +208,24 @@ def _runs_of(kinds: tuple[_Kind, ...], text: bytes, start: int, end: int, spend:
             yield Run(first, last, kind.code, is_packed=True)
         else:
             yield from _runs_of(tuple(other for other in kinds if not other.is_packed), text, first, last, spend)
+
+
+def _others(text: bytes, spend: Spend) -> Iterator[AnyRun]:
+    """Yield bytes that are spelled one by one, and streams without a header."""
+    done = 0
+    for match in compile_bytes(_OTHERS).finditer(text):
+        spend(1)
+        start, end = match.span()
+        if start < done:
+            continue
+        start += text[start] not in _ALPHABET
+        if compile_bytes(RUN).fullmatch(text[start:end]):
+            yield Numbers(start, end)
+        elif (dump := dump_at(text, start, spend)) is not None:
+            done = dump.end
+            yield dump
+        elif packed.opens_bare(_BASE_64.read(text[start : min(end, start + _LONGEST_BEGINNING)])):
+            yield Run(start, end, _BASE_64, is_packed=True, is_bare=True)
 
 
 def _is_glued(text: bytes, start: int) -> bool:

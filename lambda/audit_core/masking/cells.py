@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
 from typing import NamedTuple
 
 from audit_core.masking import packed
-from audit_core.masking.patterns import Pattern, Span, compile_bytes
+from audit_core.masking.patterns import Span
 from audit_core.masking.region import Region, Spend, hidden
 from audit_core.masking.result import PLACEHOLDER, JsonValue
 
@@ -25,15 +24,11 @@ _APART = rb"[^\w.\[\]\x00]{1,16}(?:\[?[A-Za-z]{2,12}[(\])])?"
 _NUMBER = rb"0?(?:9|1[03]|3[2-9]|[4-9]\d|1[01]\d|12[0-6])"
 """A printable character, a tab or the end of a line."""
 _GZIP = rb"31" + _APART + rb"139" + _APART + rb"8(?:" + _APART + rb"\d{1,3}){20,}"
-_RUN = rb"\b(?:" + _GZIP + rb"|(?:" + _NUMBER + _APART + rb"){7,}" + _NUMBER + rb")\b"
+RUN = rb"\b(?:" + _GZIP + rb"|(?:" + _NUMBER + _APART + rb"){7,}" + _NUMBER + rb")\b"
+"""What a run of numbers looks like."""
 _DIGITS = re.compile(rb"\d++")
 _BETWEEN = b"|"
 """Stands between the numbers of a list that is looked at as a text; no other code has it."""
-
-
-@lru_cache(maxsize=1)
-def _runs() -> Pattern:
-    return compile_bytes(_RUN)
 
 
 class Numbers(NamedTuple):
@@ -66,13 +61,6 @@ class Numbers(NamedTuple):
         return Region(self.start, self.end, stream.text, lift_all, stream.found)
 
 
-def find_numbers(text: bytes, spend: Spend) -> Iterator[Numbers]:
-    """Yield the runs of numbers that spell text, in order."""
-    for match in _runs().finditer(text):
-        spend(1)
-        yield Numbers(*match.span())
-
-
 def in_size(span: Span) -> bytes:
     """Give the bytes that go in the place of a span, as many as it has."""
     size = span.end - span.start
@@ -93,7 +81,7 @@ def byte_values(value: JsonValue) -> list[int] | None:
 
 
 def written(numbers: list[int]) -> bytes:
-    """Write the bytes of a list as a text, in which `find_numbers` finds them."""
+    """Write the bytes of a list as a text, in which they are found."""
     return _BETWEEN.join(b"%d" % number for number in numbers)
 
 

@@ -10,19 +10,18 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from enum import Enum
-from functools import lru_cache
 from itertools import accumulate
 from typing import NamedTuple
 
 from audit_core.masking.cells import in_size
-from audit_core.masking.patterns import Pattern, Span, compile_bytes
+from audit_core.masking.patterns import Span
 from audit_core.masking.region import Region, Spend, hidden
 
 _OFFSET = rb"[ \t]{0,16}(?:0[xX])?[0-9A-Fa-f]{4,16}:?"
 _OCTAL = rb"[0-3][0-7]{2}"
 _HEX = rb"(?:[0-9A-Fa-f]{2}){1,8}"
 _CHARACTER = rb"(?:  (?: [ -~]|\\[0abefnrtv\\])| " + _OCTAL + rb")"
-_CANDIDATE = (
+BEGINNING = (
     rb"(?:^|[\n\x00])"
     + _OFFSET
     + rb"(?:[ \t]{1,4}(?:"
@@ -33,17 +32,18 @@ _CANDIDATE = (
     + _CHARACTER
     + rb"{3})"
 )
+"""How the first line of a dump begins, after the end of another."""
 _LINE = re.compile(
     _OFFSET
     + rb"(?:(?P<octal>(?:[ \t]{1,2}"
     + _OCTAL
-    + rb"(?![^ ])){1,64}+(?= {0,4}(?:>|\Z)))|(?P<hex>[ \t]{1,4}"
+    + rb"(?![^ ])){1,64}+(?= {0,4}\Z))|(?P<hex>[ \t]{1,4}"
     + _HEX
     + rb"(?![^ ])(?: {1,2}"
     + _HEX
     + rb"(?![^ ])){0,63}+)|(?P<character>"
     + _CHARACTER
-    + rb"{1,64}+(?= {0,4}(?:>|\Z))))"
+    + rb"{1,64}+(?= {0,4}\Z)))"
 )
 _BARS = re.compile(rb"[ \t]*[|>](.*)[|<]\Z", re.DOTALL)
 _TEXT = re.compile(rb"[\t\n\r -~]{8}")
@@ -137,21 +137,10 @@ class Dump(NamedTuple):
         return Region(self.start, self.end, hidden(b"".join(line.data for line in self.lines)), lift)
 
 
-@lru_cache(maxsize=1)
-def _candidates() -> Pattern:
-    return compile_bytes(_CANDIDATE)
-
-
-def find_dumps(text: bytes, spend: Spend) -> Iterator[Dump]:
-    """Yield the dumps that spell text, in order."""
-    end = 0
-    for match in _candidates().finditer(text):
-        start = match.start() + (text[match.start()] in b"\n\x00")
-        if start < end:
-            continue
-        end, lines = _read(text, start, spend)
-        if _TEXT.search(b"".join(line.data for line in lines)):
-            yield Dump(start, end, lines)
+def dump_at(text: bytes, start: int, spend: Spend) -> Dump | None:
+    """Give the dump that begins with this line, where it spells text."""
+    end, lines = _read(text, start, spend)
+    return Dump(start, end, lines) if _TEXT.search(b"".join(line.data for line in lines)) else None
 
 
 def _read(text: bytes, start: int, spend: Spend) -> tuple[int, list[_Line]]:

@@ -15,6 +15,10 @@ _CHUNK = 64 * 1024
 _UNSCANNABLE = "unscannable"
 _WITH_HEADER = 32 + zlib.MAX_WBITS
 """Either gzip or zlib, as the header says."""
+_BARE = -zlib.MAX_WBITS
+"""Deflate alone, as SAML sends it in an address: only what it gives tells that it is one."""
+_LEAST_BARE = 40
+_CONTROLS = bytes((*range(9), 11, 12, *range(14, 32), 127))
 
 
 def opens(data: bytes) -> bool:
@@ -25,25 +29,37 @@ def opens(data: bytes) -> bool:
         return False
 
 
-def region(start: int, end: int, data: bytes, spend: Spend) -> Region:
-    """Unpack a stream. What is damaged, or too large, goes unseen."""
+def opens_bare(data: bytes) -> bool:
+    """Whether these bytes are the beginning of a stream without a header, of text."""
+    try:
+        text = zlib.decompressobj(_BARE).decompress(data, 2 * _LEAST_BARE)
+    except zlib.error:
+        return False
+    return len(text) >= _LEAST_BARE and len(text.translate(None, _CONTROLS)) == len(text)
+
+
+def region(start: int, end: int, data: bytes, spend: Spend, *, is_bare: bool = False) -> Region:
+    """Unpack a stream. What is damaged, or too large, goes unseen. `is_bare`: it has no header, and may be none."""
 
     def lift(spans: Iterable[Span]) -> Iterator[Span]:
         for span in spans:
             yield Span(0, end - start, span.rule)
             return
 
-    text = _unpack(data, spend)
+    text = _unpack(data, spend, is_bare=is_bare)
     if text is None:
         return Region(start, end, b"", lift, (Span(0, 0, _UNSCANNABLE),))
     return Region(start, end, hidden(text), lift)
 
 
-def _unpack(data: bytes, spend: Spend) -> bytes | None:
-    """Unpack all members of a stream, as far as they are there; None where that fails, or gives more than the cap."""
+def _unpack(data: bytes, spend: Spend, *, is_bare: bool) -> bytes | None:
+    """Unpack all members of a stream, as far as they are there; None where that fails, or gives more than the cap.
+
+    Without a header it may be no stream at all: what it gives up to a failure is all that it says.
+    """
     text = bytearray()
     while data:
-        stream = zlib.decompressobj(_WITH_HEADER)
+        stream = zlib.decompressobj(_BARE if is_bare else _WITH_HEADER)
         try:
             while data and not stream.eof:
                 spend(_CHUNK // CANDIDATE)
@@ -52,6 +68,6 @@ def _unpack(data: bytes, spend: Spend) -> bytes | None:
                 if len(text) > MAX_BYTES:
                     return None
         except zlib.error:
-            return None
-        data = stream.unused_data
+            return bytes(text) if is_bare else None
+        data = b"" if is_bare else stream.unused_data
     return bytes(text)

@@ -177,6 +177,11 @@ COMPRESSED: dict[str, Callable[[bytes], str]] = {
     "zlib": lambda data: in_base64(zlib.compress(data)),
     "zlib, fast": lambda data: in_base64(zlib.compress(data, 1)),
     "zlib, best": lambda data: in_base64(zlib.compress(data, 9)),
+    "deflate alone": lambda data: in_base64(zlib.compress(b"<some> markup " + data, wbits=-15)),
+    "deflate alone, in small blocks": lambda data: in_base64(zlib.compress(data * 3, 1, wbits=-15)),
+    "deflate alone, cut off": lambda data: in_base64(
+        zlib.compress(data + random.Random(1).randbytes(99), wbits=-15)[:-60]  # noqa: S311
+    ),
     "Helm": lambda data: in_base64(in_base64(gzip.compress(json.dumps({"chart": data.decode()}).encode())).encode()),
 }
 
