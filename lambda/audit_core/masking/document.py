@@ -29,6 +29,8 @@ _DIGITS_OF_PHONE = 7
 _LEAST_PIN = 100
 _NAMES = ("name", "key", "Name", "Key", "field", "header", "param", "variable", "var", "k", "n", "id")
 _VALUES = frozenset(("value", "val", "v", "Value", "stringValue", "string_value"))
+_OF_PRIVATE_JWK = frozenset(("d", "p", "q", "dp", "dq", "qi", "k", "oth"))
+"""The private members of a JSON Web Key (RFC 7518, section 6)."""
 _SCHEMA_TYPES = frozenset(("string", "number", "integer", "boolean", "object", "array", "null"))
 _SCHEMA_VALUES = frozenset(("default", "example", "examples", "const", "enum", "value"))
 _IN_SCHEMA = "schema:"
@@ -194,6 +196,12 @@ class Walk:
             if inherited.startswith(_IN_SCHEMA):
                 return inherited.removeprefix(_IN_SCHEMA) if key in _SCHEMA_VALUES else inherited
             return None if info.benign else inherited
+        return self._kind_beside(owner, key)
+
+    def _kind_beside(self, owner: dict[str, JsonValue], key: str) -> str | None:
+        """Say what kind of secret a member is by what stands beside it: a name, or that the object is a key."""
+        if key in _OF_PRIVATE_JWK and isinstance(owner.get("kty"), str):
+            return "api-key"
         if key in _VALUES:
             for name in _NAMES:
                 named = owner.get(name)

@@ -60,7 +60,7 @@ class Quick:
             return False
         if _VALUE.search(data) and any(map(self._is_telling, set(_NAMED.findall(data)))):
             return False
-        if b'{"0":' in data:  # bytes in an object, which the walk takes for a list
+        if b'{"0":' in data or b'"kty":' in data:  # bytes in an object, which the walk takes for a list; a JSON Web Key
             return False
         texts += [numbers[0].replace(b",", b"|") for numbers in _NUMBERS.finditer(data)]
         strings = text.split(b"\x00")[1::2]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from audit_core.masking import PLACEHOLDER, JsonValue, Masker, Redaction
@@ -177,3 +179,14 @@ def test_the_last_part_of_a_path_is_the_key() -> None:
         PLACEHOLDER,
         (Redaction(path="/attributes/password", rule="key/password"),),
     )
+
+
+def test_a_json_web_key_keeps_its_public_part() -> None:
+    """Its private members go, whatever they are called; the same names elsewhere stay."""
+    public: dict[str, JsonValue] = {"kty": "EC", "crv": "P-256", "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU"}
+    private: JsonValue = {**public, "d": "jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI"}
+    masked = {**public, "d": PLACEHOLDER}
+    assert Masker().mask_value({"keys": [private, {"d": "12", "k": "x"}]})[0] == {
+        "keys": [masked, {"d": "12", "k": "x"}]
+    }
+    assert Masker().mask_text(json.dumps(private))[0] == json.dumps(masked)
