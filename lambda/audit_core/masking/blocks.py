@@ -221,9 +221,10 @@ def _others(text: bytes, spend: Spend) -> Iterator[AnyRun]:
         start += text[start] not in _ALPHABET
         if compile_bytes(RUN).fullmatch(text[start:end]):
             yield Numbers(start, end)
-        elif (dump := dump_at(text, start, spend)) is not None:
-            done = dump.end
-            yield dump
+        elif (dump := dump_at(text, start, spend)).end > start:
+            done = dump.end  # also where it spells nothing, or each of its lines would be taken for the first
+            if dump.spells_text():
+                yield dump
         elif packed.opens_bare(_BASE_64.read(text[start : min(end, start + _LONGEST_BEGINNING)])):
             yield Run(start, end, _BASE_64, is_packed=True, is_bare=True)
 

@@ -113,6 +113,10 @@ class Dump(NamedTuple):
     end: int
     lines: list[_Line]
 
+    def spells_text(self) -> bool:
+        """Whether its bytes are more than numbers."""
+        return _TEXT.search(b"".join(line.data for line in self.lines)) is not None
+
     def region(self, text: bytes, spend: Spend) -> Region:
         """Say what its bytes spell."""
         spend(1)
@@ -137,10 +141,10 @@ class Dump(NamedTuple):
         return Region(self.start, self.end, hidden(b"".join(line.data for line in self.lines)), lift)
 
 
-def dump_at(text: bytes, start: int, spend: Spend) -> Dump | None:
-    """Give the dump that begins with this line, where it spells text."""
+def dump_at(text: bytes, start: int, spend: Spend) -> Dump:
+    """Give the dump that begins with this line; one that is over where it begins is none."""
     end, lines = _read(text, start, spend)
-    return Dump(start, end, lines) if _TEXT.search(b"".join(line.data for line in lines)) else None
+    return Dump(start, end, lines)
 
 
 def _read(text: bytes, start: int, spend: Spend) -> tuple[int, list[_Line]]:
