@@ -6,7 +6,8 @@ scanner looks at all of them at once. The second runs only when something was fo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 
 from audit_core.masking import jsontext
@@ -33,6 +34,7 @@ _OF_PRIVATE_JWK = frozenset(("d", "p", "q", "dp", "dq", "qi", "k", "oth"))
 """The private members of a JSON Web Key (RFC 7518, section 6)."""
 _SCHEMA_TYPES = frozenset(("string", "number", "integer", "boolean", "object", "array", "null"))
 _SCHEMA_VALUES = frozenset(("default", "example", "examples", "const", "enum", "value"))
+_OPTION = re.compile(r"--?([A-Za-z][\w.-]{2,63})")
 _IN_SCHEMA = "schema:"
 _NUMERIC_KINDS = frozenset(("password", "secret", "api-key", "pin", "custom"))
 _NOT_IN_IDENTIFIERS = frozenset(("personal/phone", "personal/card", "personal/ip", "personal/iban"))
@@ -95,9 +97,9 @@ class Walk:
             self._collect_members(value, kind, depth)
         elif isinstance(value, list):
             self._check(depth)
-            for item in value:
-                if not self._skip(item, info, kind, depth):
-                    self.collect(item, info, kind, depth + 1)
+            for item, item_info, item_kind in self._items(value, info, kind):
+                if not self._skip(item, item_info, item_kind, depth):
+                    self.collect(item, item_info, item_kind, depth + 1)
         elif self._number_goes(value, info, kind):
             self.found = True
 
@@ -209,6 +211,19 @@ class Walk:
                     return self._classify(named).secret
         return None
 
+    def _items(
+        self, value: list[JsonValue], info: KeyInfo | None, kind: str | None
+    ) -> Iterator[tuple[JsonValue, KeyInfo | None, str | None]]:
+        """Give a list's items with what is known of each: what follows an option is judged by the option's name."""
+        option: KeyInfo | None = None
+        for item in value:
+            if option is not None and isinstance(item, str) and not item.startswith("-"):
+                yield item, option, kind or option.secret
+            else:
+                yield item, info, kind
+            name = _option_name(item) if isinstance(item, str) else None
+            option = None if name is None else self._classify(name)
+
     def _number_goes(self, value: JsonValue, info: KeyInfo | None, kind: str | None) -> bool:
         if not isinstance(value, int | float) or isinstance(value, bool):
             return False
@@ -247,9 +262,9 @@ class Walk:
         if isinstance(value, list):
             return [
                 item
-                if self._skipped(item, info, kind, depth)
-                else self.rebuild(item, f"{path}/{index}", info, kind, depth + 1)
-                for index, item in enumerate(value)
+                if self._skipped(item, item_info, item_kind, depth)
+                else self.rebuild(item, f"{path}/{index}", item_info, item_kind, depth + 1)
+                for index, (item, item_info, item_kind) in enumerate(self._items(value, info, kind))
             ]
         if self._number_goes(value, info, kind):
             personal = info.personal if info is not None else None
@@ -342,6 +357,12 @@ class Walk:
         self.rebuild(document, path, info, None, depth)
         self._edits, self._ordinal = outer
         return inside
+
+
+def _option_name(item: str) -> str | None:
+    """Give the name of a command's option that stands alone, its argument being the next item."""
+    match = _OPTION.fullmatch(item)
+    return None if match is None else match[1]
 
 
 def _numbers(value: JsonValue, kind: str | None) -> list[int] | None:

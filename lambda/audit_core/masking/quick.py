@@ -23,6 +23,7 @@ _MOST_KNOWN = 8192
 _LONGEST_KNOWN = 64
 _KEY = re.compile(rb"\x00([^\x00]*+)\x00:")
 _NAMED = re.compile(rb'"(?:name|key|Name|Key|field|header|param|variable|var|k|n|id)":"([^"\\]{1,128})"')
+_OPTION = re.compile(rb'"--?([A-Za-z][\w.-]{2,63})","')
 _VALUE = re.compile(rb'"(?:value|val|v|Value|stringValue|string_value)":')
 _OPENERS = frozenset((b"{", b"[", b'"', b"\r", b"\n", b"\t", b" ", b"d"))
 _NUMBERS = re.compile(rb"\[[0-9]{1,3}(?:,[0-9]{1,3}){7,}+\]")
@@ -61,6 +62,8 @@ class Quick:
         if _VALUE.search(data) and any(map(self._is_telling, set(_NAMED.findall(data)))):
             return False
         if b'{"0":' in data or b'"kty":' in data:  # bytes in an object, which the walk takes for a list; a JSON Web Key
+            return False
+        if b'"-' in data and any(map(self._is_telling, set(_OPTION.findall(data)))):
             return False
         texts += [numbers[0].replace(b",", b"|") for numbers in _NUMBERS.finditer(data)]
         strings = text.split(b"\x00")[1::2]

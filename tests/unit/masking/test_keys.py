@@ -130,6 +130,27 @@ def test_everything_under_a_secret_key_goes() -> None:
     assert redactions[0] == Redaction(path="/a/0/credentials/parts/0", rule="key/credentials")
 
 
+@pytest.mark.parametrize(
+    ("value", "masked"),
+    [
+        (["-y", "server", "--api-key", "abc123", "--port", "8080"], {3}),
+        (["mysql", "-password", "hunter2", "shop"], {2}),
+        (["--client-secret", "a b c", "--client-secret", "d e f"], {1, 3}),
+        (["--password", "--verbose", "shop"], set()),
+        (["--max-tokens", "100", "--key", "server.pem", "--token-limit", "4000"], set()),
+        (["password", "email", "-p", "8080"], set()),
+    ],
+)
+def test_an_option_counts_as_the_key_of_its_argument(value: list[str], masked: set[int]) -> None:
+    """Also in JSON that is text, of which the rest stays as it is; the names of members that are listed say nothing."""
+    expected: list[JsonValue] = [PLACEHOLDER if index in masked else item for index, item in enumerate(value)]
+    assert MASKER.mask_value({"args": [*value]})[0] == {"args": expected}
+    text = json.dumps({"args": value}, indent=1)
+    done = MASKER.mask_bytes(text.encode())
+    assert done.data.decode() == json.dumps({"args": expected}, indent=1)
+    assert {redaction.path for redaction in done.redactions} == {f"/args/{index}" for index in masked}
+
+
 def test_a_name_beside_a_value_counts_as_its_key() -> None:
     """Lists of headers, variables and attributes say the name in a member of its own."""
     value: JsonValue = [
