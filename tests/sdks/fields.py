@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import dropwhile, takewhile
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -152,8 +153,9 @@ def table(columns: Mapping[str, Found]) -> str:
 
 
 def documented(page: str) -> dict[str, dict[str, str]]:
-    """The table as the page has it: platform → field → state."""
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in page.splitlines() if line[:1] == "|"]
+    """The page's first table: platform → field → state."""
+    lines = takewhile(lambda line: line[:1] == "|", dropwhile(lambda line: line[:1] != "|", page.splitlines()))
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     head, _, *body = rows
     return {name: {row[0].strip("`"): row[place] for row in body} for place, name in enumerate(head) if name != "field"}
 
