@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 _END = rb"[,\]}]"
 _WORDS = rb"[0-9]{16,20}"
 """Integers that may be beyond 2^53."""
-_DIFFERING = rb"(?:\.0|[0-9]e-6|e\+(?:1[6-9]|20))(?:" + _END + rb"|$)"
+_DIFFERING = rb"(?:\.0|[0-9]e-6|e\+(?:1[6-9]|20))" + _END
 _SIGNS = (b".0,", b".0]", b".0}", b"-6,", b"-6]", b"-6}", b"+16", b"+17", b"+18", b"+19", b"+20")
-"""One of these is in whatever `_DIFFERING` is found in, but at a text's end. Text has few of these."""
+"""One of these is in whatever `_DIFFERING` is found in. Text has few of these."""
 _LONGEST_SIGN = 3
 _AT_ONCE = 64 * 1024
 _STRING = re.compile(rb'("(?:[^"\\]++|\\.)*+")')

@@ -214,7 +214,7 @@ class Walk:
     def _items(
         self, value: list[JsonValue], info: KeyInfo | None, kind: str | None
     ) -> Iterator[tuple[JsonValue, KeyInfo | None, str | None]]:
-        """Give a list's items with what is known of each: what follows an option is judged by the option's name."""
+        """Give a list's items with what is known of each: what follows an option that tells goes by its name."""
         option: KeyInfo | None = None
         for item in value:
             if option is not None and isinstance(item, str) and not item.startswith("-"):
@@ -222,7 +222,8 @@ class Walk:
             else:
                 yield item, info, kind
             name = _option_name(item) if isinstance(item, str) else None
-            option = None if name is None else self._classify(name)
+            named = None if name is None else self._classify(name)
+            option = named if named is not None and named.tells else None
 
     def _number_goes(self, value: JsonValue, info: KeyInfo | None, kind: str | None) -> bool:
         if not isinstance(value, int | float) or isinstance(value, bool):

@@ -166,6 +166,11 @@ class KeyInfo(NamedTuple):
     telling: bool
     benign: bool
 
+    @property
+    def tells(self) -> bool:
+        """Whether a value under this key must be looked at for what the key says."""
+        return self.secret is not None or self.personal is not None or self.telling
+
 
 def words_of(name: str) -> list[str]:
     """Split a key name into lower-case words."""

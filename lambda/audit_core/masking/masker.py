@@ -220,7 +220,7 @@ class Masker:
 
 
 def _tells(info: KeyInfo | None) -> bool:
-    return info is not None and (info.secret is not None or info.personal is not None or info.telling)
+    return info is not None and info.tells
 
 
 def _pseudonymizer(key: bytes) -> Callable[[bytes], bytes]:

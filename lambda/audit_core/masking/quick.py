@@ -87,8 +87,7 @@ class Quick:
     def _is_telling(self, key: bytes) -> bool:
         known = self._known.get(key)
         if known is None:
-            info = self._classify(key.decode())
-            known = info.secret is not None or info.personal is not None or info.telling
+            known = self._classify(key.decode()).tells
             if len(self._known) < _MOST_KNOWN and len(key) <= _LONGEST_KNOWN:
                 self._known[key] = known
         return known

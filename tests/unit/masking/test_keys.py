@@ -151,6 +151,13 @@ def test_an_option_counts_as_the_key_of_its_argument(value: list[str], masked: s
     assert {redaction.path for redaction in done.redactions} == {f"/args/{index}" for index in masked}
 
 
+def test_an_option_that_tells_nothing_leaves_the_key_of_its_list() -> None:
+    """A random value is suspect under such a key, behind an option too."""
+    given: JsonValue = {"order_key": ["--region", "q7Xw2mZp9Lk4Vb8Nc3Rt6Yh1", "--port", "8080"]}
+    masked, _ = MASKER.mask_value(given)
+    assert masked == {"order_key": ["--region", PLACEHOLDER, "--port", "8080"]}
+
+
 def test_a_name_beside_a_value_counts_as_its_key() -> None:
     """Lists of headers, variables and attributes say the name in a member of its own."""
     value: JsonValue = [
