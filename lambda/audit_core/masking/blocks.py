@@ -114,6 +114,9 @@ _BARE_STREAM = (
     + rb")*={0,2}"
 )
 
+_OTHER_DIGITS = rb"[0-9A-Fa-f\s]*|[A-Z2-7=\s]*"
+"""What is all hexadecimal or base32 is no base64 by chance."""
+
 _OTHERS = b"|".join((RUN, BEGINNING, _BARE_STREAM))
 
 # What is looked for at once: more together, and the engine's tables no longer fit in its memory.
@@ -225,7 +228,9 @@ def _others(text: bytes, spend: Spend) -> Iterator[AnyRun]:
             done = dump.end  # also where it spells nothing, or each of its lines would be taken for the first
             if dump.spells_text():
                 yield dump
-        elif packed.opens_bare(_BASE_64.read(text[start : min(end, start + _LONGEST_BEGINNING)])):
+        elif not compile_bytes(_OTHER_DIGITS).fullmatch(text[start:end]) and packed.opens_bare(
+            _BASE_64.read(text[start : min(end, start + _LONGEST_BEGINNING)])
+        ):
             yield Run(start, end, _BASE_64, is_packed=True, is_bare=True)
 
 

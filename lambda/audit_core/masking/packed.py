@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import contextlib
 import zlib
 from collections.abc import Iterable, Iterator
 
@@ -30,7 +32,10 @@ def opens(data: bytes) -> bool:
 
 
 def opens_bare(data: bytes) -> bool:
-    """Whether these bytes are the beginning of a stream without a header, of text."""
+    """Whether these bytes are the beginning of a stream without a header, of text. Text itself often unpacks, too."""
+    with contextlib.suppress(UnicodeDecodeError):
+        codecs.getincrementaldecoder("utf-8")().decode(data)
+        return False
     try:
         text = zlib.decompressobj(_BARE).decompress(data, 2 * _LEAST_BARE)
     except zlib.error:

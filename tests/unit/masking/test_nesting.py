@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TypeAlias
 from urllib.parse import quote, unquote
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from audit_core.masking import PLACEHOLDER, Masker, Unscannable
@@ -82,6 +82,8 @@ def test_the_reader_sees_the_placeholder_and_all_that_surrounds_it(
 
 @settings(max_examples=80, deadline=None)
 @given(st.lists(st.sampled_from(sorted(ENCODERS)), min_size=1, max_size=4), AROUND, AROUND)
+@example(["hexadecimal", "hexadecimal", "base64"], "", "")  # whose bytes unpack as deflate without a header, too
+@example(["base32", "references", "hexadecimal"], "ab", "cd")  # the same, with its digits taken for base64
 def test_a_secret_in_any_nesting_goes(chain: list[str], before: str, after: str) -> None:
     """The innermost encoding that shows it is nowhere in the output, nor in a refusal; twice is once."""
     text = f"{before}: {TOKEN} {after}"
