@@ -104,6 +104,7 @@ def report(deployment: Deployment, lines: Iterable[Line]) -> dict[str, Any]:
                 "guide": line.control.guide,
                 "nist": line.control.nist.item,
                 "owasp": line.control.owasp.item,
+                "also": [item.item for item in line.control.also],
             }
             for line in kept
         ],

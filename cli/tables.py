@@ -23,15 +23,24 @@ _END: Final = "<!-- end -->"
 
 
 def controls() -> str:
-    """Return every control: promise, where the guide asks for it, and the nearest items of both frameworks."""
+    """Return every control: promise, where the guide asks for it, and the nearest items of each framework."""
     rows = [
-        (f"`{control.id}`", control.statement, control.guide, str(control.nist), str(control.owasp))
+        (
+            f"`{control.id}`",
+            control.statement,
+            control.guide,
+            str(control.nist),
+            str(control.owasp),
+            "; ".join(str(item) for item in control.also),
+        )
         for control in CONTROLS
     ]
     parts = []
     for area, title in AREAS.items():
         own = [row for row, control in zip(rows, CONTROLS, strict=True) if control.area == area]
-        parts.append(f"### {title}\n\n" + _table(("control", "promise", "guide", "NIST", "OWASP"), own))
+        parts.append(
+            f"### {title}\n\n" + _table(("control", "promise", "guide", "NIST", "OWASP", "AISVS, EU AI Act"), own)
+        )
     return "\n\n".join(parts)
 
 
@@ -39,7 +48,7 @@ def publications() -> str:
     """Return every publication that a control refers to, with the edition that was read."""
     cited: dict[Publication, None] = {}
     for control in CONTROLS:
-        cited |= {control.nist.publication: None, control.owasp.publication: None}
+        cited |= {item.publication: None for item in (control.nist, control.owasp, *control.also)}
     return _table(("publication", "edition read"), [(item.name, item.edition) for item in cited])
 
 

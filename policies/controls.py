@@ -15,14 +15,22 @@ from policies.references import (
     DISCLOSURE,
     IN_PRODUCTION,
     INCIDENTS,
-    LOGGING_FAILURES,
+    INTERACTIONS_LOGGED,
+    KEPT_BY_DEPLOYERS,
+    KEPT_BY_PROVIDERS,
     MONITORED,
     PRIVATE,
     PRIVILEGE,
-    REPUDIATION,
+    RECORDED,
+    RETRIEVAL,
+    ROGUE,
     ROLES_CLEAR,
     SECURE,
+    STRUCTURED,
     SUPPLY_CHAIN,
+    TAMPER_EVIDENT,
+    TOOL_MISUSE,
+    WATCHED,
     Reference,
 )
 
@@ -32,8 +40,8 @@ class Control:
     """One promise of the kit.
 
     `id` never changes once published (reports refer to it); `statement` is true of a sound stack; `guide` names the
-    section of the guide and the demand in it; `nist` and `owasp` are the nearest real items; `check` is the live check
-    as `<area>.<function>`, found in cli/checks/<area>.py.
+    section of the guide and the demand in it; `nist` and `owasp` are the nearest real items, and `also` lists items of
+    AISVS and the EU AI Act; `check` is the live check as `<area>.<function>`, found in cli/checks/<area>.py.
     """
 
     id: str
@@ -42,6 +50,7 @@ class Control:
     nist: Reference
     owasp: Reference
     check: str
+    also: tuple[Reference, ...] = ()
 
     @property
     def area(self) -> str:
@@ -56,6 +65,10 @@ CONTROLS: Final = (
         guide="Checklist: trigger a known API call, verify the log entry",
         nist=ACCOUNTABLE,
         owasp=AGENCY,
+        also=(
+            INTERACTIONS_LOGGED,
+            RECORDED,
+        ),
         check="intake.known_call",
     ),
     Control(
@@ -63,7 +76,7 @@ CONTROLS: Final = (
         statement="the digests in the record are those of the payloads, recomputed here",
         guide="Events: request payload hash, response payload hash",
         nist=ACCOUNTABLE,
-        owasp=REPUDIATION,
+        owasp=ROGUE,
         check="intake.digests",
     ),
     Control(
@@ -87,7 +100,7 @@ CONTROLS: Final = (
         statement="the same call sent again is answered with the same record and stored once",
         guide="TL;DR: record every API request and response",
         nist=IN_PRODUCTION,
-        owasp=LOGGING_FAILURES,
+        owasp=TOOL_MISUSE,
         check="intake.retry",
     ),
     Control(
@@ -96,6 +109,10 @@ CONTROLS: Final = (
         guide="Checklist: implement redaction or hashing at the SDK level for each platform you use",
         nist=ACCOUNTABLE,
         owasp=AGENCY,
+        also=(
+            STRUCTURED,
+            RECORDED,
+        ),
         check="intake.formats",
     ),
     Control(
@@ -119,7 +136,11 @@ CONTROLS: Final = (
         statement="every version of the record is locked, in the stack's mode and for its days",
         guide="Storage: set retention based on regulatory needs",
         nist=SECURE,
-        owasp=LOGGING_FAILURES,
+        owasp=ROGUE,
+        also=(
+            KEPT_BY_PROVIDERS,
+            KEPT_BY_DEPLOYERS,
+        ),
         check="immutability.locked",
     ),
     Control(
@@ -127,7 +148,8 @@ CONTROLS: Final = (
         statement="nobody can delete the record, nor hide it behind a delete marker",
         guide="Storage: store logs in an immutable bucket",
         nist=SECURE,
-        owasp=LOGGING_FAILURES,
+        owasp=ROGUE,
+        also=(KEPT_BY_DEPLOYERS,),
         check="immutability.delete",
     ),
     Control(
@@ -135,7 +157,8 @@ CONTROLS: Final = (
         statement="nobody can delete the record's version, one by one or in a batch",
         guide="Storage: store logs in an immutable bucket",
         nist=SECURE,
-        owasp=LOGGING_FAILURES,
+        owasp=ROGUE,
+        also=(KEPT_BY_DEPLOYERS,),
         check="immutability.delete_version",
     ),
     Control(
@@ -143,7 +166,8 @@ CONTROLS: Final = (
         statement="nobody can delete the record's version by bypassing governance",
         guide="Storage: store logs in an immutable bucket",
         nist=SECURE,
-        owasp=LOGGING_FAILURES,
+        owasp=ROGUE,
+        also=(KEPT_BY_DEPLOYERS,),
         check="immutability.bypass_delete",
     ),
     Control(
@@ -151,7 +175,7 @@ CONTROLS: Final = (
         statement="nobody can overwrite the record or hide it behind a new version",
         guide="Storage: store logs in an immutable bucket",
         nist=SECURE,
-        owasp=LOGGING_FAILURES,
+        owasp=RETRIEVAL,
         check="immutability.overwrite",
     ),
     Control(
@@ -159,7 +183,8 @@ CONTROLS: Final = (
         statement="nobody can shorten the record's retention",
         guide="Storage: set retention based on regulatory needs",
         nist=SECURE,
-        owasp=LOGGING_FAILURES,
+        owasp=ROGUE,
+        also=(KEPT_BY_DEPLOYERS,),
         check="immutability.shorten",
     ),
     Control(
@@ -167,7 +192,8 @@ CONTROLS: Final = (
         statement="nobody can weaken or remove the record's lock mode",
         guide="Storage: set retention based on regulatory needs",
         nist=SECURE,
-        owasp=LOGGING_FAILURES,
+        owasp=ROGUE,
+        also=(KEPT_BY_DEPLOYERS,),
         check="immutability.downgrade",
     ),
     Control(
@@ -175,7 +201,11 @@ CONTROLS: Final = (
         statement="the bucket locks what arrives, in the stack's mode and for its days, versioned",
         guide="Checklist: configure a write-once storage target",
         nist=SECURE,
-        owasp=LOGGING_FAILURES,
+        owasp=TOOL_MISUSE,
+        also=(
+            KEPT_BY_PROVIDERS,
+            KEPT_BY_DEPLOYERS,
+        ),
         check="bucket.lock",
     ),
     Control(
@@ -199,7 +229,7 @@ CONTROLS: Final = (
         statement="not even an administrator can suspend versioning",
         guide="Storage: store logs in an immutable bucket",
         nist=SECURE,
-        owasp=LOGGING_FAILURES,
+        owasp=ROGUE,
         check="bucket.versioning_suspension",
     ),
     Control(
@@ -231,7 +261,11 @@ CONTROLS: Final = (
         statement="no lifecycle rule removes a record",
         guide="Storage: set retention based on regulatory needs",
         nist=INCIDENTS,
-        owasp=LOGGING_FAILURES,
+        owasp=ROGUE,
+        also=(
+            KEPT_BY_PROVIDERS,
+            KEPT_BY_DEPLOYERS,
+        ),
         check="bucket.lifecycle",
     ),
     Control(
@@ -319,7 +353,7 @@ CONTROLS: Final = (
         statement="a stored record is part of the sealed log within its minutes, under a good signature",
         guide="Storage: store logs in an immutable bucket",
         nist=ACCOUNTABLE,
-        owasp=LOGGING_FAILURES,
+        owasp=TAMPER_EVIDENT,
         check="seal.sealed",
     ),
     Control(
@@ -343,7 +377,7 @@ CONTROLS: Final = (
         statement="nobody but the sealer can sign a checkpoint: not an administrator, not who reads",
         guide="Storage: enforce least privilege",
         nist=SECURE,
-        owasp=LOGGING_FAILURES,
+        owasp=ROGUE,
         check="seal.key",
     ),
     Control(
@@ -367,7 +401,8 @@ CONTROLS: Final = (
         statement="errors, throttles and refusals, and a log that is no longer sealed, raise an alarm",
         guide="Mapping: rapid detection of anomalous usage",
         nist=MONITORED,
-        owasp=LOGGING_FAILURES,
+        owasp=TOOL_MISUSE,
+        also=(WATCHED,),
         check="function.alarms",
     ),
 )

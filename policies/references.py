@@ -1,9 +1,8 @@
-"""The publications that the controls refer to, the items of them, and what the guide calls otherwise.
+"""The publications that the controls refer to, their items, and the names that the guide gets wrong.
 
-The guide names its frameworks loosely. It speaks of NIST "Governance, Functionality, and Data categories", but the AI
-Risk Management Framework's functions are Govern, Map, Measure and Manage; and it speaks of a "Logging & Monitoring"
-item of OWASP's Top 10 for LLM Applications, which has none in any edition. So each control cites the nearest item that
-exists, with the edition it was read in, and `MISNOMERS` says so in one place.
+A reference names an item exactly as its publication does. Where the item asks for more than the control gives, the
+`gist` names the sentence that the control answers. `MISNOMERS` lists the guide's names that no publication has, with
+the nearest items that exist.
 """
 
 from dataclasses import dataclass
@@ -23,14 +22,19 @@ class Publication:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reference:
-    """One item of a publication: the `item` as the publication numbers it, and its `title` (or its gist)."""
+    """One item of a publication.
+
+    `item` and `title` are the publication's own number and name; NIST's items have no names, so `title` sums them up.
+    `gist` says what the item asks for that a log can give; it is empty where the title says it.
+    """
 
     publication: Publication
     item: str
     title: str
+    gist: str = ""
 
     def __str__(self) -> str:
-        return f"{self.item} {self.title}"
+        return f"{self.item} {self.title}" + (f" ({self.gist})" if self.gist else "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,8 +49,8 @@ class Misnomer:
 AI_RMF: Final = Publication(name="NIST AI Risk Management Framework", edition="AI RMF 1.0, NIST AI 100-1, January 2023")
 LLM_TOP_10: Final = Publication(name="OWASP Top 10 for LLM Applications", edition="2026, August 2026")
 AGENTIC_TOP_10: Final = Publication(name="OWASP Top 10 for Agentic Applications", edition="2026, December 2025")
-AGENTIC_THREATS: Final = Publication(name="OWASP Agentic AI - Threats and Mitigations", edition="1.0, February 2025")
-WEB_TOP_10: Final = Publication(name="OWASP Top 10", edition="2025")
+AISVS: Final = Publication(name="OWASP AI Security Verification Standard (AISVS)", edition="1.0, June 2026")
+AI_ACT: Final = Publication(name="EU AI Act", edition="Regulation (EU) 2024/1689, OJ L, 12 July 2024")
 
 ACCOUNTABLE: Final = Reference(
     publication=AI_RMF, item="MEASURE 2.8", title="risks of transparency and accountability are examined, documented"
@@ -72,16 +76,56 @@ INCIDENTS: Final = Reference(
 )
 
 DISCLOSURE: Final = Reference(
-    publication=LLM_TOP_10, item="LLM02:2026", title="Sensitive Information Disclosure (logs are a channel of it)"
+    publication=LLM_TOP_10,
+    item="LLM02:2026",
+    title="Sensitive Information Disclosure",
+    gist="scrub logs and traces",
 )
 AGENCY: Final = Reference(
-    publication=LLM_TOP_10, item="LLM03:2026", title="Excessive Agency (log and monitor what tools do)"
+    publication=LLM_TOP_10, item="LLM03:2026", title="Excessive Agency", gist="log and monitor what extensions do"
 )
-SUPPLY_CHAIN: Final = Reference(publication=LLM_TOP_10, item="LLM04:2026", title="Supply Chain")
+RETRIEVAL: Final = Reference(
+    publication=LLM_TOP_10,
+    item="LLM09:2026",
+    title="Vector and Embedding Weaknesses",
+    gist="keep immutable logs of retrieval activity",
+)
+TOOL_MISUSE: Final = Reference(
+    publication=AGENTIC_TOP_10,
+    item="ASI02",
+    title="Tool Misuse and Exploitation",
+    gist="immutable logs of all tool invocations",
+)
 PRIVILEGE: Final = Reference(publication=AGENTIC_TOP_10, item="ASI03", title="Identity and Privilege Abuse")
-REPUDIATION: Final = Reference(publication=AGENTIC_THREATS, item="T8", title="Repudiation and Untraceability")
-LOGGING_FAILURES: Final = Reference(
-    publication=WEB_TOP_10, item="A09:2025", title="Security Logging and Alerting Failures (log integrity)"
+SUPPLY_CHAIN: Final = Reference(publication=AGENTIC_TOP_10, item="ASI04", title="Agentic Supply Chain Vulnerabilities")
+TAMPER_EVIDENT: Final = Reference(
+    publication=AGENTIC_TOP_10,
+    item="ASI08",
+    title="Cascading Failures",
+    gist="record outcomes in tamper-evident, time-stamped logs",
+)
+ROGUE: Final = Reference(
+    publication=AGENTIC_TOP_10,
+    item="ASI10",
+    title="Rogue Agents",
+    gist="comprehensive, immutable and signed audit logs of all agent actions",
+)
+
+INTERACTIONS_LOGGED: Final = Reference(
+    publication=AISVS, item="AISVS 12.1.1", title="AI interactions are logged with session context and telemetry"
+)
+STRUCTURED: Final = Reference(
+    publication=AISVS, item="AISVS 12.1.3", title="log entries follow a structured, interoperable schema"
+)
+RECORDED: Final = Reference(publication=AI_ACT, item="AI Act Art. 12(1)", title="automatic recording of events")
+KEPT_BY_PROVIDERS: Final = Reference(
+    publication=AI_ACT, item="AI Act Art. 19(1)", title="providers keep the logs for at least six months"
+)
+KEPT_BY_DEPLOYERS: Final = Reference(
+    publication=AI_ACT, item="AI Act Art. 26(6)", title="deployers keep the logs for at least six months"
+)
+WATCHED: Final = Reference(
+    publication=AI_ACT, item="AI Act Art. 26(5)", title="deployers monitor the operation of the system"
 )
 
 MISNOMERS: Final = (
@@ -93,11 +137,11 @@ MISNOMERS: Final = (
     Misnomer(
         guide='"Logging & Monitoring" as an item of OWASP\'s Top 10 for LLM Applications',
         actual="None of its editions (2023, 2025, 2026) has such an item; logging is a measure inside others of them.",
-        nearest=(AGENCY, LOGGING_FAILURES, REPUDIATION),
+        nearest=(AGENCY, RETRIEVAL, ROGUE),
     ),
     Misnomer(
         guide='a "record-keeping" sub-control of OWASP\'s Top 10 for LLM Applications',
-        actual="The list has no sub-controls; the agentic threat list names the risk that records answer.",
-        nearest=(REPUDIATION,),
+        actual="The list has no sub-controls. OWASP's AISVS and Top 10 for Agentic Applications ask for audit logs.",
+        nearest=(INTERACTIONS_LOGGED, ROGUE),
     ),
 )

@@ -21,6 +21,10 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/API_DefaultRetention.html
 """
 
 
+SIX_MONTHS: Final = 184
+"""The most days that six calendar months in a row can have, in days (March to August, or July to December)."""
+
+
 class RetentionError(ValueError):
     """A retention that cannot or must not be: says field, rule and what was given."""
 
@@ -88,17 +92,48 @@ PROFILES: Final[Mapping[str, Profile]] = MappingProxyType(
                 source="https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock.html#object-lock-retention-modes",
             ),
             Profile(
-                name="standard",
-                minimum=Retention(mode=Mode.GOVERNANCE, days=180),
+                name="custom",
+                minimum=Retention(mode=Mode.GOVERNANCE, days=90),
                 extension_limit_days=3_653,
                 protect=True,
-                reason="Guards against a stolen agent token or a compromised writer; half a year is the upper end of "
-                "what the guide calls usual, and the least that the EU AI Act asks of deployers of high-risk systems.",
-                source="Regulation (EU) 2024/1689, article 26(6): logs are kept for at least six months",
+                reason="Any number of days from 90 on, the lower end of what the guide calls usual.",
+                source="The guide: retention is set by regulatory needs, often 90-180 days",
+            ),
+            Profile(
+                name="standard",
+                minimum=Retention(mode=Mode.GOVERNANCE, days=SIX_MONTHS),
+                extension_limit_days=3_653,
+                protect=True,
+                reason="Guards against a stolen agent token or a compromised writer, for six calendar months.",
+                source="https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock.html#object-lock-retention-modes",
+            ),
+            Profile(
+                name="ai-act",
+                minimum=Retention(mode=Mode.GOVERNANCE, days=SIX_MONTHS),
+                extension_limit_days=3_653,
+                protect=True,
+                reason="Deployers of high-risk AI systems keep the logs for at least six months.",
+                source="Regulation (EU) 2024/1689 (EU AI Act), Art. 26(6); for providers Art. 19(1)",
+            ),
+            Profile(
+                name="pci",
+                minimum=Retention(mode=Mode.GOVERNANCE, days=366),
+                extension_limit_days=3_653,
+                protect=True,
+                reason="Audit logs are kept for at least 12 months, up to 366 days, and the last three months at hand.",
+                source="PCI DSS v4.0.1, requirement 10.5.1",
+            ),
+            Profile(
+                name="hipaa",
+                minimum=Retention(mode=Mode.GOVERNANCE, days=2_192),
+                extension_limit_days=3_653,
+                protect=True,
+                reason="Required documentation is kept for six years, of which two may be leap years.",
+                source="45 CFR 164.316(b)(2)(i)",
             ),
             Profile(
                 name="regulated",
-                minimum=Retention(mode=Mode.COMPLIANCE, days=180),
+                minimum=Retention(mode=Mode.COMPLIANCE, days=SIX_MONTHS),
                 extension_limit_days=3_653,
                 protect=True,
                 anchored=True,
@@ -108,12 +143,17 @@ PROFILES: Final[Mapping[str, Profile]] = MappingProxyType(
         )
     }
 )
-"""Every profile by its name. Order is from the weakest to the strongest."""
+"""Every profile by its name: those in governance mode from the shortest to the longest, then compliance mode."""
 
 
 def acknowledgement(retention: Retention) -> str:
     """The exact words that `acknowledgeCompliance` must hold for this retention; empty in governance mode."""
     return f"compliance-{retention.days}" if retention.mode is Mode.COMPLIANCE else ""
+
+
+def _least_days() -> str:
+    """Return every profile with its least days, for an error."""
+    return ", ".join(f"{profile.name} from {profile.minimum.days}" for profile in PROFILES.values())
 
 
 def choose(profile: Profile, days: int, acknowledged: str) -> Retention:
@@ -126,7 +166,7 @@ def choose(profile: Profile, days: int, acknowledged: str) -> Retention:
     if not retention.covers(profile.minimum):
         msg = (
             f"retentionDays: profile {profile.name} locks for at least {profile.minimum.days} days, got {days}; "
-            "a longer retention or a weaker profile"
+            f"set more days, or another profile ({_least_days()})"
         )
         raise RetentionError(msg)
     expected = acknowledgement(retention)

@@ -47,7 +47,7 @@ def test_the_locked_bucket_is_locked_versioned_private_and_owned(standard: Run) 
         "tags": {"audit-log:kind": "log", "audit-log:profile": "standard"},
     }
     assert _inputs(standard, "log-versioning")["versioningConfiguration"] == {"status": "Enabled"}
-    assert _inputs(standard, "log-lock")["rule"] == {"defaultRetention": {"mode": "GOVERNANCE", "days": 180}}
+    assert _inputs(standard, "log-lock")["rule"] == {"defaultRetention": {"mode": "GOVERNANCE", "days": 184}}
     assert set(_inputs(standard, "log-public-access").values()) == {BUCKET, True}
     assert _inputs(standard, "log-ownership")["rule"] == {"objectOwnership": "BucketOwnerEnforced"}
     assert _inputs(standard, "log-encryption")["rules"] == [
@@ -84,8 +84,8 @@ def test_a_trial_may_be_torn_down(run_program: Up) -> None:
 
 def test_compliance_mode_reaches_the_bucket(run_program: Up) -> None:
     """With the profile that asks for it, acknowledged."""
-    run = run_program({"profile": "regulated", "acknowledgeCompliance": "compliance-180", "anchorUrl": ANCHOR})
-    assert _inputs(run, "log-lock")["rule"] == {"defaultRetention": {"mode": "COMPLIANCE", "days": 180}}
+    run = run_program({"profile": "regulated", "acknowledgeCompliance": "compliance-184", "anchorUrl": ANCHOR})
+    assert _inputs(run, "log-lock")["rule"] == {"defaultRetention": {"mode": "COMPLIANCE", "days": 184}}
     policy = json.loads(_inputs(run, "roles-retention-admin-policy")["policy"])
     assert {"StringEquals": {"s3:object-lock-mode": "GOVERNANCE"}} in [
         statement.get("Condition") for statement in policy["Statement"]

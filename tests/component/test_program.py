@@ -55,7 +55,7 @@ def test_the_outputs_are_what_the_tools_read(standard: Run) -> None:
         "seal_minutes": 5,
         "seal_origin": f"agent-audit-log-test-{ACCOUNT}-eu-central-1.s3.eu-central-1.amazonaws.com/seal",
         "seal_queue_url": f"https://sqs.eu-central-1.amazonaws.com/{ACCOUNT}/agent-audit-log-test-sealer-events",
-        "retention": {"mode": "GOVERNANCE", "days": 180},
+        "retention": {"mode": "GOVERNANCE", "days": 184},
         "profile": "standard",
     }
 
@@ -125,9 +125,9 @@ def test_a_lock_that_cannot_be_seen_is_an_error(run_program: Up) -> None:
 @pytest.mark.parametrize(
     ("config", "deployed"),
     [
-        ({**REGULATED, "acknowledgeCompliance": "compliance-180"}, _rule("COMPLIANCE", 365)),
-        ({"profile": "standard", "retentionDays": "3650"}, _rule("COMPLIANCE", 180)),
-        ({"profile": "trial"}, _rule("COMPLIANCE", 180)),
+        ({**REGULATED, "acknowledgeCompliance": "compliance-184"}, _rule("COMPLIANCE", 365)),
+        ({"profile": "standard", "retentionDays": "3650"}, _rule("COMPLIANCE", 184)),
+        ({"profile": "trial"}, _rule("COMPLIANCE", 184)),
     ],
 )
 def test_compliance_is_not_weakened_against_what_is_deployed(
@@ -142,7 +142,7 @@ def test_compliance_is_not_weakened_against_what_is_deployed(
 def test_compliance_is_extended_against_what_is_deployed(run_program: Up) -> None:
     """A longer one is let through, in the same mode."""
     provider = MemoryProvider()
-    provider.answers[LOCK] = _rule("COMPLIANCE", 180)
+    provider.answers[LOCK] = _rule("COMPLIANCE", 184)
     config = {**REGULATED, "retentionDays": "365", "acknowledgeCompliance": "compliance-365"}
     run = run_program(config, provider=provider)
     assert run.plan.outputs["retention"] == {"mode": "COMPLIANCE", "days": 365}
@@ -153,20 +153,20 @@ def test_governance_may_be_shortened(run_program: Up) -> None:
     provider = MemoryProvider()
     provider.answers[LOCK] = _rule("GOVERNANCE", 365)
     run = run_program(provider=provider)
-    assert run.plan.outputs["retention"]["days"] == 180
+    assert run.plan.outputs["retention"]["days"] == 184
     warnings = [message.text for message in run.messages if message.severity == "warning"]
     assert len(warnings) == 1
-    assert "retentionDays: from 365 to 180, for what arrives from now on" in warnings[0]
+    assert "retentionDays: from 365 to 184, for what arrives from now on" in warnings[0]
 
 
 @pytest.mark.parametrize(
     ("config", "says"),
     [
         ({"retentionsDays": "90"}, "retentionsDays: is not a setting"),
-        ({"retentionDays": "90"}, "profile standard locks for at least 180 days, got 90"),
-        ({"profile": "regulated"}, "must be 'compliance-180', got ''"),
+        ({"retentionDays": "90"}, "profile standard locks for at least 184 days, got 90"),
+        ({"profile": "regulated"}, "must be 'compliance-184', got ''"),
         (
-            {"profile": "regulated", "acknowledgeCompliance": "compliance-180"},
+            {"profile": "regulated", "acknowledgeCompliance": "compliance-184"},
             "anchorUrl: profile regulated takes the https URL of an RFC 3161 time-stamping authority, got ''",
         ),
         ({"administrators": '["arn:aws:iam::123456789012:role/boss"]'}, f"must include who deploys ({DEPLOYER})"),

@@ -51,9 +51,9 @@ def test_default_plan(checkout: Path) -> None:
     for grant in iam.GRANTS:
         assert all(action in text for action in grant.actions)
     today = datetime.now(UTC).date()
-    assert f"stays until {today + timedelta(days=180)}" in text
+    assert f"stays until {today + timedelta(days=184)}" in text
     for calls in planning.CALLS_A_DAY:
-        assert f"{costs.monthly(calls, retention_days=180).usd:.2f}  " in text
+        assert f"{costs.monthly(calls, retention_days=184).usd:.2f}  " in text
     assert str(costs.PRICES_READ) in text
 
 
@@ -121,5 +121,5 @@ def test_every_role_and_its_trust_is_told() -> None:
     plan = planning.preview(stack="acme", config=config)
     lines = [*planning.describe(plan, stack="acme", settings=parse(config), today=datetime(2026, 1, 1, tzinfo=UTC))]
     assert "    taken by arn:aws:iam::111122223333:role/eve" in lines
-    assert "  One that arrives today (2026-01-01) stays until 2026-06-30, and the bucket with it." in lines
+    assert "  One that arrives today (2026-01-01) stays until 2026-07-04, and the bucket with it." in lines
     assert sum(line.startswith("    taken by ") for line in lines) == len(STANDING)

@@ -7,7 +7,7 @@ import pytest
 from cli import exits, tables
 from cli.check import AREAS, live_check
 from cli.connection import project_root
-from policies import controls
+from policies import controls, references
 from policies.controls import CONTROLS
 
 
@@ -43,7 +43,45 @@ def test_controls_are_told_apart_and_stand_by_area() -> None:
 def test_every_reference_names_its_edition() -> None:
     """A number in a framework means nothing without the year."""
     for control in CONTROLS:
-        for reference in (control.nist, control.owasp):
+        for reference in (control.nist, control.owasp, *control.also):
             assert any(digit.isdigit() for digit in reference.publication.edition)
         assert control.nist.item.split()[0] in {"GOVERN", "MAP", "MEASURE", "MANAGE"}
-        assert control.owasp.publication.name.startswith("OWASP")
+        assert control.owasp.publication in {references.LLM_TOP_10, references.AGENTIC_TOP_10}
+        assert {item.publication for item in control.also} <= {references.AISVS, references.AI_ACT}
+
+
+def test_items_carry_the_names_of_their_publications() -> None:
+    """OWASP's two lists of 2026, as their tables of contents name them: a title that differs is a false claim."""
+    names = {
+        "LLM01:2026": "Prompt Injection",
+        "LLM02:2026": "Sensitive Information Disclosure",
+        "LLM03:2026": "Excessive Agency",
+        "LLM04:2026": "Supply Chain",
+        "LLM05:2026": "Data and Model Poisoning",
+        "LLM06:2026": "Unbounded Consumption",
+        "LLM07:2026": "Misinformation",
+        "LLM08:2026": "Hidden Context Exposure",
+        "LLM09:2026": "Vector and Embedding Weaknesses",
+        "LLM10:2026": "Improper Output Handling",
+        "ASI01": "Agent Goal Hijack",
+        "ASI02": "Tool Misuse and Exploitation",
+        "ASI03": "Identity and Privilege Abuse",
+        "ASI04": "Agentic Supply Chain Vulnerabilities",
+        "ASI05": "Unexpected Code Execution (RCE)",
+        "ASI06": "Memory & Context Poisoning",
+        "ASI07": "Insecure Inter-Agent Communication",
+        "ASI08": "Cascading Failures",
+        "ASI09": "Human-Agent Trust Exploitation",
+        "ASI10": "Rogue Agents",
+    }
+    for control in CONTROLS:
+        assert names[control.owasp.item] == control.owasp.title
+
+
+def test_the_ai_act_is_cited_for_what_it_asks() -> None:
+    """The Act asks to record events, keep logs and monitor. It has no clause on tampering, so no seal cites it."""
+    for control in CONTROLS:
+        cited = {item.item for item in control.also if item.publication is references.AI_ACT}
+        assert cited <= {"AI Act Art. 12(1)", "AI Act Art. 19(1)", "AI Act Art. 26(5)", "AI Act Art. 26(6)"}
+        if control.area == "seal":
+            assert not cited

@@ -48,7 +48,7 @@ def _log_bucket(**changed: Mapping[str, object] | None) -> list[Registered]:
     parts: dict[str, Mapping[str, object]] = {
         "bucket": {"tags": GOOD_TAGS, "objectLockEnabled": True},
         "bucketVersioning": {"versioningConfiguration": {"status": "Enabled"}},
-        "bucketObjectLockConfiguration": {"rule": {"defaultRetention": {"mode": "GOVERNANCE", "days": 180.0}}},
+        "bucketObjectLockConfiguration": {"rule": {"defaultRetention": {"mode": "GOVERNANCE", "days": 184.0}}},
         "bucketOwnershipControls": {"rule": {"objectOwnership": "BucketOwnerEnforced"}},
         "bucketPublicAccessBlock": {},
         "bucketServerSideEncryptionConfiguration": {"rules": [{"applyServerSideEncryptionByDefault": {}}]},
@@ -264,8 +264,8 @@ def test_a_whole_log_bucket_is_let_through() -> None:
         ),
         (
             "bucketObjectLockConfiguration",
-            {"rule": {"defaultRetention": {"mode": "GOVERNANCE", "days": 179}}},
-            "profile standard locks in GOVERNANCE mode for at least 180 days, got GOVERNANCE for 179",
+            {"rule": {"defaultRetention": {"mode": "GOVERNANCE", "days": 183}}},
+            "profile standard locks in GOVERNANCE mode for at least 184 days, got GOVERNANCE for 183",
         ),
         ("bucketOwnershipControls", {"rule": {"objectOwnership": "ObjectWriter"}}, "must be owned by its account"),
         ("bucketPublicAccessBlock", None, "must block public access"),
@@ -291,7 +291,7 @@ def test_a_compliance_profile_asks_for_compliance_mode() -> None:
     lines = _stack_says(
         _log_bucket(bucket={"tags": tags, "objectLockEnabled": True}, bucketObjectLockConfiguration=rule)
     )
-    assert lines == ["profile regulated locks in COMPLIANCE mode for at least 180 days, got GOVERNANCE for 3650"]
+    assert lines == ["profile regulated locks in COMPLIANCE mode for at least 184 days, got GOVERNANCE for 3650"]
 
 
 def test_a_conditional_refusal_of_deletion_is_none() -> None:

@@ -51,7 +51,7 @@ def test_without_a_setting_the_defaults_hold() -> None:
     """A region is all that must be said."""
     settings = _parse()
     assert settings.profile.name == "standard"
-    assert (settings.retention.mode, settings.retention.days) == (Mode.GOVERNANCE, 180)
+    assert (settings.retention.mode, settings.retention.days) == (Mode.GOVERNANCE, 184)
     assert settings.agents == (Agent(name="my-agent"),)
     assert settings.administrators == ()
     assert settings.function_target == "aws"
@@ -80,7 +80,10 @@ def test_the_local_stack_is_sound() -> None:
         ({"retention": "90"}, "retention: is not a setting; the settings are accessTrail, acknowledgeCompliance, "),
         ({"Profile": "trial"}, "Profile: is not a setting"),
         ({"cloud": "azure"}, "cloud: must be one of aws, got 'azure'"),
-        ({"profile": "strict"}, "profile: must be one of trial, standard, regulated, got 'strict'"),
+        (
+            {"profile": "strict"},
+            "profile: must be one of trial, custom, standard, ai-act, pci, hipaa, regulated, got 'strict'",
+        ),
         ({"agents": "my-agent"}, "agents: must be a list of strings, got 'my-agent'"),
         ({"agents": [1]}, "agents: must be a list of strings"),
         ({"agents": {"a": 1}}, "agents: must be a list of strings"),
@@ -223,4 +226,4 @@ def test_the_page_on_settings_has_every_setting_and_profile() -> None:
     for profile in PROFILES.values():
         days = f"{profile.minimum.days} day{'s' if profile.minimum.days > 1 else ''}"
         row = f"| `{profile.name}` | {profile.minimum.mode.lower()} | {days} | {profile.extension_limit_days} days |"
-        assert f"{row} {'yes' if profile.protect else 'no'} |" in page
+        assert f"{row} {'yes' if profile.protect else 'no'} | {profile.reason} | {profile.source} |" in page
