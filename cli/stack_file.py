@@ -1,6 +1,7 @@
 """A stack's configuration file, `stacks/Pulumi.<stack>.yaml`, which people edit too.
 
-Guarantees: a change keeps every comment, the order, the quotes and the file's mode; it is there whole or not at all.
+Guarantees: settings are read as the Pulumi CLI reads them, also under a key without the project's name. A change keeps
+every comment, the order, the quotes and the file's mode; it is there whole or not at all.
 """
 
 import os
@@ -11,12 +12,15 @@ from pathlib import Path
 from typing import Any, Final
 
 from cli.exits import CouldNot
+from cli.stack_values import UnreadableError, as_text
+from stacks.names import PROJECT
+from stacks.settings import DEFAULTS
 
 _NEVER_FOLDED: Final = 4096
 
 
 class StackFile:
-    """The file at `path`; `config` holds its settings by full key, to be changed in place and then written."""
+    """The file at `path`; `config` holds its settings as they are spelled, to be changed in place and then written."""
 
     def __init__(self, path: Path) -> None:
         """Read the file; raises CouldNot when that cannot be done, or there is no `config:` in it."""
@@ -29,18 +33,43 @@ class StackFile:
         self._yaml.indent(mapping=2, sequence=4, offset=2)  # as `pulumi config set` writes lists
         self._yaml.width = _NEVER_FOLDED
         try:
-            self._document: object = self._yaml.load(path.read_text(encoding="utf-8"))
+            text = path.read_text(encoding="utf-8-sig")
+            self._document: object = self._yaml.load(text)
+            self._root: Any = YAML().compose(text)
         except OSError as error:
             raise CouldNot(f"cannot read {path}: {error.strerror}") from None
         except MarkedYAMLError as error:
             line = 0 if error.problem_mark is None else error.problem_mark.line + 1
             raise CouldNot(f"{path} is no YAML: line {line}: {error.problem}") from None
-        except (UnicodeDecodeError, YAMLError) as error:
+        except (ValueError, YAMLError) as error:
             raise CouldNot(f"{path} is no YAML: {str(error).splitlines()[0]}") from None
         config = self._document.get("config") if isinstance(self._document, Mapping) else None
         if not isinstance(config, MutableMapping):
             raise CouldNot(f"{path} has no `config:`")
         self.config: MutableMapping[str, Any] = config
+        for key in self._document if isinstance(self._document, Mapping) else ():
+            if str(key).removeprefix(f"{PROJECT}:") in DEFAULTS:
+                raise CouldNot(f"{path}: {key} stands outside of `config:`, where Pulumi ignores it")
+
+    def spelled(self, key: str) -> str:
+        """Return how the file spells a full key: as it is, or without the project's name, which Pulumi adds."""
+        bare = key.removeprefix(f"{PROJECT}:")
+        return bare if bare in self.config and key not in self.config else key
+
+    def values(self) -> dict[str, str]:
+        """Return the settings as the Pulumi CLI hands them to the program: full keys, values as text or JSON.
+
+        Raises CouldNot for a value that Pulumi refuses, or that is encrypted.
+        """
+        settings = next(value for key, value in self._root.value if key.value == "config")
+        found: dict[str, str] = {}
+        for key, value in settings.value:
+            full = key.value if ":" in key.value else f"{PROJECT}:{key.value}"
+            try:
+                found[full] = as_text(value)
+            except UnreadableError as error:
+                raise CouldNot(f"{self.path}: {full}: {error}") from None
+        return found
 
     def write(self) -> None:
         """Put the changed file in the place of the old one; raises CouldNot when it cannot be written."""

@@ -124,7 +124,7 @@ class _Rotations:
 
     def write(self, rotation: Rotation) -> None:
         """Put `rotation` in the place of the agent's last one, or behind the others."""
-        rows = self._file.config.setdefault(_KEY, [])
+        rows = self._file.config.setdefault(self._file.spelled(_KEY), [])
         for index, text in enumerate(rows):
             if Rotation.parse(str(text)).agent == rotation.agent:
                 rows[index] = rotation.format()
@@ -134,7 +134,7 @@ class _Rotations:
         self._file.write()
 
     def _texts(self, key: str) -> Iterator[str]:
-        value = self._file.config.get(key, [])
+        value = self._file.config.get(self._file.spelled(key), [])
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             raise CouldNot(f"{self.path}: {key} must be a list of texts")
         yield from (str(item) for item in value)

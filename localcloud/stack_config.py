@@ -4,8 +4,6 @@ Guarantee: a value that the program would refuse is refused before anything is w
 CouldNot, with one line for a person.
 """
 
-import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -19,7 +17,7 @@ RETENTION_DAYS: Final = "agent-audit-log:retentionDays"
 
 def read(path: Path) -> dict[str, str]:
     """Return the configuration as Pulumi hands it to a program: full keys, values as text, lists as JSON."""
-    return _as_text(StackFile(path).config)
+    return StackFile(path).values()
 
 
 def set_retention_days(path: Path, days: str) -> bool:
@@ -29,15 +27,11 @@ def set_retention_days(path: Path, days: str) -> bool:
         if days.strip("0") == "":  # in the file it stands for the profile's own; whoever types it means no retention
             msg = "retentionDays: must be at least 1, got 0"
             raise RetentionError(msg)
-        settings.parse({**_as_text(file.config), RETENTION_DAYS: days})
+        settings.parse({**file.values(), RETENTION_DAYS: days})
     except ValueError as error:
         raise CouldNot(f"RETENTION_DAYS={days}: {error}") from error
-    if file.config.get(RETENTION_DAYS) == int(days):
+    if file.values().get(RETENTION_DAYS) == str(int(days)):
         return False
-    file.config[RETENTION_DAYS] = int(days)
+    file.config[file.spelled(RETENTION_DAYS)] = int(days)
     file.write()
     return True
-
-
-def _as_text(config: Mapping[str, object]) -> dict[str, str]:
-    return {key: value if isinstance(value, str) else json.dumps(value) for key, value in config.items()}
