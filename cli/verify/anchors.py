@@ -13,7 +13,13 @@ from pathlib import Path
 from typing import Final
 
 from cryptography import x509
-from rfc3161_client import TimeStampResponse, VerificationError, VerifierBuilder, decode_timestamp_response
+from rfc3161_client import (
+    PKIStatus,
+    TimeStampResponse,
+    VerificationError,
+    VerifierBuilder,
+    decode_timestamp_response,
+)
 
 from audit_core.sealing import ANCHORS, checkpoint_key
 from cli.exits import CouldNot
@@ -24,6 +30,11 @@ _SHA256: Final = x509.ObjectIdentifier("2.16.840.1.101.3.4.2.1")
 _MAX_STAMP: Final = 1 << 16
 _MAX_ROOTS: Final = 1 << 20
 _ENDING: Final = ".tsr"
+_WITH_TOKEN: Final = frozenset({PKIStatus.GRANTED, PKIStatus.GRANTED_WITH_MODS})
+"""Statuses under which a response holds a time stamp. https://www.rfc-editor.org/rfc/rfc3161#section-2.4.2"""
+_SEQUENCE: Final = 0x30
+_GRANTED: Final = bytes.fromhex("3003020100")  # PKIStatusInfo ::= SEQUENCE { status INTEGER 0 }
+_SHORT: Final = 0x80
 
 
 def read_roots(path: Path) -> list[x509.Certificate]:
@@ -75,10 +86,12 @@ def _checked(stamp: bytes, checkpoint: bytes, roots: Sequence[x509.Certificate])
         raise VerificationError("is too large for a time stamp")
     try:
         response = decode_timestamp_response(stamp)
-        imprint = response.tst_info.message_imprint
+        status, imprint = response.status, response.tst_info.message_imprint
         algorithm, digest, when = imprint.hash_algorithm, imprint.message, response.tst_info.gen_time.astimezone(UTC)
     except (ValueError, TypeError, OverflowError):
         raise VerificationError("is no time stamp") from None
+    if status not in _WITH_TOKEN:
+        raise VerificationError("was not granted")
     if algorithm != _SHA256 or not hmac.compare_digest(digest, hashlib.sha256(checkpoint).digest()):
         raise VerificationError("is of something else than this checkpoint")
     if roots:
@@ -91,6 +104,14 @@ def _check_signature(response: TimeStampResponse, digest: bytes, roots: Sequence
     for root in dict.fromkeys(roots):
         builder = builder.add_root_certificate(root)
     try:
-        builder.build().verify(response, digest)
+        # rfc3161-client takes status 0 alone, RFC 3161 also 1 (granted with mods). No signature covers the status.
+        granted = _sequence(_GRANTED + response.time_stamp_token())
+        builder.build().verify(decode_timestamp_response(granted), digest)
     except (VerificationError, ValueError, TypeError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
         raise VerificationError("is not signed by an authority below the given roots") from None
+
+
+def _sequence(body: bytes) -> bytes:
+    """Return a DER sequence."""
+    size = len(body).to_bytes((len(body).bit_length() + 7) // 8, "big")
+    return bytes([_SEQUENCE]) + (size if len(body) < _SHORT else bytes([_SHORT | len(size)]) + size) + body

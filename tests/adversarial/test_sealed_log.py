@@ -492,6 +492,29 @@ def test_time_stamp_makes_it_fresh(log: SealedLog, tmp_path: Path, authority: Au
     assert any("was not checked" in notice for notice in report.notices)
 
 
+@pytest.mark.parametrize("status", [0, 1])
+def test_time_stamp_is_sound_under_both_statuses_that_carry_one(
+    log: SealedLog, tmp_path: Path, authority: Authority, status: int
+) -> None:
+    """RFC 3161: a response with status 0 (granted) or 1 (grantedWithMods) holds a time stamp."""
+    size = _sizes(log)[-2]
+    log.put(f"seal/anchors/{size}.tsr", authority.stamp(log.files[checkpoint_key(size)], when=BEGAN, status=status))
+    report = verified(log.write(tmp_path), log.key, roots=[authority.root])
+    assert (report.findings, report.anchors) == ([], 1)
+
+
+@pytest.mark.parametrize("status", [2, 3, 4, 5, 6, 255])
+@pytest.mark.parametrize("trusted", [True, False])
+def test_time_stamp_that_was_not_granted_is_found(
+    log: SealedLog, tmp_path: Path, authority: Authority, status: int, *, trusted: bool
+) -> None:
+    """Any other status says that there is no time stamp, whatever follows it."""
+    size = _sizes(log)[-2]
+    log.put(f"seal/anchors/{size}.tsr", authority.stamp(log.files[checkpoint_key(size)], when=BEGAN, status=status))
+    report = verified(log.write(tmp_path), log.key, roots=[authority.root] if trusted else [])
+    assert [finding.kind for finding in report.findings] == ["anchor"]
+
+
 @pytest.mark.parametrize("forged", ["another root", "another checkpoint", "flipped", "nothing", "cut off"])
 def test_time_stamp_that_is_none(log: SealedLog, tmp_path: Path, authority: Authority, forged: str) -> None:
     """A time stamp that is of something else, by somebody else, or not one at all is found."""

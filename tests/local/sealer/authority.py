@@ -42,9 +42,9 @@ class Authority:
         """The root, as `--anchors` takes it."""
         return self.root.public_bytes(Encoding.PEM)
 
-    def stamp(self, data: bytes, *, when: datetime | None = None, nonce: int | None = None) -> bytes:
-        """Answer that `data` was there at a time (now)."""
-        return self._answer(hashlib.sha256(data).digest(), nonce, when or datetime.now(UTC))
+    def stamp(self, data: bytes, *, when: datetime | None = None, nonce: int | None = None, status: int = 0) -> bytes:
+        """Answer that `data` was there at a time (now), under a PKIStatus; any but 0 carries a text, as in practice."""
+        return self._answer(hashlib.sha256(data).digest(), nonce, when or datetime.now(UTC), status)
 
     def answer(self, request: bytes) -> bytes:
         """Answer a request in DER: its message imprint, and its nonce where it has one."""
@@ -52,7 +52,7 @@ class Authority:
         place = request.index(marker) + len(marker)
         return self._answer(request[place : place + 32], _nonce(request[place + 32 :]), datetime.now(UTC))
 
-    def _answer(self, digest: bytes, nonce: int | None, when: datetime) -> bytes:
+    def _answer(self, digest: bytes, nonce: int | None, when: datetime, status: int = 0) -> bytes:
         info = _sequence(
             _integer(1),
             _oid(_POLICY),
@@ -86,7 +86,8 @@ class Authority:
             _tagged(0xA0, encoded),
             _set(signer),
         )
-        return _sequence(_sequence(_integer(0)), _sequence(_oid(_SIGNED_DATA), _tagged(0xA0, signed)))
+        said = _sequence(_tagged(0x0C, b"another policy than the one asked for")) if status else b""
+        return _sequence(_sequence(_integer(status), said), _sequence(_oid(_SIGNED_DATA), _tagged(0xA0, signed)))
 
 
 def make_authority(name: str = "Authority", *, began: datetime = datetime(2026, 1, 1, tzinfo=UTC)) -> Authority:
