@@ -7,7 +7,8 @@ Guarantees:
 - a difference is reported by property, and says whether it replaces the resource; one whose id stays the same is
   deleted before it is made again;
 - what came in marked as secret goes out marked as secret;
-- two resources of one type never share an id in one run.
+- two resources of one type never share an id: making refuses what another resource of the run, or an entry of the
+  state that the engine has read, holds.
 
 Errors are gRPC status UNKNOWN with a message for a person; INVALID_ARGUMENT for what could never work.
 """
@@ -192,6 +193,9 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer, ABC):
             found = resource.read(resource_id, known) if resource_id else None
             if resource_id is None or found is None:
                 return provider_pb2.ReadResponse()
+            if request.id:
+                with self._lock:  # an entry of the state holds this one: `Create` must not take it over
+                    self._made.setdefault((resource.token, resource_id), request.urn)
             state = schema.settle(resource.inputs, known, found)
             # An import has no inputs yet: they are everything that could be one.
             names = (inputs.values or resource.inputs).keys()
@@ -269,13 +273,17 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer, ABC):
 
     @contextmanager
     def _claim(self, urn: str, resource: Resource, inputs: Mapping[str, Any]) -> Iterator[None]:
-        """Keep an id for one resource: making is tolerant, so a second of the same name would share the first's."""
+        """Keep an id for one resource.
+
+        Making adopts what is there. So a second resource of the same name would share the first's, and under a new
+        logical name it would be deleted together with the old entry of the state.
+        """
         resource_id = resource.identify(inputs)
         key = (resource.token, resource_id or urn)
         with self._lock:
             owner = self._made.setdefault(key, urn)
         if owner != urn:
-            msg = f"{resource_id} is already what {owner} made; two resources cannot share it"
+            msg = f"{resource_id} exists already and belongs to {owner}; give that one an alias, or remove it first"
             raise ProviderError(msg)
         yield
 

@@ -7,10 +7,12 @@ from typing import Any
 import grpc
 import pytest
 
+from localcloud.provider import AwsProvider
 from localcloud.provider.packages import HANDLERS
 from localcloud.provider.values import UNKNOWN
 from tests.local.provider.cases import CASES, FIRST, SECOND, Case, Inputs
-from tests.local.provider.driver import Driver, Refused
+from tests.local.provider.conftest import REGION
+from tests.local.provider.driver import Driver, Refused, driven
 
 NAME = "case"
 # By their owner's id they would not be found missing when it is gone: they go on by themselves.
@@ -215,4 +217,16 @@ def test_two_resources_cannot_share_an_id(aws: Driver, case: Case) -> None:
     aws.create(case.token, NAME, case.inputs)
     with pytest.raises(grpc.RpcError) as error:
         aws.create(case.token, "twin", case.inputs)
-    assert "two resources cannot share it" in str(error.value.details())
+    assert "exists already and belongs to" in str(error.value.details())
+
+
+@named
+def test_what_an_entry_of_the_state_holds_is_not_adopted(aws: Driver, case: Case) -> None:
+    """Under a new logical name it would be adopted, and then deleted with the entry of the old name."""
+    resource_id, state = aws.create(case.token, NAME, case.inputs)
+    with driven(AwsProvider(endpoint_url=aws.endpoint), {"region": REGION}, endpoint=aws.endpoint) as later:
+        later.read(case.token, NAME, resource_id, state)
+        with pytest.raises(grpc.RpcError) as error:
+            later.create(case.token, "renamed", case.inputs)
+        assert f"{resource_id} exists already and belongs to " in str(error.value.details())
+        assert later.read(case.token, NAME, resource_id, state)[0] == resource_id
