@@ -113,6 +113,7 @@ class Deployment:
                 ),
             },
             vault=self.vault_bucket or "",
+            role_path=role_path(self.auditor_role_arn),
         )
 
     @property
@@ -409,6 +410,11 @@ def is_same_principal(caller_arn: str, arn: str) -> bool:
 def role_name(arn: str) -> str:
     """Return the name of a role's ARN, without its path."""
     return arn.rpartition("/")[2]
+
+
+def role_path(arn: str) -> str:
+    """Return the path of a role's ARN: `/`, or what the setting `rolePath` says."""
+    return arn.partition(":role")[2].removesuffix(role_name(arn))
 
 
 def aws_reason(error: Exception) -> str:

@@ -90,6 +90,8 @@ class Place:
     """Each role's name, without path; of just those that there are."""
     vault: str = ""
     """The vault's bucket; empty where there is no vault."""
+    role_path: str = "/"
+    """The IAM path of every role; begins and ends with a slash."""
 
     def bucket_arn(self) -> str:
         """The log bucket's ARN."""
@@ -117,7 +119,7 @@ class Place:
 
     def role_arn(self, principal: Principal) -> str:
         """A role's ARN."""
-        return f"arn:{self.partition}:iam::{self.account}:role/{self.roles[principal]}"
+        return f"arn:{self.partition}:iam::{self.account}:role{self.role_path}{self.roles[principal]}"
 
     def resource(self, scope: Scope, prefix: str) -> str:
         """The ARN pattern of a row."""

@@ -16,6 +16,16 @@ PROJECT: Final = "agent-audit-log"
 STACK: Final = re.compile(r"[a-z][a-z0-9-]{0,15}")
 """Short enough that the bucket's name is at most 63 characters in every region that there is."""
 REGION: Final = re.compile(r"[a-z]{2,4}(?:-[a-z]{2,5})?-[a-z]{4,9}-[1-9]")
+NO_FUNCTION_URLS: Final = re.compile(
+    "ap-east-2|ap-south-2|ap-southeast-[4567]|ca-west-1|eu-central-2|eu-south-2|il-central-1|me-central-1"
+    "|cn-.*|us-gov-.*"
+)
+"""The regions in which Lambda has no function URLs, which agents post to; read on 2026-11-30.
+
+https://docs.aws.amazon.com/lambda/latest/dg/urls-configuration.html
+https://docs.amazonaws.cn/en_us/aws/latest/userguide/lambda.html
+https://docs.aws.amazon.com/govcloud-us/latest/UserGuide/govcloud-lambda.html
+"""
 ACCOUNT: Final = re.compile(r"[0-9]{12}")
 _BUCKET_LIMIT: Final = 63
 _ROLE_LIMIT: Final = 64
@@ -33,6 +43,7 @@ class Names:
     region: str
     account: str
     partition: str
+    role_path: str = "/"
 
     def __post_init__(self) -> None:
         """Refuse what would give a name that a service refuses later."""
@@ -147,5 +158,6 @@ class Names:
             queue=self.queue,
             topic=self.topic,
             roles={principal: self.role(principal) for principal in (Principal if vault else STANDING)},
+            role_path=self.role_path,
             vault=self.vault if vault else "",
         )

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from components.mask_rules import MaskRuleError, MaskRules, read_mask_rules
 from policies.keys import MAX_KEY_GENERATION
 from policies.retention import PROFILES, Profile, Retention, RetentionError, choose
-from stacks.names import PROJECT, REGION
+from stacks.names import NO_FUNCTION_URLS, PROJECT, REGION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 AGENT: Final = re.compile("[A-Za-z0-9._\u2010\u2011-]{1,64}")
 """An agent's name: letters, digits, dot, underscore, and the three hyphens that guides and editors put there."""
 ARN: Final = re.compile(r"arn:aws(?:-[a-z]+)*:iam::([0-9]{12}):(?:root|(?:role|user)/[\w+=,.@/-]{1,576})")
+BOUNDARY: Final = re.compile(r"arn:aws(?:-[a-z]+)*:iam::(?:[0-9]{12}|aws):policy/[\w+=,.@/-]{1,576}", re.ASCII)
+ROLE_PATH: Final = re.compile(r"/(?:[\w+=,.@-]+/)*", re.ASCII)
+MAX_PATH: Final = 512
+"""What IAM takes. https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html"""
 EMAIL: Final = re.compile(r"[^@\s,;<>\"]{1,64}@[^@\s,;<>\"]{1,190}\.[^@\s,;<>\".]{2,63}")
 LOCAL_ACCOUNT: Final = "000000000000"
 """The local cloud's account, an id that AWS gives to nobody."""
@@ -62,6 +66,8 @@ DEFAULTS: Final[Mapping[str, str | int | tuple[str, ...]]] = MappingProxyType(
         "auditors": (),
         "retentionAdmins": (),
         "holdReleasers": (),
+        "permissionsBoundary": "",
+        "rolePath": "/",
         "sealMinutes": 5,
         "anchorUrl": "",
         "alarmEmail": "",
@@ -150,6 +156,8 @@ class Settings:
     auditors: tuple[str, ...]
     retention_admins: tuple[str, ...]
     hold_releasers: tuple[str, ...]
+    permissions_boundary: str
+    role_path: str
     seal_minutes: int
     anchor_url: str
     alarm_email: str
@@ -180,6 +188,9 @@ def parse(config: Mapping[str, str]) -> Settings:
     region = config.get("aws:region", "")
     if not REGION.fullmatch(region):
         raise SettingError("aws:region", "must be an AWS region such as eu-central-1", region)
+    if NO_FUNCTION_URLS.fullmatch(region):
+        rule = "must be a region in which Lambda has function URLs, which agents post to, such as eu-central-1"
+        raise SettingError("aws:region", rule, region)
     profile = PROFILES[_choice(own, "profile", tuple(PROFILES))]
     return Settings(
         region=region,
@@ -196,6 +207,8 @@ def parse(config: Mapping[str, str]) -> Settings:
         auditors=_arns(own, "auditors"),
         retention_admins=_arns(own, "retentionAdmins"),
         hold_releasers=_arns(own, "holdReleasers"),
+        permissions_boundary=_permissions_boundary(own),
+        role_path=_role_path(own),
         seal_minutes=_integer(own, "sealMinutes", 1, MAX_SEAL_MINUTES),
         anchor_url=_anchor_url(own, profile),
         alarm_email=_email(own),
@@ -310,6 +323,23 @@ def _arns(own: Mapping[str, str], key: str) -> tuple[str, ...]:
         if not ARN.fullmatch(arn):
             raise SettingError(key, "must be ARNs of IAM roles or users", arn)
     return arns
+
+
+def _permissions_boundary(own: Mapping[str, str]) -> str:
+    """Return the ARN of the policy that bounds every role, or nothing."""
+    given = _text(own, "permissionsBoundary")
+    if given and not BOUNDARY.fullmatch(given):
+        raise SettingError("permissionsBoundary", "must be the ARN of an IAM policy", given)
+    return given
+
+
+def _role_path(own: Mapping[str, str]) -> str:
+    """Return the IAM path of every role."""
+    given = _text(own, "rolePath")
+    if not ROLE_PATH.fullmatch(given) or len(given) > MAX_PATH:
+        rule = f"must begin and end with a slash, such as /audit/, and have at most {MAX_PATH} characters"
+        raise SettingError("rolePath", rule, given)
+    return given
 
 
 def _envelope(own: Mapping[str, str]) -> Envelope:

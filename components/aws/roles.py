@@ -32,14 +32,14 @@ _DESCRIPTIONS = {
 class RolesArgs:
     """`place`: the names that policies are about. `bounds`: what the retention admin is kept within.
 
-    `assumed_by`: the ARNs that may take each role but the functions', which are theirs alone. `after`: what they are
-    made after, and so taken down before: a bucket that still holds records stops what comes after it.
+    `assumed_by`: the ARNs that may take each role but the functions', which are theirs alone. `permissions_boundary`:
+    the ARN of the policy that bounds every role, or nothing.
     """
 
     place: Place
     bounds: iam.Bounds
     assumed_by: Mapping[Principal, Sequence[str]]
-    after: Sequence[pulumi.Resource] = ()
+    permissions_boundary: str = ""
 
     def __post_init__(self) -> None:
         """Refuse a role that nobody, or anybody, may take."""
@@ -68,11 +68,13 @@ class Roles(pulumi.ComponentResource):
         role = aws.iam.Role(
             f"{name}-{principal.value}",
             name=args.place.roles[principal],
+            path=args.place.role_path,
+            permissions_boundary=args.permissions_boundary or None,
             description=_DESCRIPTIONS[principal],
             assume_role_policy=iam.document(
                 iam.trust_statements(principal, args.place, args.assumed_by.get(principal, ()))
             ),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[*args.after]),
+            opts=pulumi.ResourceOptions(parent=self),
         )
         policy = aws.iam.RolePolicy(
             f"{name}-{principal.value}-policy",
