@@ -4,7 +4,9 @@ import base64
 import json
 import re
 
-from policies.keys import MAX_KEY_GENERATION, render_keys
+import pytest
+
+from policies.keys import MAX_KEY_GENERATION, KeysError, render_keys
 
 DRAWN = [f"{number:02}" + "Z" * 41 for number in range(1, MAX_KEY_GENERATION + 1)]
 
@@ -54,6 +56,51 @@ def test_the_most_keys_fit_a_standard_parameter() -> None:
 def test_the_same_keys_make_the_same_text() -> None:
     """A rerun changes nothing; the vector holds the format still, since records name keys by it."""
     assert render_keys({"digest": ["a" * 43], "pseudonym": ["b" * 43]}) == VECTOR
+
+
+def test_keys_that_are_deployed_are_never_lost() -> None:
+    """A stack whose state was lost draws other keys: they become current, and digests under the old ones stay good."""
+    lost = render_keys({"digest": ["a", "b"], "pseudonym": ["c"]})
+    again = render_keys({"digest": ["x"], "pseudonym": ["y"]}, lost)
+    before, after = json.loads(lost), json.loads(again)
+    for purpose in before:
+        assert before[purpose]["keys"].items() < after[purpose]["keys"].items()
+        assert after[purpose]["current"] not in before[purpose]["keys"]
+    assert render_keys({"digest": ["x"], "pseudonym": ["y"]}, again) == again
+
+
+def test_deployed_keys_that_are_the_same_change_nothing() -> None:
+    """An ordinary rerun; and one with a generation taken back, whose key stays."""
+    two = render_keys({"digest": ["a", "b"], "pseudonym": ["c"]})
+    assert render_keys({"digest": ["a", "b"], "pseudonym": ["c"]}, two) == two
+    back = json.loads(render_keys({"digest": ["a"], "pseudonym": ["c"]}, two))
+    assert back["digest"]["keys"] == json.loads(two)["digest"]["keys"]
+    assert back["digest"]["current"].startswith("1-")
+
+
+@pytest.mark.parametrize(
+    "deployed",
+    [
+        "somebody's own value",
+        "{}",
+        "[]",
+        '{"digest":{"keys":["a"]},"pseudonym":{"keys":{}}}',
+        '{"digest":{"keys":{"1-00000000":"c2VjcmV0"}},"pseudonym":{"keys":{}}}',
+        '{"digest":{"keys":{"1-00000000":7}},"pseudonym":{"keys":{}}}',
+    ],
+)
+def test_a_parameter_of_somebody_else_is_not_overwritten(deployed: str) -> None:
+    """The error does not tell what is in it."""
+    with pytest.raises(KeysError, match="does not hold keys of this kit") as caught:
+        render_keys({"digest": ["a"], "pseudonym": ["b"]}, deployed)
+    assert deployed not in str(caught.value)
+
+
+def test_more_keys_than_fit_are_refused() -> None:
+    """Before the parameter store refuses them half-way."""
+    full = render_keys({"digest": DRAWN, "pseudonym": DRAWN})
+    with pytest.raises(KeysError, match="a parameter has 4096"):
+        render_keys({"digest": ["a"] * 5, "pseudonym": ["b"] * 5}, full)
 
 
 VECTOR = (
