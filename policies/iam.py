@@ -307,7 +307,31 @@ def role_statements(principal: Principal, place: Place, bounds: Bounds) -> list[
         }
         for number, refusal in enumerate((r for r in refusals(bounds) if r.principal is principal), start=1)
     ]
-    return [*granted, *refused]
+    return [*granted, *refused, *_only_in_its_function(principal, place)]
+
+
+def _only_in_its_function(principal: Principal, place: Place) -> list[Statement]:
+    """Refuse the role of a function to every other function that somebody gives it to.
+
+    Lambda names the function in every call that its code makes. A call without that name comes from Lambda itself, or
+    from a service that the function called: the refusal spares those. No resource policy can say this.
+    https://docs.aws.amazon.com/lambda/latest/dg/permissions-source-function-arn.html
+    """
+    scope = {Principal.WRITER: Scope.FUNCTION, Principal.SEALER: Scope.SEALER_FUNCTION}.get(principal)
+    if scope is None:
+        return []
+    return [
+        {
+            "Sid": "OnlyInItsFunction",
+            "Effect": "Deny",
+            "Action": ["*"],
+            "Resource": ["*"],
+            "Condition": {
+                "Null": {"lambda:SourceFunctionArn": "false"},
+                "ArnNotEquals": {"lambda:SourceFunctionArn": place.resource(scope, "")},
+            },
+        }
+    ]
 
 
 def trust_statements(principal: Principal, place: Place, assumed_by: Sequence[str]) -> list[Statement]:

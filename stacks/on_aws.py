@@ -7,7 +7,7 @@ weaker rule than the one deployed, more concurrency than the account has) is ref
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import pulumi
 import pulumi_aws as aws
@@ -27,22 +27,13 @@ from components.package import ANCHORING_SEALER, ROOT, SEALER, WRITER, ensure_wh
 from policies import bucket_policy, iam, seal_policy, vault_policy
 from policies.iam import Bounds
 from policies.place import Principal
-from policies.retention import Mode, Retention, refuse_weakening
+from policies.retention import refuse_weakening
+from stacks.deployed import check_concurrency, deployed_retention, says_absent
 from stacks.names import Names
 from stacks.settings import LOCAL_ACCOUNT, SettingError, Settings, rfc3339
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-_LAMBDA_QUOTA: Final = ("lambda", "L-B99A9384")
-"""Concurrent executions, by Service Quotas' code."""
-_UNRESERVED: Final = 100
-"""What Lambda keeps for functions without a reservation.
-
-https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html
-"""
-_NO_LOCK: Final = ("nosuchbucket", "objectlockconfigurationnotfound", "couldn't find resource", "empty result")
-"""What a look at the lock of a bucket that is not there, or has none, is answered with."""
 
 
 def deploy(settings: Settings) -> None:
@@ -53,23 +44,60 @@ def deploy(settings: Settings) -> None:
         region=settings.region,
         account=caller.account_id,
         partition=aws.get_partition().partition,
+        role_path=settings.role_path,
     )
-    deployer = aws.iam.get_session_context(arn=caller.arn).issuer_arn
+    deployer = aws.iam.get_session_context(arn=caller.arn).issuer_arn or caller.arn
     administrators = settings.administrators or (deployer,)
     _check_administrators(administrators, deployer)
     _check_target(settings, names)
-    deployed = _deployed_retention(names.bucket)
+    deployed = deployed_retention(names.bucket)
     refuse_weakening(settings.retention, deployed)
     if deployed is not None and not settings.retention.covers(deployed):
         pulumi.warn(
             f"retentionDays: from {deployed.days} to {settings.retention.days}, for what arrives from now on; "
             "what is locked stays locked until its own day"
         )
-    _check_concurrency(settings.reserved_concurrency)
+    check_concurrency(settings.reserved_concurrency)
     ensure_wheels(settings.function_target, WRITER, ANCHORING_SEALER if settings.anchor_url else SEALER)
 
-    place = names.place(vault=settings.envelope != "off")
+    place = names.place(vault=_has_vault(settings, names))
     trail = names.trail if settings.access_trail == "own" else None
+    protect = settings.profile.protect
+    roles = Roles(
+        "roles",
+        RolesArgs(
+            place=place,
+            bounds=Bounds.of(settings.profile, settings.retention),
+            assumed_by={
+                Principal.AUDITOR: settings.auditors or administrators,
+                Principal.RETENTION_ADMIN: settings.retention_admins or administrators,
+                Principal.HOLD_RELEASER: settings.hold_releasers or administrators,
+                Principal.VAULT_READER: settings.vault_readers or administrators,
+            },
+            permissions_boundary=settings.permissions_boundary,
+        ),
+    )
+    seal = Seal(
+        "seal",
+        SealArgs(
+            queue=names.queue,
+            alias=names.seal_alias,
+            queue_policy=iam.document(seal_policy.queue_statements(place)),
+            key_policy=iam.document(seal_policy.key_statements(place, administrators=administrators)),
+            bucket=names.bucket,
+            protect=protect,
+            after=[roles],
+        ),
+    )
+    keys = KeyStore(
+        "keys",
+        KeyStoreArgs(
+            parameter=names.keys,
+            digest_generation=settings.digest_key_generation,
+            pseudonym_generation=settings.pseudonym_key_generation,
+            protect=protect,
+        ),
+    )
     bucket = LockedBucket(
         "log",
         LockedBucketArgs(
@@ -84,21 +112,8 @@ def deploy(settings: Settings) -> None:
                 )
             ),
             profile=settings.profile.name,
-            protect=settings.profile.protect,
-        ),
-    )
-    roles = Roles(
-        "roles",
-        RolesArgs(
-            place=place,
-            bounds=Bounds.of(settings.profile, settings.retention),
-            assumed_by={
-                Principal.AUDITOR: settings.auditors or administrators,
-                Principal.RETENTION_ADMIN: settings.retention_admins or administrators,
-                Principal.HOLD_RELEASER: settings.hold_releasers or administrators,
-                Principal.VAULT_READER: settings.vault_readers or administrators,
-            },
-            after=[bucket],
+            protect=protect,
+            after=[*seal.signing, keys],
         ),
     )
     vault = _vault(settings, names, administrators, roles) if place.vault else None
@@ -113,14 +128,6 @@ def deploy(settings: Settings) -> None:
                 )
                 for agent in settings.agents
             ]
-        ),
-    )
-    keys = KeyStore(
-        "keys",
-        KeyStoreArgs(
-            parameter=names.keys,
-            digest_generation=settings.digest_key_generation,
-            pseudonym_generation=settings.pseudonym_key_generation,
         ),
     )
     writer = LogWriter(
@@ -141,7 +148,7 @@ def deploy(settings: Settings) -> None:
             personal_data=settings.personal_data,
             mask_rules=settings.mask_rules,
             envelope=settings.envelope,
-            vault=None if vault is None else vault.bucket,
+            vault=None if vault is None or settings.envelope == "off" else vault.bucket,
             reserved_concurrency=settings.reserved_concurrency,
         ),
     )
@@ -157,8 +164,9 @@ def deploy(settings: Settings) -> None:
             email=settings.alarm_email,
         ),
     )
-    seal_key_arn, sealed = _seal(settings, names, administrators, _Made(bucket=bucket, roles=roles, alarms=alarms))
-    AccessTrail(
+    made = _Made(seal=seal, bucket=bucket, roles=roles, alarms=alarms)
+    sealing, sealed = _sealing(settings, names, made)
+    access = AccessTrail(
         "access",
         AccessTrailArgs(
             prefix=names.prefix,
@@ -178,8 +186,12 @@ def deploy(settings: Settings) -> None:
             vault_arn=place.vault_arn() if place.vault else "",
             bucket=bucket.bucket,
             topic_arn=alarms.topic_arn,
-            seal_key_arn=seal_key_arn,
+            seal_key_arn=seal.key_arn,
         ),
+    )
+    _refuse_first(
+        [bucket, roles, tokens, keys, writer, seal, *sealing, alarms, access, *([vault] if vault else [])],
+        protect=protect,
     )
     outputs: dict[str, pulumi.Input[object]] = {
         "endpoint": writer.endpoint,
@@ -213,27 +225,17 @@ def deploy(settings: Settings) -> None:
 class _Made:
     """What the sealing stands on."""
 
+    seal: Seal
     bucket: LockedBucket
     roles: Roles
     alarms: Alarms
 
 
-def _seal(
-    settings: Settings, names: Names, administrators: Sequence[str], made: _Made
-) -> tuple[pulumi.Output[str], dict[str, pulumi.Input[object]]]:
-    """The key, the queue, the sealer and its alarms; the key's ARN, and the outputs of them all."""
-    place = names.place(vault=settings.envelope != "off")
-    seal = Seal(
-        "seal",
-        SealArgs(
-            queue=names.queue,
-            alias=names.seal_alias,
-            queue_policy=iam.document(seal_policy.queue_statements(place)),
-            key_policy=iam.document(seal_policy.key_statements(place, administrators=administrators)),
-            bucket=names.bucket,
-            after=[made.bucket, made.roles],
-        ),
-    )
+def _sealing(
+    settings: Settings, names: Names, made: _Made
+) -> tuple[list[pulumi.Resource], dict[str, pulumi.Input[object]]]:
+    """Register the sealer and its alarms; return both, and the outputs about them, the queue and the key."""
+    queue_url = made.seal.listen(made.bucket)
     sealer = LogSealer(
         "sealer",
         LogSealerArgs(
@@ -247,14 +249,14 @@ def _seal(
             anchor_url=settings.anchor_url,
             bucket=made.bucket.bucket,
             role_arn=made.roles.arns[Principal.SEALER],
-            queue_url=seal.queue_url,
-            key_arn=seal.key_arn,
+            queue_url=queue_url,
+            key_arn=made.seal.key_arn,
             topic_arn=made.alarms.topic_arn,
             target=settings.function_target,
             out_dir=ROOT / ".cache" / "packages" / names.stack,
         ),
     )
-    SealAlarms(
+    alarms = SealAlarms(
         "seal-alarms",
         SealAlarmsArgs(
             prefix=names.prefix,
@@ -265,16 +267,54 @@ def _seal(
             topic_arn=made.alarms.topic_arn,
         ),
     )
-    return seal.key_arn, {
+    return [sealer, alarms], {
         "sealer_role_arn": made.roles.arns[Principal.SEALER],
         "sealer_function_name": names.sealer,
         "sealer_function_log_group": sealer.log_group,
         "sealer_package_sha256": sealer.package_sha256,
-        "seal_key_id": seal.key_arn,
+        "seal_key_id": made.seal.key_arn,
         "seal_minutes": settings.seal_minutes,
         "seal_origin": names.seal_origin,
-        "seal_queue_url": seal.queue_url,
+        "seal_queue_url": queue_url,
     }
+
+
+def _refuse_first(everything: Sequence[pulumi.Resource], *, protect: bool) -> None:
+    """Register what `pulumi destroy` comes to first, so that it refuses before it deletes anything.
+
+    The engine deletes in layers, dependents first, and looks at `protect` only when it comes to a resource: without
+    this, `destroy --skip-preview` takes the functions and their alarms before it comes to the log. This depends on
+    everything, is therefore the first layer alone, and is nothing in the cloud.
+    """
+    options = pulumi.ResourceOptions(protect=protect, depends_on=everything)
+    pulumi.ComponentResource("agent-audit-log:aws:Protection", "protection", None, options)
+
+
+def _has_vault(settings: Settings, names: Names) -> bool:
+    """Tell whether the stack has a vault: one that payloads go to, or one that still holds some.
+
+    A bucket with objects in it cannot be deleted. Without this, `envelope: off` would fail at the end of each run until
+    the last payload has expired.
+    """
+    if settings.envelope != "off":
+        return True
+    try:
+        found = aws.s3.get_objects(bucket=names.vault, max_keys=1)
+    except Exception as error:  # an invoke raises no narrower one
+        if says_absent(str(error)):
+            return False
+        msg = f"envelope: cannot see whether {names.vault} still holds payloads; grant s3:ListBucket on it: {error}"
+        raise pulumi.RunError(msg) from error
+    if not found.keys:
+        return False
+    if settings.access_trail != "own":
+        rule = "must be own while the vault holds payloads: a trail that the account has already records no reads"
+        raise SettingError("accessTrail", rule, settings.access_trail)
+    pulumi.warn(
+        "envelope: nothing goes to the vault any more, but it still holds payloads; it stays, shut, until the last one "
+        "has expired, in 48 hours at most. Run this again then to remove it"
+    )
+    return True
 
 
 def _vault(settings: Settings, names: Names, administrators: Sequence[str], roles: Roles) -> Vault:
@@ -307,43 +347,3 @@ def _check_target(settings: Settings, names: Names) -> None:
     if (settings.function_target == "local") != local:
         rule = f"must be {'local' if local else 'aws'} in account {names.account}"
         raise SettingError("functionTarget", rule, settings.function_target)
-
-
-def _deployed_retention(bucket: str) -> Retention | None:
-    """The default rule in force, or None where there is no bucket or no rule yet.
-
-    A look that is refused is an error: nothing may be weakened because nobody could see it.
-    """
-    try:
-        found = aws.s3.get_bucket_object_lock_configuration(bucket=bucket)
-    except Exception as error:  # an invoke raises no narrower one
-        said = str(error)
-        if says_absent(said):
-            return None
-        msg = f"retentionDays: cannot see how {bucket} is locked now, so cannot tell whether this weakens it: {said}"
-        raise pulumi.RunError(msg) from error
-    for rule in found.rules:
-        for default in rule.default_retentions:
-            return Retention(mode=Mode(default.mode), days=default.days or default.years * 365)
-    return None
-
-
-def says_absent(said: str) -> bool:
-    """Whether a failed look at a lock says that there is no bucket or no lock, and not that it may not be seen."""
-    return any(words in said.lower() for words in _NO_LOCK)
-
-
-def _check_concurrency(reserved: int) -> None:
-    """Refuse a reservation that the account cannot give."""
-    if not reserved:
-        return
-    service, code = _LAMBDA_QUOTA
-    try:
-        quota = int(aws.servicequotas.get_service_quota(service_code=service, quota_code=code).value)
-    except Exception as error:  # an invoke raises no narrower one
-        msg = f"reservedConcurrency: cannot read how much the account may run at once ({error}); 0 reserves none"
-        raise pulumi.RunError(msg) from error
-    if reserved > quota - _UNRESERVED:
-        most = max(quota - _UNRESERVED, 0)
-        rule = f"the account runs {quota} at once, of which Lambda keeps {_UNRESERVED}, so must be at most {most}"
-        raise SettingError("reservedConcurrency", rule, reserved)

@@ -89,7 +89,7 @@ class Alarms(pulumi.ComponentResource):
                 topic=topic.arn,
                 protocol="email",
                 endpoint=args.email,
-                opts=pulumi.ResourceOptions(parent=self),
+                opts=pulumi.ResourceOptions(parent=self, depends_on=[policy]),
             )
         for metric, pattern in (
             ("Refusals", REFUSED_PATTERN),

@@ -28,11 +28,15 @@ KEY_CHARACTERS: Final = 43
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyStoreArgs:
-    """`parameter`: its name. The generations (from 1) say which key of each kind is the current one."""
+    """`parameter`: its name. The generations (from 1) say which key of each kind is the current one.
+
+    `protect` makes `pulumi destroy` refuse the keys: without them, nobody recomputes what the log holds.
+    """
 
     parameter: str
     digest_generation: int
     pseudonym_generation: int
+    protect: bool
 
     def __post_init__(self) -> None:
         """Refuse a name that is no path, and generations that there cannot be."""
@@ -55,7 +59,9 @@ class KeyStore(pulumi.ComponentResource):
         """Register what each key is made of, and the parameter."""
         super().__init__("agent-audit-log:aws:KeyStore", name, None, opts)
         drawn = {
-            purpose: pulumi.Output.all(*(self._draw(name, purpose, number) for number in range(1, generations + 1)))
+            purpose: pulumi.Output.all(
+                *(self._draw(name, f"{purpose}-{number}", protect=args.protect) for number in range(1, generations + 1))
+            )
             for purpose, generations in zip(PURPOSES, (args.digest_generation, args.pseudonym_generation), strict=True)
         }
         parameter = aws.ssm.Parameter(
@@ -65,16 +71,16 @@ class KeyStore(pulumi.ComponentResource):
             tier="Standard",
             description="The keys of the audit log's digests and pseudonyms.",
             value=pulumi.Output.secret(pulumi.Output.all(**drawn)).apply(render_keys),
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
         )
         self.parameter = parameter.name
         self.register_outputs({"parameter": self.parameter})
 
-    def _draw(self, name: str, purpose: str, generation: int) -> pulumi.Output[str]:
-        """What the key of a generation is made of. Its id is `none`, where that of RandomBytes would tell it."""
+    def _draw(self, name: str, key: str, *, protect: bool) -> pulumi.Output[str]:
+        """Draw what one key is made of. The resource's id is `none`, where that of RandomBytes would be the key."""
         return random.RandomPassword(
-            f"{name}-{purpose}-{generation}",
+            f"{name}-{key}",
             length=KEY_CHARACTERS,
             special=False,
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=pulumi.ResourceOptions(parent=self, protect=protect),
         ).result

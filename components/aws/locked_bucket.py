@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import pulumi
 import pulumi_aws as aws
 
+from components.bucket_settings import LIFECYCLE_TIMEOUT, LIFECYCLE_TIMEOUTS, NO_CUSTOMER_KEYS
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -25,7 +27,8 @@ class LockedBucketArgs:
     """What the log is: its physical name, its retention, and its policy (JSON text, from `policies.bucket_policy`).
 
     `profile` is written on the bucket, where the guardrails read which retention is the least. `protect` makes
-    `pulumi destroy` refuse whatever keeps the log locked.
+    `pulumi destroy` refuse whatever keeps the log locked. `after`: what readers need beside the log. It is made before
+    the bucket and so deleted after it: as long as the bucket holds records, all of it stays.
     """
 
     name: str
@@ -33,6 +36,7 @@ class LockedBucketArgs:
     policy: str
     profile: str
     protect: bool
+    after: Sequence[pulumi.Resource] = ()
 
     def __post_init__(self) -> None:
         """Refuse an empty name or policy."""
@@ -51,6 +55,9 @@ class LockedBucket(pulumi.ComponentResource):
     The retention rule changes in place: what is locked already keeps its own date, and the bucket is never replaced.
     Encryption is with S3's own keys, because whoever may schedule the deletion of a customer key may destroy the log.
     Lifecycle does nothing but abort multipart uploads; nothing expires.
+
+    Each setting waits for the one before: S3 answers 409 to a second change of a bucket during the first. Each is
+    deleted with the bucket and never before it, so that a bucket which cannot be deleted yet stays as it is.
     """
 
     bucket: pulumi.Output[str]
@@ -64,7 +71,7 @@ class LockedBucket(pulumi.ComponentResource):
             bucket=args.name,
             object_lock_enabled=True,
             tags={"audit-log:kind": "log", "audit-log:profile": args.profile},
-            opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
+            opts=pulumi.ResourceOptions(parent=self, protect=args.protect, depends_on=[*args.after]),
         )
         protections = self._protections(name, args, bucket)
         self.bucket = pulumi.Output.all(bucket.bucket, *(item.id for item in protections)).apply(_first)
@@ -74,7 +81,7 @@ class LockedBucket(pulumi.ComponentResource):
     def _protections(
         self, name: str, args: LockedBucketArgs, bucket: aws.s3.Bucket
     ) -> tuple[pulumi.CustomResource, ...]:
-        """Everything that keeps the bucket locked, each depending on what it needs to hold.
+        """Register everything that keeps the bucket locked, one after the other.
 
         They take the bucket by its name, not from its output, so that the guardrails see whose protections they are
         before anything exists.
@@ -83,7 +90,7 @@ class LockedBucket(pulumi.ComponentResource):
             f"{name}-versioning",
             bucket=args.name,
             versioning_configuration=aws.s3.BucketVersioningVersioningConfigurationArgs(status="Enabled"),
-            opts=pulumi.ResourceOptions(parent=self, protect=args.protect, depends_on=[bucket]),
+            opts=pulumi.ResourceOptions(parent=self, protect=args.protect, depends_on=[bucket], deleted_with=bucket),
         )
         lock = aws.s3.BucketObjectLockConfiguration(
             f"{name}-lock",
@@ -94,7 +101,9 @@ class LockedBucket(pulumi.ComponentResource):
                 )
             ),
             # S3 takes a lock rule only where versions are kept.
-            opts=pulumi.ResourceOptions(parent=self, protect=args.protect, depends_on=[bucket, versioning]),
+            opts=pulumi.ResourceOptions(
+                parent=self, protect=args.protect, depends_on=[bucket, versioning], deleted_with=bucket
+            ),
         )
         public_access = aws.s3.BucketPublicAccessBlock(
             f"{name}-public-access",
@@ -103,13 +112,17 @@ class LockedBucket(pulumi.ComponentResource):
             block_public_policy=True,
             ignore_public_acls=True,
             restrict_public_buckets=True,
-            opts=pulumi.ResourceOptions(parent=self, protect=args.protect, depends_on=[bucket]),
+            opts=pulumi.ResourceOptions(
+                parent=self, protect=args.protect, depends_on=[bucket, lock], deleted_with=bucket
+            ),
         )
         ownership = aws.s3.BucketOwnershipControls(
             f"{name}-ownership",
             bucket=args.name,
             rule=aws.s3.BucketOwnershipControlsRuleArgs(object_ownership="BucketOwnerEnforced"),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[bucket]),
+            opts=pulumi.ResourceOptions(
+                parent=self, protect=args.protect, depends_on=[bucket, public_access], deleted_with=bucket
+            ),
         )
         encryption = aws.s3.BucketServerSideEncryptionConfiguration(
             f"{name}-encryption",
@@ -120,10 +133,13 @@ class LockedBucket(pulumi.ComponentResource):
                         aws.s3.BucketServerSideEncryptionConfigurationRuleApplyServerSideEncryptionByDefaultArgs(
                             sse_algorithm="AES256"
                         )
-                    )
+                    ),
+                    blocked_encryption_types=NO_CUSTOMER_KEYS,
                 )
             ],
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[bucket]),
+            opts=pulumi.ResourceOptions(
+                parent=self, protect=args.protect, depends_on=[bucket, ownership], deleted_with=bucket
+            ),
         )
         lifecycle = aws.s3.BucketLifecycleConfiguration(
             f"{name}-lifecycle",
@@ -140,15 +156,22 @@ class LockedBucket(pulumi.ComponentResource):
                     ),
                 )
             ],
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[bucket, versioning]),
+            timeouts=LIFECYCLE_TIMEOUTS,
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                protect=args.protect,
+                depends_on=[bucket, encryption],
+                deleted_with=bucket,
+                custom_timeouts=LIFECYCLE_TIMEOUT,
+            ),
         )
         others = (versioning, lock, public_access, ownership, encryption, lifecycle)
         policy = aws.s3.BucketPolicy(
             f"{name}-policy",
             bucket=args.name,
             policy=args.policy,
-            # Last, and so first to go: it is what refuses changes to all the others.
-            opts=pulumi.ResourceOptions(parent=self, protect=args.protect, depends_on=others),
+            # Last: it is what refuses changes to all the others.
+            opts=pulumi.ResourceOptions(parent=self, protect=args.protect, depends_on=others, deleted_with=bucket),
         )
         return (*others, policy)
 

@@ -122,15 +122,20 @@ class LogSealer(pulumi.ComponentResource):
             timeout=TIMEOUT_S,
             code=package.apply(lambda built: pulumi.FileArchive(str(built.path))),
             source_code_hash=package.apply(lambda built: built.sha256_base64),
+            # What the provider reads back: code that somebody else uploaded is replaced at the next run.
+            code_sha256=package.apply(lambda built: built.sha256_base64),
             # Lambda would otherwise make a log group of its own, which never ends.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[log_group]),
         )
+        before: pulumi.Resource = function
         for task in tasks(args):
             rule = aws.cloudwatch.EventRule(
                 f"{name}-{task.key}",
                 name=f"{args.function}-{task.key}",
                 description=task.says,
                 schedule_expression=task.when,
+                # Said in full: the provider takes a rule that somebody disabled for one that nobody asked to enable.
+                state="ENABLED",
                 opts=pulumi.ResourceOptions(parent=self),
             )
             permission = aws.lambda_.Permission(
@@ -140,8 +145,10 @@ class LogSealer(pulumi.ComponentResource):
                 action="lambda:InvokeFunction",
                 principal="events.amazonaws.com",
                 source_arn=rule.arn,
-                opts=pulumi.ResourceOptions(parent=self, depends_on=[function]),
+                # One after the other: each changes the same policy.
+                opts=pulumi.ResourceOptions(parent=self, depends_on=[before]),
             )
+            before = permission
             aws.cloudwatch.EventTarget(
                 f"{name}-{task.key}-target",
                 rule=rule.name,

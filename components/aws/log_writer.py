@@ -150,6 +150,8 @@ class LogWriter(pulumi.ComponentResource):
             timeout=TIMEOUT_S,
             code=package.apply(lambda built: pulumi.FileArchive(str(built.path))),
             source_code_hash=package.apply(lambda built: built.sha256_base64),
+            # What the provider reads back: code that somebody else uploaded is replaced at the next run.
+            code_sha256=package.apply(lambda built: built.sha256_base64),
             reserved_concurrent_executions=args.reserved_concurrency or None,
             # Lambda would otherwise make a log group of its own, which never ends.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[log_group]),
@@ -169,10 +171,14 @@ class LogWriter(pulumi.ComponentResource):
         )
 
     def _address(self, name: str, physical: str, function: aws.lambda_.Function) -> aws.lambda_.FunctionUrl:
-        """The function's address, and the permissions to call it.
+        """Register the function's address, and the permissions to call it.
 
         They take the function by its name, so that the guardrails see beforehand which one is open. Since October 2025
         an open address takes two permissions. https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html
+
+        The permissions wait for the address: the provider adds two of its own with an open address, under other names,
+        and Lambda answers 409 to whoever changes a function's policy at the same time. Those two stay as they are until
+        the function is deleted, and allow no more than ours.
         """
         url = aws.lambda_.FunctionUrl(
             f"{name}-url",
@@ -180,14 +186,14 @@ class LogWriter(pulumi.ComponentResource):
             authorization_type="NONE",
             opts=pulumi.ResourceOptions(parent=self, depends_on=[function]),
         )
-        aws.lambda_.Permission(
+        address = aws.lambda_.Permission(
             f"{name}-url-permission",
             function=physical,
             statement_id="AllowTheAddress",
             action="lambda:InvokeFunctionUrl",
             principal="*",
             function_url_auth_type="NONE",
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[function]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[url]),
         )
         aws.lambda_.Permission(
             f"{name}-invoke-permission",
@@ -196,7 +202,7 @@ class LogWriter(pulumi.ComponentResource):
             action="lambda:InvokeFunction",
             principal="*",
             invoked_via_function_url=True,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[function]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[address]),
         )
         return url
 

@@ -1,7 +1,7 @@
 """What sealing takes beside the sealer: the key that signs checkpoints, and the queue that tells what was stored.
 
-Guarantee: the key never leaves KMS, and its policy says who signs; by the time that anything can depend on `queue_url`,
-S3 tells the queue of every object that is put under `records/`, and nobody else can.
+Guarantee: the key never leaves KMS, and its policy says who signs; by the time that anything can depend on what
+`listen` returns, S3 tells the queue of every object that is put under `records/`, and nobody else can.
 
 A message is kept for two weeks, which is how long the sealer may be down before only its daily look at the bucket finds
 what was stored. It is hidden for longer than a run of the sealer may take, so that two runs do not read the same.
@@ -29,20 +29,21 @@ KEPT_S: Final = 14 * 24 * 3600
 class SealArgs:
     """`queue`: its name; `alias`: the key's, with `alias/`. `queue_policy`, `key_policy`: IAM documents.
 
-    `bucket` comes from the component that makes it. `after`: what must be there before the key, because KMS refuses a
-    policy about roles that do not exist.
+    `bucket`: the log's name. `after`: what must be there before the key, because KMS refuses a policy about roles that
+    do not exist. `protect` makes `pulumi destroy` refuse the key: without it, nobody seals the log again.
     """
 
     queue: str
     alias: str
     queue_policy: str
     key_policy: str
-    bucket: pulumi.Input[str]
+    bucket: str
+    protect: bool
     after: Sequence[pulumi.Resource] = ()
 
     def __post_init__(self) -> None:
         """Refuse a key that anybody may sign with, and a queue that anybody may empty."""
-        for field in ("queue", "queue_policy", "key_policy"):
+        for field in ("queue", "queue_policy", "key_policy", "bucket"):
             if not getattr(self, field):
                 msg = f"SealArgs.{field}: must not be empty, got {getattr(self, field)!r}"
                 raise ValueError(msg)
@@ -52,13 +53,17 @@ class SealArgs:
 
 
 class Seal(pulumi.ComponentResource):
-    """The key and the queue. Outputs: `key_arn`; `queue_url`, known once S3 tells the queue what is stored."""
+    """The key and the queue. Outputs: `key_arn`, and `queue_url`, of a queue that S3 tells nothing before `listen`.
+
+    `signing` is the key and its alias: what the log's bucket is made after, and so deleted before.
+    """
 
     key_arn: pulumi.Output[str]
     queue_url: pulumi.Output[str]
+    signing: Sequence[pulumi.Resource]
 
     def __init__(self, name: str, args: SealArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        """Register the key, the queue, who may use them, and S3's notifications."""
+        """Register the key, the queue, and who may use them."""
         super().__init__("agent-audit-log:aws:Seal", name, None, opts)
         key = aws.kms.Key(
             f"{name}-key",
@@ -67,13 +72,13 @@ class Seal(pulumi.ComponentResource):
             key_usage="SIGN_VERIFY",
             deletion_window_in_days=KEY_DELETION_WINDOW_DAYS,
             policy=args.key_policy,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[*args.after]),
+            opts=pulumi.ResourceOptions(parent=self, protect=args.protect, depends_on=[*args.after]),
         )
-        aws.kms.Alias(
+        alias = aws.kms.Alias(
             f"{name}-alias",
             name=args.alias,
             target_key_id=key.key_id,
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
         )
         queue = aws.sqs.Queue(
             f"{name}-queue",
@@ -89,17 +94,27 @@ class Seal(pulumi.ComponentResource):
             policy=args.queue_policy,
             opts=pulumi.ResourceOptions(parent=self, depends_on=[*args.after]),
         )
+        self._name, self._args, self._queue, self._policy = name, args, queue, policy
+        self.signing = (key, alias)
+        self.key_arn = key.arn
+        self.queue_url = queue.url
+        self.register_outputs({"key_arn": self.key_arn, "queue_url": self.queue_url})
+
+    def listen(self, bucket: pulumi.Resource) -> pulumi.Output[str]:
+        """Have S3 tell the queue what is stored in the log's bucket; return the queue's URL, known once it does.
+
+        Not in the constructor: the bucket is made after the key, and this after the bucket and its settings.
+        """
+        name = self._name
         told = aws.s3.BucketNotification(
             f"{name}-notification",
-            bucket=args.bucket,
+            bucket=self._args.bucket,
             queues=[
                 aws.s3.BucketNotificationQueueArgs(
-                    id="stored", queue_arn=queue.arn, events=["s3:ObjectCreated:*"], filter_prefix=RECORDS
+                    id="stored", queue_arn=self._queue.arn, events=["s3:ObjectCreated:*"], filter_prefix=RECORDS
                 )
             ],
             # S3 tries the queue when it is told of it, and refuses one that it may not send to.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[policy]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[self._policy, bucket]),
         )
-        self.key_arn = key.arn
-        self.queue_url = pulumi.Output.all(queue.url, told.id).apply(lambda values: values[0])
-        self.register_outputs({"key_arn": self.key_arn, "queue_url": self.queue_url})
+        return pulumi.Output.all(self._queue.url, told.id).apply(lambda values: values[0])

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Final
 import pulumi
 import pulumi_aws as aws
 
+from components.bucket_settings import LIFECYCLE_TIMEOUT, LIFECYCLE_TIMEOUTS, NO_CUSTOMER_KEYS
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -48,7 +50,12 @@ class VaultArgs:
 
 
 class Vault(pulumi.ComponentResource):
-    """The bucket and its key. Outputs: `bucket`, its name, known once all that shuts it is in place; `key_arn`."""
+    """The bucket and its key. Outputs: `bucket`, its name, known once all that shuts it is in place; `key_arn`.
+
+    Each setting waits for the one before: S3 answers 409 to a second change of a bucket during the first. Each is
+    deleted with the bucket and never before it, and the key after the bucket: a vault that still holds payloads cannot
+    be deleted, and stays shut, encrypted and about to expire.
+    """
 
     bucket: pulumi.Output[str]
     key_arn: pulumi.Output[str]
@@ -64,7 +71,7 @@ class Vault(pulumi.ComponentResource):
             policy=args.key_policy,
             opts=pulumi.ResourceOptions(parent=self, depends_on=[*args.after]),
         )
-        aws.kms.Alias(
+        alias = aws.kms.Alias(
             f"{name}-alias",
             name=args.alias,
             target_key_id=key.key_id,
@@ -74,7 +81,7 @@ class Vault(pulumi.ComponentResource):
             f"{name}-bucket",
             bucket=args.name,
             tags={"audit-log:kind": "vault"},
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[key, alias]),
         )
         settings = self._settings(name, args, bucket, key)
         self.bucket = pulumi.Output.all(bucket.bucket, *(item.id for item in settings)).apply(lambda known: known[0])
@@ -84,7 +91,7 @@ class Vault(pulumi.ComponentResource):
     def _settings(
         self, name: str, args: VaultArgs, bucket: aws.s3.Bucket, key: aws.kms.Key
     ) -> tuple[pulumi.CustomResource, ...]:
-        """All that shuts the bucket and empties it; by its name, so that the guardrails see whose they are."""
+        """Register all that shuts the bucket and empties it; by its name, so that the guardrails see whose it is."""
         public_access = aws.s3.BucketPublicAccessBlock(
             f"{name}-public-access",
             bucket=args.name,
@@ -92,13 +99,13 @@ class Vault(pulumi.ComponentResource):
             block_public_policy=True,
             ignore_public_acls=True,
             restrict_public_buckets=True,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[bucket]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[bucket], deleted_with=bucket),
         )
         ownership = aws.s3.BucketOwnershipControls(
             f"{name}-ownership",
             bucket=args.name,
             rule=aws.s3.BucketOwnershipControlsRuleArgs(object_ownership="BucketOwnerEnforced"),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[bucket]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[bucket, public_access], deleted_with=bucket),
         )
         encryption = aws.s3.BucketServerSideEncryptionConfiguration(
             f"{name}-encryption",
@@ -111,9 +118,10 @@ class Vault(pulumi.ComponentResource):
                         )
                     ),
                     bucket_key_enabled=False,
+                    blocked_encryption_types=NO_CUSTOMER_KEYS,
                 )
             ],
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[bucket]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[bucket, ownership], deleted_with=bucket),
         )
         lifecycle = aws.s3.BucketLifecycleConfiguration(
             f"{name}-lifecycle",
@@ -131,14 +139,20 @@ class Vault(pulumi.ComponentResource):
                     ),
                 )
             ],
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[bucket]),
+            timeouts=LIFECYCLE_TIMEOUTS,
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                depends_on=[bucket, encryption],
+                deleted_with=bucket,
+                custom_timeouts=LIFECYCLE_TIMEOUT,
+            ),
         )
         others = (public_access, ownership, encryption, lifecycle)
         policy = aws.s3.BucketPolicy(
             f"{name}-policy",
             bucket=args.name,
             policy=args.policy,
-            # Last, and so first to go: it is what refuses changes to all the others.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=others),
+            # Last: it is what refuses changes to all the others.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=others, deleted_with=bucket),
         )
         return (*others, policy)

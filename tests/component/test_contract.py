@@ -107,7 +107,7 @@ def test_its_children_are_its_own(path: Path, component: ast.ClassDef) -> None:
         assert _name(options.func) == "pulumi.ResourceOptions"
         given = {keyword.arg: ast.unparse(keyword.value) for keyword in options.keywords}
         assert given["parent"] == "self"
-        assert set(given) <= {"parent", "protect", "depends_on"}
+        assert set(given) <= {"parent", "protect", "depends_on", "deleted_with", "custom_timeouts"}
         assert ast.unparse(child.args[0]).startswith("f'{name}-")
     options_made = [call for call in _calls(component) if _name(call.func) == "pulumi.ResourceOptions"]
     assert len(options_made) == len(children)

@@ -107,6 +107,7 @@ class BucketServerSideEncryptionConfiguration(BucketSetting):
                             "kmsMasterKeyId": text(),
                         }
                     ),
+                    "blockedEncryptionTypes": listing(text(choices=("SSE-C", "NONE")), computed=True),
                     "bucketKeyEnabled": boolean(computed=True),
                 }
             ),
@@ -118,7 +119,11 @@ class BucketServerSideEncryptionConfiguration(BucketSetting):
         """Set the default encryption of new objects."""
         rules = []
         for rule in inputs["rules"]:
-            entry = drop_none(BucketKeyEnabled=rule.get("bucketKeyEnabled"))
+            blocked = rule.get("blockedEncryptionTypes")
+            entry = drop_none(
+                BlockedEncryptionTypes={"EncryptionType": blocked} if blocked else None,
+                BucketKeyEnabled=rule.get("bucketKeyEnabled"),
+            )
             default = rule.get("applyServerSideEncryptionByDefault")
             if default is not None:
                 entry["ApplyServerSideEncryptionByDefault"] = drop_none(
@@ -142,6 +147,7 @@ class BucketServerSideEncryptionConfiguration(BucketSetting):
                         applyServerSideEncryptionByDefault=drop_none(
                             sseAlgorithm=default.get("SSEAlgorithm"), kmsMasterKeyId=default.get("KMSMasterKeyID")
                         ),
+                        blockedEncryptionTypes=rule.get("BlockedEncryptionTypes", {}).get("EncryptionType"),
                         bucketKeyEnabled=rule.get("BucketKeyEnabled"),
                     )
                 )
@@ -203,6 +209,7 @@ class BucketLifecycleConfiguration(BucketSetting):
             ),
             required=True,
         ),
+        "timeouts": block({"create": text(), "update": text()}, echoed=True),
         "transitionDefaultMinimumObjectSize": text(computed=True),
     }
     _names: ClassVar[Mapping[str, str]] = {

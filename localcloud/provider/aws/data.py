@@ -11,11 +11,12 @@ from typing import Any, Final
 from botocore.exceptions import ClientError
 
 from localcloud.provider.cloud import Cloud, ProviderError, code
-from localcloud.provider.schema import Schema, text
+from localcloud.provider.schema import Schema, integer, text
 from localcloud.provider.values import Props
 
 _LAMBDA_CONCURRENCY: Final = "L-B99A9384"
 _DEFAULT_CONCURRENCY: Final = 1000
+_DEFAULT_KEYS: Final = 1000
 _REGION: Final = text()
 
 
@@ -119,8 +120,23 @@ def _object_lock(cloud: Cloud, arguments: Mapping[str, Any]) -> Props:
         "expectedBucketOwner": arguments.get("expectedBucketOwner"),
         "objectLockEnabled": found.get("ObjectLockEnabled", ""),
         "region": cloud.region,
-        "rules": [{"defaultRetentions": [default]}] if retention else [],
+        # Null and not an empty list, as the official provider answers.
+        "rules": [{"defaultRetentions": [default]}] if retention else None,
     }
+
+
+def _objects(cloud: Cloud, arguments: Mapping[str, Any]) -> Props:
+    """List the first keys of a bucket; `keys` is null where there are none, as the official provider answers."""
+    bucket, most = arguments["bucket"], arguments.get("maxKeys", _DEFAULT_KEYS)
+    try:
+        found = cloud.client("s3").list_objects_v2(Bucket=bucket, MaxKeys=most)
+    except ClientError as error:
+        if code(error) not in ("NoSuchBucket", "404"):
+            raise
+        msg = f"listing S3 Bucket ({bucket}) Objects: api error NoSuchBucket: The specified bucket does not exist"
+        raise ProviderError(msg) from error
+    keys = [item["Key"] for item in found.get("Contents", ())]
+    return {"bucket": bucket, "id": bucket, "keys": keys or None, "maxKeys": most, "region": cloud.region}
 
 
 FUNCTIONS: Final[Mapping[str, Function]] = {
@@ -130,6 +146,9 @@ FUNCTIONS: Final[Mapping[str, Function]] = {
     "aws:index/getRegion:getRegion": Function(inputs={"id": text(), "name": text(), "region": _REGION}, run=_region),
     "aws:s3/getBucketObjectLockConfiguration:getBucketObjectLockConfiguration": Function(
         inputs={"bucket": text(required=True), "expectedBucketOwner": text(), "region": _REGION}, run=_object_lock
+    ),
+    "aws:s3/getObjects:getObjects": Function(
+        inputs={"bucket": text(required=True), "maxKeys": integer(), "region": _REGION}, run=_objects
     ),
     "aws:servicequotas/getServiceQuota:getServiceQuota": Function(
         inputs={"quotaCode": text(), "quotaName": text(), "region": _REGION, "serviceCode": text(required=True)},

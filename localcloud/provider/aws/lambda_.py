@@ -45,6 +45,7 @@ class Function(Handler):
     inputs: ClassVar[Schema] = {
         "architectures": listing(text(choices=("x86_64", "arm64")), computed=True),
         "code": archive(required=True, echoed=True),
+        "codeSha256": text(computed=True),
         "description": text(),
         "environment": block({"variables": mapping()}),
         "ephemeralStorage": block({"size": integer(computed=True)}, computed=True),
@@ -74,7 +75,6 @@ class Function(Handler):
     outputs = frozenset(
         {
             "arn",
-            "codeSha256",
             "invokeArn",
             "lastModified",
             "qualifiedArn",
@@ -89,6 +89,7 @@ class Function(Handler):
     volatile: ClassVar = {
         **dict.fromkeys(sorted(inputs), frozenset({"lastModified"})),
         "code": _of_code,
+        "codeSha256": _of_code,
         "publish": frozenset({"version", "qualifiedArn", "qualifiedInvokeArn", "lastModified"}),
         "sourceCodeHash": _of_code,
     }
@@ -240,7 +241,7 @@ class Function(Handler):
         if changed & self._of_configuration:
             client.update_function_configuration(FunctionName=resource_id, **self._configuration(inputs))
             self._wait("function_updated_v2", resource_id)
-        if changed & {"architectures", "code", "publish", "sourceCodeHash"}:
+        if changed & {"architectures", "code", "codeSha256", "publish", "sourceCodeHash"}:
             package = zip_bytes(inputs["code"])
             client.update_function_code(
                 FunctionName=resource_id,
