@@ -9,8 +9,10 @@ it so.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
+from policies.documents import listed, parse
 from policies.iam import Statement, principal_patterns
 from policies.place import CHECKPOINT, RECORDS, SEAL, TRAIL, Place, Principal
 
@@ -49,6 +51,8 @@ Each is an action on a bucket: S3 refuses a whole policy for one action that its
 are no way around, since what comes through one is judged by this policy too.
 https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html
 """
+
+_ADMINISTRATORS_ONLY: Final = "OnlyAdministratorsChangeProtections"
 
 LOOPBACK: Final = ("127.0.0.0/8", "::1/128")
 
@@ -117,11 +121,25 @@ def statements(
                 **not_one_of([place.role_arn(Principal.HOLD_RELEASER)]),
             },
         ),
-        deny("OnlyAdministratorsChangeProtections", list(PROTECTIONS), [bucket], not_one_of(administrators)),
+        deny(_ADMINISTRATORS_ONLY, list(PROTECTIONS), [bucket], not_one_of(administrators)),
     ]
     if trail is not None:
         result += _trail_delivery(place, trail)
     return result
+
+
+def excluded(document: str, principal: str) -> Sequence[str]:
+    """Return who may change the protections under a deployed policy, where `principal` is not among them.
+
+    Empty where `principal` may, or where the document has no such refusal: then the policy keeps nobody out.
+    """
+    for statement in parse(document):
+        if statement.get("Sid") == _ADMINISTRATORS_ONLY:
+            condition = statement.get("Condition")
+            patterns = condition.get("ArnNotLike") if isinstance(condition, Mapping) else None
+            named = listed(patterns.get("aws:PrincipalArn")) if isinstance(patterns, Mapping) else []
+            return () if principal in named else [arn for arn in named if ":assumed-role/" not in arn]
+    return ()
 
 
 def deny(sid: str, actions: list[str], resources: list[str], condition: dict[str, Json] | None = None) -> Statement:

@@ -10,6 +10,7 @@ from typing import Final
 import pulumi
 import pulumi_aws as aws
 
+from policies.bucket_policy import excluded
 from policies.retention import Mode, Retention
 from stacks.settings import SettingError
 
@@ -20,8 +21,11 @@ _UNRESERVED: Final = 100
 
 https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html
 """
-_ABSENT: Final = ("nosuchbucket", "objectlockconfigurationnotfound", "couldn't find resource", "empty result")
-"""How the provider answers a look at a bucket that is not there, or at a lock that it does not have."""
+_ABSENT: Final = (
+    *("nosuchbucket", "nosuchbucketpolicy", "objectlockconfigurationnotfound", "parameternotfound"),
+    *("couldn't find resource", "empty result"),
+)
+"""How the provider answers a look at something that is not there."""
 
 
 def deployed_retention(bucket: str) -> Retention | None:
@@ -44,6 +48,38 @@ def deployed_retention(bucket: str) -> Retention | None:
             if default.mode and days:
                 return Retention(mode=Mode(default.mode), days=days)
     return None
+
+
+def check_deployer(bucket: str, deployer: str) -> None:
+    """Refuse a run that the deployed bucket policy would stop half-way, and say who can run it.
+
+    The preview would show an update, and `up` would get AccessDenied at the bucket policy.
+    """
+    try:
+        document = aws.s3.get_bucket_policy(bucket=bucket).policy
+    except Exception as error:  # an invoke raises no narrower one
+        if says_absent(str(error)):
+            return
+        msg = f"administrators: cannot read the policy of {bucket}, so cannot tell who may change it: {error}"
+        raise pulumi.RunError(msg) from error
+    if others := excluded(document, deployer):
+        msg = (
+            f"administrators: the policy of {bucket} lets only {', '.join(others)} change it, and you deploy as "
+            f"{deployer}. One of them sets `administrators` to all who deploy, you included, and runs `pulumi up`. "
+            "If none of them is there any more: see docs/recovery.md"
+        )
+        raise pulumi.RunError(msg)
+
+
+def deployed_keys(parameter: str) -> str:
+    """Return the value of the parameter that holds the keys of digests; empty where there is none."""
+    try:
+        return str(aws.ssm.get_parameter(name=parameter, with_decryption=True).value)
+    except Exception as error:  # an invoke raises no narrower one
+        if says_absent(str(error)):
+            return ""
+        msg = f"keys: cannot read {parameter}, so cannot keep the keys that it holds: {error}"
+        raise pulumi.RunError(msg) from error
 
 
 def says_absent(said: str) -> bool:

@@ -28,7 +28,7 @@ from policies import bucket_policy, iam, seal_policy, vault_policy
 from policies.iam import Bounds
 from policies.place import Principal
 from policies.retention import refuse_weakening
-from stacks.deployed import check_concurrency, deployed_retention, says_absent
+from stacks.deployed import check_concurrency, check_deployer, deployed_keys, deployed_retention, says_absent
 from stacks.names import Names
 from stacks.settings import LOCAL_ACCOUNT, SettingError, Settings, rfc3339
 
@@ -50,6 +50,7 @@ def deploy(settings: Settings) -> None:
     administrators = settings.administrators or (deployer,)
     _check_administrators(administrators, deployer)
     _check_target(settings, names)
+    check_deployer(names.bucket, deployer)
     deployed = deployed_retention(names.bucket)
     refuse_weakening(settings.retention, deployed)
     if deployed is not None and not settings.retention.covers(deployed):
@@ -95,6 +96,7 @@ def deploy(settings: Settings) -> None:
             parameter=names.keys,
             digest_generation=settings.digest_key_generation,
             pseudonym_generation=settings.pseudonym_key_generation,
+            deployed=deployed_keys(names.keys),
             protect=protect,
         ),
     )

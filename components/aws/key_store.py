@@ -1,7 +1,7 @@
 """The keys of digests and pseudonyms: made here, kept in one encrypted parameter, and read by the log writer alone.
 
 Guarantee: 256 random bits each; a new generation adds a key and takes none away, so that what an older one made can be
-recomputed for as long as the stack lives; no key is in the function's package, its environment or an output.
+recomputed for as long as the stack lives, also when its state was lost; no key is in the function's package, its environment or an output.
 
 Why the parameter store and not Secrets Manager: a standard parameter under the AWS managed key costs nothing, where a
 secret costs $0.40 a month, and both are encrypted, versioned and guarded by IAM alike; what Secrets Manager adds is
@@ -13,7 +13,7 @@ https://docs.aws.amazon.com/systems-manager/latest/userguide/ps-restrict-decrypt
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import pulumi
@@ -30,12 +30,14 @@ KEY_CHARACTERS: Final = 43
 class KeyStoreArgs:
     """`parameter`: its name. The generations (from 1) say which key of each kind is the current one.
 
-    `protect` makes `pulumi destroy` refuse the keys: without them, nobody recomputes what the log holds.
+    `deployed`: the value that the parameter holds already, or nothing; its keys are kept. `protect` makes `pulumi
+    destroy` refuse the keys: without them, nobody recomputes what the log holds.
     """
 
     parameter: str
     digest_generation: int
     pseudonym_generation: int
+    deployed: str = field(repr=False)
     protect: bool
 
     def __post_init__(self) -> None:
@@ -43,10 +45,10 @@ class KeyStoreArgs:
         if not self.parameter.startswith("/"):
             msg = f"KeyStoreArgs.parameter: must begin with a slash, got {self.parameter!r}"
             raise ValueError(msg)
-        for field in ("digest_generation", "pseudonym_generation"):
-            given = getattr(self, field)
+        for name in ("digest_generation", "pseudonym_generation"):
+            given = getattr(self, name)
             if not 1 <= given <= MAX_KEY_GENERATION:
-                msg = f"KeyStoreArgs.{field}: must be from 1 to {MAX_KEY_GENERATION}, got {given}"
+                msg = f"KeyStoreArgs.{name}: must be from 1 to {MAX_KEY_GENERATION}, got {given}"
                 raise ValueError(msg)
 
 
@@ -70,7 +72,7 @@ class KeyStore(pulumi.ComponentResource):
             type="SecureString",
             tier="Standard",
             description="The keys of the audit log's digests and pseudonyms.",
-            value=pulumi.Output.secret(pulumi.Output.all(**drawn)).apply(render_keys),
+            value=pulumi.Output.secret(pulumi.Output.all(**drawn)).apply(lambda keys: render_keys(keys, args.deployed)),
             opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
         )
         self.parameter = parameter.name

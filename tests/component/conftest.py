@@ -24,6 +24,8 @@ DRAWN = "Aa0" + "Z" * 40
 """What every random password here is."""
 LOCK = "aws:s3/getBucketObjectLockConfiguration:getBucketObjectLockConfiguration"
 QUOTA = "aws:servicequotas/getServiceQuota:getServiceQuota"
+POLICY = "aws:s3/getBucketPolicy:getBucketPolicy"
+GET_PARAMETER = "aws:ssm/getParameter:getParameter"
 CALLER = "aws:index/getCallerIdentity:getCallerIdentity"
 
 

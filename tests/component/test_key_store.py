@@ -5,11 +5,14 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from localcloud.engine import ProgramError
 from localcloud.engine.values import Secret
 from localcloud.place import ROOT
 from policies.keys import render_keys
 
-from .conftest import DRAWN, Run, Up, without_secrets
+from .conftest import DRAWN, GET_PARAMETER, MemoryProvider, Run, Up, without_secrets
 
 PARAMETER = "/agent-audit-log/test/keys"
 
@@ -58,6 +61,35 @@ def test_rotating_adds_a_key_and_keeps_the_others(run_program: Up, tmp_path: Pat
     assert before["digest"]["keys"].items() < after["digest"]["keys"].items()
     assert after["digest"]["current"].startswith("2-")
     assert after["pseudonym"] == before["pseudonym"]
+
+
+def test_keys_survive_the_loss_of_the_state(run_program: Up) -> None:
+    """The parameter keeps what it holds, and the newly drawn keys come beside it."""
+    provider = MemoryProvider()
+    deployed = render_keys({"digest": ["a", "b"], "pseudonym": ["c"]})
+    provider.answers[GET_PARAMETER] = {"id": PARAMETER, "name": PARAMETER, "value": deployed}
+    run = run_program(provider=provider)
+    before, after = json.loads(deployed), json.loads(_value(run))
+    for purpose in before:
+        assert before[purpose]["keys"].items() < after[purpose]["keys"].items()
+    assert "c2" not in repr(run.messages)
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        ("AccessDenied: not authorized to perform ssm:GetParameter", "keys: cannot read /agent-audit-log/test/keys"),
+        ({"id": PARAMETER, "value": "somebody's own value"}, "does not hold keys of this kit; nothing is put over it"),
+    ],
+)
+def test_keys_that_cannot_be_kept_are_an_error(run_program: Up, answer: dict[str, str] | str, says: str) -> None:
+    """Nothing is put over a parameter that holds something else, or that may not be read."""
+    provider = MemoryProvider()
+    provider.answers[GET_PARAMETER] = answer
+    with pytest.raises(ProgramError, match=says) as error:
+        run_program(provider=provider)
+    assert "somebody's own value" not in str(error.value)
+    assert not any(urn.endswith("keys-parameter") for urn in provider.made)
 
 
 def test_no_key_is_where_it_could_be_read(run_program: Up, tmp_path: Path) -> None:

@@ -8,10 +8,12 @@ import pytest
 
 from localcloud.engine import ProgramError
 from localcloud.offline import ACCOUNT, DEPLOYER
+from policies import bucket_policy, iam
 from policies.guardrails import KNOWN_TYPES
-from stacks.on_aws import says_absent
+from stacks.deployed import says_absent
+from stacks.names import Names
 
-from .conftest import CALLER, LOCK, QUOTA, MemoryProvider, Run, Up
+from .conftest import CALLER, LOCK, POLICY, QUOTA, MemoryProvider, Run, Up
 
 REGULATED = {"profile": "regulated", "anchorUrl": "https://tsa.example/tsr"}
 LOCAL_CALLER = {"id": "0", "accountId": "000000000000", "arn": DEPLOYER, "userId": "x"}
@@ -157,6 +159,39 @@ def test_governance_may_be_shortened(run_program: Up) -> None:
     warnings = [message.text for message in run.messages if message.severity == "warning"]
     assert len(warnings) == 1
     assert "retentionDays: from 365 to 184, for what arrives from now on" in warnings[0]
+
+
+def _policy(*administrators: str) -> dict[str, str]:
+    names = Names(stack="test", region="eu-central-1", account=ACCOUNT, partition="aws")
+    statements = bucket_policy.statements(names.place(vault=False), administrators=administrators, trail=names.trail)
+    return {"id": names.bucket, "bucket": names.bucket, "policy": iam.document(statements)}
+
+
+def test_a_second_deployer_is_told_who_can_run_it(run_program: Up) -> None:
+    """At preview, with nothing registered: S3 would refuse them at the bucket policy, after all else was updated."""
+    provider = MemoryProvider()
+    first = f"arn:aws:iam::{ACCOUNT}:role/first"
+    provider.answers[POLICY] = _policy(first)
+    said = _refused(run_program, {}, provider)
+    assert f"lets only {first} change it, and you deploy as {DEPLOYER}" in said
+    assert "sets `administrators` to all who deploy" in said
+
+
+def test_a_second_deployer_who_was_let_in_deploys(run_program: Up) -> None:
+    """Whoever the deployed policy names may change it, also to other names."""
+    provider = MemoryProvider()
+    first = f"arn:aws:iam::{ACCOUNT}:role/first"
+    provider.answers[POLICY] = _policy(first, DEPLOYER)
+    run = run_program({"administrators": json.dumps([first, DEPLOYER])}, provider=provider)
+    assert run.plan.outputs["administrators"] == [first, DEPLOYER]
+
+
+def test_a_policy_that_cannot_be_read_is_an_error(run_program: Up) -> None:
+    """It cannot tell whether this run ends half-way."""
+    provider = MemoryProvider()
+    provider.answers[POLICY] = "AccessDenied: not authorized to perform s3:GetBucketPolicy"
+    said = _refused(run_program, {}, provider)
+    assert "administrators: cannot read the policy of agent-audit-log-test-" in said
 
 
 @pytest.mark.parametrize(

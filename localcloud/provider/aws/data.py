@@ -11,7 +11,7 @@ from typing import Any, Final
 from botocore.exceptions import ClientError
 
 from localcloud.provider.cloud import Cloud, ProviderError, code
-from localcloud.provider.schema import Schema, integer, text
+from localcloud.provider.schema import Schema, boolean, integer, text
 from localcloud.provider.values import Props
 
 _LAMBDA_CONCURRENCY: Final = "L-B99A9384"
@@ -139,11 +139,51 @@ def _objects(cloud: Cloud, arguments: Mapping[str, Any]) -> Props:
     return {"bucket": bucket, "id": bucket, "keys": keys or None, "maxKeys": most, "region": cloud.region}
 
 
+def _bucket_policy(cloud: Cloud, arguments: Mapping[str, Any]) -> Props:
+    bucket = arguments["bucket"]
+    try:
+        found = cloud.client("s3").get_bucket_policy(Bucket=bucket)["Policy"]
+    except ClientError as error:
+        if code(error) not in ("NoSuchBucket", "404", "NoSuchBucketPolicy"):
+            raise
+        msg = f"reading S3 Bucket ({bucket}) Policy: couldn't find resource"
+        raise ProviderError(msg) from error
+    return {"bucket": bucket, "id": bucket, "policy": found, "region": cloud.region}
+
+
+def _parameter(cloud: Cloud, arguments: Mapping[str, Any]) -> Props:
+    name = arguments["name"]
+    try:
+        found = cloud.client("ssm").get_parameter(Name=name, WithDecryption=arguments.get("withDecryption", True))
+    except ClientError as error:
+        if code(error) != "ParameterNotFound":
+            raise
+        msg = f"reading SSM Parameter ({name}): couldn't find resource"
+        raise ProviderError(msg) from error
+    parameter = found["Parameter"]
+    return {
+        "arn": parameter["ARN"],
+        "id": name,
+        "insecureValue": "" if parameter["Type"] == "SecureString" else parameter["Value"],
+        "name": name,
+        "region": cloud.region,
+        "type": parameter["Type"],
+        "value": parameter["Value"],
+        "version": parameter["Version"],
+    }
+
+
 FUNCTIONS: Final[Mapping[str, Function]] = {
     "aws:iam/getSessionContext:getSessionContext": Function(inputs={"arn": text(required=True)}, run=_session_context),
     "aws:index/getCallerIdentity:getCallerIdentity": Function(inputs={"id": text()}, run=_caller_identity),
     "aws:index/getPartition:getPartition": Function(inputs={"id": text()}, run=_partition),
     "aws:index/getRegion:getRegion": Function(inputs={"id": text(), "name": text(), "region": _REGION}, run=_region),
+    "aws:s3/getBucketPolicy:getBucketPolicy": Function(
+        inputs={"bucket": text(required=True), "region": _REGION}, run=_bucket_policy
+    ),
+    "aws:ssm/getParameter:getParameter": Function(
+        inputs={"name": text(required=True), "region": _REGION, "withDecryption": boolean()}, run=_parameter
+    ),
     "aws:s3/getBucketObjectLockConfiguration:getBucketObjectLockConfiguration": Function(
         inputs={"bucket": text(required=True), "expectedBucketOwner": text(), "region": _REGION}, run=_object_lock
     ),

@@ -172,3 +172,19 @@ def test_it_fits_into_what_s3_takes() -> None:
     many = [f"arn:aws:iam::123456789012:role/{'a' * 60}{number}" for number in range(20)]
     text = iam.document(bucket_policy.statements(PLACE, administrators=many, trail="t"))
     assert len(text) < 20_480
+
+
+def test_who_is_kept_out_is_read_from_the_deployed_policy() -> None:
+    """A second deployer learns who may change the policy, before S3 refuses the change half-way."""
+    one, two = "arn:aws:iam::123456789012:role/one", "arn:aws:iam::123456789012:role/path/two"
+    document = iam.document(bucket_policy.statements(PLACE, administrators=[one, two], trail=None))
+    assert bucket_policy.excluded(document, one) == ()
+    assert bucket_policy.excluded(document, two) == ()
+    assert bucket_policy.excluded(document, BOSS) == [one, two]
+    assert bucket_policy.excluded(document, "arn:aws:iam::123456789012:role/two") == [one, two]
+
+
+@pytest.mark.parametrize("document", ["", "{}", "[]", '{"Statement":[]}', '{"Statement":{"Sid":"Other"}}'])
+def test_a_policy_of_somebody_else_keeps_nobody_out(document: str) -> None:
+    """Whether it does is S3's to say: only our own refusal can be read."""
+    assert bucket_policy.excluded(document, BOSS) == ()
