@@ -2,13 +2,14 @@
 PYTHON ?= python3
 # -I: nothing that the caller set for Python (PYTHONPATH, a user site) decides what is imported.
 RUN := @$(PYTHON) -I localcloud/bootstrap.py
-export PORT RETENTION_DAYS STACK
+export PORT RETENTION_DAYS STACK ACCOUNT
 
-.PHONY: up down demo plan test bench lint
+.PHONY: up down demo plan imports test bench lint
 up:    ; $(RUN) localcloud.up
 down:  ; $(RUN) --bare localcloud.down
 demo:  ; $(RUN) localcloud.demo
 plan:  ; $(RUN) localcloud.plan
+imports: ; $(RUN) localcloud.imports
 test:  lint ; $(RUN) --tests pytest -n 4 --dist loadfile --no-loadscope-reorder
 bench: ; $(RUN) --tests benchmarks
 lint:  ; $(RUN) --tests localcloud.lint

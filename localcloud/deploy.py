@@ -19,11 +19,12 @@ PROJECT: Final = "agent-audit-log"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployed:
-    """A stack that stands in `emulator`. `outputs` holds tokens: never print it as a whole."""
+    """A stack that stands in `emulator`. `outputs` and the state in `folder` hold tokens: never print them."""
 
     emulator: Emulator
     outputs: Mapping[str, Any] = field(repr=False)
     result: Result = field(repr=False)
+    folder: Path
 
 
 def _silent(_: Event) -> None:
@@ -77,4 +78,4 @@ def deploy(
     result = engine(emulator, config=config, folder=folder, stack=stack, listener=listener).up()
     complete = outputs.complete(result.outputs, emulator_url=emulator.url)
     outputs.write(folder / place.OUTPUTS.name, complete)
-    return Deployed(emulator=emulator, outputs=complete, result=result)
+    return Deployed(emulator=emulator, outputs=complete, result=result, folder=folder)

@@ -21,11 +21,11 @@ CONCURRENCY: Final = 1000
 class OfflineProvider(provider_pb2_grpc.ResourceProviderServicer):
     """Serves any package, for previews only."""
 
-    def __init__(self, *, region: str) -> None:
-        """Take the region that the functions are to name."""
+    def __init__(self, *, region: str, account: str = ACCOUNT) -> None:
+        """Take the region and the account that the functions are to name."""
         self._answers: Mapping[str, Mapping[str, Any]] = {
             "aws:index/getCallerIdentity:getCallerIdentity": {
-                "id": ACCOUNT, "accountId": ACCOUNT, "arn": DEPLOYER, "userId": "AROAEXAMPLE",
+                "id": account, "accountId": account, "arn": DEPLOYER, "userId": "AROAEXAMPLE",
             },
             "aws:iam/getSessionContext:getSessionContext": {
                 "id": DEPLOYER, "arn": DEPLOYER, "issuerArn": DEPLOYER, "issuerId": "AROAEXAMPLE",

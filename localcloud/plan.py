@@ -51,9 +51,9 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def preview(*, stack: str, config: Mapping[str, str]) -> Plan:
+def preview(*, stack: str, config: Mapping[str, str], account: str = ACCOUNT) -> Plan:
     """Return what the program would make in an empty account. Raises EngineError."""
-    offline = OfflineProvider(region=config["aws:region"])
+    offline = OfflineProvider(region=config["aws:region"], account=account)
     with tempfile.TemporaryDirectory() as nowhere:
         return Engine(
             project=PROJECT,

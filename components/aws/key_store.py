@@ -1,8 +1,8 @@
 """The keys of digests and pseudonyms: made here, kept in one encrypted parameter, and read by the log writer alone.
 
-Guarantee: 256 random bits each. A new generation adds a key and takes none away, so that older digests can be recomputed
-for as long as the parameter lives, also when the stack's state was lost. No key is in the function's package, its
-environment or an output.
+Guarantee: 256 random bits each. A new generation adds a key and takes none away, so that older digests can be
+recomputed for as long as the parameter lives, also when the stack's state was lost. No key is in the function's
+package, its environment or an output.
 
 Why the parameter store and not Secrets Manager: a standard parameter under the AWS managed key costs nothing, where a
 secret costs $0.40 a month, and both are encrypted, versioned and guarded by IAM alike; what Secrets Manager adds is
