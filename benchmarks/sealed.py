@@ -14,6 +14,7 @@ import orjson
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from isal import isal_zlib
 
+from audit_core.contents import StoredObject, entries_of
 from audit_core.entries import Entry
 from audit_core.notes import Checkpoint, VerifierKey, note
 from audit_core.sealing import CHECKPOINT, EMPTY, KEY, checkpoint_key, marker_key, marker_of, sequence_key
@@ -21,7 +22,6 @@ from audit_core.tiles import bundle
 from benchmarks.calls import make_calls
 from benchmarks.writing import Bench
 from cli.verify.source import LISTING, Version
-from log_sealer.contents import StoredObject, entries_of
 
 RECORDS_EACH: Final = 100
 """In an object."""

@@ -7,11 +7,11 @@ import itertools
 from collections.abc import Sequence
 from statistics import median
 
+from audit_core.contents import StoredObject, entries_of
 from audit_core.sealing import EMPTY, Growth
 from benchmarks import memory
 from benchmarks.measure import MEGABYTE, TIMES, Row, at_most, in_fresh_process, in_turns
 from benchmarks.sealed import RECORDS_EACH, objects
-from log_sealer.contents import StoredObject, entries_of
 
 _SMALL = 10_000
 _LARGE = 1_000_000

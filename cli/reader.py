@@ -17,7 +17,10 @@ from cli.connection import Client
 RECORDS_PREFIX: Final = "records/"
 PAGE_SIZE: Final = 1000
 MAX_STORED_BYTES: Final = 32 << 20
-MAX_DECODED_BYTES: Final = 256 << 20
+MAX_DECODED_BYTES: Final = 1 << 30
+MAX_LINES: Final = 100_000
+MAX_LINE_BYTES: Final = 65_535
+_PIECE: Final = 256 << 10
 _GZIP_WINDOW: Final = 31  # zlib's sign for "a gzip header, the largest window"
 
 
@@ -137,22 +140,33 @@ class LogReader:
             yield Finding(kind="undecodable", key=stored.key, version_id=oldest, detail=str(error))
 
 
-def decode(data: bytes) -> list[bytes]:
-    """Return the lines of a stored gzip object, without their newlines; raise Undecodable when it is not one."""
+def decode(data: bytes) -> Iterator[bytes]:
+    """Yield the lines of a stored gzip object, without their newlines; raise Undecodable where it is not one.
+
+    Holds one piece of what is unpacked at a time. The limits are those of the sealer.
+    """
     engine = zlib.decompressobj(_GZIP_WINDOW)
-    try:
-        text = engine.decompress(data, MAX_DECODED_BYTES)
-    except zlib.error:
-        raise Undecodable("not a gzip stream") from None
-    if engine.unconsumed_tail:
-        raise Undecodable(f"more than {MAX_DECODED_BYTES} bytes when decompressed")
-    if not engine.eof:
-        raise Undecodable("the gzip stream ends early")
+    left, size, count = b"", 0, 0
+    while not engine.eof:
+        try:
+            piece = engine.decompress(data, _PIECE)
+        except zlib.error:
+            raise Undecodable("not a gzip stream") from None
+        data = engine.unconsumed_tail
+        size += len(piece)
+        if not piece and not data and not engine.eof:
+            raise Undecodable("the gzip stream ends early")
+        *lines, left = (left + piece).split(b"\n")
+        count += len(lines)
+        if size > MAX_DECODED_BYTES or count > MAX_LINES or max(map(len, (left, *lines))) > MAX_LINE_BYTES:
+            raise Undecodable(
+                f"more than {MAX_DECODED_BYTES} bytes, {MAX_LINES} lines or {MAX_LINE_BYTES} bytes in a line"
+            )
+        yield from lines
     if engine.unused_data:
         raise Undecodable("bytes follow the gzip stream")
-    if not text.endswith(b"\n"):
+    if left or not count:
         raise Undecodable("the last line does not end")
-    return text[:-1].split(b"\n")
 
 
 def decode_line(line: bytes) -> Mapping[str, object]:

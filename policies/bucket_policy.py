@@ -1,10 +1,10 @@
 """The log bucket's own policy: what nobody may do to the log, whatever their role allows.
 
-Guarantee: with this policy in force, records are only added, by the writer alone, over TLS, and never over one another;
-the sealed log is added to by the sealer alone, in the same way, but for its newest checkpoint, of which every version
-stays; both under the bucket's own encryption, which whoever may read can read; nothing else is added but what
-CloudTrail delivers; nothing is deleted; no governance lock is bypassed; and only the administrators change what keeps
-it so.
+Guarantee: with this policy in force, records are only added, by the writer alone, over TLS, under keys of its own form
+and never over one another. The sealed log is added to by the sealer alone, in the same way, but for its newest
+checkpoint, of which every version stays. Both are under the bucket's own encryption, which whoever may read can read,
+and in the standard storage class. Nothing else is added but what CloudTrail delivers. Nothing is deleted, no governance
+lock is bypassed, and only the administrators change what keeps it so.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from policies.documents import listed, parse
 from policies.iam import Statement, principal_patterns
-from policies.place import CHECKPOINT, RECORDS, SEAL, TRAIL, Place, Principal
+from policies.place import CHECKPOINT, DEEPER, RECORD_OBJECT, RECORDS, SEAL, TRAIL, Place, Principal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -107,8 +107,11 @@ def statements(
             # A request by a role or user that does not carry the key at all is none by a service.
             {"BoolIfExists": {"aws:PrincipalIsAWSService": "false"}},
         ),
-        _nothing_elsewhere([records, seal, place.objects_arn(TRAIL)]),
+        # A key that the writer does not make could be one that readers stumble over, such as `records/./x`.
+        _nothing_elsewhere([place.object_arn(RECORD_OBJECT), seal, place.objects_arn(TRAIL)]),
+        deny("NothingIsWrittenDeeper", ["s3:PutObject"], [place.object_arn(DEEPER)]),
         *own_encryption_only([records, seal]),
+        standard_class_only([objects]),
         deny("NobodyDeletes", list(DELETIONS), [objects]),
         deny("NobodyReplicatesInto", list(REPLICATIONS), [objects]),
         deny("NobodyBypasses", [BYPASS], [objects]),
@@ -170,6 +173,23 @@ def own_encryption_only(objects: Sequence[str]) -> list[Statement]:
             ("KeyOfTheSender", "x-amz-server-side-encryption-customer-algorithm"),
         )
     ]
+
+
+def standard_class_only(objects: Sequence[str]) -> Statement:
+    """Refuse every storage class but the standard one.
+
+    From an archive, an object can be read hours after it was asked for, or not at all; others lose it with one zone.
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/storage-class-intro.html
+    """
+    return deny(
+        "NoOtherStorageClass",
+        ["s3:PutObject"],
+        [*objects],
+        {
+            "Null": {"s3:x-amz-storage-class": "false"},
+            "StringNotEquals": {"s3:x-amz-storage-class": "STANDARD"},
+        },
+    )
 
 
 def _nothing_elsewhere(places: Sequence[str]) -> Statement:

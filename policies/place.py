@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 
 RECORDS: Final = "records/"
 """Where the writer puts records; the one prefix that it may write."""
+RECORD_OBJECT: Final = f"{RECORDS}dt=????-??-??/{'?' * 40}.jsonl.gz"
+"""The form of the keys that the writer makes, as a pattern of IAM, where `?` is any one character."""
+DEEPER: Final = f"{RECORDS}*/*/*"
+"""Keys with more slashes than the writer's: among the characters that `?` stands for is the slash."""
 TRAIL: Final = "trail/"
 """Where CloudTrail puts who touched the log's protections."""
 SEAL: Final = "seal/"

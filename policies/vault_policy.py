@@ -11,7 +11,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from policies.bucket_policy import PROTECTIONS, deny, not_one_of, own_encryption_only, without_tls
+from policies.bucket_policy import (
+    PROTECTIONS,
+    deny,
+    not_one_of,
+    own_encryption_only,
+    standard_class_only,
+    without_tls,
+)
 from policies.iam import Statement
 from policies.place import PAYLOADS, Place, Principal
 
@@ -65,6 +72,7 @@ def bucket_statements(place: Place, *, administrators: Sequence[str], loopback: 
         },
         deny("OnlyTheVaultReaderReads", list(READS), [objects], not_one_of([place.role_arn(Principal.VAULT_READER)])),
         *own_encryption_only([objects]),
+        standard_class_only([objects]),
         deny("OnlyAdministratorsChangeProtections", list(PROTECTIONS), [bucket], not_one_of(administrators)),
     ]
 

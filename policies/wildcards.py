@@ -27,6 +27,11 @@ WILDCARDS: Final[tuple[Wildcard, ...]] = (
         source="https://docs.aws.amazon.com/AmazonS3/latest/userguide/security_iam_service-with-iam.html",
     ),
     Wildcard(
+        arn=re.compile(r"arn:[a-z-]+:s3:::[a-z0-9.-]+/records/(?:dt=\?{4}-\?\?-\?\?/\?{40}\.jsonl\.gz|\*/\*/\*)"),
+        reason="The one form that the keys of records have, and keys with more slashes than that: both in refusals.",
+        source="https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html",
+    ),
+    Wildcard(
         arn=re.compile(r"arn:[a-z-]+:logs:[a-z0-9-]+:[0-9]{12}:log-group:[A-Za-z0-9_/.-]+(?::log-stream)?:\*"),
         reason="The contents of one log group: Lambda names a log stream for every instance of a function.",
         source="https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/iam-access-control-overview-cwl.html",

@@ -7,8 +7,10 @@ and ends with its own digest, so that a copy that was cut off is none.
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -18,9 +20,11 @@ from pathlib import Path
 from typing import IO
 
 from audit_core.sealing import CHECKPOINT, RECORDS, SEAL
+from cli.console import printable
 from cli.exits import CouldNot
-from cli.verify.source import LISTING, OTHER_VERSIONS, BucketSource, Version, safe_path
+from cli.verify.source import LISTING, OTHER_VERSIONS, BucketSource, Version, path_of
 
+_VERSION = re.compile(r"(?!\.{1,2}$)[0-9A-Za-z._-]{1,200}")
 _THREADS = 16
 _AT_ONCE = 256
 
@@ -74,31 +78,29 @@ def _fetch(source: BucketSource, folder: Path, rows: Sequence[Version], copied: 
         if row.marker or (row.key == CHECKPOINT and row is not shown):
             fetched.append(row)
             continue
-        key = safe_path(row.key)
-        target = folder / key if row is shown else folder / OTHER_VERSIONS / key / safe_path(row.version)
-        body = source.sealed(row.key, row.version)
-        if body is None:
-            raise CouldNot(f"{row.key}: went away while it was copied")
-        _put(target, body.data)
-        copied(len(body.data))
-        fetched.append(
-            replace(
-                row,
-                size=len(body.data),
-                mode=body.mode,
-                retain_until=body.retain_until,
-                sha256=hashlib.sha256(body.data).hexdigest(),
-            )
-        )
+        try:
+            fetched.append(_taken(source, folder, row, shown=row is shown))
+        except OSError as error:
+            raise CouldNot(f"{printable(row.key)}: {error.strerror}") from None
+        copied(fetched[-1].size)
     return fetched
 
 
-def _put(target: Path, data: bytes) -> None:
-    """Put a file in place whole."""
+def _taken(source: BucketSource, folder: Path, row: Version, *, shown: bool) -> Version:
+    """Put a version in place whole, a piece at a time; return its row with what was copied."""
+    key = path_of(row.key)
+    version = row.version if _VERSION.fullmatch(row.version) else hashlib.sha256(row.version.encode()).hexdigest()
+    target = folder / key if shown else folder / OTHER_VERSIONS / key / version
     target.parent.mkdir(parents=True, exist_ok=True)
-    scratch = target.with_name(f".{target.name}.{os.getpid()}")
-    scratch.write_bytes(data)
+    scratch = target.with_name(f".{os.getpid()}-{threading.get_ident()}")
+    with scratch.open("wb") as file:
+        body = source.fetch(row.key, row.version, lambda piece, _: file.write(piece))
+    if body is None or body.digest is None:
+        scratch.unlink()
+        raise CouldNot(f"{printable(row.key)}: went away while it was copied")
     scratch.replace(target)
+    sha256 = body.digest.removeprefix("sha256:")
+    return replace(row, size=body.size, mode=body.mode, retain_until=body.retain_until, sha256=sha256)
 
 
 def _row(said: dict[str, object]) -> bytes:

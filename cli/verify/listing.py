@@ -31,7 +31,7 @@ from audit_core.sealing import (
 from audit_core.tiles import WIDTH, bundle_path, tile_path
 from cli.verify.findings import Report
 from cli.verify.objects import sealed_until
-from cli.verify.source import FolderSource, Source, Version
+from cli.verify.source import FolderSource, Source, Version, path_of
 from cli.verify.tree import MAX_BUNDLE, tiles_of, unbundled
 
 _SECOND = timedelta(seconds=1)
@@ -220,6 +220,10 @@ class _Files:
             return
         if first.key == CHECKPOINT:
             first = [row for row in rows if not row.marker][-1]
+        if path_of(first.key) != first.key:
+            if self._source.read(first.key) is None:
+                self._report.found("copy-broken", first.key, "was copied, and is not in the copy")
+            return
         if self._name != first.key:
             self._pass(first.key.encode())
         if self._name != first.key:

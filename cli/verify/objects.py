@@ -14,13 +14,7 @@ from io import BytesIO
 import orjson
 from isal import isal_zlib
 
-from audit_core.entries import Entry, parse_entry
-from audit_core.errors import DecodeError
-from audit_core.merkle import leaf_digest, leaf_hashes
-from audit_core.sealing import RECORDS, marker_key, marker_of, objects_in
-from cli.verify.findings import Report
-from cli.verify.source import Body, BrokenCopyError, Source
-from log_sealer.contents import (
+from audit_core.contents import (
     MAX_LINE_BYTES,
     MAX_UNPACKED,
     StoredObject,
@@ -28,6 +22,12 @@ from log_sealer.contents import (
     entries_of,
     record_id_of,
 )
+from audit_core.entries import Entry, parse_entry
+from audit_core.errors import DecodeError
+from audit_core.merkle import leaf_digest, leaf_hashes
+from audit_core.sealing import RECORDS, marker_key, marker_of, objects_in
+from cli.verify.findings import Report
+from cli.verify.source import Body, BrokenCopyError, Source
 
 _SEQUENCE = b'"event_sequence"'
 _RECORD_ID = b',"record_id":"'
@@ -111,7 +111,7 @@ def _check(source: Source, first: Entry, entries: Sequence[bytes], number: int, 
     elif whole.unreadable is not None:
         stored = StoredObject(
             key=first.key, version=first.version, stored_at=scope.now, retain_until=sealed_until(whole.retain_until),
-            body=body.data,
+            body=body.data, digest=body.digest,
         )  # fmt: skip
         same = [entry.data for entry in entries_of(stored)] == [*entries]
         checked.report.found("unreadable" if same else "altered", first.key)
@@ -121,7 +121,7 @@ def _check(source: Source, first: Entry, entries: Sequence[bytes], number: int, 
 
 def _check_lines(first: Entry, entries: Sequence[bytes], body: Body, checked: Checked) -> None:
     """Write the entries anew, from the bytes that are there, and compare."""
-    digest = "sha256:" + hashlib.sha256(body.data).hexdigest()
+    digest = body.digest or "sha256:" + hashlib.sha256(body.data).hexdigest()
     is_same = first.whole is not None and digest == first.whole.digest
     unpacked = _unpacked(body.data)
     if is_same and unpacked is not None and _are_sealed(first, entries, unpacked):

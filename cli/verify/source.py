@@ -7,20 +7,25 @@ whatever else there is of it is told. A folder is never trusted to be small, who
 import errno
 import hashlib
 import os
+import re
 import stat
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Final, Protocol
 
 import orjson
 
-from audit_core.sealing import CHECKPOINT
+from audit_core.contents import MAX_STORED_BYTES
+from audit_core.sealing import CHECKPOINT, MARKERS, RECORD_KEY, RECORDS
 from cli.connection import Client
 
 LISTING: Final = "versions.jsonl"
 OTHER_VERSIONS: Final = "versions"
+ODD_KEYS: Final = "odd-keys"
+"""Where a copy has what lies under a key that is no path: a file named by the SHA-256 of the key."""
+_OF_SEAL: Final = re.compile(r"seal(?:/(?!\.{1,2}(?:/|$))[0-9A-Za-z=._-]{1,200}){1,16}")
 MAX_FILE_BYTES: Final = 1 << 30
 _MAX_ROW: Final = 1 << 16
 _PAGE: Final = 1000
@@ -30,7 +35,6 @@ _LAST: Final = 256
 _DEEPEST: Final = 512
 # A link is no file of a copy; what may be read for ever (a pipe) is not waited for.
 _HOW: Final = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
-_NO_NAMES: Final = frozenset(("", ".", ".."))
 _NO_FILE: Final = (errno.ELOOP, errno.EISDIR, errno.ENXIO, errno.ENAMETOOLONG)
 
 
@@ -67,9 +71,14 @@ class Version:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Body:
-    """A version's bytes, and its lock as it is now, where that is known."""
+    """A version's bytes, and its lock as it is now, where that is known.
+
+    `digest`: in place of the bytes, where there are more than the writer can store; `size`: how many, where counted.
+    """
 
     data: bytes
+    size: int = 0
+    digest: str | None = None
     mode: str | None = None
     retain_until: datetime | None = None
 
@@ -113,7 +122,18 @@ class BucketSource:
         return self.sealed(key, rows[-1 if key == CHECKPOINT else 0].version) if rows else None
 
     def sealed(self, key: str, version: str) -> Body | None:
-        """A version of an object, with its lock."""
+        """A version of an object, with its lock; of one that the writer cannot have stored, the digest alone."""
+        limit = MAX_STORED_BYTES if key.startswith(RECORDS) else MAX_FILE_BYTES
+        pieces: list[bytes] = []
+        body = self.fetch(key, version, lambda piece, size: pieces.append(piece) if size <= limit else pieces.clear())
+        if body is None or body.size <= limit:
+            return None if body is None else replace(body, data=b"".join(pieces), digest=None)
+        if not key.startswith(RECORDS):
+            raise BrokenCopyError(f"{key}: is larger than {MAX_FILE_BYTES} bytes")
+        return body
+
+    def fetch(self, key: str, version: str, take: Callable[[bytes, int], object]) -> Body | None:
+        """Hand a version's bytes to `take`, a piece at a time with the size up to its end; return all else of it."""
         from botocore.exceptions import ClientError  # noqa: PLC0415
 
         try:
@@ -122,8 +142,15 @@ class BucketSource:
             if error.response.get("Error", {}).get("Code") in {"NoSuchKey", "NoSuchVersion", "404"}:
                 return None
             raise
+        digest, size = hashlib.sha256(), 0
+        for piece in reply["Body"].iter_chunks(_PIECE):
+            digest.update(piece)
+            size += len(piece)
+            take(piece, size)
         return Body(
-            data=reply["Body"].read(),
+            data=b"",
+            size=size,
+            digest=f"sha256:{digest.hexdigest()}",
             mode=reply.get("ObjectLockMode"),
             retain_until=reply.get("ObjectLockRetainUntilDate"),
         )
@@ -179,11 +206,9 @@ class FolderSource:
     def read(self, key: str) -> Body | None:
         """A file of the copy. What is no regular file is not one."""
         try:
-            number = os.open(self._folder + safe_path(key), _HOW)
+            number = os.open(self._folder + path_of(key), _HOW)
         except (FileNotFoundError, NotADirectoryError):
             return None
-        except UnicodeEncodeError:
-            raise BrokenCopyError("a key is no path that a file may have") from None
         except OSError as error:
             if error.errno in _NO_FILE:
                 return None
@@ -210,7 +235,7 @@ class FolderSource:
         """The keys of the files that are there, in the order of keys."""
         for path in _walk(self._folder):
             key = path[len(self._folder) :]
-            if key != LISTING and not key.startswith(f"{OTHER_VERSIONS}/"):
+            if key != LISTING and not key.startswith((f"{OTHER_VERSIONS}/", f"{ODD_KEYS}/")):
                 yield key
 
     def _rows(self, prefix: str) -> Iterator[Version]:
@@ -356,11 +381,11 @@ def _time(value: object) -> datetime:
         raise BrokenCopyError(f"{LISTING}: has a time that is none") from None
 
 
-def safe_path(key: str) -> str:
-    """A key as a path below the folder. A key that would lead out of it, or that no file can have, is refused."""
-    if "\0" in key or "\\" in key or not _NO_NAMES.isdisjoint(key.split("/")):
-        raise BrokenCopyError("a key is no path that a file may have")
-    return key
+def path_of(key: str) -> str:
+    """Return where below the folder a copy has a key: no key leads out of it, and every key has a place."""
+    record = RECORDS + key.removeprefix(MARKERS) if key.startswith(MARKERS) else key
+    is_plain = RECORD_KEY.fullmatch(record) if record.startswith(RECORDS) else _OF_SEAL.fullmatch(key)
+    return key if is_plain else f"{ODD_KEYS}/{hashlib.sha256(_name(key)).hexdigest()}"
 
 
 def _walk(folder: str) -> Iterator[str]:

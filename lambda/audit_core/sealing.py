@@ -6,6 +6,7 @@ function, so that every file but the commits and the signatures can be compared 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import repeat
@@ -28,6 +29,10 @@ ANCHORS = f"{SEAL}anchors/"
 KEY = f"{SEAL}key"
 RULES = f"{SEAL}rules/"
 """How long what is stored must be locked, from when on: for the sealer; no other file follows from these."""
+RECORD_KEY = re.compile(r"records/dt=[0-9]{4}-[0-9]{2}-[0-9]{2}/[0-9a-f]{40}\.jsonl\.gz")
+"""How the writer names an object. The bucket's policy refuses what is longer or shorter."""
+MAX_KEY_BYTES = 1024 - len(MARKERS) + len(RECORDS)
+"""Of a key whose marker's key still fits into the 1,024 bytes that S3 takes."""
 _DIGITS = 16
 _FIRST_LINE = b'"line":0,'
 _HEAD = 128

@@ -62,9 +62,12 @@ class SignedClient:
         signer = S3SigV4Auth if service == "s3" else SigV4Auth
         credentials = self._credentials()
         signer(credentials, service, self.region).add_auth(request)  # pyrefly: ignore[bad-argument-type] - it reads
-        return self._pool.request(
+        parts = urlsplit(url)
+        host = f"{parts.scheme}://{parts.netloc}"
+        # Of a host's own pool, the path goes out as it was signed. The manager would take `/./` and `/../` out of it.
+        return self._pool.connection_from_url(host).urlopen(
             method,
-            url,
+            url[len(host) :],
             body=body,
             headers=dict(request.headers.items()),
             timeout=urllib3.Timeout(connect=min(_CONNECT_SECONDS, seconds), read=min(_READ_SECONDS, seconds)),

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote_plus, urlencode
 from xml.etree import ElementTree as ET
 
+from audit_core.contents import MAX_STORED_BYTES, StoredObject
 from aws_client.signed import TRANSPORT_ERRORS, SignedClient, domain_of
-from log_sealer.contents import MAX_STORED_BYTES, StoredObject
 
 if TYPE_CHECKING:
     import urllib3
@@ -30,6 +30,7 @@ _MISSING = 404
 _EXISTS = 412
 _CONFLICT = 409
 _THROTTLED = 429
+_CLIENT_ERROR = 400
 _SERVER_ERROR = 500
 _ATTEMPTS = 6
 _FIRST_PAUSE = 0.1
@@ -45,6 +46,11 @@ class BucketError(Exception):
     def __init__(self, action: str, status: int, cause: str) -> None:
         super().__init__(f"{action}: {cause}")
         self.status = status
+
+    @property
+    def is_refusal(self) -> bool:
+        """Whether S3 refuses this very key: it was put under a key of the sender's, or has a name that is no path."""
+        return _CLIENT_ERROR <= self.status < _SERVER_ERROR and self.status not in {_CONFLICT, _THROTTLED}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ import hmac
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from audit_core.contents import StoredObject
 from audit_core.entries import Entry, parse_entry
 from audit_core.errors import DecodeError
 from audit_core.merkle import leaf_hash
@@ -32,7 +33,6 @@ from audit_core.sealing import (
 )
 from audit_core.tiles import WIDTH, bundle, bundle_path, read_edge, unbundle
 from log_sealer.bucket import Bucket, Version
-from log_sealer.contents import StoredObject
 from log_sealer.services import Signer
 
 _BINARY = "application/octet-stream"

@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 
+from audit_core.contents import StoredObject, entries_of
 from audit_core.entries import Entry
-from audit_core.sealing import MARKERS, RECORDS, marker_key
+from audit_core.sealing import MARKERS, MAX_KEY_BYTES, RECORD_KEY, RECORDS, Marker, marker_key
 from log_sealer.bucket import Bucket, BucketError, Version
-from log_sealer.contents import StoredObject, entries_of
 from log_sealer.ledger import Ledger
 from log_sealer.rules import Rule, required_days, rules_of
 from log_sealer.services import Notice, Notices
@@ -32,9 +32,6 @@ _LOST_RACES = 100
 _CLOCKS = timedelta(hours=1)
 _RECENT_DAYS = 3
 _CYCLE_DAYS = 30
-_REFUSED = frozenset({400, 403})
-"""As S3 answers for what was encrypted under a key that the sealer has not, or that is gone."""
-
 Alarm = Callable[[str, str], None]
 """Told of a kind of finding, and the key that it is about."""
 
@@ -134,12 +131,13 @@ class Sealer:
 
     def _add(self, versions: Mapping[str, str], sealed: Sealed) -> set[str]:
         """Seal of `versions` what is not sealed yet. Returns the keys of what S3 does not hand out."""
-        left = dict(versions)
+        left = self._sealable(versions)
         unread: set[str] = set()
         for _ in range(_LOST_RACES):
             log = self._ledger.open()
             sealed.size = log.size
-            left = self._without_sealed(left)
+            left, refused = self._without_sealed(left)
+            unread |= refused
             if not left:
                 return unread
             entries, taken, refused = self._entries(left)
@@ -156,16 +154,39 @@ class Sealer:
             raise TimeoutError("others were always first")
         return unread
 
-    def _without_sealed(self, versions: Mapping[str, str]) -> dict[str, str]:
+    def _sealable(self, versions: Mapping[str, str]) -> dict[str, str]:
+        """Raise an alarm for each key that the writer does not make, and skip those too long to have a marker."""
+        left: dict[str, str] = {}
+        for key, version in versions.items():
+            if not RECORD_KEY.fullmatch(key):
+                self._alarm("unexpected-key", key)
+            if len(key.encode()) <= MAX_KEY_BYTES:
+                left[key] = version
+        return left
+
+    def _without_sealed(self, versions: Mapping[str, str]) -> tuple[dict[str, str], set[str]]:
+        """Return what has no marker yet, and the keys whose marker S3 refuses to hand out."""
         with ThreadPoolExecutor(self._threads) as pool:
-            markers = pool.map(self._ledger.marker, versions)
+            markers = pool.map(self._marker, versions)
             left: dict[str, str] = {}
+            refused: set[str] = set()
             for (key, version), marker in zip(versions.items(), markers, strict=True):
-                if marker is None:
+                if isinstance(marker, BucketError):
+                    self._alarm("unreadable", key)
+                    refused.add(key)
+                elif marker is None:
                     left[key] = version
                 elif version and version != marker.version:
                     self._alarm("second-version", key)
-        return left
+        return left, refused
+
+    def _marker(self, key: str) -> Marker | BucketError | None:
+        try:
+            return self._ledger.marker(key)
+        except BucketError as error:
+            if error.is_refusal:
+                return error
+            raise
 
     def _entries(self, versions: Mapping[str, str]) -> tuple[list[Entry], set[str], set[str]]:
         """The entries of some objects, in the order of their storing; the keys of those, and of what was refused."""
@@ -190,7 +211,12 @@ class Sealer:
         entries: list[Entry] = []
         taken: set[str] = set()
         for item in stored:
-            own = entries_of(item)
+            try:
+                own = entries_of(item)
+            except Exception:  # noqa: BLE001 - whatever one object holds, the others are sealed
+                self._alarm("unreadable", item.key)
+                refused.add(item.key)
+                continue
             if entries and len(entries) + len(own) > MAX_ENTRIES:
                 break
             entries += own
@@ -203,7 +229,7 @@ class Sealer:
         try:
             return self._bucket.read(key, version=first)
         except BucketError as error:
-            if error.status in _REFUSED:
+            if error.is_refusal:
                 return error
             raise
 

@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from audit_core.contents import StoredObject, entries_of
 from audit_core.entries import parse_entry
 from audit_core.notes import Checkpoint, VerifierKey, note
 from audit_core.sealing import (
@@ -30,7 +31,6 @@ from audit_core.tiles import bundle
 from cli.verify.findings import Report
 from cli.verify.log import Wanted, verify_log
 from cli.verify.source import LISTING, FolderSource, Version
-from log_sealer.contents import StoredObject, entries_of
 
 ORIGIN = "log.example/seal"
 BEGAN = datetime(2026, 6, 1, tzinfo=UTC)

@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from audit_core.contents import StoredObject, entries_of
 from audit_core.entries import parse_entry
 from audit_core.notes import Checkpoint, open_checkpoint
 from audit_core.sealing import CHECKPOINT, EMPTY, RECORDS, checkpoint_key, marker_key
 from cli.verify.findings import Report
 from cli.verify.source import LISTING, BrokenCopyError
 from cli.verify.trust import verify_signature
-from log_sealer.contents import StoredObject, entries_of
 from tests.adversarial.sealed_log import BEGAN, DAYS, SealedLog, made, verified
 from tests.local.sealer.authority import Authority, make_authority
 
@@ -545,7 +545,7 @@ def test_range(whole: SealedLog, folder: Path) -> None:
 
 def test_gap_in_a_session(log: SealedLog, tmp_path: Path) -> None:
     """Events that were never sent, between others of their session, are noted; they are no tampering."""
-    from log_sealer.contents import lines_of  # noqa: PLC0415
+    from audit_core.contents import lines_of  # noqa: PLC0415
 
     body = b"".join(
         b'{"session_id":"s","attributes":{"event_sequence":%d},"record_id":"gap-%d"}\n' % (number, number)

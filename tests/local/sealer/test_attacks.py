@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from audit_core.contents import MAX_STORED_BYTES
 from audit_core.notes import Checkpoint, VerifierKey, note, parse_key
 from aws_client.signed import Service, SignedClient
-from log_sealer.contents import MAX_STORED_BYTES
 from log_sealer.ledger import TamperedError
 from tests.local.sealer.conftest import DAYS, ORIGIN, VISIBILITY_SECONDS, Place, soon
 
@@ -154,6 +154,60 @@ def test_objects_that_the_writer_never_made(place: Place, body: bytes) -> None:
     assert ("unreadable", key) in place.alarms
 
 
+_FOLDER = "records/dt=2026-06-30/"
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        f"{_FOLDER}./y",
+        f"{_FOLDER}../y",
+        f"{_FOLDER}a/./../y",
+        f"{_FOLDER}/y",
+        f"{_FOLDER}y/",
+        "records/y",
+        "records/./y",
+        f"{_FOLDER}a b+c%2Fd%",
+        f"{_FOLDER}?versionId=1#x",
+        f"{_FOLDER}\u00fc\u2011\U0001f600",
+        f"{_FOLDER}a:b@c,d;e=f&g$h!*'()~",
+        f"{_FOLDER}" + "k" * (1019 - len(_FOLDER)),
+    ],
+)
+def test_an_object_under_an_odd_key(place: Place, key: str) -> None:
+    """It raises an alarm and is sealed as it is; what came with it is sealed, and sealing goes on."""
+    place.s3.put_object(Bucket=place.bucket, Key=key, Body=gzip.compress(b'{"record_id":"x-0"}\n'))
+    good = [place.store(1)]
+    place.sealer().seal(deadline=soon())
+    good.append(place.store(1))
+    place.sealer().seal(deadline=soon())
+    place.sealer().reconcile(deadline=soon())
+    assert {entry.key for entry in place.checked()} == {key, *good}
+    assert set(place.alarms) == {("unexpected-key", key)}
+
+
+@pytest.mark.parametrize("length", [1020, 1024])
+def test_a_key_too_long_to_have_a_marker(place: Place, length: int) -> None:
+    """It raises an alarm and is skipped: the key of its marker would be longer than S3 takes."""
+    key = _FOLDER + "k" * (length - len(_FOLDER))
+    place.s3.put_object(Bucket=place.bucket, Key=key, Body=gzip.compress(b'{"record_id":"x-0"}\n'))
+    good = place.store(1)
+    place.sealer().seal(deadline=soon())
+    place.sealer().reconcile(deadline=soon())
+    assert {entry.key for entry in place.checked()} == {good}
+    assert set(place.alarms) == {("unexpected-key", key)}
+    assert not place.sqs.receive_message(QueueUrl=place.queue_url, WaitTimeSeconds=0).get("Messages")
+
+
+def test_a_marker_that_s3_does_not_hand_out(place: Place) -> None:
+    """Its object waits, and the others are sealed."""
+    bad, *good = (place.store(1) for _ in range(3))
+    marker = bad.replace("records/", "seal/objects/")
+    place.sealer(lambda client: _Refusing(client, marker)).seal(deadline=soon())
+    assert {entry.key for entry in place.checked()} == {*good}
+    assert set(place.alarms) == {("unreadable", bad)}
+
+
 def test_short_lock(place: Place) -> None:
     """An object that is locked for less than the retention is told of."""
     place.s3.put_object_lock_configuration(
@@ -173,7 +227,7 @@ class _Refusing(SignedClient):
 
     def __init__(self, client: SignedClient, key: str) -> None:
         self.__dict__ = client.__dict__
-        self._refused = f"/{key}?"
+        self._refused = f"/{key}"
 
     def send(
         self,
@@ -187,7 +241,7 @@ class _Refusing(SignedClient):
         whole: bool = True,
     ) -> "urllib3.BaseHTTPResponse":
         reply = super().send(service, method, url, body=body, headers=headers, seconds=seconds, whole=whole)
-        if self._refused in url.replace("%3D", "="):
+        if url.replace("%3D", "=").partition("?")[0].endswith(self._refused):
             reply.status = 400
         return reply
 

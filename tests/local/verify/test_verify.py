@@ -132,3 +132,23 @@ def test_what_the_root_does_is_found(log: Log) -> None:
     expected = {("second-version", again), ("delete-marker", hidden), ("lock-shortened", short)}
     assert log.found() == expected
     assert "wait to be sealed" in log.live("log", code=1)
+
+
+def test_odd_keys_are_copied_and_found(log: Log, tmp_path: Path) -> None:
+    """No key makes a copy fail or leads out of it; what is no file of the log is found, by its key."""
+    stored = log.post()["stored"]
+    log.seal(stored[0]["object"])
+    odd = [
+        f"{RECORDS}dt=2026-06-30/{end}"
+        for end in ("./y", "../../../../y", "a", "a/b", "z/", "x\\y", "\u00fc \U0001f600", "k" * 300, "large")
+    ]
+    for key in odd:
+        body = bytes(25 << 20) if key.endswith("large") else b"x"
+        log.s3.put_object(Bucket=log.bucket, Key=key, Body=body, ChecksumAlgorithm="SHA256")
+    log.seal(odd[-1])
+    (tmp_path / "key").write_text(log.live("key"))
+    log.live("copy", tmp_path / "copy")
+    said = json.loads(log.run("log", "--dir", tmp_path / "copy", "--public-key", tmp_path / "key", "--json", code=1))
+    assert {(finding["kind"], finding["where"]) for finding in said["findings"]} >= {("unreadable", key) for key in odd}
+    assert log.found() >= {("unreadable", key) for key in odd}
+    assert not [path for path in tmp_path.iterdir() if path.name not in {"key", "copy"}]

@@ -2,10 +2,12 @@
 
 import gzip
 import json
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
+from audit_core import contents
 from cli import reader
 from cli.reader import Undecodable, decode, decode_line
 
@@ -13,7 +15,7 @@ from cli.reader import Undecodable, decode, decode_line
 def test_lines_come_back_byte_for_byte() -> None:
     """A leaf is over the exact bytes of a line."""
     lines = [b'{"a":1}', b'{"b": 2.0}', '{"c":"\u2011"}'.encode()]
-    assert decode(gzip.compress(b"\n".join(lines) + b"\n", mtime=0)) == lines
+    assert [*decode(gzip.compress(b"\n".join(lines) + b"\n", mtime=0))] == lines
 
 
 @pytest.mark.parametrize(
@@ -32,14 +34,30 @@ def test_lines_come_back_byte_for_byte() -> None:
 def test_what_the_writer_does_not_store_is_not_read(data: bytes) -> None:
     """Cut, continued, corrupted and unfinished objects are findings."""
     with pytest.raises(Undecodable):
-        decode(data)
+        [*decode(data)]
 
 
-def test_a_bomb_is_refused_before_it_is_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Decompression stops at the cap."""
-    monkeypatch.setattr(reader, "MAX_DECODED_BYTES", 1000)
-    with pytest.raises(Undecodable, match="more than 1000"):
-        decode(gzip.compress(b"0" * 10_000_000, mtime=0))
+@pytest.mark.parametrize(
+    "text",
+    [b"\n" * 200_000, b"\n" * 100_000_000, bytes(50_000_000), b"{}\n" * 100_001, b"x" * 65_536 + b"\n"],
+    ids=["many empty lines", "bomb of lines", "bomb without a line", "many lines", "long line"],
+)
+def test_a_bomb_is_refused_before_it_is_unpacked(text: bytes) -> None:
+    """What is held never grows with what a small object unpacks to."""
+    packed = gzip.compress(text, mtime=0)
+    tracemalloc.start()
+    try:
+        with pytest.raises(Undecodable, match="more than "):
+            sum(map(len, decode(packed)))
+        assert tracemalloc.get_traced_memory()[1] < 32 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_the_limits_are_the_sealers() -> None:
+    """What is sealed line by line can be read, and nothing else can."""
+    assert (reader.MAX_LINES, reader.MAX_LINE_BYTES) == (contents.MAX_LINES, contents.MAX_LINE_BYTES)
+    assert reader.MAX_DECODED_BYTES == contents.MAX_UNPACKED
 
 
 @pytest.mark.parametrize("line", [b"", b"[]", b"null", b"{", b'{"a":1}x', b"\xff", b"[" * 100_000])

@@ -80,8 +80,10 @@ def test_nothing_is_written_anywhere_else() -> None:
     elsewhere = policy["NothingIsWrittenElsewhere"]
     assert elsewhere["Effect"] == "Deny"
     assert elsewhere["NotResource"] == [
-        "arn:aws:s3:::the-log/records/*", "arn:aws:s3:::the-log/seal/*", "arn:aws:s3:::the-log/trail/*",
-    ]  # fmt: skip
+        f"arn:aws:s3:::the-log/records/dt=????-??-??/{'?' * 40}.jsonl.gz",
+        "arn:aws:s3:::the-log/seal/*",
+        "arn:aws:s3:::the-log/trail/*",
+    ]
     seal = policy["OnlyTheSealerSeals"]
     assert (seal["Action"], seal["Resource"]) == (["s3:PutObject"], ["arn:aws:s3:::the-log/seal/*"])
     assert seal["Condition"] == {

@@ -14,7 +14,8 @@ from policies.retention import Mode
 from .places import PLACE, WITH_VAULT
 
 BOSS = "arn:aws:iam::123456789012:role/boss"
-RECORD = "arn:aws:s3:::the-log/records/dt=2026-06-30/x.jsonl.gz"
+RECORDS = "arn:aws:s3:::the-log/records/"
+RECORD = f"{RECORDS}dt=2026-06-30/{'0a' * 20}.jsonl.gz"
 SEALED = "arn:aws:s3:::the-log/seal/tile/0/000"
 NEWEST = "arn:aws:s3:::the-log/seal/checkpoint"
 ELSEWHERE = "arn:aws:s3:::the-log/elsewhere/x"
@@ -114,6 +115,48 @@ def test_a_role_does_its_job_and_is_refused_the_rest(
     """With the very keys that S3 sends, under both names that a session may have."""
     for arn in _arns(PLACE.roles[principal]):
         assert _allowed(_role(principal), _context(arn, action, resource, keys)) is expected
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "x",
+        "./y",
+        "dt=2026-06-30/./y",
+        "dt=2026-06-30/../y",
+        "dt=2026-06-30/x.jsonl.gz",
+        f"dt=2026-06-30/{'0a' * 20}.jsonl",
+        f"dt=2026-06-30/{'0a' * 20}x.jsonl.gz",
+        f"dt=2026-06-30/{'0a' * 19}/.jsonl.gz",
+        f"dt=2026-06-30/{'0a' * 19}/..jsonl.gz",
+        f"dt=2026-06-30/.{'/' * 39}.jsonl.gz",
+        f"dt=/./a-./-../{'0a' * 20}.jsonl.gz",
+        f"dt=2026-06-30//{'0a' * 19}b.jsonl.gz",
+        "dt=2026-06-30/" + "k" * 900,
+    ],
+)
+def test_a_record_has_a_key_of_the_writers_form(key: str) -> None:
+    """A compromised writer puts nothing under a key that a reader, or a file system, takes for another."""
+    for arn in _arns(PLACE.roles[WRITER]):
+        assert not _allowed(_role(WRITER), _context(arn, PUT, RECORDS + key, CREATED))
+
+
+@pytest.mark.parametrize(
+    ("stored_as", "expected"),
+    [
+        ("STANDARD", True),
+        ("GLACIER", False),
+        ("DEEP_ARCHIVE", False),
+        ("REDUCED_REDUNDANCY", False),
+        ("ONEZONE_IA", False),
+    ],
+)
+def test_everything_is_stored_in_the_standard_class(stored_as: str, *, expected: bool) -> None:
+    """A record in an archive could not be read for hours."""
+    keys = {**CREATED, "s3:x-amz-storage-class": stored_as}
+    for principal, resource in ((WRITER, RECORD), (SEALER, SEALED)):
+        for arn in _arns(PLACE.roles[principal]):
+            assert _allowed(_role(principal), _context(arn, PUT, resource, keys)) is expected
 
 
 @pytest.mark.parametrize(

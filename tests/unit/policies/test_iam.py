@@ -6,7 +6,7 @@ import pytest
 
 from policies import bucket_policy, iam
 from policies.iam import Bounds
-from policies.place import STANDING, Place, Principal, Scope
+from policies.place import DEEPER, RECORD_OBJECT, STANDING, Place, Principal, Scope
 from policies.retention import PROFILES, Mode, Retention
 from policies.wildcards import WILDCARDS
 
@@ -209,6 +209,7 @@ def test_every_listed_wildcard_is_used() -> None:
     """A reason for a wildcard that no policy holds is a hole kept open."""
     texts = [place for grants in EXPECTED.values() for _, place in grants]
     texts += iam.principal_patterns("arn:aws:iam::123456789012:role/boss")
+    texts += [PLACE.object_arn(form) for form in (RECORD_OBJECT, DEEPER)]
     assert all(any(item.arn.fullmatch(text) for text in texts) for item in WILDCARDS)
 
 
