@@ -167,7 +167,8 @@ def test_a_vault_that_holds_payloads_outlasts_the_setting(run_program: Up, tmp_p
     assert _config(run)["envelope"] == {"mode": "off"}
     (warning,) = [message.text for message in run.messages if message.severity == "warning"]
     assert warning.startswith("envelope: nothing goes to the vault")
-    assert run.plan.outputs["vault_reader_role_arn"]
+    assert "vault" not in str(_inputs(run, "roles-writer-policy")["policy"])
+    assert "vault_bucket" not in run.plan.outputs
     provider.answers[OBJECTS] = EMPTY
     run = run_program(provider=provider, state=tmp_path)
     assert not set(run.entries) & VAULT
