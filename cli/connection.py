@@ -88,6 +88,14 @@ class Deployment:
         """The stack's physical names, as the policies take them. Raises CouldNot for a stack that has no sealer yet."""
         if self.sealer_role_arn is None:
             raise CouldNot("stack output sealer_role_arn: is not there; deploy the stack with this version first")
+        arns = {
+            Principal.WRITER: self.writer_role_arn,
+            Principal.SEALER: self.sealer_role_arn,
+            Principal.AUDITOR: self.auditor_role_arn,
+            Principal.RETENTION_ADMIN: self.retention_admin_role_arn,
+            Principal.HOLD_RELEASER: self.hold_releaser_role_arn,
+            Principal.VAULT_READER: self.vault_reader_role_arn,
+        }
         return Place(
             partition=self.auditor_role_arn.split(":")[1],
             region=self.region,
@@ -100,20 +108,9 @@ class Deployment:
             sealer_log_group=self.sealer_function_log_group,
             queue=self.seal_queue_url.rpartition("/")[2],
             topic=self.alarm_topic_arn.rpartition(":")[2],
-            roles={
-                Principal.WRITER: role_name(self.writer_role_arn),
-                Principal.SEALER: role_name(self.sealer_role_arn),
-                Principal.AUDITOR: role_name(self.auditor_role_arn),
-                Principal.RETENTION_ADMIN: role_name(self.retention_admin_role_arn),
-                Principal.HOLD_RELEASER: role_name(self.hold_releaser_role_arn),
-                **(
-                    {Principal.VAULT_READER: role_name(self.vault_reader_role_arn)}
-                    if self.vault_reader_role_arn is not None
-                    else {}
-                ),
-            },
+            roles={principal: role_name(arn) for principal, arn in arns.items() if arn},
             vault=self.vault_bucket or "",
-            role_path=role_path(self.auditor_role_arn),
+            role_path=self.auditor_role_arn.partition(":role")[2].removesuffix(role_name(self.auditor_role_arn)),
         )
 
     @property
@@ -410,11 +407,6 @@ def is_same_principal(caller_arn: str, arn: str) -> bool:
 def role_name(arn: str) -> str:
     """Return the name of a role's ARN, without its path."""
     return arn.rpartition("/")[2]
-
-
-def role_path(arn: str) -> str:
-    """Return the path of a role's ARN: `/`, or what the setting `rolePath` says."""
-    return arn.partition(":role")[2].removesuffix(role_name(arn))
 
 
 def aws_reason(error: Exception) -> str:

@@ -295,7 +295,7 @@ def role_statements(principal: Principal, place: Place, bounds: Bounds) -> list[
             "Resource": [place.resource(grant.scope, grant.prefix)],
         }
         for grant in GRANTS
-        if grant.principal is principal and (place.vault or grant.scope is not Scope.PAYLOADS)
+        if grant.principal is principal and (grant.scope is not Scope.PAYLOADS or _reaches_vault(principal, place))
     ]
     refused: list[Statement] = [
         {
@@ -308,6 +308,11 @@ def role_statements(principal: Principal, place: Place, bounds: Bounds) -> list[
         for number, refusal in enumerate((r for r in refusals(bounds) if r.principal is principal), start=1)
     ]
     return [*granted, *refused, *_only_in_its_function(principal, place)]
+
+
+def _reaches_vault(principal: Principal, place: Place) -> bool:
+    """Tell whether there is a vault for a role; for the writer, one that payloads still go to."""
+    return bool(place.vault) and (place.vault_fills or principal is not Principal.WRITER)
 
 
 def _only_in_its_function(principal: Principal, place: Place) -> list[Statement]:

@@ -94,6 +94,8 @@ class Place:
     """Each role's name, without path; of just those that there are."""
     vault: str = ""
     """The vault's bucket; empty where there is no vault."""
+    vault_fills: bool = True
+    """Whether payloads still go to the vault; not so in one that only waits until the last of them has expired."""
     role_path: str = "/"
     """The IAM path of every role; begins and ends with a slash."""
 

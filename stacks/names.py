@@ -143,8 +143,8 @@ class Names:
         """The name of the vault's key."""
         return f"alias/{self.prefix}-vault"
 
-    def place(self, *, vault: bool) -> Place:
-        """The same names, as the policies take them; `vault` says whether there is one."""
+    def place(self, *, vault: bool, vault_fills: bool = True) -> Place:
+        """Return the same names as the policies take them; `vault` says whether there is one."""
         return Place(
             partition=self.partition,
             region=self.region,
@@ -158,6 +158,7 @@ class Names:
             queue=self.queue,
             topic=self.topic,
             roles={principal: self.role(principal) for principal in (Principal if vault else STANDING)},
+            vault_fills=vault_fills,
             role_path=self.role_path,
             vault=self.vault if vault else "",
         )

@@ -61,7 +61,8 @@ def deploy(settings: Settings) -> None:
     check_concurrency(settings.reserved_concurrency)
     ensure_wheels(settings.function_target, WRITER, ANCHORING_SEALER if settings.anchor_url else SEALER)
 
-    place = names.place(vault=_has_vault(settings, names))
+    filled = settings.envelope != "off"
+    place = names.place(vault=filled or _waits(settings, names), vault_fills=filled)
     trail = names.trail if settings.access_trail == "own" else None
     protect = settings.profile.protect
     roles = Roles(
@@ -150,7 +151,7 @@ def deploy(settings: Settings) -> None:
             personal_data=settings.personal_data,
             mask_rules=settings.mask_rules,
             envelope=settings.envelope,
-            vault=None if vault is None or settings.envelope == "off" else vault.bucket,
+            vault=vault.bucket if vault is not None and filled else None,
             reserved_concurrency=settings.reserved_concurrency,
         ),
     )
@@ -216,7 +217,7 @@ def deploy(settings: Settings) -> None:
         "retention": {"mode": settings.retention.mode.value, "days": settings.retention.days},
         "profile": settings.profile.name,
     }
-    if vault is not None:
+    if vault is not None and filled:
         outputs["vault_bucket"] = vault.bucket
         outputs["vault_reader_role_arn"] = roles.arns[Principal.VAULT_READER]
     for key, value in outputs.items():
@@ -292,14 +293,12 @@ def _refuse_first(everything: Sequence[pulumi.Resource], *, protect: bool) -> No
     pulumi.ComponentResource("agent-audit-log:aws:Protection", "protection", None, options)
 
 
-def _has_vault(settings: Settings, names: Names) -> bool:
-    """Tell whether the stack has a vault: one that payloads go to, or one that still holds some.
+def _waits(settings: Settings, names: Names) -> bool:
+    """Tell whether a vault to which nothing goes any more still holds payloads, and so stays.
 
     A bucket with objects in it cannot be deleted. Without this, `envelope: off` would fail at the end of each run until
     the last payload has expired.
     """
-    if settings.envelope != "off":
-        return True
     try:
         found = aws.s3.get_objects(bucket=names.vault, max_keys=1)
     except Exception as error:  # an invoke raises no narrower one

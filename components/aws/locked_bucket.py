@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pulumi
 import pulumi_aws as aws
 
-from components.bucket_settings import LIFECYCLE_TIMEOUT, LIFECYCLE_TIMEOUTS, NO_CUSTOMER_KEYS
+from components.bucket_settings import LIFECYCLE_PATIENCE, NO_CUSTOMER_KEYS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -156,13 +156,15 @@ class LockedBucket(pulumi.ComponentResource):
                     ),
                 )
             ],
-            timeouts=LIFECYCLE_TIMEOUTS,
+            timeouts=aws.s3.BucketLifecycleConfigurationTimeoutsArgs(
+                create=LIFECYCLE_PATIENCE, update=LIFECYCLE_PATIENCE
+            ),
             opts=pulumi.ResourceOptions(
                 parent=self,
                 protect=args.protect,
                 depends_on=[bucket, encryption],
                 deleted_with=bucket,
-                custom_timeouts=LIFECYCLE_TIMEOUT,
+                custom_timeouts=pulumi.CustomTimeouts(create=LIFECYCLE_PATIENCE, update=LIFECYCLE_PATIENCE),
             ),
         )
         others = (versioning, lock, public_access, ownership, encryption, lifecycle)

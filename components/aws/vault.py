@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 import pulumi
 import pulumi_aws as aws
 
-from components.bucket_settings import LIFECYCLE_TIMEOUT, LIFECYCLE_TIMEOUTS, NO_CUSTOMER_KEYS
+from components.bucket_settings import LIFECYCLE_PATIENCE, NO_CUSTOMER_KEYS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -139,12 +139,14 @@ class Vault(pulumi.ComponentResource):
                     ),
                 )
             ],
-            timeouts=LIFECYCLE_TIMEOUTS,
+            timeouts=aws.s3.BucketLifecycleConfigurationTimeoutsArgs(
+                create=LIFECYCLE_PATIENCE, update=LIFECYCLE_PATIENCE
+            ),
             opts=pulumi.ResourceOptions(
                 parent=self,
                 depends_on=[bucket, encryption],
                 deleted_with=bucket,
-                custom_timeouts=LIFECYCLE_TIMEOUT,
+                custom_timeouts=pulumi.CustomTimeouts(create=LIFECYCLE_PATIENCE, update=LIFECYCLE_PATIENCE),
             ),
         )
         others = (public_access, ownership, encryption, lifecycle)

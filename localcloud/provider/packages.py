@@ -53,6 +53,8 @@ class AwsProvider(Provider):
     config: ClassVar[Schema] = {
         **_PLUGIN,
         "accessKey": text(),
+        # Taken, so that a stack file for AWS runs here too, and not applied: nothing here asks for a tag.
+        "defaultTags": text(),
         "endpoints": text(),
         "region": text(force_new=True),
         "s3UsePathStyle": text(),

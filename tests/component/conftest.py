@@ -23,6 +23,8 @@ REGION = "eu-central-1"
 DRAWN = "Aa0" + "Z" * 40
 """What every random password here is."""
 LOCK = "aws:s3/getBucketObjectLockConfiguration:getBucketObjectLockConfiguration"
+CONTEXT = "aws:iam/getSessionContext:getSessionContext"
+OBJECTS = "aws:s3/getObjects:getObjects"
 QUOTA = "aws:servicequotas/getServiceQuota:getServiceQuota"
 POLICY = "aws:s3/getBucketPolicy:getBucketPolicy"
 GET_PARAMETER = "aws:ssm/getParameter:getParameter"
@@ -39,6 +41,10 @@ class MemoryProvider(OfflineProvider):
         """What a function answers instead; a text is an error."""
         self.made: list[str] = []
         """The URN of everything that was made or changed."""
+        self.deleted: list[str] = []
+        """The logical name of everything that was deleted."""
+        self.refuses_to_delete = ""
+        """The logical name of what cannot be deleted."""
 
     def Create(self, request: pb.CreateRequest, context: grpc.ServicerContext) -> pb.CreateResponse:
         """Keep the resource, with the outputs that the program goes on with."""
@@ -81,8 +87,11 @@ class MemoryProvider(OfflineProvider):
         return response
 
     def Delete(self, request: pb.DeleteRequest, context: grpc.ServicerContext) -> empty_pb2.Empty:
-        """Let it go."""
-        del request, context
+        """Let it go, unless it is the one that cannot be deleted."""
+        name = request.urn.rpartition("::")[2]
+        if name == self.refuses_to_delete:
+            context.abort(grpc.StatusCode.UNKNOWN, "BucketNotEmpty: The bucket you tried to delete is not empty")
+        self.deleted.append(name)
         return empty_pb2.Empty()
 
     def Invoke(self, request: pb.InvokeRequest, context: grpc.ServicerContext) -> pb.InvokeResponse:
@@ -146,7 +155,10 @@ def run_program(tmp_path_factory: pytest.TempPathFactory) -> Up:
             stack="test",
             program=program or ROOT / "stacks",
             state_file=file,
-            config={"aws:region": REGION, **{f"agent-audit-log:{key}": value for key, value in (config or {}).items()}},
+            config={
+                "aws:region": REGION,
+                **{key if ":" in key else f"agent-audit-log:{key}": value for key, value in (config or {}).items()},
+            },
             providers={"aws": account, "random": account},
             listener=lambda event: messages.append(event) if isinstance(event, Message) else None,
         )

@@ -13,7 +13,7 @@ from policies.guardrails import KNOWN_TYPES
 from stacks.deployed import says_absent
 from stacks.names import Names
 
-from .conftest import CALLER, LOCK, POLICY, QUOTA, MemoryProvider, Run, Up
+from .conftest import CALLER, CONTEXT, LOCK, POLICY, QUOTA, MemoryProvider, Run, Up
 
 REGULATED = {"profile": "regulated", "anchorUrl": "https://tsa.example/tsr"}
 LOCAL_CALLER = {"id": "0", "accountId": "000000000000", "arn": DEPLOYER, "userId": "x"}
@@ -148,6 +148,75 @@ def test_compliance_is_extended_against_what_is_deployed(run_program: Up) -> Non
     config = {**REGULATED, "retentionDays": "365", "acknowledgeCompliance": "compliance-365"}
     run = run_program(config, provider=provider)
     assert run.plan.outputs["retention"] == {"mode": "COMPLIANCE", "days": 365}
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        None,
+        [],
+        [{}],
+        [{"defaultRetentions": None}],
+        [{"defaultRetentions": [{}]}],
+        [{"defaultRetentions": [{"mode": "", "days": 0, "years": 0}]}],
+        [{"defaultRetentions": [{"mode": "GOVERNANCE"}]}],
+    ],
+)
+def test_a_lock_without_a_rule_is_no_retention_yet(run_program: Up, rules: list[Any] | None) -> None:
+    """What is left of a stack that was destroyed; the provider answers null wherever there is nothing."""
+    provider = MemoryProvider()
+    answer = {"bucket": "b", "objectLockEnabled": "Enabled", "rules": rules}
+    provider.answers[LOCK] = {key: value for key, value in answer.items() if value is not None}
+    assert run_program(provider=provider).plan.outputs["retention"]["days"] == 184
+
+
+@pytest.mark.parametrize("rule", [{"days": 365, "years": None}, {"years": 1, "days": None}, {"years": 1, "days": 0}])
+def test_a_rule_in_years_counts_as_one_in_days(run_program: Up, rule: dict[str, Any]) -> None:
+    """Whichever of the two is there."""
+    provider = MemoryProvider()
+    default = {key: value for key, value in {"mode": "COMPLIANCE", **rule}.items() if value is not None}
+    provider.answers[LOCK] = {"bucket": "b", "rules": [{"defaultRetentions": [default]}]}
+    config = {**REGULATED, "acknowledgeCompliance": "compliance-184"}
+    assert "may be extended but never weakened" in _refused(run_program, config, provider)
+
+
+def test_a_caller_without_an_issuer_is_the_deployer(run_program: Up) -> None:
+    """As with a user, or a provider that answers null."""
+    provider = MemoryProvider()
+    user = f"arn:aws:iam::{ACCOUNT}:user/me"
+    provider.answers[CALLER] = {"id": "0", "accountId": ACCOUNT, "arn": user, "userId": "x"}
+    provider.answers[CONTEXT] = {"id": user, "arn": user}
+    assert run_program(provider=provider).plan.outputs["administrators"] == [user]
+
+
+@pytest.mark.parametrize("region", ["ap-south-2", "ca-west-1", "ap-southeast-7", "cn-north-1", "us-gov-west-1"])
+def test_a_region_without_function_urls_is_refused_before_anything_is_made(run_program: Up, region: str) -> None:
+    """Agents post to one, and AWS would say so only after half of the stack is there."""
+    said = _refused(run_program, {"aws:region": region}, MemoryProvider())
+    assert "aws:region: must be a region in which Lambda has function URLs" in said
+    assert repr(region) in said
+
+
+def test_what_an_organisation_asks_of_roles_is_on_every_role(run_program: Up) -> None:
+    """Its boundary and its path, also wherever a policy names a role."""
+    boundary = "arn:aws:iam::123456789012:policy/team/bound"
+    run = run_program({"permissionsBoundary": boundary, "rolePath": "/audit/", "envelope": "masked"})
+    roles = run.of("Role")
+    assert len(roles) == 6
+    assert {(entry.inputs["path"], entry.inputs["permissionsBoundary"]) for entry in roles} == {("/audit/", boundary)}
+    policies = json.dumps([entry.inputs.get("policy") for entry in run.entries.values()])
+    assert f"arn:aws:iam::{ACCOUNT}:role/audit/agent-audit-log-test-eu-central-1-writer" in policies
+    assert ":role/agent-audit-log" not in policies
+    assert "/audit/agent-audit-log-test-eu-central-1-hold-releaser" in str(
+        run.entries["access-hold-releaser-used"].inputs["eventPattern"]
+    )
+
+
+def test_without_the_settings_roles_have_neither(standard: Run) -> None:
+    """No boundary, and the path that IAM gives."""
+    for entry in standard.of("Role"):
+        assert entry.inputs["path"] == "/"
+        assert "permissionsBoundary" not in entry.inputs
 
 
 def test_governance_may_be_shortened(run_program: Up) -> None:

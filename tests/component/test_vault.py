@@ -2,6 +2,7 @@
 
 import json
 import zipfile
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from policies.place import Principal
 from stacks.names import Names
 from stacks.settings import RAW_VAULT
 
-from .conftest import MemoryProvider, Run, Up
+from .conftest import OBJECTS, MemoryProvider, Run, Up
 
 DEPLOYER = f"arn:aws:iam::{ACCOUNT}:role/whoever-deploys"
 READER = "arn:aws:iam::123456789012:user/debugger"
@@ -66,6 +67,7 @@ def test_the_vault_is_shut_encrypted_and_empties_itself(vaulted: Run) -> None:
         {
             "applyServerSideEncryptionByDefault": {"sseAlgorithm": "aws:kms", "kmsMasterKeyId": key},
             "bucketKeyEnabled": False,
+            "blockedEncryptionTypes": ["SSE-C"],
         }
     ]
     assert _inputs(vaulted, "vault-lifecycle")["rules"] == [
@@ -143,6 +145,83 @@ def test_a_raw_vault_is_told_to_the_function(run_program: Up) -> None:
     """Once it is acknowledged, word for word."""
     run = run_program({"envelope": "raw", "acknowledgeRawVault": RAW_VAULT})
     assert _config(run)["envelope"] == {"mode": "raw", "bucket": BUCKET}
+
+
+VAULT = {
+    "vault-bucket", "vault-key", "vault-alias", "vault-public-access", "vault-ownership", "vault-encryption",
+    "vault-lifecycle", "vault-policy", "roles-vault-reader", "roles-vault-reader-policy",
+}  # fmt: skip
+SETTINGS = {"vault-public-access", "vault-ownership", "vault-encryption", "vault-lifecycle", "vault-policy"}
+HOLDS = {"id": BUCKET, "bucket": BUCKET, "keys": ["payloads/x"]}
+EMPTY = {"id": BUCKET, "bucket": BUCKET}
+
+
+def test_a_vault_that_holds_payloads_outlasts_the_setting(run_program: Up, tmp_path: Path) -> None:
+    """Off and on again: nothing new goes there, and it stays shut, encrypted and about to expire until it is empty."""
+    provider = MemoryProvider()
+    run_program({"envelope": "masked"}, provider=provider, state=tmp_path)
+    provider.answers[OBJECTS] = HOLDS
+    run = run_program(provider=provider, state=tmp_path)
+    assert set(run.entries) >= VAULT
+    assert not provider.deleted
+    assert _config(run)["envelope"] == {"mode": "off"}
+    (warning,) = [message.text for message in run.messages if message.severity == "warning"]
+    assert warning.startswith("envelope: nothing goes to the vault")
+    assert "vault" not in str(_inputs(run, "roles-writer-policy")["policy"])
+    assert "vault_bucket" not in run.plan.outputs
+    provider.answers[OBJECTS] = EMPTY
+    run = run_program(provider=provider, state=tmp_path)
+    assert not set(run.entries) & VAULT
+    run = run_program({"envelope": "masked"}, provider=provider, state=tmp_path)
+    assert set(run.entries) >= VAULT
+    assert _config(run)["envelope"] == {"mode": "masked", "bucket": BUCKET}
+
+
+def test_what_shuts_the_vault_goes_with_it_and_never_before(run_program: Up, tmp_path: Path) -> None:
+    """A payload that comes at the last moment keeps the bucket, and with it what shuts it, its key and its reader."""
+    provider = MemoryProvider()
+    run_program({"envelope": "masked"}, provider=provider, state=tmp_path)
+    provider.refuses_to_delete = "vault-bucket"
+    with pytest.raises(EngineError, match="BucketNotEmpty"):
+        run_program(provider=provider, state=tmp_path)
+    assert not set(provider.deleted) & VAULT
+    provider.refuses_to_delete = ""
+    run = run_program(provider=provider, state=tmp_path)
+    assert not set(run.entries) & VAULT
+    assert set(provider.deleted) & VAULT == VAULT - SETTINGS
+    assert provider.deleted.index("vault-bucket") < provider.deleted.index("vault-key")
+
+
+def test_a_vault_whose_settings_were_forgotten_is_shut_again(run_program: Up, tmp_path: Path) -> None:
+    """After a bucket that refused to go, `envelope` on again sets every setting anew."""
+    provider = MemoryProvider()
+    run_program({"envelope": "masked"}, provider=provider, state=tmp_path)
+    provider.refuses_to_delete = "vault-bucket"
+    with pytest.raises(EngineError):
+        run_program(provider=provider, state=tmp_path)
+    provider.made.clear()
+    run = run_program({"envelope": "masked"}, provider=provider, state=tmp_path)
+    assert set(run.entries) >= VAULT
+    assert {urn.rpartition("::")[2] for urn in provider.made} >= SETTINGS
+    assert "vault-key" not in {urn.rpartition("::")[2] for urn in provider.made}
+
+
+@pytest.mark.parametrize(
+    ("answer", "config", "says"),
+    [
+        (HOLDS, {"accessTrail": "existing"}, "accessTrail: must be own while the vault holds payloads"),
+        ("AccessDenied: s3:ListBucket", {}, "envelope: cannot see whether aal-vault-.* grant s3:ListBucket on it"),
+    ],
+)
+def test_a_vault_that_may_hold_payloads_is_never_left_unseen(
+    run_program: Up, answer: dict[str, Any] | str, config: dict[str, str], says: str
+) -> None:
+    """Its reads are recorded as long as there is something to read; a look that is refused is an error."""
+    provider = MemoryProvider()
+    provider.answers[OBJECTS] = answer
+    with pytest.raises(EngineError, match=says):
+        run_program(config, provider=provider)
+    assert not provider.made
 
 
 @pytest.mark.parametrize(

@@ -123,6 +123,13 @@ def _retention(days: int) -> Inputs:
     return {"rule": {"defaultRetention": {"mode": "GOVERNANCE", "days": days}}}
 
 
+def _encrypted(algorithm: str, *blocked: str) -> Inputs:
+    return {
+        "applyServerSideEncryptionByDefault": {"sseAlgorithm": algorithm},
+        "blockedEncryptionTypes": list(blocked),
+    }
+
+
 def _rule(name: str, days: int) -> Inputs:
     return {
         "id": name,
@@ -217,7 +224,7 @@ CASES: tuple[Case, ...] = (
     Case(
         token=_ENCRYPTION,
         needs=(_plain("case-sse"),),
-        inputs={"bucket": "case-sse", "rules": [{"applyServerSideEncryptionByDefault": {"sseAlgorithm": "AES256"}}]},
+        inputs={"bucket": "case-sse", "rules": [_encrypted("AES256", "SSE-C")]},
         changed={"bucket": "case-sse", "rules": [{"applyServerSideEncryptionByDefault": {"sseAlgorithm": "aws:kms"}}]},
         differs=("rules",),
         moved={"bucket": "another", "rules": [{"applyServerSideEncryptionByDefault": {"sseAlgorithm": "AES256"}}]},
@@ -238,10 +245,14 @@ CASES: tuple[Case, ...] = (
     Case(
         token="aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration",
         needs=(_plain("case-lifecycle"),),
-        inputs={"bucket": "case-lifecycle", "rules": [_rule("abort", 1)]},
-        changed={"bucket": "case-lifecycle", "rules": [{**_rule("abort", 2), "expiration": {"days": 400}}]},
+        inputs={"bucket": "case-lifecycle", "rules": [_rule("abort", 1)], "timeouts": {"create": "15m"}},
+        changed={
+            "bucket": "case-lifecycle",
+            "rules": [{**_rule("abort", 2), "expiration": {"days": 400}}],
+            "timeouts": {"create": "15m"},
+        },
         differs=("rules",),
-        moved={"bucket": "another", "rules": [_rule("abort", 1)]},
+        moved={"bucket": "another", "rules": [_rule("abort", 1)], "timeouts": {"create": "15m"}},
         forces="bucket",
         resource_id="case-lifecycle",
     ),

@@ -8,6 +8,7 @@ from tests.local.provider.driver import Driver, Refused, assumed, driven
 
 LOCK = "aws:s3/getBucketObjectLockConfiguration:getBucketObjectLockConfiguration"
 SESSION = "aws:iam/getSessionContext:getSessionContext"
+OBJECTS = "aws:s3/getObjects:getObjects"
 QUOTA = "aws:servicequotas/getServiceQuota:getServiceQuota"
 
 
@@ -29,6 +30,24 @@ def test_the_lock_of_a_bucket(aws: Driver) -> None:
     found = aws.invoke(LOCK, {"bucket": "seen-log"})
     assert found["rules"] == [{"defaultRetentions": [{"days": 2, "mode": "COMPLIANCE", "years": 0}]}]
     assert found["objectLockEnabled"] == "Enabled"
+
+
+def test_a_bucket_that_is_locked_without_a_rule(aws: Driver) -> None:
+    """Null and not an empty list, as the official provider answers."""
+    aws.create("aws:s3/bucket:Bucket", "ruleless", {"bucket": "ruleless-log", "objectLockEnabled": True})
+    assert aws.invoke(LOCK, {"bucket": "ruleless-log"}).get("rules") is None
+
+
+def test_what_a_bucket_holds(aws: Driver) -> None:
+    """Its first keys, null where there are none; a bucket that is not there is an error that says so."""
+    aws.create("aws:s3/bucket:Bucket", "holds", {"bucket": "holds-something"})
+    assert aws.invoke(OBJECTS, {"bucket": "holds-something"}).get("keys") is None
+    for key in ("a", "b"):
+        aws.client("s3").put_object(Bucket="holds-something", Key=key, Body=b"")
+    assert aws.invoke(OBJECTS, {"bucket": "holds-something", "maxKeys": 1})["keys"] == ["a"]
+    with pytest.raises(grpc.RpcError) as missing:
+        aws.invoke(OBJECTS, {"bucket": "no-such-bucket"})
+    assert "NoSuchBucket" in str(missing.value.details())
 
 
 def test_a_bucket_that_is_missing_is_told_from_one_that_is_denied(aws: Driver) -> None:

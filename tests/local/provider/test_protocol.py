@@ -88,7 +88,8 @@ def test_configuration_that_is_not_understood_is_refused(aws: Driver, config: Ma
 def test_everything_can_come_from_configuration(aws: Driver) -> None:
     """The official CLI gives region, endpoints and credentials as configuration, as JSON text or as values."""
     endpoints = [{"s3": aws.endpoint, "iam": f"{aws.endpoint}/"}, {"lambda": aws.endpoint}]
-    flags = {"skipCredentialsValidation": True, "skipMetadataApiCheck": "true", "version": "7.51.1"}
+    tags = {"defaultTags": {"tags": {"cost-center": "42"}}}
+    flags = {"skipCredentialsValidation": True, "skipMetadataApiCheck": "true", "version": "7.51.1", **tags}
     config = {"region": "us-west-2", "endpoints": endpoints, "accessKey": "test", "secretKey": "test", **flags}
     with driven(AwsProvider(), config) as other:
         assert other.invoke("aws:index/getRegion:getRegion", {})["region"] == "us-west-2"

@@ -9,6 +9,7 @@ import pytest
 
 from cli.connection import Deployment, is_same_principal, load_deployment
 from cli.exits import CouldNot
+from policies.place import Principal
 
 OUTPUTS: dict[str, object] = {
     "endpoint": "https://abc.lambda-url.eu-central-1.on.aws/",
@@ -38,6 +39,17 @@ def test_outputs_of_a_cloud_and_of_this_machine_are_read() -> None:
     assert cloud.endpoint == "https://abc.lambda-url.eu-central-1.on.aws"
     assert (cloud.is_local, local.is_local) == (False, True)
     assert cloud.first_agent == "my-agent"
+
+
+@pytest.mark.parametrize("path", ["/", "/audit/", "/team/audit/"])
+def test_the_roles_path_is_read_from_their_arns(path: str) -> None:
+    """So that the policies are compared with the roles that there are."""
+    arns = {key: f"arn:aws:iam::123456789012:role{path}{key}" for key in OUTPUTS if key.endswith("_role_arn")}
+    arns["sealer_role_arn"] = f"arn:aws:iam::123456789012:role{path}sealer"
+    place = Deployment.from_outputs({**OUTPUTS, **arns, "sealer_function_name": "f", "sealer_function_log_group": "g",
+                                     "sealer_package_sha256": "c2hh", "seal_queue_url": "q"}).place  # fmt: skip
+    assert place.role_path == path
+    assert place.role_arn(Principal.SEALER) == arns["sealer_role_arn"]
 
 
 @pytest.mark.parametrize("name", sorted(OUTPUTS))

@@ -117,6 +117,35 @@ def test_a_role_does_its_job_and_is_refused_the_rest(
         assert _allowed(_role(principal), _context(arn, action, resource, keys)) is expected
 
 
+OF_WRITER, OF_SEALER = (
+    f"arn:aws:lambda:eu-central-1:123456789012:function:the-{name}" for name in ("writer", "sealer")
+)
+
+
+@pytest.mark.parametrize(
+    ("principal", "action", "resource"),
+    [
+        (WRITER, PUT, RECORD),
+        (WRITER, "ssm:GetParameter", "arn:aws:ssm:eu-central-1:123456789012:parameter/the/keys"),
+        (SEALER, "s3:GetObjectVersion", RECORD),
+        (SEALER, "sqs:ReceiveMessage", "arn:aws:sqs:eu-central-1:123456789012:the-queue"),
+    ],
+)
+def test_a_functions_role_works_in_its_function_alone(principal: Principal, action: str, resource: str) -> None:
+    """Whoever hands the role to another function gets nothing; Lambda's own calls carry no function's name."""
+    own, other = (OF_WRITER, OF_SEALER) if principal is WRITER else (OF_SEALER, OF_WRITER)
+    arn = _arns(PLACE.roles[principal])[0]
+    for function, expected in ((own, True), (other, False), (f"{own}x", False), (None, True)):
+        keys = {**CREATED, **({} if function is None else {"lambda:sourcefunctionarn": function})}
+        assert _allowed(_role(principal), _context(arn, action, resource, keys)) is expected
+
+
+def test_only_functions_roles_are_bound_to_a_function() -> None:
+    """A person's role is taken outside of any."""
+    bound = [principal for principal in Principal if "SourceFunctionArn" in _of_vault(principal)]
+    assert bound == [WRITER, SEALER]
+
+
 @pytest.mark.parametrize(
     "key",
     [

@@ -1,6 +1,7 @@
 """The table of who may do what, and the documents that follow from it."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -120,6 +121,13 @@ def test_with_a_vault_the_writer_may_put_there_and_one_role_may_read(principal: 
     assert _allowed(principal, WITH_VAULT) == WITH_A_VAULT[principal]
     assert set(PLACE.roles) == set(EXPECTED)
     assert not _allowed(Principal.VAULT_READER)
+
+
+def test_in_a_vault_that_only_waits_the_reader_alone_has_anything_to_do() -> None:
+    """The writer puts nothing there any more."""
+    waits = replace(WITH_VAULT, vault_fills=False)
+    assert _allowed(Principal.WRITER, waits) == EXPECTED[Principal.WRITER]
+    assert _allowed(Principal.VAULT_READER, waits) == WITH_A_VAULT[Principal.VAULT_READER]
 
 
 def test_no_role_deletes_bypasses_or_changes_a_protection() -> None:

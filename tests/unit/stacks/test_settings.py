@@ -44,6 +44,7 @@ def test_the_project_is_what_the_cli_expects() -> None:
     assert declared["name"] == PROJECT
     assert declared["runtime"] == {"name": "python", "options": {"virtualenv": ".venv"}}
     assert (declared["main"], declared["stackConfigDir"]) == ("stacks", "stacks")
+    assert declared["options"] == {"refresh": "always"}, "what was changed by hand would stay"
     assert (ROOT / "stacks" / "__main__.py").is_file()
 
 
@@ -128,6 +129,18 @@ def test_the_local_stack_is_sound() -> None:
         ({"maskRules": ["key a", "pattern all .*"]}, "maskRules: custom rule 'all': matches the empty text"),
         ({"maskRules": ["pattern p (?<=x)y"]}, "maskRules: custom rule 'p': the engine refuses the pattern"),
         ({"maskRules": ["secret"]}, "maskRules: must be 'key <name>', 'pattern <rule id> <pattern>' or 'allow"),
+        ({"permissionsBoundary": "bound"}, "permissionsBoundary: must be the ARN of an IAM policy, got 'bound'"),
+        ({"permissionsBoundary": "arn:aws:iam::123456789012:role/a"}, "permissionsBoundary: must be the ARN"),
+        ({"permissionsBoundary": "arn:aws:iam::123456789012:policy/*"}, "permissionsBoundary: must be the ARN"),
+        (
+            {"rolePath": ""},
+            "rolePath: must begin and end with a slash, such as /audit/, and have at most 512 characters",
+        ),
+        ({"rolePath": "audit"}, "rolePath: must begin and end with a slash"),
+        ({"rolePath": "/audit"}, "rolePath: must begin and end with a slash"),
+        ({"rolePath": "//"}, "rolePath: must begin and end with a slash"),
+        ({"rolePath": "/a*/"}, "rolePath: must begin and end with a slash"),
+        ({"rolePath": f"/{'a' * 511}/"}, "rolePath: must begin and end with a slash"),
         ({"functionTarget": "arm"}, "functionTarget: must be one of aws, local, got 'arm'"),
     ],
 )
@@ -161,11 +174,40 @@ def test_a_region_that_is_none_is_refused(region: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "region", ["us-east-1", "eu-central-1", "ap-southeast-7", "us-gov-west-1", "cn-northwest-1", "eusc-de-east-1"]
+    "region", ["us-east-1", "eu-central-1", "ap-southeast-1", "mx-central-1", "me-south-1", "eusc-de-east-1"]
 )
 def test_every_kind_of_region_is_taken(region: str) -> None:
-    """Commercial, government and Chinese ones."""
+    """Old and new ones, and the one for Europe alone."""
     assert parse({"aws:region": region}).region == region
+
+
+@pytest.mark.parametrize(
+    "region",
+    [
+        *("ap-east-2", "ap-south-2", "ap-southeast-4", "ap-southeast-5", "ap-southeast-6", "ap-southeast-7"),
+        *("ca-west-1", "eu-central-2", "eu-south-2", "il-central-1", "me-central-1"),
+        *("cn-north-1", "cn-northwest-1", "us-gov-east-1", "us-gov-west-1"),
+    ],
+)
+def test_a_region_without_function_urls_is_refused(region: str) -> None:
+    """Agents could not post there."""
+    with pytest.raises(SettingError, match=f"aws:region: must be a region in which .* function URLs.*got '{region}'"):
+        parse({"aws:region": region})
+
+
+@pytest.mark.parametrize("own", [
+    {"permissionsBoundary": "arn:aws:iam::123456789012:policy/team/bound", "rolePath": "/team/audit/"},
+    {"permissionsBoundary": "arn:aws:iam::aws:policy/PowerUserAccess", "rolePath": "/"},
+])  # fmt: skip
+def test_what_organisations_ask_of_roles_is_taken(own: dict[str, object]) -> None:
+    """A boundary of their own or of AWS, and any path that IAM takes."""
+    settings = _parse(**own)
+    assert (settings.permissions_boundary, settings.role_path) == tuple(own.values())
+
+
+def test_tags_for_everything_are_the_providers_own_setting() -> None:
+    """`aws:defaultTags` reaches the provider as it is."""
+    parse({"aws:region": "eu-central-1", "aws:defaultTags": '{"tags":{"cost-center":"42"}}'})
 
 
 def test_what_applies_to_one_agent_applies_to_it_alone() -> None:
