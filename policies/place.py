@@ -91,6 +91,11 @@ class Place:
     vault: str = ""
     """The vault's bucket; empty where there is no vault."""
 
+    @property
+    def prefix(self) -> str:
+        """What the name of everything of this stack begins with."""
+        return self.function.removesuffix("-writer")
+
     def bucket_arn(self) -> str:
         """The log bucket's ARN."""
         return f"arn:{self.partition}:s3:::{self.bucket}"
