@@ -61,6 +61,11 @@ ELSEWHERE: Final[Mapping[str, Elsewhere]] = {
     ),
     "kms:CreateKey": _on_nothing("awskeymanagementservice", "The key does not exist yet, and has no name of its own."),
     "kms:ListAliases": _on_nothing("awskeymanagementservice", "Lists aliases; AWS evaluates it on no single one."),
+    "kms:TagResource": Elsewhere(
+        about="keys of the region",
+        reason="A key that is made with tags (aws:defaultTags) takes this on all keys: it has no ARN yet.",
+        source="https://docs.aws.amazon.com/kms/latest/developerguide/tag-permissions.html",
+    ),
     "logs:DescribeLogGroups": _on_nothing("amazoncloudwatchlogs", "Lists groups; AWS evaluates it on no single one."),
     "servicequotas:GetAWSDefaultServiceQuota": _on_nothing("servicequotas", "Reads what AWS gives every account."),
     "ssm:DescribeParameters": _on_nothing(
@@ -71,11 +76,13 @@ ELSEWHERE: Final[Mapping[str, Elsewhere]] = {
 
 WIDE: Final[Mapping[str, tuple[str, str]]] = {
     "alarms": (
-        "All alarms of the stack, by how their names begin. Named one by one, they would not fit a policy.",
+        "All alarms of the stack, by how their names begin; so also those of a stack `prod-…`. One by one, they would "
+        "take a policy of their own.",
         f"{_REFERENCE}amazoncloudwatch.html",
     ),
     "rules": (
-        "All rules of the stack, by how their names begin. Named one by one, they would not fit a policy.",
+        "All rules of the stack, by how their names begin; so also those of a stack `prod-…`. One by one, they would "
+        "take a policy of their own.",
         f"{_REFERENCE}amazoneventbridge.html",
     ),
     "log groups": (
@@ -110,6 +117,7 @@ def arns(place: Place) -> dict[str, list[str]]:
         "everything": ["*"],
         "functions": [place.resource(scope, "") for scope in (Scope.FUNCTION, Scope.SEALER_FUNCTION)],
         "keys": [],
+        "keys of the region": [f"{head}:kms:{own}:key/*"],
         "log groups": [arn for group in groups for arn in (group, f"{group}:*")],
         "parameter": [place.resource(Scope.KEYS, "")],
         "queue": [place.queue_arn()],
@@ -144,7 +152,7 @@ _BOUNDED: Final = ("iam:CreateRole", "iam:DeleteRolePolicy", "iam:PutRolePermiss
 
 def _allow(about: str, actions: Iterable[str], resources: list[str], boundary: str) -> Iterable[Statement]:
     """Yield the statement for one kind of resource; two where a boundary binds some of its actions."""
-    within = {"StringEquals": {"iam:PermissionsBoundary": boundary}}
+    within = {"ArnEquals": {"iam:PermissionsBoundary": boundary}}
     passed: dict[str, Json] = {"StringEquals": {"iam:PassedToService": "lambda.amazonaws.com"}}
     bounded = sorted({*actions} & {*_BOUNDED}) if boundary else []
     free = sorted({*actions} - {*bounded} - ({"iam:DeleteRolePermissionsBoundary"} if boundary else set()))

@@ -83,7 +83,7 @@ def _resources(entry: Entry, action: str) -> Iterator[str]:
         yield f"arn:aws:iam::{ACCOUNT}:role/{str(entry.inputs['role']).rpartition(':')[2]}"
     elif action == "cloudwatch:DescribeAlarms":
         yield f"arn:aws:cloudwatch:{_OWN}:alarm:*"
-    elif action in ELSEWHERE:
+    elif action in ELSEWHERE and ELSEWHERE[action].about == "everything":
         yield "*"
     else:
         yield resource(entry)
