@@ -76,13 +76,11 @@ ELSEWHERE: Final[Mapping[str, Elsewhere]] = {
 
 WIDE: Final[Mapping[str, tuple[str, str]]] = {
     "alarms": (
-        "All alarms of the stack, by how their names begin; so also those of a stack `prod-…`. One by one, they would "
-        "take a policy of their own.",
+        "All alarms of the stack, by how their names begin. One by one, they would take a policy of their own.",
         f"{_REFERENCE}amazoncloudwatch.html",
     ),
     "rules": (
-        "All rules of the stack, by how their names begin; so also those of a stack `prod-…`. One by one, they would "
-        "take a policy of their own.",
+        "All rules of the stack, by how their names begin. One by one, they would take a policy of their own.",
         f"{_REFERENCE}amazoneventbridge.html",
     ),
     "log groups": (

@@ -74,10 +74,11 @@ def _with_actions(text: str, change: Callable[[list[str]], list[str]]) -> str:
     except ValueError:
         return text
     statements = document.get("Statement") if isinstance(document, dict) else None
-    before = json.dumps(document)
+    changed = False
     for statement in statements if isinstance(statements, list) else []:
         actions = statement.get("Action") if isinstance(statement, dict) else None
-        if isinstance(actions, list):
-            statement["Action"] = change(actions)
-    after = json.dumps(document)
-    return text if after == before else after
+        listed = [actions] if isinstance(actions, str) else actions
+        if isinstance(listed, list) and (wanted := change(listed)) != listed:
+            statement["Action"] = wanted
+            changed = True
+    return json.dumps(document) if changed else text

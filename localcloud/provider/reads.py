@@ -1,10 +1,10 @@
 """The calls that the official provider makes to read a resource, made here too, from its own table.
 
-Guarantee: a policy that would refuse one of them to whoever deploys fails on the local cloud as well, by the name of the
-call. What else they answer is of no interest: the handlers read what they need themselves.
+Guarantee: a policy that would refuse one of them to whoever deploys fails on the local cloud as well, by the call's
+name. What else they answer is of no interest: the handlers read what they need themselves.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from botocore import xform_name
@@ -16,7 +16,7 @@ from policies.provider_calls import BY_TYPE, OPERATIONS
 DENIED: Final = frozenset({"403", "AccessDenied", "AccessDeniedException", "AuthorizationError"})
 """How services say that somebody may not."""
 LACKING: Final[Mapping[str, str]] = {
-    "s3:ListTagsForResource": "a call of S3 Control, whose host begins with the account's number: not a loopback address",
+    "s3:ListTagsForResource": "a call of S3 Control, whose host name begins with the account's number: not loopback",
 }
 """Reads that cannot be made here, and why."""
 
@@ -69,16 +69,23 @@ _ABOUT: Final[Mapping[str, Callable[[State], dict[str, Any]]]] = {
 
 def make(cloud: Cloud, token: str, state: State) -> None:
     """Make the reads of a resource. Raises ClientError for one that is refused."""
+    for _, error in answers(cloud, token, state):
+        if error is not None and code(error) in DENIED:
+            raise error
+
+
+def answers(cloud: Cloud, token: str, state: State) -> Iterator[tuple[str, ClientError | None]]:
+    """Make the reads of a resource one by one; yield each action, and the error where there was one."""
     row = BY_TYPE.get(token)
     if row is None:
         return
     known = next(about for start, about in _ABOUT.items() if token.startswith(start))(state)
     for action in row.read:
         if action not in LACKING:
-            _call(cloud, action, known)
+            yield action, _call(cloud, action, known)
 
 
-def _call(cloud: Cloud, action: str, known: Mapping[str, Any]) -> None:
+def _call(cloud: Cloud, action: str, known: Mapping[str, Any]) -> ClientError | None:
     service, _, name = action.partition(":")
     client = cloud.client(service)
     operation = OPERATIONS.get(action, name)
@@ -87,5 +94,5 @@ def _call(cloud: Cloud, action: str, known: Mapping[str, Any]) -> None:
     try:
         getattr(client, xform_name(operation))(**{key: value for key, value in known.items() if key in taken})
     except ClientError as error:
-        if code(error) in DENIED:
-            raise
+        return error
+    return None

@@ -64,7 +64,7 @@ class Queue(Handler):
                 **{ours: int(found[theirs]) for ours, theirs in self._numbers.items() if theirs in found},
                 "arn": found["QueueArn"],
                 "name": found["QueueArn"].rpartition(":")[2],
-                "policy": found.get("Policy") or None,
+                "policy": from_emulator(found.get("Policy") or "") or None,
                 "region": self.cloud.region,
                 "sqsManagedSseEnabled": None if encrypted is None else encrypted.lower() == "true",
                 "tags": tags,
@@ -94,7 +94,7 @@ class Queue(Handler):
     def _attributes(self, inputs: Props) -> dict[str, str]:
         attributes = {theirs: str(inputs[ours]) for ours, theirs in self._numbers.items() if ours in inputs}
         if inputs.get("policy") is not None:
-            attributes["Policy"] = inputs["policy"]
+            attributes["Policy"] = for_emulator(inputs["policy"])
         if inputs.get("sqsManagedSseEnabled") is not None:
             attributes["SqsManagedSseEnabled"] = str(inputs["sqsManagedSseEnabled"]).lower()
         return attributes
