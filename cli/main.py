@@ -15,6 +15,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str, str]]] = {
     "verify": ("cli.verify.commands", "verify", "Verify the sealed log, copy it, prove single records."),
     "retain": ("cli.retain", "retain", "Keep records for longer, hold them, release holds."),
     "token": ("cli.tokens", "token", "Show, list and rotate agents' tokens."),
+    "plan": ("cli.plan", "plan", "Show what a deployment makes, or what it must be allowed to do."),
 }
 """Name: module, attribute, and the line for `--help`, which thus needs no import."""
 

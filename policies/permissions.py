@@ -10,16 +10,16 @@ import json
 import sys
 from typing import TYPE_CHECKING, Final
 
-from policies import bucket_policy, seal_policy, vault_policy
+from policies import bucket_policy, deployer, seal_policy, vault_policy
 from policies.iam import GRANTS, POLICY_VERSION, Bounds, refusals
 from policies.place import Place, Principal
 from policies.retention import PROFILES
 from policies.wildcards import WILDCARDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from policies.iam import Condition, Statement
+    from policies.iam import Condition, Json, Statement
 
 _PLACE: Final = Place(
     partition="aws",
@@ -106,15 +106,41 @@ def page() -> str:
             _document(seal_policy.queue_statements(_PLACE)),
             "```",
             "",
+            "## Who deploys",
+            "",
+            "`audit-log plan --deployer-policy --stack prod` prints the least that a person or CI needs for",
+            "`pulumi up`, `pulumi refresh` and `pulumi destroy` of that one stack, whatever its settings. It is",
+            "written from what the official provider asks of AWS for each resource (`policies/provider_calls.py`).",
+            "Each document fits a managed policy; attach all of them. Access to Pulumi's state is not in it.",
+            "",
+            "Whoever holds this policy writes the policies of the stack's buckets and roles: it is worth as much as",
+            "the most that these can be given. With the setting `permissionsBoundary`, no role of the stack gets",
+            "beyond that boundary. The keys' own policies, above, name the deployer, so it manages no other key.",
+            "",
+            *(line for document in deployer.documents(_PLACE) for line in ("```json", _indented(document), "```", "")),
+            "Its wildcards:",
+            "",
+            *_deployer_wildcards(),
+            "",
             "## Wildcards",
             "",
-            "A `*` stands nowhere but where an ARN looks like one of these; never in an action that is allowed, nor in",
-            "a principal that is allowed something.",
+            "In all other policies, a `*` stands in ARNs of these forms alone; never in an action that is allowed,",
+            "nor in a principal that is allowed something.",
             "",
             *(f"- `{item.arn.pattern}`: {item.reason} [Source]({item.source})" for item in WILDCARDS),
             "",
         ]
     )
+
+
+def _deployer_wildcards() -> Iterator[str]:
+    """A line for each wildcard of the deployer's policy."""
+    for about, (reason, source) in deployer.WIDE.items():
+        found = ", ".join(f"`{arn}`" for arn in deployer.arns(_PLACE)[about] if "*" in arn)
+        yield f"- {found}: {reason} [Source]({source})"
+    for action, item in deployer.ELSEWHERE.items():
+        if any("*" in arn for arn in deployer.arns(_PLACE)[item.about]):
+            yield f"- `{action}` on `{deployer.arns(_PLACE)[item.about][0]}`: {item.reason} [Source]({item.source})"
 
 
 def _grants() -> Iterator[str]:
@@ -155,7 +181,12 @@ def _code(actions: tuple[str, ...]) -> str:
 
 def _document(statements: Sequence[Statement]) -> str:
     """A policy document, indented."""
-    return json.dumps({"Version": POLICY_VERSION, "Statement": [*statements]}, indent=2)
+    return _indented({"Version": POLICY_VERSION, "Statement": [*statements]})
+
+
+def _indented(document: Mapping[str, Json]) -> str:
+    """A document as people read it."""
+    return json.dumps(document, indent=2)
 
 
 if __name__ == "__main__":

@@ -99,6 +99,11 @@ class Place:
     role_path: str = "/"
     """The IAM path of every role; begins and ends with a slash."""
 
+    @property
+    def prefix(self) -> str:
+        """What the name of everything of this stack begins with."""
+        return self.function.removesuffix("-writer")
+
     def bucket_arn(self) -> str:
         """The log bucket's ARN."""
         return f"arn:{self.partition}:s3:::{self.bucket}"

@@ -8,7 +8,7 @@ says where to look, so that whoever emptied it would delay sealing by a day, and
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from policies.bucket_policy import deny, not_one_of
 from policies.iam import Statement
@@ -18,7 +18,11 @@ from policies.vault_policy import KEY_MANAGEMENT
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_ROTATION = "Rotation"
+NEVER_RENEWED: Final = ("kms:DisableKeyRotation", "kms:EnableKeyRotation")
+"""A key that signs is never renewed by KMS: readers know the log by its public half.
+
+Reading whether it is renewed must stay allowed: the official provider does so each time that it reads a key.
+"""
 
 
 def key_statements(place: Place, *, administrators: Sequence[str]) -> list[Statement]:
@@ -33,8 +37,7 @@ def key_statements(place: Place, *, administrators: Sequence[str]) -> list[State
             "Sid": "AdministratorsManage",
             "Effect": "Allow",
             "Principal": {"AWS": [*dict.fromkeys([root, *administrators])]},
-            # A key that signs is never renewed by KMS: its public half is what readers know the log by.
-            "Action": [action for action in KEY_MANAGEMENT if _ROTATION not in action],
+            "Action": [action for action in KEY_MANAGEMENT if action not in NEVER_RENEWED],
             "Resource": "*",
         },
         {

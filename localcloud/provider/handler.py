@@ -17,6 +17,7 @@ from typing import Any, ClassVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from localcloud.provider import reads
 from localcloud.provider.cloud import Cloud, ProviderError
 from localcloud.provider.schema import Failure, Schema, diff, settle
 from localcloud.provider.values import Props
@@ -73,6 +74,10 @@ class Resource(ABC):
     def delete(self, resource_id: str, state: Props) -> None:
         """Remove it."""
 
+    def confirm(self, state: Props) -> None:
+        """Raise the cloud's error where whoever deploys may not read all that the official provider reads."""
+        del state
+
 
 class Handler(Resource):
     """A resource that lives in the cloud."""
@@ -100,6 +105,10 @@ class Handler(Resource):
             except (BotoCoreError, ClientError, ProviderError) as error:
                 raise PartlyMadeError(resource_id, state) from error
         return resource_id, state
+
+    def confirm(self, state: Props) -> None:
+        """Make the official provider's reads."""
+        reads.make(self.cloud, self.token, state)
 
     def _look(self, resource_id: str, inputs: Props) -> Props:
         found = self.read(resource_id, self.expect(inputs))

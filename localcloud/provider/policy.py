@@ -1,11 +1,12 @@
-"""When two JSON documents say the same.
+"""When two JSON documents say the same, and what a policy has to say for the emulator to understand it.
 
 Guarantees: key order, spacing, and (in a policy) the order of a list and `"x"` for `["x"]` make no difference; nothing
 else is glossed over. What is not JSON equals only itself.
 """
 
 import json
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Final
 
 
 def same_json(left: str, right: str) -> bool:
@@ -42,3 +43,42 @@ def _policy(value: Any) -> Any:  # noqa: ANN401 - any JSON value
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value) if isinstance(value, int) else value
+
+
+_BATCHES: Final = ("sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:SendMessage")
+"""Actions that cover a call's batch form on AWS. The emulator evaluates the batch by its own name, which is no action.
+
+https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsqs.html
+"""
+
+
+def for_emulator(text: str) -> str:
+    """Return a policy document as the emulator has to see it, so that it means what it means on AWS."""
+    return _with_actions(text, lambda actions: [name for action in actions for name in _spellings(action)])
+
+
+def from_emulator(text: str) -> str:
+    """Return a policy document of the emulator as it was asked for."""
+    batches = {f"{action}Batch" for action in _BATCHES}
+    return _with_actions(text, lambda actions: [action for action in actions if action not in batches])
+
+
+def _spellings(action: str) -> tuple[str, ...]:
+    return (action, f"{action}Batch") if action in _BATCHES else (action,)
+
+
+def _with_actions(text: str, change: Callable[[list[str]], list[str]]) -> str:
+    """Return `text` with each statement's actions changed; as it is when nothing changes, or it is no policy."""
+    try:
+        document = json.loads(text)
+    except ValueError:
+        return text
+    statements = document.get("Statement") if isinstance(document, dict) else None
+    changed = False
+    for statement in statements if isinstance(statements, list) else []:
+        actions = statement.get("Action") if isinstance(statement, dict) else None
+        listed = [actions] if isinstance(actions, str) else actions
+        if isinstance(listed, list) and (wanted := change(listed)) != listed:
+            statement["Action"] = wanted
+            changed = True
+    return json.dumps(document) if changed else text

@@ -23,6 +23,7 @@ from secrets import token_hex
 from typing import Any, ClassVar, Final, NoReturn, TypeAlias
 
 import grpc
+from botocore.exceptions import ClientError
 from google.protobuf import any_pb2, empty_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc, status_pb2
 
@@ -176,6 +177,10 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer, ABC):
             with self._claim(request.urn, resource, inputs.values):
                 try:
                     resource_id, state = resource.make(inputs.values)
+                    try:
+                        resource.confirm(state)
+                    except ClientError as error:
+                        raise PartlyMadeError(resource_id, state) from error
                 except PartlyMadeError as error:
                     self._partly(context, request.urn, resource, error, inputs)
             return provider_pb2.CreateResponse(id=resource_id, properties=self._encode(resource, state, inputs))
@@ -197,6 +202,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer, ABC):
                 with self._lock:  # an entry of the state holds this one: `Create` must not take it over
                     self._made.setdefault((resource.token, resource_id), request.urn)
             state = schema.settle(resource.inputs, known, found)
+            resource.confirm(state)
             # An import has no inputs yet: they are everything that could be one.
             names = (inputs.values or resource.inputs).keys()
             actual = {name: state[name] for name in names if name in state and name in resource.inputs}
@@ -235,6 +241,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer, ABC):
                 msg = f"{request.id} is gone"
                 raise ProviderError(msg)
             state = schema.settle(resource.inputs, news.values, found)
+            resource.confirm(state)
             return provider_pb2.UpdateResponse(properties=self._encode(resource, state, news, olds))
 
     def Delete(self, request: provider_pb2.DeleteRequest, context: Context) -> empty_pb2.Empty:  # noqa: N802

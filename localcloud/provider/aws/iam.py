@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Final
 
 from localcloud.provider.cloud import missing
 from localcloud.provider.handler import Handler, SettingHandler, drop_none, stale_tags, tag_list, tag_map
+from localcloud.provider.policy import for_emulator, from_emulator
 from localcloud.provider.schema import Schema, boolean, integer, mapping, policy, text
 from localcloud.provider.values import Props
 
@@ -128,7 +129,7 @@ class RolePolicy(SettingHandler):
     def put(self, inputs: Props) -> None:
         """Set the whole document."""
         self.cloud.client("iam").put_role_policy(
-            RoleName=inputs["role"], PolicyName=inputs["name"], PolicyDocument=inputs["policy"]
+            RoleName=inputs["role"], PolicyName=inputs["name"], PolicyDocument=for_emulator(inputs["policy"])
         )
 
     def read(self, resource_id: str, state: Mapping[str, Any]) -> Props | None:
@@ -137,7 +138,8 @@ class RolePolicy(SettingHandler):
         role, _, name = resource_id.partition(":")
         with missing(*_GONE):
             found = self.cloud.client("iam").get_role_policy(RoleName=role, PolicyName=name)
-            return {"name": name, "policy": _policy_text(found["PolicyDocument"]), "role": role}
+            document = from_emulator(_policy_text(found["PolicyDocument"]))
+            return {"name": name, "policy": document, "role": role}
         return None
 
     def delete(self, resource_id: str, state: Props) -> None:

@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Final
 
 from localcloud.provider.cloud import missing
 from localcloud.provider.handler import Handler, SettingHandler, stale_tags
+from localcloud.provider.policy import for_emulator, from_emulator
 from localcloud.provider.schema import Schema, boolean, integer, mapping, policy, text
 from localcloud.provider.values import Props
 
@@ -63,7 +64,7 @@ class Queue(Handler):
                 **{ours: int(found[theirs]) for ours, theirs in self._numbers.items() if theirs in found},
                 "arn": found["QueueArn"],
                 "name": found["QueueArn"].rpartition(":")[2],
-                "policy": found.get("Policy") or None,
+                "policy": from_emulator(found.get("Policy") or "") or None,
                 "region": self.cloud.region,
                 "sqsManagedSseEnabled": None if encrypted is None else encrypted.lower() == "true",
                 "tags": tags,
@@ -93,7 +94,7 @@ class Queue(Handler):
     def _attributes(self, inputs: Props) -> dict[str, str]:
         attributes = {theirs: str(inputs[ours]) for ours, theirs in self._numbers.items() if ours in inputs}
         if inputs.get("policy") is not None:
-            attributes["Policy"] = inputs["policy"]
+            attributes["Policy"] = for_emulator(inputs["policy"])
         if inputs.get("sqsManagedSseEnabled") is not None:
             attributes["SqsManagedSseEnabled"] = str(inputs["sqsManagedSseEnabled"]).lower()
         return attributes
@@ -116,7 +117,7 @@ class QueuePolicy(SettingHandler):
     def put(self, inputs: Props) -> None:
         """Set the whole policy."""
         self.cloud.client("sqs").set_queue_attributes(
-            QueueUrl=inputs["queueUrl"], Attributes={"Policy": inputs["policy"]}
+            QueueUrl=inputs["queueUrl"], Attributes={"Policy": for_emulator(inputs["policy"])}
         )
 
     def read(self, resource_id: str, state: Mapping[str, Any]) -> Props | None:
@@ -125,7 +126,8 @@ class QueuePolicy(SettingHandler):
         with missing(*_GONE):
             answer = self.cloud.client("sqs").get_queue_attributes(QueueUrl=resource_id, AttributeNames=["Policy"])
             found = answer.get("Attributes", {}).get("Policy")
-            return {"policy": found, "queueUrl": resource_id, "region": self.cloud.region} if found else None
+            if found:
+                return {"policy": from_emulator(found), "queueUrl": resource_id, "region": self.cloud.region}
         return None
 
     def delete(self, resource_id: str, state: Props) -> None:

@@ -30,7 +30,7 @@ MAY: Final[Mapping[Principal, set[str]]] = {
     Principal.WRITER: {"s3:PutObject", "logs:CreateLogStream", "logs:PutLogEvents", "ssm:GetParameter"},
     Principal.SEALER: {
         *READS, "s3:ListBucket", "s3:ListBucketVersions", "s3:GetObjectRetention", "s3:PutObject", "sns:Publish",
-        "sqs:DeleteMessage", "sqs:DeleteMessageBatch", "sqs:ReceiveMessage", "logs:CreateLogStream",
+        "sqs:DeleteMessage", "sqs:DeleteMessage of several", "sqs:ReceiveMessage", "logs:CreateLogStream",
         "logs:PutLogEvents",
     },
     Principal.AUDITOR: {
@@ -182,7 +182,7 @@ CALLS: Final[Mapping[str, Call]] = {
     "logs:PutLogEvents": _log,
     "sqs:ReceiveMessage": lambda who: who.sqs.receive_message(**who.queue, VisibilityTimeout=0),
     "sqs:DeleteMessage": lambda who: who.sqs.delete_message(**who.queue, ReceiptHandle="none"),
-    "sqs:DeleteMessageBatch": lambda who: who.sqs.delete_message_batch(
+    "sqs:DeleteMessage of several": lambda who: who.sqs.delete_message_batch(
         **who.queue, Entries=[{"Id": "1", "ReceiptHandle": "none"}]
     ),
     "sqs:SendMessage": lambda who: who.sqs.send_message(**who.queue, MessageBody="{}"),

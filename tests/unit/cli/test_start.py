@@ -14,6 +14,7 @@ NEEDED = {
     "digest": ("audit_core",),
     "redact": ("audit_core",),
     "token": (),
+    "plan": (),
 }
 
 

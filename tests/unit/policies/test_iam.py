@@ -35,7 +35,7 @@ EXPECTED = {
         ("s3:PutObject", "arn:aws:s3:::the-log/seal/*"),
         *(
             (f"sqs:{action}", "arn:aws:sqs:eu-central-1:123456789012:the-queue")
-            for action in ("DeleteMessage", "DeleteMessageBatch", "ReceiveMessage")
+            for action in ("DeleteMessage", "ReceiveMessage")
         ),
         ("sns:Publish", "arn:aws:sns:eu-central-1:123456789012:the-topic"),
         *(
