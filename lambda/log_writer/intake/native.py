@@ -10,28 +10,25 @@ import binascii
 import contextlib
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import orjson
 
 from audit_core.canonical import (
-    DUPLICATE_KEY,
     LEVELS,
     MAX_DEPTH,
     NOT_JSON,
-    TOO_DEEP,
     JsonValue,
     decode_json,
-    duplicates_by_element,
     encode,
     has_duplicate_key,
-    nests_deeper,
     wrapped,
 )
 from audit_core.errors import DecodeError, FieldError
 from audit_core.event import Event, Payload
 from audit_core.record import FIELDS
-from log_writer.intake.decoded import Decoded, Refusal, TooManyError
+from log_writer.intake.decoded import Decoded, Refusal, TooManyError, refusal_of
+from log_writer.intake.outline import item_texts, reason_against
 
 SOURCE = "native"
 _BOM = b"\xef\xbb\xbf"
@@ -54,53 +51,69 @@ def decode_native(body: bytes, *, max_events: int) -> Decoded:
     try:
         value: JsonValue = orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        return _decode_lines(body, max_events, error.pos)
+        return _decode_apart(body, max_events, DecodeError(NOT_JSON, position=error.pos))
     elements = value if isinstance(value, list) else [value]
     if len(elements) > max_events:
         raise TooManyError(max_events)
-    bad: dict[int, str] = {}
     _encode_payloads(elements)
     try:
         encoded = _encoded(elements)
     except orjson.JSONEncodeError:  # it refuses nothing that was decoded but what is nested too deep
-        bad = {index: TOO_DEEP for index, element in enumerate(elements) if nests_deeper(element, _EVENT_DEPTH)}
-        try:
-            duplicates = duplicates_by_element(body)
-        except RecursionError:
-            raise DecodeError(TOO_DEEP) from None
-        content = hashlib.sha256(body).digest()
-    else:
-        duplicates = duplicates_by_element(body) if has_duplicate_key(body, encoded) else []
-        content = hashlib.sha256(memoryview(encoded)[_WRAPPING:-_WRAPPING]).digest()
-    bad |= {index: DUPLICATE_KEY for index, twice in enumerate(duplicates) if twice}
-    return Decoded(items=_items(elements, bad), content=content)
+        encoded = b""
+    if not encoded or has_duplicate_key(body, encoded):
+        return _decode_each((item_texts(body) if isinstance(value, list) else None) or [body], max_events)
+    content = hashlib.sha256(memoryview(encoded)[_WRAPPING:-_WRAPPING]).digest()
+    return Decoded(items=_items(elements, {}), content=content)
 
 
-def _decode_lines(body: bytes, max_events: int, position: int) -> Decoded:
+def _decode_apart(body: bytes, max_events: int, failed: DecodeError) -> Decoded:
+    """Decode the elements of an array, or the lines, one by one: as a whole they are no JSON."""
+    elements: Sequence[bytes] | None = None
+    with contextlib.suppress(DecodeError):
+        elements = item_texts(body)
+    if elements is not None:
+        return _decode_each(elements, max_events, failed)
     if body.count(b"\n") > max_events * _LINES_PER_EVENT:
         raise TooManyError(max_events)
     lines = [line for line in body.split(b"\n") if not line.isspace() and line]
-    if len(lines) > max_events:
+    # One document over several lines, not one a line: what looks whole in a line of it is a piece of something.
+    if lines and _OPENS_DOCUMENT.match(lines[0]) and not _is_json(lines[0]):
+        raise failed
+    return _decode_each(lines, max_events, failed)
+
+
+def _is_json(text: bytes) -> bool:
+    try:
+        orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return False
+    return True
+
+
+def _decode_each(texts: Sequence[bytes], max_events: int, failed: DecodeError | None = None) -> Decoded:
+    """Decode elements, each from its own text. Raises `failed`, where that is given, when none of them is JSON."""
+    if len(texts) > max_events:
         raise TooManyError(max_events)
     content = hashlib.sha256()
     elements: list[JsonValue] = []
     bad: dict[int, str] = {}
-    for index, line in enumerate(lines):
+    not_json = 0
+    for index, text in enumerate(texts):
         if index:
             content.update(b",")
         try:
-            element = decode_json(line, _EVENT_DEPTH)
+            element = decode_json(text, _EVENT_DEPTH)
         except DecodeError as error:
-            bad[index] = error.reason
+            bad[index] = error.reason if error.position is None else reason_against(text)
+            not_json += error.position is not None
             element = None
-            content.update(line)
+            content.update(text)
         else:
             _encode_payloads([element])
             content.update(memoryview(_encoded([element]))[_WRAPPING:-_WRAPPING])
         elements.append(element)
-    # One document over several lines, not one a line: what looks whole in a line of it is a piece of something.
-    if len(bad) == len(lines) or (0 in bad and _OPENS_DOCUMENT.match(lines[0])):
-        raise DecodeError(NOT_JSON, position=position)
+    if failed is not None and not_json == len(texts):
+        raise failed
     return Decoded(items=_items(elements, bad), content=content.digest())
 
 
@@ -134,9 +147,11 @@ def _items(elements: list[JsonValue], bad: dict[int, str]) -> Iterator[Event | R
             yield Refusal(index=index, field="", reason=bad[index])
             continue
         try:
-            yield _event(index, element)
-        except FieldError as error:
-            yield Refusal(index=index, field=error.field, reason=error.reason)
+            event = _event(index, element)
+        except Exception as error:  # noqa: BLE001 - it must not cost the events beside it
+            yield refusal_of(index, error)
+        else:
+            yield event
 
 
 def _event(index: int, element: JsonValue) -> Event:
