@@ -193,7 +193,7 @@ def _objects(value: JsonValue) -> Iterator[dict[str, JsonValue]]:
 def _digest(found: Items) -> bytes:
     if found.content is not None:
         return found.content
-    if not found.loose:
+    if not found.loose and not found.bad:
         return hashlib.sha256(orjson.dumps(found.items, option=orjson.OPT_SORT_KEYS)).digest()
     digest = hashlib.sha256()
     for index, item in enumerate(found.items):
