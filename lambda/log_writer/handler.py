@@ -13,9 +13,11 @@ import logging
 import os
 import sys
 import time
+from http import HTTPStatus
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
+from audit_core.errors import DecodeError
 from audit_core.faults import places_of
 from aws_client.signed import SignedClient, role_credentials
 from log_writer.config import Config, load_config
@@ -76,6 +78,8 @@ def handler(event: FunctionUrlEvent, context: Context) -> dict[str, object]:
         deadline = started + context.get_remaining_time_in_millis() / 1000 - _ANSWER_SECONDS
         request = request_of(event, deadline=min(deadline, started + STORE_SECONDS))
         response = _writer().handle(request)
+    except DecodeError as error:
+        response = answers_for("/", "").problem(HTTPStatus.BAD_REQUEST, f"The body {error.reason}.")
     except Exception as error:  # noqa: BLE001 - whatever it is, the sender must keep its records and learn nothing else
         path, content_type = (request.path, request.content_type) if request else ("/", "")
         response = answers_for(path, content_type).unavailable()
@@ -90,7 +94,7 @@ def handler(event: FunctionUrlEvent, context: Context) -> dict[str, object]:
 
 
 def request_of(event: FunctionUrlEvent, *, deadline: float) -> Request:
-    """The HTTP request in a function URL's event (payload format 2.0)."""
+    """The HTTP request in a function URL's event (payload format 2.0). Raises `DecodeError`."""
     described = event.get("requestContext")
     http = described.get("http") if isinstance(described, dict) else None
     method = http.get("method") if isinstance(http, dict) else None
@@ -99,7 +103,10 @@ def request_of(event: FunctionUrlEvent, *, deadline: float) -> Request:
     text = event.get("body")
     body = b""
     if isinstance(text, str) and event.get("isBase64Encoded"):
-        body = base64.b64decode(text)
+        try:
+            body = base64.b64decode(text)
+        except ValueError:
+            raise DecodeError("is not base64") from None
     elif isinstance(text, str):
         body = text.encode("utf-8", "surrogatepass")
     path = event.get("rawPath")

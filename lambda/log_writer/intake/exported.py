@@ -44,7 +44,7 @@ class Items:
 
     items: list[JsonValue]
     loose: bool
-    bad: dict[int, str]
+    bad: dict[int, Exception]
     content: bytes | None = None
 
 
@@ -56,7 +56,8 @@ def read_items(body: bytes, *, max_events: int, member: str | None = None) -> It
     body = body.removeprefix(_BOM)
     try:
         value, encoded = _read_strictly(body)
-    except DecodeError as failed:
+    except Exception as error:  # noqa: BLE001 - one of them is wrong, or makes it fail: which, they say one by one
+        failed = error if isinstance(error, DecodeError) else DecodeError(NOT_JSON)
         try:
             value, encoded = _read_loosely(body), None
         except DecodeError:
@@ -136,12 +137,14 @@ def _read_apart(body: bytes, max_events: int, member: str | None, failed: Decode
         value: JsonValue = None
         try:
             value, _ = _read_strictly(text)
-        except DecodeError:
+        except Exception:  # noqa: BLE001 - it must not cost the items beside it
             found.loose = True
             try:
                 value = _read_loosely(text)
             except DecodeError:
-                found.bad[index] = reason_against(text)
+                found.bad[index] = DecodeError(reason_against(text))
+            except Exception as error:  # noqa: BLE001 - as above
+                found.bad[index] = error
         found.items.append(value)
     if len(found.bad) == len(texts):
         raise failed
@@ -169,13 +172,13 @@ def _listed(value: JsonValue, member: str | None) -> list[JsonValue]:
     return value if isinstance(value, list) else [value]
 
 
-def _bad(items: list[JsonValue]) -> dict[int, str]:
-    bad: dict[int, str] = {}
+def _bad(items: list[JsonValue]) -> dict[int, Exception]:
+    bad: dict[int, Exception] = {}
     for index, item in enumerate(items):
         if nests_deeper(item, _MAX_DEPTH):
-            bad[index] = TOO_DEEP
+            bad[index] = DecodeError(TOO_DEEP)
         elif any(_TWICE in inner for inner in _objects(item)):
-            bad[index] = DUPLICATE_KEY
+            bad[index] = DecodeError(DUPLICATE_KEY)
     return bad
 
 
@@ -198,7 +201,7 @@ def _digest(found: Items) -> bytes:
     digest = hashlib.sha256()
     for index, item in enumerate(found.items):
         # What is refused is not stored, and may nest too deep to be written.
-        text = found.bad[index] if index in found.bad else json.dumps(item, sort_keys=True)
+        text = str(found.bad[index]) if index in found.bad else json.dumps(item, sort_keys=True)
         digest.update(text.encode() + b"\n")
     return digest.digest()
 
@@ -207,7 +210,7 @@ def _events(found: Items, make: Make) -> Iterator[Event | Refusal]:
     for index in range(len(found.items)):
         item, found.items[index] = found.items[index], None
         if index in found.bad:
-            yield Refusal(index=index, field="", reason=found.bad[index])
+            yield refusal_of(index, found.bad[index])
             continue
         try:
             event = _event(index, item, make, loose=found.loose)

@@ -55,15 +55,21 @@ def decode_native(body: bytes, *, max_events: int) -> Decoded:
     elements = value if isinstance(value, list) else [value]
     if len(elements) > max_events:
         raise TooManyError(max_events)
-    _encode_payloads(elements)
-    try:
-        encoded = _encoded(elements)
-    except orjson.JSONEncodeError:  # it refuses nothing that was decoded but what is nested too deep
-        encoded = b""
-    if not encoded or has_duplicate_key(body, encoded):
+    encoded = _encoded_whole(body, elements)
+    if encoded is None:
         return _decode_each((item_texts(body) if isinstance(value, list) else None) or [body], max_events)
     content = hashlib.sha256(memoryview(encoded)[_WRAPPING:-_WRAPPING]).digest()
     return Decoded(items=_items(elements, {}), content=content)
+
+
+def _encoded_whole(body: bytes, elements: list[JsonValue]) -> bytes | None:
+    """The elements as JSON; null where one of them is wrong, or makes it fail: which, they say one by one."""
+    try:
+        _encode_payloads(elements)
+        encoded = _encoded(elements)
+        return None if has_duplicate_key(body, encoded) else encoded
+    except Exception:  # noqa: BLE001 - as said
+        return None
 
 
 def _decode_apart(body: bytes, max_events: int, failed: DecodeError) -> Decoded:
@@ -96,21 +102,22 @@ def _decode_each(texts: Sequence[bytes], max_events: int, failed: DecodeError | 
         raise TooManyError(max_events)
     content = hashlib.sha256()
     elements: list[JsonValue] = []
-    bad: dict[int, str] = {}
+    bad: dict[int, Exception] = {}
     not_json = 0
     for index, text in enumerate(texts):
         if index:
             content.update(b",")
+        element: JsonValue = None
         try:
             element = decode_json(text, _EVENT_DEPTH)
-        except DecodeError as error:
-            bad[index] = error.reason if error.position is None else reason_against(text)
-            not_json += error.position is not None
-            element = None
-            content.update(text)
-        else:
             _encode_payloads([element])
             content.update(memoryview(_encoded([element]))[_WRAPPING:-_WRAPPING])
+        except Exception as error:  # noqa: BLE001 - it must not cost the elements beside it
+            bad[index] = error
+            if isinstance(error, DecodeError) and error.position is not None:
+                bad[index] = DecodeError(reason_against(text))
+                not_json += 1
+            content.update(text)
         elements.append(element)
     if failed is not None and not_json == len(texts):
         raise failed
@@ -124,7 +131,7 @@ def _encode_payloads(elements: Iterable[object]) -> None:
             for side in _SIDES:
                 value = element.get(side)
                 if type(value) is dict or type(value) is list:
-                    with contextlib.suppress(DecodeError):  # of what is nested too deep, which is said later
+                    with contextlib.suppress(Exception):  # of what nests too deep, or makes it fail: that is said later
                         element[side] = Payload(value=value, encoded=encode(value))
 
 
@@ -140,11 +147,11 @@ def _fragment(payload: object) -> orjson.Fragment:
     return orjson.Fragment(payload.encoded.text)
 
 
-def _items(elements: list[JsonValue], bad: dict[int, str]) -> Iterator[Event | Refusal]:
+def _items(elements: list[JsonValue], bad: dict[int, Exception]) -> Iterator[Event | Refusal]:
     for index in range(len(elements)):
         element, elements[index] = elements[index], None
         if index in bad:
-            yield Refusal(index=index, field="", reason=bad[index])
+            yield refusal_of(index, bad[index])
             continue
         try:
             event = _event(index, element)

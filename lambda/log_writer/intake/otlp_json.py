@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import json
 import math
 import re
@@ -75,8 +76,8 @@ def _items(body: bytes, names: tuple[str, str, str], read: _Read) -> Items:
                 yield _item(origin, record, read)
 
 
-def _item(origin: Origin | Exception, record: _Object | FrameError, read: _Read) -> Found:
-    if isinstance(record, FrameError):
+def _item(origin: Origin | Exception, record: _Object | Exception, read: _Read) -> Found:
+    if isinstance(record, Exception):
         return record
     if isinstance(origin, Exception):
         return origin
@@ -89,14 +90,15 @@ def _item(origin: Origin | Exception, record: _Object | FrameError, read: _Read)
 def _request(body: bytes, names: tuple[str, str, str]) -> object:
     """Decode a request; or, where something in it is wrong, its frame, so that only that is refused."""
     position: int | None = None
-    try:
-        request: JsonValue = orjson.loads(body)
+    # Where it fails, something in it is wrong: what, its items say one by one.
+    with contextlib.suppress(Exception):
+        try:
+            request: JsonValue = orjson.loads(body)
+        except orjson.JSONDecodeError as error:
+            position = error.pos
+            raise
         if not has_duplicate_key(body, orjson.dumps(request)):
             return request
-    except orjson.JSONDecodeError as error:
-        position = error.pos
-    except orjson.JSONEncodeError:  # it nests too deep
-        pass
     try:
         return _opened(outline(body, names))
     except AuditError as error:
@@ -136,7 +138,7 @@ def _loads(text: bytes) -> JsonValue:
         raise failed from None
 
 
-def _origin(group: _Object | FrameError, scoped: _Object | FrameError) -> Origin | Exception:
+def _origin(group: _Object | Exception, scoped: _Object | Exception) -> Origin | Exception:
     try:
         resource, scope = _shared(group, "resource"), _shared(scoped, "scope")
         return Origin(
@@ -149,12 +151,12 @@ def _origin(group: _Object | FrameError, scoped: _Object | FrameError) -> Origin
         return error
 
 
-def _members(holder: object, name: str) -> Iterator[_Object | FrameError]:
+def _members(holder: object, name: str) -> Iterator[_Object | Exception]:
     """Yield the objects in the list `name` of `holder`, each let go as it is read; or what is wrong with one, or all.
 
     A body that has something else instead is not passed over as empty: it would be acknowledged, and lost.
     """
-    if isinstance(holder, FrameError):
+    if isinstance(holder, Exception):
         yield holder
         return
     try:
@@ -168,7 +170,7 @@ def _members(holder: object, name: str) -> Iterator[_Object | FrameError]:
             opened = _opened(member)
             if not isinstance(opened, dict):
                 raise FrameError(f"must have objects in {name}")
-        except FrameError as error:
+        except Exception as error:  # noqa: BLE001 - as above
             yield error
         else:
             yield opened
@@ -188,8 +190,8 @@ def _listed(holder: object, name: str) -> list[object]:
     return []
 
 
-def _shared(holder: _Object | FrameError, name: str) -> _Object:
-    value = _opened(None if isinstance(holder, FrameError) else holder.get(name))
+def _shared(holder: _Object | Exception, name: str) -> _Object:
+    value = _opened(None if isinstance(holder, Exception) else holder.get(name))
     if value is None:
         return {}
     if not isinstance(value, dict):

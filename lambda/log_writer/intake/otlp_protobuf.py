@@ -104,8 +104,8 @@ def _walk(body: bytes, schema: _Schema, read: _Read) -> Items:
         try:
             groups = list(_parts(body, start, end, {1, 2}))
             resource = _joined(types.resource, body, groups)
-        except DecodeError as error:
-            yield FrameError(error.reason)
+        except Exception as error:  # noqa: BLE001 - it must not cost the items of other resources
+            yield FrameError(error.reason) if isinstance(error, DecodeError) else error
             continue
         for number, first, last in groups:
             if number != 1:
@@ -116,8 +116,8 @@ def _scoped(body: bytes, span: tuple[int, int], resource: Resource, schema: _Sch
     try:
         parts = list(_parts(body, *span, {1, 2}))
         origin = _origin(resource, _joined(_types().scope, body, parts))
-    except DecodeError as error:
-        yield FrameError(error.reason)
+    except Exception as error:  # noqa: BLE001 - as above
+        yield FrameError(error.reason) if isinstance(error, DecodeError) else error
         return
     for kind, begin, stop in parts:
         if kind == 1:

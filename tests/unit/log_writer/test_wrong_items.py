@@ -322,9 +322,7 @@ def test_a_wrong_message_costs_itself_alone(
 
 @pytest.mark.parametrize("place", ["resource", "scope", "resources", "scopes", "items"])
 @pytest.mark.parametrize("wrong", WRONG)
-def test_what_is_wrong_around_items_costs_no_others(
-    writer: Writer, store: MemoryStore, place: str, wrong: str
-) -> None:
+def test_what_is_wrong_around_items_costs_no_others(writer: Writer, store: MemoryStore, place: str, wrong: str) -> None:
     """A resource or a scope of OTLP in JSON that is wrong: the items of the others are stored."""
     texts = {
         "resource": '{"resource":{"attributes":[{"key":"k","value":{"stringValue":WRONG}}]},"scopeLogs":[{"logRecords":[ITEM]}]}',
