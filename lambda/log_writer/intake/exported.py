@@ -17,6 +17,7 @@ from typing import TypeAlias
 
 import orjson
 
+from audit_core.attributes import folded
 from audit_core.canonical import DUPLICATE_KEY, NOT_JSON, TOO_DEEP, JsonValue, has_duplicate_key, nests_deeper
 from audit_core.errors import DecodeError, FieldError
 from audit_core.event import Event, Payload
@@ -247,6 +248,7 @@ def _set_aside(event: Event) -> None:
             del event.fields[name]
             event.attributes.setdefault(name, value)
             event.inferred = [inferred for inferred in event.inferred if inferred != name]
+    event.attributes = folded(event.attributes)
 
 
 def _undigestible(payload: Payload | None) -> Payload | None:

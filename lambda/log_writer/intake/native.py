@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import orjson
 
+from audit_core.attributes import MAX_ATTRIBUTES
 from audit_core.canonical import (
     LEVELS,
     MAX_DEPTH,
@@ -43,6 +44,8 @@ _OWN_KEYS = (
     *_SIDES, "request_base64", "response_base64", "response_chunks", "response_chunks_base64",
     "attributes",
 )  # fmt: skip
+
+_MOST_NAMES = MAX_ATTRIBUTES + len(FIELDS) + len(_OWN_KEYS)
 
 
 def decode_native(body: bytes, *, max_events: int) -> Decoded:
@@ -170,6 +173,8 @@ def _event(index: int, element: JsonValue) -> Event:
         if not isinstance(given, dict):
             raise FieldError("attributes", _NOT_AN_OBJECT)
         event.attributes = dict(given)
+    if len(element) + len(event.attributes) > _MOST_NAMES:
+        raise FieldError("attributes", f"must be at most {MAX_ATTRIBUTES}")
     fields = event.fields
     for name, value in element.items():
         if name in FIELDS:
