@@ -1,7 +1,7 @@
 """What wakes somebody up: one topic, and the alarms that publish to it.
 
-Guarantee: an error, a throttle, a refused record, or a record that could not be made durable alarms within five
-minutes. What `AccessTrail` sees is published to the same topic.
+Guarantee: an error, a throttle, a refused record, a fault of the writer at one record, or a record that could not be
+made durable raises an alarm within five minutes. What `AccessTrail` sees is published to the same topic.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ METRIC_NAMESPACE: Final = "AgentAuditLog"
 REFUSED_PATTERN: Final = (
     '{ ($.event = "request") && (($.refused > 0) || ($.status = 400) || ($.status = 413) || ($.status = 415)) }'
 )
+FAULTS_PATTERN: Final = '{ ($.event = "request") && ($.faults > 0) }'
 UNAUTHORIZED_PATTERN: Final = '{ ($.event = "request") && ($.status = 401) }'
 """Read from the writer's operational log: one JSON line for each request, with its status and how many were refused."""
 UNKNOWN_TOKENS_LIMIT: Final = 20
@@ -93,6 +94,7 @@ class Alarms(pulumi.ComponentResource):
             )
         for metric, pattern in (
             ("Refusals", REFUSED_PATTERN),
+            ("Faults", FAULTS_PATTERN),
             ("UnknownTokens", UNAUTHORIZED_PATTERN),
         ):
             aws.cloudwatch.LogMetricFilter(
@@ -161,6 +163,14 @@ def _alarms(args: AlarmsArgs) -> tuple[_Alarm, ...]:
             says="Posts, or records in them, were refused for what they are and will not come again; the log says why.",
             namespace=own,
             metric="Refusals",
+            threshold=1,
+            dimensions={},
+        ),
+        _Alarm(
+            key="writer-faults",
+            says="The log writer failed at a record and stored the others; report what `fault_at` in its log says.",
+            namespace=own,
+            metric="Faults",
             threshold=1,
             dimensions={},
         ),

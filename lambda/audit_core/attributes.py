@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import islice
 
 from audit_core.canonical import JsonValue
 from audit_core.digest import HmacKey, PayloadDigest, digest_bytes, digest_json, digest_payload
@@ -31,6 +32,7 @@ BYTES_PER_DESCRIBED = 128
 MORE = "more_attributes"
 MADE = "digest"
 """The type of what came as a digest: of what it is one, only the sender knows."""
+_MOST_KEPT = MAX_ATTRIBUTES - 8  # the record adds some
 _GUESSABLE = 1024
 _MEMORY = 4096
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/-]{0,63}")
@@ -71,6 +73,16 @@ ALLOWED: frozenset[str] = frozenset({
 def described_of(size: int) -> int:
     """How many attributes of a request of so many bytes are described one by one: a description has 120 bytes."""
     return DESCRIBED + size // BYTES_PER_DESCRIBED
+
+
+def folded(given: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    """Return as many of `given` as a record may hold, and the others together, as `more_attributes`."""
+    if len(given) <= _MOST_KEPT:
+        return given
+    items = iter(given.items())
+    kept = dict(islice(items, _MOST_KEPT))
+    kept[MORE] = dict(items)
+    return kept
 
 
 @dataclass(slots=True, kw_only=True)

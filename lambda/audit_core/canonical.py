@@ -9,7 +9,6 @@ every ECMAScript engine would.
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from functools import lru_cache
@@ -112,32 +111,6 @@ def has_duplicate_key(data: bytes, encoded: bytes) -> bool:
         escapes = data.replace(b"\\\\", b"")
         colons += escapes.count(b"\\u003a") + escapes.count(b"\\u003A")
     return colons != encoded.count(b":")
-
-
-def duplicates_by_element(data: bytes) -> list[bool]:
-    """For each element of the array in `data` (or for the one value that it is): whether it holds a key twice.
-
-    `data` is valid JSON. Raises `RecursionError` when it nests too deep for the interpreter.
-    """
-
-    def look(pairs: list[tuple[str, object]]) -> object:
-        twice = len({key for key, _ in pairs}) != len(pairs)
-        return _FOUND if twice or any(_holds(value) for _, value in pairs) else None
-
-    value = json.loads(data, object_pairs_hook=look, parse_int=float, parse_float=float)
-    return [_holds(item) for item in value] if isinstance(value, list) else [_holds(value)]
-
-
-_FOUND = object()
-
-
-def _holds(value: object) -> bool:
-    level = [value]
-    while level:
-        if any(item is _FOUND for item in level):
-            return True
-        level = [child for item in level if isinstance(item, list) for child in item]
-    return False
 
 
 class Names(Protocol):

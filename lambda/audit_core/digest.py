@@ -83,14 +83,22 @@ def digest_form(value: JsonValue) -> bytes:
 def digest_json(value: JsonValue, encoded: Encoded | None = None, *, key: HmacKey | None = None) -> PayloadDigest:
     """Digest a decoded JSON payload. `size` is that of its shortest JSON text.
 
-    `encoded`: what `encode` makes of it, where somebody has it already.
+    What has no canonical form gets no digest. `encoded`: what `encode` makes of it, where somebody has it already.
     """
-    encoded = encoded or encode(value)
+    size = 0 if encoded is None else len(encoded.text)
     try:
+        encoded = encoded or encode(value)
+        size = len(encoded.text)
         digest = _digest_of(value, encoded, key)
     except DecodeError as error:
-        return PayloadDigest(digest=None, size=len(encoded.text), mime=JSON_MIME, undigestible=error.reason)
-    return PayloadDigest(digest=digest, size=len(encoded.text), mime=JSON_MIME)
+        return PayloadDigest(digest=None, size=size or _size_of(value), mime=JSON_MIME, undigestible=error.reason)
+    return PayloadDigest(digest=digest, size=size, mime=JSON_MIME)
+
+
+def _size_of(value: JsonValue) -> int:
+    """Return the size of the shortest JSON text of a value that has no canonical form."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return len(text.encode("utf-8", "surrogatepass"))
 
 
 def digest_payload(data: bytes, *, key: HmacKey | None = None, text: bool = False) -> PayloadDigest:

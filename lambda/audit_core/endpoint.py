@@ -17,7 +17,6 @@ _PARAMETERS = re.compile(r";[^/\\]*")
 # Look-alikes of `?`, `#`, `@` and `;`, full-width and small: whoever wrote the address meant the plain ones.
 _LOOKALIKES = str.maketrans("\uff1f\ufe56\uff03\ufe5f\uff20\ufe6b\uff1b\ufe54", "??##@@;;")
 _PORT = re.compile(r"(?P<host>\[[^\]]*\]|[^:\[\]]*):(?P<port>[0-9]{0,5})")
-_ENCODED_AT = re.compile(r".*%40", re.IGNORECASE | re.DOTALL)
 _INNER_USERINFO = re.compile(r"(:[/\\]{2})[^/\\]*@")
 
 
@@ -59,4 +58,5 @@ def _authority(text: str, *, strict: bool) -> tuple[str, str]:
             return _authority(rest.rpartition("@")[2], strict=strict)
         if strict:
             authority = authority.partition(":")[0]
-    return _ENCODED_AT.sub("", authority).partition(";")[0], _QUERY.split(rest, maxsplit=1)[0]
+    authority = authority.rpartition("%40")[2]  # an at sign that was escaped ends userinfo, too
+    return authority.partition(";")[0], _QUERY.split(rest, maxsplit=1)[0]

@@ -7,6 +7,7 @@ room for a secret. What the wire lacks is null; what was derived is listed in `i
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -27,18 +28,20 @@ from audit_core.endpoint import clean_endpoint
 from audit_core.envelope import Envelope, EnvelopeMode
 from audit_core.errors import FieldError
 from audit_core.event import Event, Payload
+from audit_core.faults import Faults
 from audit_core.masking import Masker, Redaction
 from audit_core.masking.budget import REQUEST_ALLOWANCE, Budget
-from audit_core.masking.texts import Texts
+from audit_core.masking.texts import UNSCANNABLE, Texts
 from audit_core.stream import StreamDigest
 
 SCHEMA = 1
 MAX_RECORD_BYTES = 65_535
 """A stored line, at most: what one entry of a C2SP tlog-tiles log may hold."""
 
+_LONGEST_ENDPOINT = 8192
 _READERS: tuple[tuple[str, values.Reader], ...] = (
     ("user_id", values.text(256)),
-    ("endpoint", values.text(8192)),
+    ("endpoint", values.text(_LONGEST_ENDPOINT)),
     ("method", values.method),
     ("status", values.status),
     ("request_hash", values.digest),
@@ -68,6 +71,7 @@ FIELDS: frozenset[str] = frozenset({"timestamp", "agent_id", *READERS})
 """The fields that an event may bring."""
 
 TOO_HEAVY = "is text that holds more values than are decoded"
+FAILED = "the log writer failed at it"
 
 _ALWAYS = ("user_id", "endpoint", "method", "status", "request_hash", "response_hash", "outcome", "correlation_id")
 # A key id is the sender's own words; a plain digest has no room for any.
@@ -83,6 +87,7 @@ _SHORT_TEXTS = tuple(
 )
 _OUR_MIMES = frozenset((JSON_MIME, TEXT_MIME, BINARY_MIME))
 _MEMORY = 256  # endpoints
+_LONGEST = 256  # no field but the endpoint takes a longer text, nor so many members
 _KEPT_PASSES = 4  # over payloads that are kept, to mask them and to see that all is masked
 _read_name = values.text(256)
 _HYPHENS = str.maketrans({"\u2010": "-", "\u2011": "-"})
@@ -134,7 +139,8 @@ class RecordMaker:
 
     `received`: when the request came, for events without a time. `size`: the bytes of the request, to which the work
     of masking what is stored of it is in proportion. `too_heavy`: whether JSON holds, with that before, more values
-    than are to be decoded; a payload that came as such text gets no digest.
+    than are to be decoded; a payload that came as such text gets no digest. `faults` counts the exceptions that nobody
+    expected: where it can, the part of a record at which one came is left out, and the record says so.
     """
 
     sender: Sender
@@ -143,6 +149,7 @@ class RecordMaker:
     correlation: Correlation = field(default_factory=Correlation)
     size: int = 0
     too_heavy: Callable[[bytes], bool] = lambda _: False
+    faults: Faults = field(default_factory=Faults)
     _texts: Texts = field(init=False)
     _endpoints: dict[str, tuple[str | None, str | None]] = field(default_factory=dict)
     _kept: Budget = field(init=False)
@@ -151,31 +158,37 @@ class RecordMaker:
 
     def __post_init__(self) -> None:
         self._kept = Budget(_KEPT_PASSES * self.size)
-        self._texts = Texts(self.rules.masker, Budget(self.size, REQUEST_ALLOWANCE))
+        self._texts = Texts(self.rules.masker, Budget(self.size, REQUEST_ALLOWANCE), note=self.faults.note)
         self._attributes = AttributeReader(texts=self._texts, key=self.rules.key, described=described_of(self.size))
         self._name = self.rules.name
 
     def look_at(self, events: Iterable[Event]) -> None:
         """Mask at once what the records of these events will hold. Optional: `make` is faster for it."""
-        expect = self._texts.expect
         for event in events:
-            fields = event.fields
-            for name, path in _SHORT_TEXTS:
-                value = fields.get(name)
-                if value and isinstance(value, str):
-                    expect(path, value)
-            verb, counts, endpoint = fields.get("method"), fields.get("tokens"), fields.get("endpoint")
-            if isinstance(verb, str):
-                expect("/method", verb.upper())
-            if isinstance(counts, dict):
-                for kind in counts:
-                    expect("/tokens", kind)
-            if isinstance(endpoint, str):
-                for cleaned in self._cleaned(endpoint):
-                    if cleaned is not None:
-                        expect("/endpoint", cleaned)
-            self._attributes.expect(event.attributes)
+            # What fails here fails again in `make`, where it costs its own event alone.
+            with contextlib.suppress(Exception):
+                self._look_at(event)
         self._texts.look()
+
+    def _look_at(self, event: Event) -> None:
+        expect = self._texts.expect
+        fields = event.fields
+        for name, path in _SHORT_TEXTS:
+            value = fields.get(name)
+            if value and isinstance(value, str) and len(value) <= _LONGEST:
+                expect(path, value)
+        verb, counts, endpoint = fields.get("method"), fields.get("tokens"), fields.get("endpoint")
+        if isinstance(verb, str) and len(verb) <= _LONGEST:
+            expect("/method", verb.upper())
+        if isinstance(counts, dict) and len(counts) <= _LONGEST:
+            for kind in counts:
+                if len(kind) <= _LONGEST:
+                    expect("/tokens", kind)
+        if isinstance(endpoint, str) and len(endpoint) <= _LONGEST_ENDPOINT:
+            for cleaned in self._cleaned(endpoint):
+                if cleaned is not None:
+                    expect("/endpoint", cleaned)
+        self._attributes.expect(event.attributes)
 
     def make(self, event: Event) -> tuple[dict[str, JsonValue], Envelope | None]:
         """The `Record` of `event` (see `audit_core.record_type`), and what is to be kept of its payloads, if anything.
@@ -216,9 +229,13 @@ class RecordMaker:
         envelope = Envelope(self.rules.envelope)
         for side, payload in (("request", event.request), ("response", event.response)):
             if payload is not None:
-                redactions += envelope.keep(
-                    side, payload, masker=self.rules.masker, key=self.rules.key, budget=self._kept
-                )
+                try:
+                    redactions += envelope.keep(
+                        side, payload, masker=self.rules.masker, key=self.rules.key, budget=self._kept
+                    )
+                except Exception as error:  # noqa: BLE001 - the record is worth more than the copy of its payload
+                    self.faults.note(error)
+                    redactions.append(Redaction(path=f"/envelope/{side}", rule=UNSCANNABLE))
         return envelope
 
     def _read(self, given: dict[str, JsonValue], inferred: list[JsonValue]) -> dict[str, JsonValue]:
@@ -260,12 +277,12 @@ class RecordMaker:
         inferred: list[JsonValue],
         redactions: list[Redaction],
     ) -> dict[str, JsonValue]:
-        if self._is_too_heavy(payload):
-            digest = PayloadDigest(digest=None, size=len(payload.content), mime=JSON_MIME, undigestible=TOO_HEAVY)
-        elif payload.chunks is None:
-            digest = self._digest(payload)
-        else:
-            digest = self._digest_stream(payload, record)
+        try:
+            digest = self._digested(payload, record)
+        except Exception as error:  # noqa: BLE001 - the record is worth more than the digest
+            self.faults.note(error)
+            size = len(payload.content)
+            digest = PayloadDigest(digest=None, size=size, mime=BINARY_MIME, undigestible=FAILED)
         stream = record.get("stream")
         if side == "response" and isinstance(stream, dict) and stream.get("complete") is False:
             digest = replace(digest, digest=None)
@@ -280,6 +297,11 @@ class RecordMaker:
             record[f"{side}_mime"] = digest.mime
             inferred.append(f"{side}_mime")
         return attributes
+
+    def _digested(self, payload: Payload, record: dict[str, JsonValue]) -> PayloadDigest:
+        if self._is_too_heavy(payload):
+            return PayloadDigest(digest=None, size=len(payload.content), mime=JSON_MIME, undigestible=TOO_HEAVY)
+        return self._digest(payload) if payload.chunks is None else self._digest_stream(payload, record)
 
     def _is_too_heavy(self, payload: Payload) -> bool:
         """Whether a payload that came as text would, decoded, take far more memory than it has bytes."""

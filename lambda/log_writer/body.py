@@ -28,10 +28,10 @@ _BEFORE_VALUE = re.compile(rb"\s*+:").match
 
 
 class TooLargeError(DecodeError):
-    """More bytes than the writer takes."""
+    """More bytes than the writer takes; with no `limit`, more than it has memory for."""
 
-    def __init__(self, limit: int) -> None:
-        super().__init__(f"is larger than {limit} bytes")
+    def __init__(self, limit: int | None) -> None:
+        super().__init__("needs more memory than there is" if limit is None else f"is larger than {limit} bytes")
 
 
 def unzip(data: bytes, *, limit: int) -> bytes:

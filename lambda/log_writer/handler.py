@@ -13,10 +13,12 @@ import logging
 import os
 import sys
 import time
-import traceback
+from http import HTTPStatus
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
+from audit_core.errors import DecodeError
+from audit_core.faults import places_of
 from aws_client.signed import SignedClient, role_credentials
 from log_writer.config import Config, load_config
 from log_writer.intake.routes import answers_for, loggable_path
@@ -32,7 +34,6 @@ CONFIG_FILE = "config.json"
 _ANSWER_SECONDS = 1.0
 _PREPARE_SECONDS = 3.0
 _KNOWN_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-_OWN_PACKAGES = ("log_writer", "audit_core", "aws_client")
 
 
 class Context(Protocol):
@@ -77,10 +78,12 @@ def handler(event: FunctionUrlEvent, context: Context) -> dict[str, object]:
         deadline = started + context.get_remaining_time_in_millis() / 1000 - _ANSWER_SECONDS
         request = request_of(event, deadline=min(deadline, started + STORE_SECONDS))
         response = _writer().handle(request)
+    except DecodeError as error:
+        response = answers_for("/", "").problem(HTTPStatus.BAD_REQUEST, f"The body {error.reason}.")
     except Exception as error:  # noqa: BLE001 - whatever it is, the sender must keep its records and learn nothing else
         path, content_type = (request.path, request.content_type) if request else ("/", "")
         response = answers_for(path, content_type).unavailable()
-        response.summary.update(failure=type(error).__name__, at=_places(error))
+        response.summary.update(failure=type(error).__name__, at=places_of(error))
     _log(request, response, started, getattr(context, "aws_request_id", None))
     return {
         "statusCode": int(response.status),
@@ -91,7 +94,7 @@ def handler(event: FunctionUrlEvent, context: Context) -> dict[str, object]:
 
 
 def request_of(event: FunctionUrlEvent, *, deadline: float) -> Request:
-    """The HTTP request in a function URL's event (payload format 2.0)."""
+    """The HTTP request in a function URL's event (payload format 2.0). Raises `DecodeError`."""
     described = event.get("requestContext")
     http = described.get("http") if isinstance(described, dict) else None
     method = http.get("method") if isinstance(http, dict) else None
@@ -100,7 +103,10 @@ def request_of(event: FunctionUrlEvent, *, deadline: float) -> Request:
     text = event.get("body")
     body = b""
     if isinstance(text, str) and event.get("isBase64Encoded"):
-        body = base64.b64decode(text)
+        try:
+            body = base64.b64decode(text)
+        except ValueError:
+            raise DecodeError("is not base64") from None
     elif isinstance(text, str):
         body = text.encode("utf-8", "surrogatepass")
     path = event.get("rawPath")
@@ -117,13 +123,6 @@ def request_of(event: FunctionUrlEvent, *, deadline: float) -> Request:
 def _writer() -> Writer:
     root = Path(os.environ.get("LAMBDA_TASK_ROOT") or Path(__file__).parent.parent)
     return make_writer(load_config(root / CONFIG_FILE))
-
-
-def _places(error: BaseException) -> list[str]:
-    """Where in our own code `error` came from. Its message may hold a value, so it is left out."""
-    frames = traceback.extract_tb(error.__traceback__)
-    places = [f"{Path(frame.filename).parent.name}/{Path(frame.filename).name}:{frame.lineno}" for frame in frames]
-    return [place for place in places if place.startswith(_OWN_PACKAGES)]
 
 
 def _log(request: Request | None, response: Response, started: float, request_id: str | None) -> None:

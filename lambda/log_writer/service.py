@@ -1,23 +1,23 @@
 """The log writer: one request in, one response out.
 
-Promise: a 2xx means that the records it names are durable. No input makes it fail: what is wrong with a request is said
-with a 4xx that holds none of it, and what is wrong on this side with a 503.
+Promise: a 2xx means that the records it names are durable. No input makes it fail, or come back for ever: what is wrong
+with a request, or cannot be processed, gets a 4xx that holds none of it; 503 says only that the store or the keys are
+away.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
-from itertools import islice
 from urllib.parse import quote
 
-from audit_core.errors import DecodeError, FieldError
-from audit_core.event import Event
+from audit_core.errors import AuditError, DecodeError
+from audit_core.faults import UNPROCESSABLE, Faults
 from audit_core.masking import Masker
 from audit_core.record import Correlation, RecordMaker, Sender
 from audit_core.times import now_timestamp
@@ -25,12 +25,13 @@ from audit_core.trace import trace_id_of
 from audit_core.values import CONTROL
 from log_writer import reply, vault
 from log_writer.auth import authenticate, secret_of
-from log_writer.batch import CONTENT_ENCODING, CONTENT_TYPE, Batch, Draft, draft, make_batch
+from log_writer.batch import CONTENT_ENCODING, CONTENT_TYPE, Batch, make_batch
 from log_writer.body import GZIP_MAGIC, Allowance, TooLargeError, unzip
 from log_writer.config import Agent, Config
-from log_writer.intake.decoded import Decoded, Refusal, TooManyError
+from log_writer.intake.decoded import Decoded, TooManyError
 from log_writer.intake.routes import HEALTH_PATH, METRICS_PATH, ROUTES, Intake, plain_path
 from log_writer.key_source import KeySource, KeysUnavailableError
+from log_writer.making import Made, make_drafts
 from log_writer.reply import Response
 from log_writer.rules import RuleBook
 from log_writer.store import NotDurableError, Store
@@ -39,7 +40,7 @@ STORE_SECONDS = 10.0
 AGENT_HEADER = "Audit-Log-Agent"
 """Whose token it was, percent-encoded: on every answer to a sender who is known."""
 _MAX_HEADER_ID = 256
-_EVENTS_AT_ONCE = 64
+_SURROGATE = re.compile("[\ud800-\udfff]")  # in no text that can be stored
 _NOWHERE = "There is nothing at this path. Events go to /v1/events."
 _METRICS = "Metrics tell of no call and are not logged; set OTEL_METRICS_EXPORTER=none. Logs and traces are."
 # What is left of gzip's magic number where a body was decoded as UTF-8, or as Latin-1, and encoded again.
@@ -131,19 +132,11 @@ class Writer:
         return response
 
     def _write(self, request: Request, agent: Agent, intake: Intake) -> Response:
-        limits = self._config.limits
         summary: dict[str, object] = {"agent": agent.name, "raw_bytes": len(request.body)}
+        faults = Faults()
         try:
-            body = self._body(request)
-            summary["decoded_bytes"] = len(body)
-            if intake.too_heavy(body, limits.values):
-                raise TooManyError(
-                    limits.values, "values, where a text counts as two, an array as four, an object as six"
-                )
-            size = len(body)
-            decoded = intake.decode(body, max_events=limits.events)
-            del body  # before what was decoded of it takes up more
-            response = self._store_events(request, agent, intake, decoded, size, summary)
+            made = self._make(request, agent, intake, summary, faults)
+            response = self._store_made(made, request, intake, summary)
         except (TooLargeError, TooManyError) as error:
             response = intake.answers.problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The body {error.reason}.")
         except DecodeError as error:
@@ -158,8 +151,49 @@ class Writer:
         except KeysUnavailableError as error:
             summary["cause"] = f"keys: {error.cause}"
             response = intake.answers.unavailable()
-        response.summary.update(summary)
+        response.summary.update(summary | faults.summary())
         return response
+
+    def _make(self, request: Request, agent: Agent, intake: Intake, summary: dict[str, object], faults: Faults) -> Made:
+        """Make the batch of a request. Whatever fails here fails again with the same request, so the answer is final.
+
+        Raises `AuditError`, `_UnsupportedEncodingError`, or `KeysUnavailableError`, which alone may pass.
+        """
+        try:
+            decoded, size = self._decoded(request, intake, summary)
+            received = now_timestamp(self._now())
+            maker = RecordMaker(
+                sender=self._senders[agent.name],
+                rules=self._rules.get(deadline=min(request.deadline, time.monotonic() + STORE_SECONDS)),
+                received=received,
+                correlation=correlation_of(request.headers, carries_trace=intake.carries_trace),
+                size=size,
+                too_heavy=Allowance(self._config.limits.values).is_exceeded_by,
+                faults=faults,
+            )
+            made = make_drafts(decoded.items, maker, received=received)
+            del maker  # and all that it remembers of the request
+            summary |= made.summary()
+            if made.drafts:
+                made.batch = self._batch(made, request, agent, decoded.content_digest)
+        except (AuditError, KeysUnavailableError, _UnsupportedEncodingError):
+            raise
+        except MemoryError as error:
+            faults.note(error)
+            raise TooLargeError(None) from None
+        except Exception as error:  # noqa: BLE001 - the sender would send it again for ever
+            faults.note(error)
+            raise DecodeError(UNPROCESSABLE) from None
+        return made
+
+    def _decoded(self, request: Request, intake: Intake, summary: dict[str, object]) -> tuple[Decoded, int]:
+        """Decode the body; return its size, too."""
+        limits = self._config.limits
+        body = self._body(request)
+        summary["decoded_bytes"] = len(body)
+        if intake.too_heavy(body, limits.values):
+            raise TooManyError(limits.values, "values, where a text counts as two, an array as four, an object as six")
+        return intake.decode(body, max_events=limits.events), len(body)
 
     def _body(self, request: Request) -> bytes:
         limits = self._config.limits
@@ -176,67 +210,28 @@ class Writer:
             raise TooLargeError(limits.decoded_bytes)
         return request.body
 
-    def _store_events(
-        self,
-        request: Request,
-        agent: Agent,
-        intake: Intake,
-        decoded: Decoded,
-        size: int,
-        summary: dict[str, object],
-    ) -> Response:
-        received = now_timestamp(self._now())
-        maker = RecordMaker(
-            sender=self._senders[agent.name],
-            rules=self._rules.get(deadline=min(request.deadline, time.monotonic() + STORE_SECONDS)),
-            received=received,
-            correlation=correlation_of(request.headers, carries_trace=intake.carries_trace),
-            size=size,
-            too_heavy=Allowance(self._config.limits.values).is_exceeded_by,
-        )
-        drafts: list[Draft] = []
-        refused: list[Refusal] = []
-        identified = True
-        items = iter(decoded.items)
-        while some := list(islice(items, _EVENTS_AT_ONCE)):
-            maker.look_at(item for item in some if isinstance(item, Event))
-            for item in some:
-                if isinstance(item, Refusal):
-                    refused.append(item)
-                    continue
-                try:
-                    record, envelope = maker.make(item)
-                    drafts.append(draft(item.index, record, envelope))
-                    identified = identified and item.has_identity
-                except FieldError as error:
-                    refused.append(
-                        Refusal(index=item.index, field=error.field, reason=error.reason, forbidden=error.forbidden)
-                    )
-        del maker  # and all that it remembers of the request
-        summary |= {
-            "events": len(drafts) + len(refused),
-            "refused": len(refused),
-            "reasons": _reasons(refused) if refused else {},
-        }
-        if not drafts:
-            if not refused:
-                return intake.answers.stored([], [], key="", duplicate=False, ours=True)
-            return intake.answers.refused_all(refused)
-        idempotency_key = request.headers.get("idempotency-key", "").strip()
-        kept = sum(len(item.envelope.payloads) for item in drafts if item.envelope is not None)
+    def _batch(self, made: Made, request: Request, agent: Agent, content: bytes) -> Batch:
+        kept = sum(len(item.envelope.payloads) for item in made.drafts if item.envelope is not None)
         if kept > self._config.limits.kept_payloads:
             raise TooManyError(self._config.limits.kept_payloads, "payloads, each of which is to be kept")
-        batch = make_batch(
-            drafts,
+        return make_batch(
+            made.drafts,
             agent_id=agent.name,
             secret=secret_of(request.headers.get("authorization")),
-            content=decoded.content_digest,
-            idempotency_key=idempotency_key or None,
-            identified=identified,
+            content=content,
+            idempotency_key=request.headers.get("idempotency-key", "").strip() or None,
+            identified=made.identified,
             random_bytes=self._random_bytes,
             vault_bucket=self._config.vault_bucket,
         )
-        existed = self._store_batch(batch, received, request.deadline, summary)
+
+    def _store_made(self, made: Made, request: Request, intake: Intake, summary: dict[str, object]) -> Response:
+        batch, refused = made.batch, made.refused
+        if batch is None:
+            if not refused:
+                return intake.answers.stored([], [], key="", duplicate=False, ours=True)
+            return intake.answers.refused_all(refused)
+        existed = self._store_batch(batch, made.received, request.deadline, summary)
         if existed is None:
             return intake.answers.unavailable()
         # A random key is nobody else's: what is there, an attempt of ours put there.
@@ -287,7 +282,9 @@ def correlation_of(headers: Mapping[str, str], *, carries_trace: bool = True) ->
 
 def _header_id(headers: Mapping[str, str], name: str) -> str | None:
     value = headers.get(name, "").strip()
-    return value if value and len(value) <= _MAX_HEADER_ID and not CONTROL.search(value) else None
+    if not value or len(value) > _MAX_HEADER_ID or CONTROL.search(value) or _SURROGATE.search(value):
+        return None
+    return value
 
 
 def _health(method: str) -> Response:
@@ -298,10 +295,6 @@ def _health(method: str) -> Response:
 
 def _method_not_allowed(answers: reply.Answers, allowed: str) -> Response:
     return answers.problem(HTTPStatus.METHOD_NOT_ALLOWED, f"The method must be {allowed}.", headers={"Allow": allowed})
-
-
-def _reasons(refused: list[Refusal]) -> dict[str, int]:
-    return dict(Counter(f"{refusal.field}: {refusal.reason}" for refusal in refused).most_common(10))
 
 
 def _since(started: float) -> float:

@@ -225,6 +225,7 @@ def test_every_alarm_publishes_to_the_topic(standard: Run) -> None:
             "writer-throttles",
             "writer-not-durable",
             "refusals",
+            "writer-faults",
             "unknown-tokens",
             "sealing-stopped",
             "records-unsealed",
@@ -237,7 +238,8 @@ def test_every_alarm_publishes_to_the_topic(standard: Run) -> None:
     filters = {entry.inputs["metricTransformation"]["name"]: entry.inputs for entry in standard.of("LogMetricFilter")}  # type: ignore[index]
     for said in ("($.refused > 0)", "($.status = 400)", "($.status = 413)", "($.status = 415)"):
         assert said in str(filters["Refusals"]["pattern"])
-    for name, alarm in (("Refusals", "refusals"), ("UnknownTokens", "unknown-tokens")):
+    assert "($.faults > 0)" in str(filters["Faults"]["pattern"])
+    for name, alarm in (("Refusals", "refusals"), ("Faults", "writer-faults"), ("UnknownTokens", "unknown-tokens")):
         made: Mapping[str, Any] = filters[name]["metricTransformation"]  # type: ignore[assignment]
         watched = alarms[f"agent-audit-log-test-{alarm}"].inputs
         assert (made["name"], made["namespace"]) == (watched["metricName"], watched["namespace"])

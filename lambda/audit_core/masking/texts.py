@@ -1,11 +1,13 @@
 """The short texts of one request: looked at all at once, and none of them twice.
 
 Promise: each comes out as `Masker.mask_value` would give it, at a fraction of the cost, or, when the request has used
-up its budget, as `***REDACTED***` under the rule `unscannable`. What comes out depends on the request alone.
+up its budget or the masker fails at it, as `***REDACTED***` under the rule `unscannable`. What comes out depends on the
+request alone.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TypeAlias
 
 import orjson
@@ -23,12 +25,13 @@ _Result: TypeAlias = "tuple[JsonValue, tuple[Redaction, ...]]"
 class Texts:
     """Masks what a request's records hold. `expect` what will be asked for, `look` at it, then ask with `mask`.
 
-    What was not expected is masked when it is asked for.
+    What was not expected is masked when it is asked for. `note` gets every exception that the masker should not raise.
     """
 
-    def __init__(self, masker: Masker, budget: Budget) -> None:
+    def __init__(self, masker: Masker, budget: Budget, *, note: Callable[[Exception], None] = lambda _: None) -> None:
         self._masker = masker
         self._budget = budget
+        self._note = note
         self._known: dict[_Key, _Result] = {}
         self._expected: dict[_Key, tuple[str, JsonValue]] = {}
 
@@ -44,11 +47,7 @@ class Texts:
             self._known.clear()
         if not self._expected:
             return
-        items = list(self._expected.values())
-        try:
-            results = self._masker.mask_each(items, self._budget)
-        except Unscannable:  # one of them cannot be scanned, which is no reason to give up the others
-            results = [self._alone(path, value) for path, value in items]
+        results = self._masked(list(self._expected.values()))
         self._known.update(zip(self._expected, results, strict=True))
         self._expected.clear()
 
@@ -68,16 +67,25 @@ class Texts:
         """The rule by which any value goes under a key of this name; None where there is none."""
         try:
             self._budget.take(NAME)
+            return self._masker.names_secret(name)
         except Unscannable:
             return UNSCANNABLE
-        return self._masker.names_secret(name)
+        except Exception as error:  # noqa: BLE001 - as in `_masked`
+            self._note(error)
+            return UNSCANNABLE
 
-    def _alone(self, path: str, value: JsonValue) -> _Result:
+    def _masked(self, items: list[tuple[str, JsonValue]], cost: int = 0) -> list[_Result]:
+        """Mask all items at once; where that fails, half of them at a time, so that only the bad one is hidden."""
         try:
-            self._budget.take(SUSPECT)
-            return self._masker.mask_each([(path, value)], self._budget)[0]
-        except Unscannable:
-            return _unscannable(path)
+            self._budget.take(cost)
+            return self._masker.mask_each(items, self._budget)
+        except Exception as error:  # noqa: BLE001 - a fault of the masker hides one value, and stops nothing
+            if len(items) == 1 or self._budget.is_used_up:
+                if not isinstance(error, Unscannable):
+                    self._note(error)
+                return [_unscannable(path) for path, _ in items]
+        middle = len(items) // 2
+        return self._masked(items[:middle], SUSPECT) + self._masked(items[middle:], SUSPECT)
 
 
 def _unscannable(path: str) -> _Result:

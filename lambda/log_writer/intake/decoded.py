@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from audit_core.errors import DecodeError
+from audit_core.errors import AuditError, DecodeError, FieldError
 from audit_core.event import Event
+from audit_core.faults import UNPROCESSABLE, describe
 
 
 class TooManyError(DecodeError):
@@ -19,12 +20,25 @@ class TooManyError(DecodeError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """One event that is not stored, and why: names of ours, never a value."""
+    """One event that is not stored, and why: names of ours, never a value.
+
+    `fault` describes the exception where the event is refused because of a fault of ours (see `audit_core.faults`).
+    """
 
     index: int
     field: str
     reason: str
     forbidden: bool = False
+    fault: str = ""
+
+
+def refusal_of(index: int, error: Exception) -> Refusal:
+    """Return the refusal of the one event at which `error` was raised, whatever it is."""
+    if isinstance(error, FieldError):
+        return Refusal(index=index, field=error.field, reason=error.reason, forbidden=error.forbidden)
+    if isinstance(error, AuditError):
+        return Refusal(index=index, field=error.field, reason=error.reason)
+    return Refusal(index=index, field="", reason=UNPROCESSABLE, fault=describe(error))
 
 
 class RunningDigest(Protocol):

@@ -7,6 +7,7 @@ place. An item with a key twice is refused: two readers would not read the same 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import math
@@ -16,11 +17,13 @@ from typing import TypeAlias
 
 import orjson
 
+from audit_core.attributes import folded
 from audit_core.canonical import DUPLICATE_KEY, NOT_JSON, TOO_DEEP, JsonValue, has_duplicate_key, nests_deeper
 from audit_core.errors import DecodeError, FieldError
 from audit_core.event import Event, Payload
 from audit_core.record import READERS
-from log_writer.intake.decoded import Decoded, Refusal, TooManyError
+from log_writer.intake.decoded import Decoded, Refusal, TooManyError, refusal_of
+from log_writer.intake.outline import item_texts, reason_against
 
 NO_OBJECT = "must be an object"
 _BOM = b"\xef\xbb\xbf"
@@ -42,7 +45,7 @@ class Items:
 
     items: list[JsonValue]
     loose: bool
-    bad: dict[int, str]
+    bad: dict[int, Exception]
     content: bytes | None = None
 
 
@@ -54,11 +57,12 @@ def read_items(body: bytes, *, max_events: int, member: str | None = None) -> It
     body = body.removeprefix(_BOM)
     try:
         value, encoded = _read_strictly(body)
-    except DecodeError as failed:
+    except Exception as error:  # noqa: BLE001 - one of them is wrong, or makes it fail: which, they say one by one
+        failed = error if isinstance(error, DecodeError) else DecodeError(NOT_JSON)
         try:
             value, encoded = _read_loosely(body), None
         except DecodeError:
-            return _read_lines(body, max_events, failed)
+            return _read_apart(body, max_events, member, failed)
     items = _listed(value, member)
     if len(items) > max_events:
         raise TooManyError(max_events)
@@ -115,28 +119,45 @@ def _integer(digits: str) -> int | float:
     return int(digits) if len(digits) <= _SAFE_DIGITS else float(digits)
 
 
-def _read_lines(body: bytes, max_events: int, failed: DecodeError) -> Items:
-    if body.count(b"\n") > max_events * _LINES_PER_EVENT:
-        raise TooManyError(max_events)
-    lines = [line for line in body.split(b"\n") if line and not line.isspace()]
-    if len(lines) > max_events:
+def _read_apart(body: bytes, max_events: int, member: str | None, failed: DecodeError) -> Items:
+    """Read the items of a list, or the lines, one by one: as a whole they are no JSON. Raises `failed` if none is."""
+    texts: list[bytes] | None = None
+    with contextlib.suppress(DecodeError):
+        texts = item_texts(body, member)
+    if texts is None:
+        if body.count(b"\n") > max_events * _LINES_PER_EVENT:
+            raise TooManyError(max_events)
+        texts = [line for line in body.split(b"\n") if line and not line.isspace()]
+        # One document over several lines, not one a line: what looks whole in a line of it is a piece of something.
+        if texts and _opens_document(texts[0].strip()) and not _is_read(texts[0]):
+            raise failed
+    if len(texts) > max_events:
         raise TooManyError(max_events)
     found = Items(items=[], loose=False, bad={})
-    for index, line in enumerate(lines):
+    for index, text in enumerate(texts):
         value: JsonValue = None
         try:
-            value, _ = _read_strictly(line)
-        except DecodeError as wrong:
+            value, _ = _read_strictly(text)
+        except Exception:  # noqa: BLE001 - it must not cost the items beside it
             found.loose = True
             try:
-                value = _read_loosely(line)
+                value = _read_loosely(text)
             except DecodeError:
-                found.bad[index] = wrong.reason
+                found.bad[index] = DecodeError(reason_against(text))
+            except Exception as error:  # noqa: BLE001 - as above
+                found.bad[index] = error
         found.items.append(value)
-    # One document over several lines, not one a line: what looks whole in a line of it is a piece of something.
-    if len(found.bad) == len(lines) or (0 in found.bad and _opens_document(lines[0].strip())):
+    if len(found.bad) == len(texts):
         raise failed
     return Items(items=found.items, loose=found.loose, bad={**_bad(found.items), **found.bad})
+
+
+def _is_read(text: bytes) -> bool:
+    try:
+        _read_loosely(text)
+    except DecodeError:
+        return False
+    return True
 
 
 def _opens_document(line: bytes) -> bool:
@@ -152,13 +173,13 @@ def _listed(value: JsonValue, member: str | None) -> list[JsonValue]:
     return value if isinstance(value, list) else [value]
 
 
-def _bad(items: list[JsonValue]) -> dict[int, str]:
-    bad: dict[int, str] = {}
+def _bad(items: list[JsonValue]) -> dict[int, Exception]:
+    bad: dict[int, Exception] = {}
     for index, item in enumerate(items):
         if nests_deeper(item, _MAX_DEPTH):
-            bad[index] = TOO_DEEP
+            bad[index] = DecodeError(TOO_DEEP)
         elif any(_TWICE in inner for inner in _objects(item)):
-            bad[index] = DUPLICATE_KEY
+            bad[index] = DecodeError(DUPLICATE_KEY)
     return bad
 
 
@@ -176,12 +197,12 @@ def _objects(value: JsonValue) -> Iterator[dict[str, JsonValue]]:
 def _digest(found: Items) -> bytes:
     if found.content is not None:
         return found.content
-    if not found.loose:
+    if not found.loose and not found.bad:
         return hashlib.sha256(orjson.dumps(found.items, option=orjson.OPT_SORT_KEYS)).digest()
     digest = hashlib.sha256()
     for index, item in enumerate(found.items):
         # What is refused is not stored, and may nest too deep to be written.
-        text = found.bad[index] if index in found.bad else json.dumps(item, sort_keys=True)
+        text = str(found.bad[index]) if index in found.bad else json.dumps(item, sort_keys=True)
         digest.update(text.encode() + b"\n")
     return digest.digest()
 
@@ -190,21 +211,26 @@ def _events(found: Items, make: Make) -> Iterator[Event | Refusal]:
     for index in range(len(found.items)):
         item, found.items[index] = found.items[index], None
         if index in found.bad:
-            yield Refusal(index=index, field="", reason=found.bad[index])
+            yield refusal_of(index, found.bad[index])
             continue
         try:
-            if not isinstance(item, dict):
-                raise FieldError("", NO_OBJECT)
-            event = make(index, item)
-        except FieldError as error:
-            yield Refusal(index=index, field=error.field, reason=error.reason)
-            continue
-        if found.loose:
-            event.request, event.response = _undigestible(event.request), _undigestible(event.response)
-            event.fields = {name: _repaired(value) for name, value in event.fields.items()}
-            event.attributes = {_replaced(name): _repaired(value) for name, value in event.attributes.items()}
-        _set_aside(event)
-        yield event
+            event = _event(index, item, make, loose=found.loose)
+        except Exception as error:  # noqa: BLE001 - it must not cost the events beside it
+            yield refusal_of(index, error)
+        else:
+            yield event
+
+
+def _event(index: int, item: JsonValue, make: Make, *, loose: bool) -> Event:
+    if not isinstance(item, dict):
+        raise FieldError("", NO_OBJECT)
+    event = make(index, item)
+    if loose:
+        event.request, event.response = _undigestible(event.request), _undigestible(event.response)
+        event.fields = {name: _repaired(value) for name, value in event.fields.items()}
+        event.attributes = {_replaced(name): _repaired(value) for name, value in event.attributes.items()}
+    _set_aside(event)
+    return event
 
 
 def _set_aside(event: Event) -> None:
@@ -222,6 +248,7 @@ def _set_aside(event: Event) -> None:
             del event.fields[name]
             event.attributes.setdefault(name, value)
             event.inferred = [inferred for inferred in event.inferred if inferred != name]
+    event.attributes = folded(event.attributes)
 
 
 def _undigestible(payload: Payload | None) -> Payload | None:

@@ -10,28 +10,26 @@ import binascii
 import contextlib
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import orjson
 
+from audit_core.attributes import MAX_ATTRIBUTES
 from audit_core.canonical import (
-    DUPLICATE_KEY,
     LEVELS,
     MAX_DEPTH,
     NOT_JSON,
-    TOO_DEEP,
     JsonValue,
     decode_json,
-    duplicates_by_element,
     encode,
     has_duplicate_key,
-    nests_deeper,
     wrapped,
 )
 from audit_core.errors import DecodeError, FieldError
 from audit_core.event import Event, Payload
 from audit_core.record import FIELDS
-from log_writer.intake.decoded import Decoded, Refusal, TooManyError
+from log_writer.intake.decoded import Decoded, Refusal, TooManyError, refusal_of
+from log_writer.intake.outline import item_texts, reason_against
 
 SOURCE = "native"
 _BOM = b"\xef\xbb\xbf"
@@ -47,6 +45,8 @@ _OWN_KEYS = (
     "attributes",
 )  # fmt: skip
 
+_MOST_NAMES = MAX_ATTRIBUTES + len(FIELDS) + len(_OWN_KEYS)
+
 
 def decode_native(body: bytes, *, max_events: int) -> Decoded:
     """Decode `body`. Raises `DecodeError` when none of it can be, `TooManyError` when it holds too many."""
@@ -54,53 +54,76 @@ def decode_native(body: bytes, *, max_events: int) -> Decoded:
     try:
         value: JsonValue = orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        return _decode_lines(body, max_events, error.pos)
+        return _decode_apart(body, max_events, DecodeError(NOT_JSON, position=error.pos))
     elements = value if isinstance(value, list) else [value]
     if len(elements) > max_events:
         raise TooManyError(max_events)
-    bad: dict[int, str] = {}
-    _encode_payloads(elements)
+    encoded = _encoded_whole(body, elements)
+    if encoded is None:
+        return _decode_each((item_texts(body) if isinstance(value, list) else None) or [body], max_events)
+    content = hashlib.sha256(memoryview(encoded)[_WRAPPING:-_WRAPPING]).digest()
+    return Decoded(items=_items(elements, {}), content=content)
+
+
+def _encoded_whole(body: bytes, elements: list[JsonValue]) -> bytes | None:
+    """The elements as JSON; null where one of them is wrong, or makes it fail: which, they say one by one."""
     try:
+        _encode_payloads(elements)
         encoded = _encoded(elements)
-    except orjson.JSONEncodeError:  # it refuses nothing that was decoded but what is nested too deep
-        bad = {index: TOO_DEEP for index, element in enumerate(elements) if nests_deeper(element, _EVENT_DEPTH)}
-        try:
-            duplicates = duplicates_by_element(body)
-        except RecursionError:
-            raise DecodeError(TOO_DEEP) from None
-        content = hashlib.sha256(body).digest()
-    else:
-        duplicates = duplicates_by_element(body) if has_duplicate_key(body, encoded) else []
-        content = hashlib.sha256(memoryview(encoded)[_WRAPPING:-_WRAPPING]).digest()
-    bad |= {index: DUPLICATE_KEY for index, twice in enumerate(duplicates) if twice}
-    return Decoded(items=_items(elements, bad), content=content)
+        return None if has_duplicate_key(body, encoded) else encoded
+    except Exception:  # noqa: BLE001 - as said
+        return None
 
 
-def _decode_lines(body: bytes, max_events: int, position: int) -> Decoded:
+def _decode_apart(body: bytes, max_events: int, failed: DecodeError) -> Decoded:
+    """Decode the elements of an array, or the lines, one by one: as a whole they are no JSON."""
+    elements: Sequence[bytes] | None = None
+    with contextlib.suppress(DecodeError):
+        elements = item_texts(body)
+    if elements is not None:
+        return _decode_each(elements, max_events, failed)
     if body.count(b"\n") > max_events * _LINES_PER_EVENT:
         raise TooManyError(max_events)
     lines = [line for line in body.split(b"\n") if not line.isspace() and line]
-    if len(lines) > max_events:
+    # One document over several lines, not one a line: what looks whole in a line of it is a piece of something.
+    if lines and _OPENS_DOCUMENT.match(lines[0]) and not _is_json(lines[0]):
+        raise failed
+    return _decode_each(lines, max_events, failed)
+
+
+def _is_json(text: bytes) -> bool:
+    try:
+        orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return False
+    return True
+
+
+def _decode_each(texts: Sequence[bytes], max_events: int, failed: DecodeError | None = None) -> Decoded:
+    """Decode elements, each from its own text. Raises `failed`, where that is given, when none of them is JSON."""
+    if len(texts) > max_events:
         raise TooManyError(max_events)
     content = hashlib.sha256()
     elements: list[JsonValue] = []
-    bad: dict[int, str] = {}
-    for index, line in enumerate(lines):
+    bad: dict[int, Exception] = {}
+    not_json = 0
+    for index, text in enumerate(texts):
         if index:
             content.update(b",")
+        element: JsonValue = None
         try:
-            element = decode_json(line, _EVENT_DEPTH)
-        except DecodeError as error:
-            bad[index] = error.reason
-            element = None
-            content.update(line)
-        else:
+            element = decode_json(text, _EVENT_DEPTH)
             _encode_payloads([element])
             content.update(memoryview(_encoded([element]))[_WRAPPING:-_WRAPPING])
+        except Exception as error:  # noqa: BLE001 - it must not cost the elements beside it
+            bad[index] = error
+            if isinstance(error, DecodeError) and error.position is not None:
+                bad[index] = DecodeError(reason_against(text))
+                not_json += 1
+            content.update(text)
         elements.append(element)
-    # One document over several lines, not one a line: what looks whole in a line of it is a piece of something.
-    if len(bad) == len(lines) or (0 in bad and _OPENS_DOCUMENT.match(lines[0])):
-        raise DecodeError(NOT_JSON, position=position)
+    if failed is not None and not_json == len(texts):
+        raise failed
     return Decoded(items=_items(elements, bad), content=content.digest())
 
 
@@ -111,7 +134,7 @@ def _encode_payloads(elements: Iterable[object]) -> None:
             for side in _SIDES:
                 value = element.get(side)
                 if type(value) is dict or type(value) is list:
-                    with contextlib.suppress(DecodeError):  # of what is nested too deep, which is said later
+                    with contextlib.suppress(Exception):  # of what nests too deep, or makes it fail: that is said later
                         element[side] = Payload(value=value, encoded=encode(value))
 
 
@@ -127,16 +150,18 @@ def _fragment(payload: object) -> orjson.Fragment:
     return orjson.Fragment(payload.encoded.text)
 
 
-def _items(elements: list[JsonValue], bad: dict[int, str]) -> Iterator[Event | Refusal]:
+def _items(elements: list[JsonValue], bad: dict[int, Exception]) -> Iterator[Event | Refusal]:
     for index in range(len(elements)):
         element, elements[index] = elements[index], None
         if index in bad:
-            yield Refusal(index=index, field="", reason=bad[index])
+            yield refusal_of(index, bad[index])
             continue
         try:
-            yield _event(index, element)
-        except FieldError as error:
-            yield Refusal(index=index, field=error.field, reason=error.reason)
+            event = _event(index, element)
+        except Exception as error:  # noqa: BLE001 - it must not cost the events beside it
+            yield refusal_of(index, error)
+        else:
+            yield event
 
 
 def _event(index: int, element: JsonValue) -> Event:
@@ -148,6 +173,8 @@ def _event(index: int, element: JsonValue) -> Event:
         if not isinstance(given, dict):
             raise FieldError("attributes", _NOT_AN_OBJECT)
         event.attributes = dict(given)
+    if len(element) + len(event.attributes) > _MOST_NAMES:
+        raise FieldError("attributes", f"must be at most {MAX_ATTRIBUTES}")
     fields = event.fields
     for name, value in element.items():
         if name in FIELDS:

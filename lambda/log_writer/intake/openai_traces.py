@@ -13,6 +13,7 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from audit_core.attributes import MAX_ATTRIBUTES, MORE
 from audit_core.canonical import JsonValue
 from audit_core.event import Event
 from audit_core.marker import read_marker
@@ -144,6 +145,8 @@ def _inherit(event: Event, trace: dict[str, JsonValue]) -> None:
 
 def _keep(event: Event, others: dict[str, JsonValue]) -> None:
     """What has no place of its own is metadata; the record knows which of it may be shown."""
+    if len(others) > MAX_ATTRIBUTES:
+        others = {MORE: dict(others)}
     for name, value in others.items():
         while name in event.attributes:
             name += "_"  # noqa: PLW2901 - both values are kept, the second under a name that shows it

@@ -12,12 +12,12 @@ from typing import Final
 
 import orjson
 
-from audit_core.errors import FieldError
+from audit_core.errors import DecodeError
 from audit_core.event import Event
 from log_writer.intake import otlp_json, otlp_protobuf
-from log_writer.intake.decoded import Decoded, Refusal, RunningDigest, TooManyError
+from log_writer.intake.decoded import Decoded, Refusal, RunningDigest, TooManyError, refusal_of
 from log_writer.intake.otlp_events import EventMaker
-from log_writer.intake.otlp_items import Items, Origin
+from log_writer.intake.otlp_items import FrameError, Items, Origin
 
 _SEPARATOR: Final = b"\x00"  # is in no JSON
 
@@ -48,21 +48,31 @@ def _decoded(items: Items, max_events: int) -> Decoded:
 
 
 def _events(items: Items, max_events: int, content: RunningDigest) -> Iterator[Event | Refusal]:
+    """Make an event of each item. Raises `DecodeError` where all that is read is what is wrong with the frame."""
     maker = EventMaker()
     last: Origin | None = None
+    unread: list[Refusal] = []
+    is_read = False
     for index, found in enumerate(items):
         if index >= max_events:
             raise TooManyError(max_events)
-        if isinstance(found, FieldError):
+        if isinstance(found, Exception):
             content.update(_SEPARATOR)
-            yield Refusal(index=index, field=found.field, reason=found.reason)
+            unread.append(refusal_of(index, found))
+            is_read = is_read or not isinstance(found, FrameError)
             continue
+        is_read = True
         origin, item = found
         if origin is not last:
             content.update(_SEPARATOR + origin.encoded)
             last = origin
-        content.update(orjson.dumps(item))
         try:
-            yield maker.make(origin, item, index)
-        except FieldError as error:
-            yield Refusal(index=index, field=error.field, reason=error.reason)
+            content.update(orjson.dumps(item))
+            event = maker.make(origin, item, index)
+        except Exception as error:  # noqa: BLE001 - it must not cost the events beside it
+            yield refusal_of(index, error)
+        else:
+            yield event
+    if unread and not is_read:
+        raise DecodeError(unread[0].reason)
+    yield from unread

@@ -10,12 +10,11 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Final, TypeAlias
 
 import orjson
 
-from audit_core.attributes import MAX_ATTRIBUTES, MAX_ITEMS, MAX_TEXT, MORE
+from audit_core.attributes import MAX_ITEMS, MAX_TEXT, folded
 from audit_core.canonical import JsonValue
 from audit_core.errors import FieldError
 from audit_core.event import Event, Payload
@@ -45,7 +44,6 @@ _SHORT: Final = 128
 _DIGITS: Final = 18
 _CONTENT: Final = (*REQUEST_FAMILIES, *RESPONSE_FAMILIES)
 _ODD: Final = (*REQUEST_HEADER, *RESPONSE_HEADER, *_CONTENT)
-_MOST_ATTRIBUTES: Final = MAX_ATTRIBUTES - 8  # some are added when the event is done, and by the record
 _DEFAULT_PORTS: Final = {"443": {"", "https"}, "80": {"http"}}
 _TOGETHER: Final = 100  # after every rank in a table
 _LONGEST_JSON: Final = 4096
@@ -164,7 +162,7 @@ class Draft:
             index=index,
             source=source,
             fields=self.fields,
-            attributes=self._bounded(),
+            attributes=folded(self.attributes),
             request=request,
             response=response,
             inferred=self.inferred,
@@ -285,14 +283,6 @@ class Draft:
         for value in content.values():
             return Payload(data=value.encode(), text=True) if isinstance(value, str) else Payload(value=value)
         return None
-
-    def _bounded(self) -> dict[str, JsonValue]:
-        if len(self.attributes) <= _MOST_ATTRIBUTES:
-            return self.attributes
-        items = iter(self.attributes.items())
-        kept = dict(islice(items, _MOST_ATTRIBUTES))
-        kept[MORE] = dict(items)
-        return kept
 
 
 def is_readable(name: str, value: JsonValue) -> bool:

@@ -27,6 +27,13 @@ DUPLICATES: Final = "duplicate_attributes"
 Attributes: TypeAlias = "dict[str, JsonValue]"
 
 
+class FrameError(FieldError):
+    """Something is wrong with what is around items: how many of them it costs, nobody can tell."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("", reason)
+
+
 @dataclass(slots=True, kw_only=True)
 class Origin:
     """What the items of one scope share: who sent them, and through which instrumentation.
@@ -90,8 +97,8 @@ class SpanItem:
     links: list[tuple[str, str]] = field(default_factory=list)
 
 
-Found: TypeAlias = "tuple[Origin, LogItem | SpanItem] | FieldError"
-"""An item and where it is from; or why it is refused."""
+Found: TypeAlias = "tuple[Origin, LogItem | SpanItem] | Exception"
+"""An item and where it is from; or why it is refused: a `FieldError`, or an exception that nobody expected."""
 Items: TypeAlias = "Iterator[Found]"
 
 

@@ -16,6 +16,7 @@ from audit_core.errors import DecodeError, FieldError
 from log_writer.intake.otlp_items import (
     MAX_DEPTH,
     Attributes,
+    FrameError,
     Items,
     LogItem,
     Origin,
@@ -44,6 +45,7 @@ _MOST_MESSAGES_DEEP: Final = 100  # protobuf's own default
 _MESSAGE_WEIGHT: Final = 4  # as an object of JSON counts
 
 _Message = TypeVar("_Message", bound="Resource | InstrumentationScope")
+_Read: TypeAlias = "Callable[[bytes], LogItem | SpanItem]"
 _Schema: TypeAlias = "dict[int, _Schema]"
 _VALUE: _Schema = {}
 _PAIR: _Schema = {2: _VALUE}
@@ -95,33 +97,47 @@ def spans_too_heavy(body: bytes, limit: int) -> bool:
     return _too_heavy(body, limit, _SPAN)
 
 
-def _walk(body: bytes, schema: _Schema, read: Callable[[bytes], LogItem | SpanItem]) -> Items:
+def _walk(body: bytes, schema: _Schema, read: _Read) -> Items:
+    """Yield each item, or why it is refused. What is wrong with a resource or a scope refuses its own items alone."""
     types = _types()
     for _, start, end in _parts(body, 0, len(body), {1}):
-        groups = list(_parts(body, start, end, {1, 2}))
-        resource = _joined(types.resource, body, groups)
+        try:
+            groups = list(_parts(body, start, end, {1, 2}))
+            resource = _joined(types.resource, body, groups)
+        except Exception as error:  # noqa: BLE001 - it must not cost the items of other resources
+            yield FrameError(error.reason) if isinstance(error, DecodeError) else error
+            continue
         for number, first, last in groups:
-            if number == 1:
-                continue
-            parts = list(_parts(body, first, last, {1, 2}))
-            origin = _origin(resource, _joined(types.scope, body, parts))
-            for kind, begin, stop in parts:
-                if kind == 1:
-                    continue
-                if isinstance(origin, FieldError):
-                    yield origin
-                    continue
-                try:
-                    if stop - begin > _SMALL:
-                        _refuse_deep(body, begin, stop, schema)
-                    yield origin, read(body[begin:stop])
-                except (types.error, DecodeError):
-                    yield FieldError("", _NOT_PROTOBUF)
-                except FieldError as error:
-                    yield error
+            if number != 1:
+                yield from _scoped(body, (first, last), resource, schema, read)
 
 
-def _origin(resource: Resource, scope: InstrumentationScope) -> Origin | FieldError:
+def _scoped(body: bytes, span: tuple[int, int], resource: Resource, schema: _Schema, read: _Read) -> Items:
+    try:
+        parts = list(_parts(body, *span, {1, 2}))
+        origin = _origin(resource, _joined(_types().scope, body, parts))
+    except Exception as error:  # noqa: BLE001 - as above
+        yield FrameError(error.reason) if isinstance(error, DecodeError) else error
+        return
+    for kind, begin, stop in parts:
+        if kind == 1:
+            continue
+        if isinstance(origin, Exception):
+            yield origin
+            continue
+        try:
+            if stop - begin > _SMALL:
+                _refuse_deep(body, begin, stop, schema)
+            item = read(body[begin:stop])
+        except (_types().error, DecodeError):
+            yield FieldError("", _NOT_PROTOBUF)
+        except Exception as error:  # noqa: BLE001 - it must not cost the items beside it
+            yield error
+        else:
+            yield origin, item
+
+
+def _origin(resource: Resource, scope: InstrumentationScope) -> Origin | Exception:
     try:
         return Origin(
             resource=collect(_pairs(resource.attributes, 0)),
@@ -129,7 +145,7 @@ def _origin(resource: Resource, scope: InstrumentationScope) -> Origin | FieldEr
             scope_version=scope.version,
             scope_attributes=collect(_pairs(scope.attributes, 0)),
         )
-    except FieldError as error:
+    except Exception as error:  # noqa: BLE001 - it must not cost the items of other scopes
         return error
 
 

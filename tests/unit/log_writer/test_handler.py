@@ -152,6 +152,14 @@ def test_nothing_of_a_request_is_logged(
     json.loads(output)
 
 
+def test_a_body_that_is_not_base64_is_refused(s3: Server, capsys: pytest.CaptureFixture[str]) -> None:
+    """It would not become base64 by being sent again."""
+    response = handler(event("!" + SECRET_TEXT, encoded=True), Context())
+    assert (response["statusCode"], log_line(capsys)["status"]) == (400, 400)
+    assert SECRET_TEXT not in str(response["body"])
+    assert not s3.requests
+
+
 def test_a_failing_store_is_logged(s3: Server, capsys: pytest.CaptureFixture[str]) -> None:
     """503 says to come back; the log says what S3 said, and how often it was asked."""
     s3.script = [answer(403, SECRET_TEXT.encode())]

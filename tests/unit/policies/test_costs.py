@@ -22,10 +22,10 @@ SEALING = 21_600 * (18 * 5e-6 + 12 * 4e-7 + 5 * 0.15 / 1e4)
 
 
 def test_idle_costs_the_alarms_the_trails_deliveries_and_the_sealers_runs() -> None:
-    """Nine alarms at ten cents, one metric, 8,640 puts, and the seal."""
+    """Ten alarms at ten cents, one metric, 8,640 puts, and the seal."""
     estimate = monthly(0, retention_days=180)
-    assert estimate.usd == pytest.approx(0.90 + 0.30 + 8_640 * 0.005 / 1_000 + SEAL)
-    assert monthly(0, retention_days=180, own_trail=False).usd == pytest.approx(0.90 + 0.30 + SEAL)
+    assert estimate.usd == pytest.approx(1.00 + 0.30 + 8_640 * 0.005 / 1_000 + SEAL)
+    assert monthly(0, retention_days=180, own_trail=False).usd == pytest.approx(1.00 + 0.30 + SEAL)
 
 
 def test_sealing_less_often_costs_less() -> None:
@@ -43,9 +43,9 @@ def test_ten_thousand_calls_a_day_add_up() -> None:
         SEAL
         + sealing
         + kept
-        + 0.90
+        + 1.00
         + 0.0432
-        + 1.20
+        + 1.50
         + 1.50
         + 0.06
         + 30_000 * 0.0000133334

@@ -1,0 +1,66 @@
+"""From events to the lines of a batch.
+
+Promise: an exception at one event, whatever it is, refuses that event and no other. `RecordMaker` masks many events at
+once; where that fails, it masks them one by one.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Final
+
+from audit_core.event import Event
+from audit_core.record import RecordMaker
+from log_writer.batch import Batch, Draft, draft
+from log_writer.intake.decoded import Refusal, refusal_of
+
+_EVENTS_AT_ONCE: Final = 64
+_MOST_REASONS: Final = 10
+
+
+@dataclass(slots=True, kw_only=True)
+class Made:
+    """What became of a request's events. `identified`: each that is stored can be told from any other."""
+
+    received: str
+    drafts: list[Draft] = field(default_factory=list)
+    refused: list[Refusal] = field(default_factory=list)
+    identified: bool = True
+    batch: Batch | None = None
+
+    def summary(self) -> dict[str, object]:
+        """Return what the operational log says: counts, and reasons of ours."""
+        reasons = Counter(f"{refusal.field}: {refusal.reason}" for refusal in self.refused)
+        return {
+            "events": len(self.drafts) + len(self.refused),
+            "refused": len(self.refused),
+            "reasons": dict(reasons.most_common(_MOST_REASONS)),
+        }
+
+
+def make_drafts(items: Iterator[Event | Refusal], maker: RecordMaker, *, received: str) -> Made:
+    """Make a line of each event, or refuse it. Raises what `items` raises."""
+    made = Made(received=received)
+    while some := list(islice(items, _EVENTS_AT_ONCE)):
+        maker.look_at(item for item in some if isinstance(item, Event))
+        for item in some:
+            refusal = item if isinstance(item, Refusal) else _add(made, item, maker)
+            if refusal is not None:
+                made.refused.append(refusal)
+                if refusal.fault:
+                    maker.faults.add(refusal.fault)
+    return made
+
+
+def _add(made: Made, event: Event, maker: RecordMaker) -> Refusal | None:
+    """Add the line of `event`, or return why there is none."""
+    try:
+        record, envelope = maker.make(event)
+        made.drafts.append(draft(event.index, record, envelope))
+    except Exception as error:  # noqa: BLE001 - it must not cost the events beside it
+        return refusal_of(event.index, error)
+    made.identified = made.identified and event.has_identity
+    return None
