@@ -57,7 +57,8 @@ ALLOWED: frozenset[str] = frozenset({
     "guardrail_verdict", "guardrail_action", "risk_category", "policy", "policy_id", "rule", "decision",
     "decision_source", "permission_mode",
     # how it went
-    "success", "connection", "finish_reason", "finish_reasons", "error_type", "error_code", "rpc_status", "attempt",
+    "success", "connection", "finish_reason", "finish_reasons", "response_status", "error_type", "error_code",
+    "exception_type", "rpc_status", "attempt",
     "total_attempts", "retry", "retries", "retry_after_ms", "timeout_ms", "queue_ms", "first_byte_ms",
     "reported_duration_ms", "cache_hit", "cost_usd", "currency", "rate_limit", "rate_limit_remaining", "truncated",
     "sender_redacted", "body_length", "prompt_length", "response_length", "sent_request_hash", "sent_response_hash",

@@ -206,7 +206,7 @@ class Writer:
                     continue
                 try:
                     record, envelope = maker.make(item)
-                    drafts.append(draft(item.index, record, envelope))
+                    drafts.append(draft(item.index, record, envelope, received=received))
                     identified = identified and item.has_identity
                 except FieldError as error:
                     refused.append(
