@@ -15,7 +15,6 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from audit_core.times import CLOCKS
 from cli.connection import Connection, load_deployment
 from cli.console import emit_json, json_line, printable, stdout_console, styled
 from cli.exits import DONE, FOUND
@@ -26,6 +25,8 @@ from cli.reader import RECORDS_PREFIX, Finding, LogReader, StoredObject, StoredR
 if TYPE_CHECKING:
     from cli.timeline import Tied
 
+_CLOCKS: Final = timedelta(days=1)
+"""How far an agent's clock may run ahead before `--since` misses what it sent."""
 _FULL_LISTING_SECONDS: Final = 60.0
 _MOST_READINGS: Final = 3
 """How often the log is read for what is tied to a workflow, to what is tied to it, and so on."""
@@ -311,7 +312,7 @@ def _may_match(stored: StoredObject, wanted: Query) -> bool:
     """
     if wanted.since is None or stored.stored_at is None:
         return True
-    return stored.stored_at >= wanted.since - CLOCKS or _day(stored.key) >= _utc_day(wanted.since)
+    return stored.stored_at >= wanted.since - _CLOCKS or _day(stored.key) >= _utc_day(wanted.since)
 
 
 def _is_later(stored: StoredObject, wanted: Query) -> bool:

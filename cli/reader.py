@@ -58,9 +58,9 @@ class StoredObject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredRecord:
-    """One line of an object: its decoded `record`, its exact bytes without the newline, where it stands, and since when.
+    """One line of an object: its decoded `record`, its exact bytes without the newline, and where it stands.
 
-    `stored_at`: within seconds of when it was received; null where that is not known.
+    `stored_at`: when it was stored, within seconds of its receipt; null where that is not known.
     """
 
     record: Mapping[str, object]

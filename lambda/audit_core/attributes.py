@@ -67,6 +67,7 @@ ALLOWED: frozenset[str] = frozenset({
     "output_type", "service_tier", "response_format", "message_count", "tool_count", "effort", "speed",
 })  # fmt: skip
 """Names whose values are metadata in every intake format. Growing it changes what new records hold, never old ones."""
+_IDS = frozenset(name for name in ALLOWED if name == "id" or name.endswith("_id"))
 
 
 def described_of(size: int) -> int:
@@ -114,6 +115,8 @@ class AttributeReader:
         for name, value in given.items():
             if value is None:
                 continue
+            if name in _IDS and type(value) is int and not _is_metadata(value):
+                value = str(value)  # noqa: PLW2901 - a number that JSON's readers would round
             if name in ALLOWED and _is_metadata(value):
                 kept[name], found = self.texts.mask(f"/attributes/{name}", value)
                 redactions += found
