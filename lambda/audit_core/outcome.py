@@ -117,7 +117,7 @@ _READ: Final = frozenset({
 
 
 def derive(
-    said: JsonValue,
+    said: str | None,
     status: JsonValue,
     stream: JsonValue,
     attributes: Mapping[str, JsonValue],
@@ -127,10 +127,11 @@ def derive(
 
     `said`: the sender's own verdict. It stands, but for a success that something else in the event contradicts.
     """
-    if isinstance(said, str) and said != "success":
+    if said not in (None, "success"):
         return said
-    if signs is None and attributes.keys().isdisjoint(_READ):  # as in most native events
-        signs, attributes = _NO_SIGNS, {}
+    if signs is None and _READ.isdisjoint(attributes):
+        outcome = status_outcome(status) if isinstance(status, int) else said
+        return None if outcome == "success" and _is_cut(stream) else outcome
     signs = signs or _NO_SIGNS
     finishes = [word(reason) for reason in _finishes(attributes, signs)]
     errors = [error for error in _errors(attributes, signs) if _is_error(error)]
@@ -217,7 +218,8 @@ def _errors(attributes: Mapping[str, JsonValue], signs: Signs) -> Iterator[JsonV
     """Yield what names an error; an empty object in the place of one names none."""
     for name in _ERROR_NAMES:
         value = attributes.get(name)
-        yield name if value and isinstance(value, dict | list) else value
+        # Whatever an object says, it is one error.
+        yield name if value and not isinstance(value, str | int | float) else value
     yield from signs.errors
 
 
@@ -251,4 +253,9 @@ def _is_unfinished(stream: JsonValue, signs: Signs, state: str, finishes: list[s
     """Whether there is no end to speak of: cancelled, cut off, or not over."""
     if signs.unfinished or (state in _PENDING and all(reason in _NO_FINISH for reason in finishes)):
         return True
+    return _is_cut(stream)
+
+
+def _is_cut(stream: JsonValue) -> bool:
+    """Whether a record is of a stream's beginning, or of one that was cut off."""
     return isinstance(stream, dict) and (stream.get("complete") is False or stream.get("phase") == "start")

@@ -321,7 +321,8 @@ class RecordMaker:
         return streamed.total
 
     def _derive(self, record: dict[str, JsonValue], event: Event, inferred: list[JsonValue]) -> None:
-        said, signs = record["outcome"], event.signs
+        signs = event.signs
+        said = None if record["outcome"] is None else str(record["outcome"])
         outcome = derive(said, record["status"], record.get("stream"), event.attributes, signs)
         if outcome != said:
             record["outcome"] = outcome

@@ -15,7 +15,7 @@ TOOL = {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "t"}
 DONE = {"gen_ai.response.finish_reasons": ["stop"]}
 OK, FAILED = {"status": {"code": 1}}, {"status": {"code": 2}}
 ERROR_BODY = {"error": {"type": "overloaded_error", "message": SECRET_TEXT}}
-MCP_ERROR = {"content": [], "isError": True}
+MCP_ERROR: dict[str, Any] = {"content": [], "isError": True}
 MESSAGES = [{"role": "user", "content": SECRET_TEXT}]
 
 
