@@ -8,7 +8,7 @@ error's own text is read: what a payload says decides nothing.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -62,6 +62,7 @@ _GRPC_OK: Final = frozenset({"0", "ok"})
 
 _NOT_A_LETTER: Final = re.compile("[^a-z0-9]+")
 _LONGEST_WORD: Final = 80
+_SHORT: Final = 16
 _HEAD: Final = 300
 _MOST_PREFIXES: Final = 4
 _MOST_FINISHES: Final = 128
@@ -133,17 +134,16 @@ def derive(
         outcome = status_outcome(status) if isinstance(status, int) else said
         return None if outcome == "success" and _is_cut(stream) else outcome
     signs = signs or _NO_SIGNS
-    finishes = [word(reason) for reason in _finishes(attributes, signs)]
-    errors = [error for error in _errors(attributes, signs) if _is_error(error)]
+    state = word(attributes.get("response_status") or signs.state)
+    finishes, errors = _finishes(attributes, signs), _errors(attributes, signs)
     if signs.blocked or _is_blocked(attributes, finishes, errors):
         return "policy-blocked"
-    if _is_throttled(status, attributes, errors, signs):
-        return "throttled"
-    state = word(attributes.get("response_status") or signs.state)
     is_error = isinstance(status, int) and status_outcome(status) == "error"
     rpc = attributes.get("rpc_status")
+    throttled = _is_throttled(status, attributes, errors, signs)
     if (
-        signs.failed
+        throttled
+        or signs.failed
         or errors
         or is_error
         or state in _FAILED_STATES
@@ -151,7 +151,7 @@ def derive(
         or not FAILED_FINISHES.isdisjoint(finishes)
         or (rpc is not None and word(rpc) not in _GRPC_OK)
     ):
-        return "error"
+        return "throttled" if throttled else "error"
     if _is_unfinished(stream, signs, state, finishes):
         return None
     shown = signs.result or isinstance(status, int) or state in _DONE
@@ -192,7 +192,10 @@ def names_throttling(error: JsonValue) -> bool:
 
 def word(value: JsonValue) -> str:
     """Return a name without its enumeration, case and separators: `FinishReason.CONTENT_FILTER` is `contentfilter`."""
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
+    if isinstance(value, str):
+        if value.isalpha() and value.isascii():
+            return value.lower()
+    elif isinstance(value, bool) or not isinstance(value, int | float):
         return ""
     return _NOT_A_LETTER.sub("", str(value)[:_HEAD].rpartition(".")[2].lower())
 
@@ -207,45 +210,47 @@ def _is_throttling_type(name: str) -> bool:
     return plain in _THROTTLED_CODES or plain.endswith(_THROTTLED_ERRORS)
 
 
-def _finishes(attributes: Mapping[str, JsonValue], signs: Signs) -> Iterator[JsonValue]:
-    yield attributes.get("finish_reason")
-    listed = attributes.get("finish_reasons")
-    yield from listed[:_MOST_FINISHES] if isinstance(listed, list) else (listed,)
-    yield from signs.finishes
+def _finishes(attributes: Mapping[str, JsonValue], signs: Signs) -> list[str]:
+    one, listed = attributes.get("finish_reason"), attributes.get("finish_reasons")
+    found = [*signs.finishes]
+    found += listed[:_MOST_FINISHES] if isinstance(listed, list) else (listed,)
+    return [word(reason) for reason in (one, *found) if reason is not None]
 
 
-def _errors(attributes: Mapping[str, JsonValue], signs: Signs) -> Iterator[JsonValue]:
-    """Yield what names an error; an empty object in the place of one names none."""
-    for name in _ERROR_NAMES:
-        value = attributes.get(name)
-        # Whatever an object says, it is one error.
-        yield name if value and not isinstance(value, str | int | float) else value
-    yield from signs.errors
+def _errors(attributes: Mapping[str, JsonValue], signs: Signs) -> list[JsonValue]:
+    """Return what names an error: texts and codes, or the attribute's name where it is something else."""
+    found = [
+        value if isinstance(value, str | int | float) else name
+        for name in _ERROR_NAMES
+        if (value := attributes.get(name))
+    ]
+    return [error for error in (*found, *signs.errors) if error is not None and _is_error(error)]
 
 
 def _is_error(error: JsonValue) -> bool:
-    return str(error).strip().lower() not in _NO_ERROR
+    return (isinstance(error, str) and len(error) > _SHORT) or str(error).strip().lower() not in _NO_ERROR
 
 
 def _is_blocked(attributes: Mapping[str, JsonValue], finishes: list[str], errors: list[JsonValue]) -> bool:
     verdict = attributes.get("guardrail_action") or attributes.get("guardrail_verdict")
-    if word(verdict) in _BLOCKED_VERDICTS or not BLOCKED_FINISHES.isdisjoint(finishes):
+    if (verdict is not None and word(verdict) in _BLOCKED_VERDICTS) or not BLOCKED_FINISHES.isdisjoint(finishes):
         return True
     names = [word(error) for error in errors if _is_name(error)]
-    return any(name in BLOCKED_FINISHES or name.endswith(_BLOCKED_ERRORS) for name in names)
+    return bool(names) and any(name in BLOCKED_FINISHES or name.endswith(_BLOCKED_ERRORS) for name in names)
 
 
 def _is_throttled(
     status: JsonValue, attributes: Mapping[str, JsonValue], errors: list[JsonValue], signs: Signs
 ) -> bool:
-    if status == 429 or signs.throttled or word(attributes.get("rpc_status")) in _GRPC_THROTTLED:  # noqa: PLR2004
+    rpc = attributes.get("rpc_status")
+    if status == 429 or signs.throttled or (rpc is not None and word(rpc) in _GRPC_THROTTLED):  # noqa: PLR2004
         return True
+    if not errors and not signs.failed:
+        return False
     if any(_is_name(error) and _is_throttling_type(str(error)) for error in errors):
         return True
     if isinstance(status, int) and status_outcome(status) == "error":
         return False  # a status is more exact than words
-    if not errors and not signs.failed:
-        return False
     return any(map(names_throttling, (*errors, attributes.get("status_message"))))
 
 

@@ -33,6 +33,8 @@ def split_user(fields: dict[str, JsonValue]) -> tuple[dict[str, JsonValue], dict
     if not (isinstance(given, str) or isinstance(given, dict)):  # noqa: SIM101 - the checker knows the dict so
         return fields, {}
     held = _parts(given)
+    if not held:
+        return fields, {}
     parts = {name: part for name in (*_USERS, "session_id") if (part := _id(held.get(name))) is not None}
     if not parts:
         return fields, {}

@@ -21,7 +21,7 @@ from log_writer.intake.answer import read_answer
 from log_writer.intake.decoded import Decoded
 from log_writer.intake.exported import content_of, decode_items, read_items
 from log_writer.intake.moments import from_seconds, milliseconds_of
-from log_writer.intake.usage import combined, is_id, read_usage
+from log_writer.intake.usage import is_id, read_usage
 
 SOURCE = "litellm"
 _REDACTED: Final = frozenset({"redacted-by-litellm", "REDACTED_BY_LITELM"})
@@ -171,7 +171,7 @@ def _read_usage(event: Event, item: dict[str, JsonValue], metadata: dict[str, Js
     """LiteLLM writes zeros where nothing is known: only what it read itself, or some count above zero, is one."""
     usage = _members(metadata.get("usage_object")) or _members(item.get("usage"))
     top = {name: item.get(name) for name in ("prompt_tokens", "completion_tokens", "total_tokens")}
-    counts = combined(read_usage(usage), read_usage(top))
+    counts = read_usage({**top, **{name: value for name, value in usage.items() if value or not top.get(name)}})
     if counts is not None and (usage or any(counts.values())):
         event.fields["tokens"] = counts
     cost = _first(item.get("response_cost"), item.get("cost"))

@@ -30,9 +30,8 @@ from audit_core.canonical import (
 )
 from audit_core.errors import DecodeError, FieldError
 from audit_core.event import Event, Payload
-from audit_core.outcome import Signs
 from audit_core.record import FIELDS
-from log_writer.intake.answer import read_answer
+from log_writer.intake.answer import signs_of
 from log_writer.intake.decoded import Decoded, Refusal, TooManyError
 from log_writer.intake.usage import named
 
@@ -162,8 +161,7 @@ def _event(index: int, element: JsonValue) -> Event:
     event.request = _payload(element, "request")
     event.response = _streamed(element, "response") or _payload(element, "response")
     if event.response is not None and event.response.value is not None:
-        event.signs = Signs()
-        read_answer(event.response.value, event.signs)
+        event.signs = signs_of(event.response.value)
     if isinstance(tokens := fields.get("tokens"), dict):
         fields["tokens"] = named(tokens)
     return event

@@ -76,13 +76,6 @@ def read_usage(usage: JsonValue, *, bare: bool = False) -> dict[str, JsonValue] 
     return counts or None
 
 
-def combined(first: dict[str, JsonValue] | None, second: dict[str, JsonValue] | None) -> dict[str, JsonValue] | None:
-    """Counts from two places: those of the first, but for what is missing or zero there."""
-    if not first or not second:
-        return first or second
-    return {kind: first.get(kind) or second.get(kind) or 0 for kind in dict.fromkeys((*first, *second))}
-
-
 def named(tokens: dict[str, JsonValue]) -> dict[str, JsonValue]:
     """`tokens` with each count that has a provider's own name under the record's; all else as it was."""
     read: dict[str, JsonValue] = {}
