@@ -132,7 +132,11 @@ def _read_who(event: Event, item: dict[str, JsonValue], metadata: dict[str, Json
             fields[name] = said[name]
     settings = _members(item.get("model_parameters"))
     user = _first(
-        item.get("end_user"), metadata.get("user_api_key_end_user_id"), settings.get("user"), item.get("user")
+        item.get("end_user"),
+        metadata.get("user_api_key_end_user_id"),
+        settings.get("user"),
+        _members(settings.get("metadata")).get("user_id"),  # Anthropic's place for it
+        item.get("user"),
     )
     if user is not None:
         fields["user_id"] = user

@@ -92,8 +92,8 @@ def kind_of(name: str) -> str | None:
 
 
 def is_id(value: JsonValue) -> bool:
-    """Whether `value` may be an id: a text, or an integer."""
-    return isinstance(value, str | int) and not isinstance(value, bool)
+    """Whether `value` may be an id: a text or a number, of which the record takes whole ones."""
+    return isinstance(value, str | int | float) and not isinstance(value, bool)
 
 
 def _plain(name: str) -> str:
