@@ -147,7 +147,7 @@ class Printer:
         for item in items:
             if isinstance(item, Finding):
                 self._tell(item)
-            elif wanted.matches(item.record):
+            elif wanted.matches(item.record, item.stored_at):
                 self._print(item)
                 if self._shown.is_full:
                     return
@@ -166,7 +166,7 @@ class Printer:
                 self._tell(item)
             elif tied.is_known:
                 tied.look(item.record)
-            elif wanted.matches(item.record):
+            elif wanted.matches(item.record, item.stored_at):
                 if (always or not self._shown.records) and tied.names(item.record):
                     tied.learn(item.record)
                 elif not always:
@@ -194,7 +194,9 @@ class Printer:
             found = [
                 item
                 for item in read()
-                if isinstance(item, StoredRecord) and wanted.matches(item.record) and tied.holds(item.record)
+                if isinstance(item, StoredRecord)
+                and wanted.matches(item.record, item.stored_at)
+                and tied.holds(item.record)
             ]
             for stored in found:
                 tied.learn(stored.record)
@@ -242,7 +244,7 @@ def _stored(reader: LogReader, wanted: Query) -> Iterator[StoredRecord | Finding
     day = ""
     waiting: list[StoredObject] = []
     for stored in reader.objects():
-        if wanted.until is not None and _day(stored.key) > _utc_day(wanted.until):
+        if _is_later(stored, wanted):
             yield from stored.findings()
             continue
         if _day(stored.key) != day:
@@ -311,6 +313,13 @@ def _may_match(stored: StoredObject, wanted: Query) -> bool:
     if wanted.since is None or stored.stored_at is None:
         return True
     return stored.stored_at >= wanted.since - _CLOCKS or _day(stored.key) >= _utc_day(wanted.since)
+
+
+def _is_later(stored: StoredObject, wanted: Query) -> bool:
+    """Whether all that an object holds is from after the time asked for. What came in time may have a wrong date."""
+    if wanted.until is None or _day(stored.key) <= _utc_day(wanted.until):
+        return False
+    return stored.stored_at is None or stored.stored_at >= wanted.until
 
 
 def _stored_at(stored: StoredObject) -> datetime:

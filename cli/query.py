@@ -24,6 +24,7 @@ _RELATIONS: Final[Mapping[str, Callable[[int, int], bool]]] = {
     "<=": operator.le,
 }
 _CLASS: Final = 100
+_LEAP: Final = ":60"
 
 
 def fold(text: str) -> str:
@@ -72,7 +73,7 @@ class Query:
 
     `text` must stand in some value of the record, `agent` be its agent_id or agent_name (both without regard to case
     and to which hyphen was typed); `since` is included, `until` is not; `outcomes` and `statuses` each give
-    alternatives.
+    alternatives. A record whose time cannot be right is in a period when it was received in it.
     """
 
     text: str = ""
@@ -82,10 +83,10 @@ class Query:
     outcomes: tuple[str, ...] = ()
     statuses: tuple[Callable[[int], bool], ...] = ()
 
-    def matches(self, record: Mapping[str, object]) -> bool:
-        """Whether `record` is asked for."""
+    def matches(self, record: Mapping[str, object], received: datetime | None = None) -> bool:
+        """Whether `record`, which was received at that time, is asked for."""
         return (
-            self._is_in_time(record.get("timestamp"))
+            self._is_in_time(record, received)
             and (
                 not self.agent
                 or fold(self.agent) in {fold(str(record.get(name))) for name in ("agent_id", "agent_name")}
@@ -95,19 +96,35 @@ class Query:
             and (not self.text or any(fold(self.text) in fold(text) for text in _texts(record)))
         )
 
-    def _is_in_time(self, stamp: object) -> bool:
+    def _is_in_time(self, record: Mapping[str, object], received: datetime | None) -> bool:
         if self.since is None and self.until is None:
             return True
-        try:
-            when = datetime.fromisoformat(str(stamp))
-        except ValueError:
-            return False
-        if when.tzinfo is None:
+        when = time_of(record, received)
+        if when is None:
             return False
         return (self.since is None or when >= self.since) and (self.until is None or when < self.until)
 
     def _has_status(self, status: object) -> bool:
         return isinstance(status, int) and any(fits(status) for fits in self.statuses)
+
+
+def time_of(record: Mapping[str, object], received: datetime | None) -> datetime | None:
+    """Return when a record's call was made; when it was received, where its own time cannot be right or read.
+
+    This is decided anew, whatever the record says of itself: older ones do not say it, and a clock is not to be trusted
+    with hiding what it stamped.
+    """
+    from audit_core.times import cannot_be_right, latest_of, now_timestamp  # noqa: PLC0415 - starting does not pay for it
+
+    stamp = str(record.get("timestamp"))
+    latest = "" if received is None else latest_of(now_timestamp(received))
+    if received is not None and cannot_be_right(stamp, latest):
+        return received
+    try:
+        when = datetime.fromisoformat(stamp.replace(_LEAP, ":59"))
+    except ValueError:
+        return received
+    return when if when.tzinfo is not None else received
 
 
 def _texts(value: object) -> Iterator[str]:

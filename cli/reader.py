@@ -58,13 +58,17 @@ class StoredObject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredRecord:
-    """One line of an object: its decoded `record`, its exact bytes without the newline, and where it stands."""
+    """One line of an object: its decoded `record`, its exact bytes without the newline, and where it stands.
+
+    `stored_at`: when it was stored, within seconds of its receipt; null where that is not known.
+    """
 
     record: Mapping[str, object]
     line: bytes
     key: str
     version_id: str
     index: int
+    stored_at: datetime | None = None
 
 
 class Undecodable(Exception):  # noqa: N818 - a finding in the making, not a fault of ours
@@ -135,7 +139,14 @@ class LogReader:
         try:
             lines = decode(self.raw(stored.key, oldest))
             for index, line in enumerate(lines):
-                yield StoredRecord(record=decode_line(line), line=line, key=stored.key, version_id=oldest, index=index)
+                yield StoredRecord(
+                    record=decode_line(line),
+                    line=line,
+                    key=stored.key,
+                    version_id=oldest,
+                    index=index,
+                    stored_at=stored.stored_at,
+                )
         except Undecodable as error:
             yield Finding(kind="undecodable", key=stored.key, version_id=oldest, detail=str(error))
 

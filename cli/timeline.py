@@ -14,6 +14,7 @@ from rich.text import Text
 
 from audit_core.joining import Call, Joined, join
 from audit_core.joining_keys import Item, Key, keys
+from audit_core.times import LONGEST_MS, cannot_be_right
 from cli.console import encodable, styled
 from cli.query import fold
 
@@ -26,7 +27,6 @@ _DEEPEST: Final = 24
 _NAMED: Final = 5
 _LABEL: Final = 44
 _MINUTE: Final = 60
-_LONGEST: Final = 1e13  # three hundred years
 _LEAP: Final = ":60"
 
 
@@ -249,7 +249,7 @@ def _times(call: Call) -> _Times:
 def _milliseconds(fields: Mapping[str, object]) -> float | None:
     """How long a call took, where that is a number of this world."""
     duration = fields.get("duration_ms")
-    return float(duration) if isinstance(duration, int | float) and 0 <= duration <= _LONGEST else None
+    return float(duration) if isinstance(duration, int | float) and 0 <= duration <= LONGEST_MS else None
 
 
 def _listed(value: object) -> list[object]:
@@ -257,7 +257,7 @@ def _listed(value: object) -> list[object]:
 
 
 def _seconds(stamp: object) -> float | None:
-    if not isinstance(stamp, str):
+    if not isinstance(stamp, str) or cannot_be_right(stamp, ""):
         return None
     try:
         when = datetime.fromisoformat(stamp.replace(_LEAP, ":59"))

@@ -59,7 +59,8 @@ ALLOWED: frozenset[str] = frozenset({
     "guardrail_verdict", "guardrail_action", "risk_category", "policy", "policy_id", "rule", "decision",
     "decision_source", "permission_mode",
     # how it went
-    "success", "connection", "finish_reason", "finish_reasons", "error_type", "error_code", "rpc_status", "attempt",
+    "success", "connection", "finish_reason", "finish_reasons", "response_status", "error_type", "error_code",
+    "exception_type", "rpc_status", "attempt",
     "total_attempts", "retry", "retries", "retry_after_ms", "timeout_ms", "queue_ms", "first_byte_ms",
     "reported_duration_ms", "cache_hit", "cost_usd", "currency", "rate_limit", "rate_limit_remaining", "truncated",
     "sender_redacted", "body_length", "prompt_length", "response_length", "sent_request_hash", "sent_response_hash",
@@ -68,6 +69,7 @@ ALLOWED: frozenset[str] = frozenset({
     "output_type", "service_tier", "response_format", "message_count", "tool_count", "effort", "speed",
 })  # fmt: skip
 """Names whose values are metadata in every intake format. Growing it changes what new records hold, never old ones."""
+_IDS = frozenset(name for name in ALLOWED if name == "id" or name.endswith("_id"))
 
 
 def described_of(size: int) -> int:
@@ -125,6 +127,8 @@ class AttributeReader:
         for name, value in given.items():
             if value is None:
                 continue
+            if name in _IDS and type(value) is int and not _is_metadata(value):
+                value = str(value)  # noqa: PLW2901 - a number that JSON's readers would round
             if name in ALLOWED and _is_metadata(value):
                 kept[name], found = self.texts.mask(f"/attributes/{name}", value)
                 redactions += found

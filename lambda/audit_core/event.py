@@ -11,6 +11,7 @@ from io import BytesIO
 import orjson
 
 from audit_core.canonical import Encoded, JsonValue
+from audit_core.outcome import Signs
 
 
 @dataclass(slots=True, kw_only=True)
@@ -42,7 +43,8 @@ class Event:
     """One call of an agent, before masking.
 
     `fields` holds raw values under the names of record fields, `attributes` what has no field of its own; `inferred`
-    the names of fields that the intake derived. `source` names the intake format.
+    the names of fields that the intake derived. `source` names the intake format. `signs`: what else the event shows
+    of how the call ended. Its `outcome` is the sender's own verdict, or nothing.
     """
 
     index: int
@@ -52,6 +54,7 @@ class Event:
     request: Payload | None = None
     response: Payload | None = None
     inferred: list[str] = field(default_factory=list)
+    signs: Signs | None = None
 
     @property
     def has_identity(self) -> bool:

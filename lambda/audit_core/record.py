@@ -32,7 +32,10 @@ from audit_core.faults import Faults
 from audit_core.masking import Masker, Redaction
 from audit_core.masking.budget import REQUEST_ALLOWANCE, Budget
 from audit_core.masking.texts import UNSCANNABLE, Texts
+from audit_core.outcome import derive
+from audit_core.people import split_user
 from audit_core.stream import StreamDigest
+from audit_core.times import LONGEST_MS, cannot_be_right, latest_of
 
 SCHEMA = 1
 MAX_RECORD_BYTES = 65_535
@@ -40,21 +43,21 @@ MAX_RECORD_BYTES = 65_535
 
 _LONGEST_ENDPOINT = 8192
 _READERS: tuple[tuple[str, values.Reader], ...] = (
-    ("user_id", values.text(256)),
+    ("user_id", values.identifier(256)),
     ("endpoint", values.text(_LONGEST_ENDPOINT)),
     ("method", values.method),
     ("status", values.status),
     ("request_hash", values.digest),
     ("response_hash", values.digest),
     ("outcome", values.outcome),
-    ("correlation_id", values.text(256)),
-    ("session_id", values.text(256)),
+    ("correlation_id", values.identifier(256)),
+    ("session_id", values.identifier(256)),
     ("agent_name", values.text(256)),
-    ("agent_version", values.text(128)),
-    ("deployment_id", values.text(256)),
-    ("trace_id", values.text(128)),
-    ("span_id", values.text(128)),
-    ("provider_request_id", values.text(256)),
+    ("agent_version", values.identifier(128)),
+    ("deployment_id", values.identifier(256)),
+    ("trace_id", values.identifier(128)),
+    ("span_id", values.identifier(128)),
+    ("provider_request_id", values.identifier(256)),
     ("request_bytes", values.count),
     ("response_bytes", values.count),
     ("request_mime", values.text(255)),
@@ -155,12 +158,14 @@ class RecordMaker:
     _kept: Budget = field(init=False)
     _attributes: AttributeReader = field(init=False)
     _name: str = field(init=False)
+    _latest: str = field(init=False)
 
     def __post_init__(self) -> None:
         self._kept = Budget(_KEPT_PASSES * self.size)
         self._texts = Texts(self.rules.masker, Budget(self.size, REQUEST_ALLOWANCE), note=self.faults.note)
         self._attributes = AttributeReader(texts=self._texts, key=self.rules.key, described=described_of(self.size))
         self._name = self.rules.name
+        self._latest = latest_of(self.received)
 
     def look_at(self, events: Iterable[Event]) -> None:
         """Mask at once what the records of these events will hold. Optional: `make` is faster for it."""
@@ -197,9 +202,16 @@ class RecordMaker:
         Raises `FieldError`.
         """
         inferred: list[JsonValue] = list(event.inferred)
-        record = self._read(event.fields, inferred)
         attributes = event.attributes
-        claimed = self._claimed_name(event.fields.get("agent_id"))
+        fields, more = split_user(event.fields)
+        if more:
+            attributes = {**attributes, **more}
+        record = self._read(fields, inferred)
+        duration = record.get("duration_ms")
+        if isinstance(duration, int | float) and duration > LONGEST_MS:
+            del record["duration_ms"]
+            attributes = {**attributes, "reported_duration_ms": duration}
+        claimed = self._claimed_name(fields.get("agent_id"))
         if claimed is not None and record.setdefault("agent_name", claimed) != claimed:
             attributes = {**attributes, "agent_id": claimed}
         redactions: list[Redaction] = []
@@ -209,7 +221,7 @@ class RecordMaker:
         envelope = self._keep(event, redactions)
         if envelope is not None and (elsewhere := record.pop("envelope", None)) is not None:
             attributes = {**attributes, "sent_envelope": elsewhere}
-        self._derive(record, inferred)
+        self._derive(record, event, inferred)
         self._mask(record, redactions)
         if attributes:
             kept, found = self._attributes.read(attributes)
@@ -246,6 +258,8 @@ class RecordMaker:
             stamp = self.received
         else:
             stamp = values.timestamp("timestamp", stamp)
+            if cannot_be_right(stamp, self._latest):
+                inferred.append("timestamp")
         record: dict[str, JsonValue] = {"timestamp": stamp, "agent_id": self.sender.agent_id}
         for name in _ALWAYS:
             record[name] = None
@@ -328,11 +342,16 @@ class RecordMaker:
         record["stream"] = part
         return streamed.total
 
-    def _derive(self, record: dict[str, JsonValue], inferred: list[JsonValue]) -> None:
-        status = record["status"]
-        if record["outcome"] is None and isinstance(status, int):
-            record["outcome"] = values.outcome_of(status)
-            inferred.append("outcome")
+    def _derive(self, record: dict[str, JsonValue], event: Event, inferred: list[JsonValue]) -> None:
+        signs = event.signs
+        said = None if record["outcome"] is None else str(record["outcome"])
+        outcome = derive(said, record["status"], record.get("stream"), event.attributes, signs)
+        if outcome != said:
+            record["outcome"] = outcome
+            if outcome is not None and not (outcome == "error" and signs is not None and signs.told):
+                # Where records have always named it.
+                at = inferred.index("correlation_id") if "correlation_id" in inferred else len(inferred)
+                inferred.insert(at, "outcome")
         if record["correlation_id"] is None and self.correlation.correlation_id is not None:
             record["correlation_id"] = self.correlation.correlation_id
             inferred.append("correlation_id")

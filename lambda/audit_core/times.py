@@ -8,7 +8,15 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, time, timedelta
+from typing import Final
 
+EARLIEST: Final = "2015"
+"""The first year that a call can be from. An earlier time is a clock that was never set, or counts from its start."""
+CLOCKS: Final = timedelta(days=1)
+"""How far an agent's clock may run ahead."""
+LONGEST_MS: Final = 366 * 24 * 3600 * 1000
+"""No call takes longer: such a duration lies between the times of two clocks."""
+_TO_SECONDS: Final = len("2026-06-30T12:34:56")
 _RFC_3339 = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt ]([0-9]{2}):([0-9]{2}):([0-9]{2})(\.[0-9]{1,12})?"
     r"(?:[Zz]|([+-])([0-9]{2}):([0-9]{2}))"
@@ -63,6 +71,16 @@ def _from_http_date(match: re.Match[str]) -> str | None:
         year += 1900 if year >= _PIVOT else 2000
     month = _MONTHS.index(match["month"]) // 3 + 1
     return utc_timestamp(f"{year:04}-{month:02}-{int(match['day']):02}T{match['time']}Z")
+
+
+def latest_of(received: str) -> str:
+    """Return the last second that an event which came at `received` can be from."""
+    return (datetime.fromisoformat(received[:_TO_SECONDS]) + CLOCKS).isoformat() if received else ""
+
+
+def cannot_be_right(stamp: str, latest: str) -> bool:
+    """Whether a time (RFC 3339, UTC) is before `EARLIEST`, or after `latest` (see `latest_of`), where that is known."""
+    return stamp < EARLIEST or (latest != "" and stamp[:_TO_SECONDS] > latest)
 
 
 def now_timestamp(now: datetime) -> str:

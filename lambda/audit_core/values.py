@@ -30,8 +30,6 @@ _COUNT_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _MAX_COUNTS = 16
 _MAX_STATUS = 999
 _MIN_STATUS = 100
-_THROTTLED = 429
-_FIRST_ERROR = 400
 
 
 def text(limit: int) -> Callable[[str, JsonValue], str | None]:
@@ -47,6 +45,21 @@ def text(limit: int) -> Callable[[str, JsonValue], str | None]:
         return value or None
 
     return read
+
+
+def identifier(limit: int) -> Callable[[str, JsonValue], str | None]:
+    """An id: text, or an integer, which becomes its decimal text. A double that may have been rounded is no id."""
+    read = text(limit)
+
+    def read_id(name: str, value: JsonValue) -> str | None:
+        if isinstance(value, str):
+            return read(name, value)
+        number = _integer(value) if not isinstance(value, float) or abs(value) <= SAFE_INTEGER else None
+        if number is None:
+            raise FieldError(name, "must be a string, or an integer of 64 bits")
+        return read(name, str(number))
+
+    return read_id
 
 
 def _integer(value: JsonValue) -> int | None:
@@ -84,13 +97,6 @@ def outcome(name: str, value: JsonValue) -> str:
     if not isinstance(value, str) or value not in OUTCOMES:
         raise FieldError(name, "must be one of success, throttled, error, policy-blocked")
     return value
-
-
-def outcome_of(code: int) -> str:
-    """The outcome that a status implies."""
-    if code == _THROTTLED:
-        return "throttled"
-    return "error" if code >= _FIRST_ERROR else "success"
 
 
 def digest(name: str, value: JsonValue) -> str:

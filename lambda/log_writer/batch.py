@@ -33,14 +33,17 @@ _GZIP = 31
 _ADDED_LATER = 256  # the record id and an inferred time, generously
 _ADDED_ENVELOPE = 1024  # two references and what is said of them
 _NO_TIME = b'{"timestamp":null,'
+_NONE_INFERRED = b'"inferred":[]'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
     """A record without its id, as the line that it will be.
 
-    `line` lacks its closing brace, and has a null timestamp when the time is inferred: the id may not depend on it.
-    `index` is the event's in the request; `envelope`: what is kept of its payloads.
+    `line` lacks its closing brace. The id may not depend on when the request came: the line has a null timestamp when
+    the time is inferred, and no mark when it is `doubtful`, which is the event's own, but one that cannot be right.
+    `date`: that of the event, or of receipt for those two. `index` is the event's in the request; `envelope`: what is
+    kept of its payloads.
     """
 
     index: int
@@ -48,6 +51,8 @@ class Draft:
     timestamp: str
     inferred_time: bool
     envelope: Envelope | None = None
+    doubtful: bool = False
+    date: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,17 +85,28 @@ class Batch:
     vault: list[VaultObject]
 
 
-def draft(index: int, record: dict[str, JsonValue], envelope: Envelope | None = None) -> Draft:
-    """Encode `record`. Raises `FieldError` when its line would be too long."""
+def draft(index: int, record: dict[str, JsonValue], envelope: Envelope | None = None, *, received: str) -> Draft:
+    """Encode `record`, which came at `received`. Raises `FieldError` when its line would be too long."""
     timestamp = str(record["timestamp"])
     derived = record["inferred"]
-    inferred = isinstance(derived, list) and "timestamp" in derived
+    marked = isinstance(derived, list) and "timestamp" in derived
+    inferred = marked and timestamp == received
     if inferred:
         record = {**record, "timestamp": None}
+    elif marked and isinstance(derived, list):
+        record = {**record, "inferred": [name for name in derived if name != "timestamp"]}
     line = orjson.dumps(record)[:-1]  # and a copy, as what orjson returns takes up kilobytes
     if len(line) > MAX_RECORD_BYTES - _ADDED_LATER - (0 if envelope is None else _ADDED_ENVELOPE):
         raise FieldError("", f"makes a record of more than {MAX_RECORD_BYTES} bytes")
-    return Draft(index=index, line=line, timestamp=timestamp, inferred_time=inferred, envelope=envelope)
+    return Draft(
+        index=index,
+        line=line,
+        timestamp=timestamp,
+        inferred_time=inferred,
+        envelope=envelope,
+        doubtful=marked and not inferred,
+        date=(received if marked else timestamp)[:10],
+    )
 
 
 def make_batch(
@@ -136,6 +152,8 @@ def make_batch(
         line = item.line
         if item.inferred_time:
             line = b'{"timestamp":"%b",%b' % (item.timestamp.encode(), line[len(_NO_TIME) :])
+        elif item.doubtful:  # `inferred` is the last member
+            line = line[:-1] + (b'"timestamp"]' if line.endswith(_NONE_INFERRED) else b',"timestamp"]')
         if item.envelope is not None:
             folder = f"{VAULT_PREFIX}{record_id}/"
             line = b'%b,"envelope":%b' % (line, orjson.dumps(item.envelope.described(f"s3://{vault_bucket}/{folder}")))
@@ -150,7 +168,12 @@ def make_batch(
             lines.clear()
             size = 0
         records.append(
-            StoredRecord(index=item.index, record_id=record_id, leaf=leaf_digest(line), timed=item.inferred_time)
+            StoredRecord(
+                index=item.index,
+                record_id=record_id,
+                leaf=leaf_digest(line),
+                timed=item.inferred_time or (item.doubtful and item.timestamp > item.date),
+            )
         )
     body += (packed.compress(b"".join(lines)), packed.flush())
     return Batch(
@@ -163,6 +186,6 @@ def make_batch(
 
 
 def _date(drafts: list[Draft]) -> str:
-    """The earliest date that an event brought; that of receipt where none brought any."""
-    brought = [item.timestamp for item in drafts if not item.inferred_time]
-    return min(brought or [item.timestamp for item in drafts])[:10]
+    """Return the earliest date that an event brought and that can be right; that of receipt where none did."""
+    brought = [item for item in drafts if not item.inferred_time and not item.doubtful]
+    return min(item.date or item.timestamp[:10] for item in brought or drafts)

@@ -59,7 +59,7 @@ def _add(made: Made, event: Event, maker: RecordMaker) -> Refusal | None:
     """Add the line of `event`, or return why there is none."""
     try:
         record, envelope = maker.make(event)
-        made.drafts.append(draft(event.index, record, envelope))
+        made.drafts.append(draft(event.index, record, envelope, received=made.received))
     except Exception as error:  # noqa: BLE001 - it must not cost the events beside it
         return refusal_of(event.index, error)
     made.identified = made.identified and event.has_identity

@@ -39,13 +39,10 @@ def finish(draft: Draft, name: str) -> None:
     if success in ("true", "false"):
         success = draft.attributes["success"] = success == "true"
     decision = draft.attributes.get("decision")
-    if (isinstance(decision, str) and decision in _REJECTED) or name == "api_refusal":
-        draft.infer("outcome", "policy-blocked")
-    elif "status" not in draft.fields:
-        if name in _FAILED or success is False or draft.attributes.get("connection") == "failed":
-            draft.infer("outcome", "error")
-        elif name == "api_request" or success is True:
-            draft.infer("outcome", "success")
+    signs = draft.signs
+    signs.blocked = (isinstance(decision, str) and decision in _REJECTED) or name == "api_refusal"
+    signs.failed = name in _FAILED or draft.attributes.get("connection") == "failed"
+    signs.result = name == "api_request" or success is True
     if (
         name in _CALLS
         and draft.attributes.get("api_provider") == "firstParty"

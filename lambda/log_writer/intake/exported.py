@@ -21,6 +21,7 @@ from audit_core.attributes import folded
 from audit_core.canonical import DUPLICATE_KEY, NOT_JSON, TOO_DEEP, JsonValue, has_duplicate_key, nests_deeper
 from audit_core.errors import DecodeError, FieldError
 from audit_core.event import Event, Payload
+from audit_core.people import split_user
 from audit_core.record import READERS
 from log_writer.intake.decoded import Decoded, Refusal, TooManyError, refusal_of
 from log_writer.intake.outline import item_texts, reason_against
@@ -29,7 +30,8 @@ NO_OBJECT = "must be an object"
 _BOM = b"\xef\xbb\xbf"
 _LINES_PER_EVENT = 4  # so many lines may be empty
 _MAX_DEPTH = 250  # what the encoder takes, with the list around it
-_SAFE_DIGITS = 18
+_MOST_DIGITS = 20
+_MOST_INTEGER = 2**64
 _TWICE = "\0twice"  # no exporter has this key, and a record never shows it
 
 Make: TypeAlias = "Callable[[int, dict[str, JsonValue]], Event]"
@@ -116,7 +118,9 @@ def _marked(pairs: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
 
 def _integer(digits: str) -> int | float:
     """As orjson reads it: what does not fit into 64 bits is a double."""
-    return int(digits) if len(digits) <= _SAFE_DIGITS else float(digits)
+    if len(digits) <= _MOST_DIGITS and -(_MOST_INTEGER // 2) <= (number := int(digits)) < _MOST_INTEGER:
+        return number
+    return float(digits)
 
 
 def _read_apart(body: bytes, max_events: int, member: str | None, failed: DecodeError) -> Items:
@@ -229,6 +233,9 @@ def _event(index: int, item: JsonValue, make: Make, *, loose: bool) -> Event:
         event.request, event.response = _undigestible(event.request), _undigestible(event.response)
         event.fields = {name: _repaired(value) for name, value in event.fields.items()}
         event.attributes = {_replaced(name): _repaired(value) for name, value in event.attributes.items()}
+    event.fields, more = split_user(event.fields)
+    for name, value in more.items():
+        event.attributes.setdefault(name, value)
     _set_aside(event)
     return event
 

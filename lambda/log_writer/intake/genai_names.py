@@ -154,6 +154,10 @@ _NAMED: Final = {
     "rule": "gen_ai.guardrail.security.policy.rule.id",
     "risk_category": "gen_ai.guardrail.security.risk.category",
     # how it went
+    "response_status": (
+        "gen_ai.response.status openai.response.status gen_ai.openai.response.status llm.response.status"
+    ),
+    "severity": "langfuse.observation.level",
     "finish_reasons": "gen_ai.response.finish_reasons",
     "finish_reason": (
         "ai.response.finishReason llm.finish_reason gen_ai.response.finish_reason llm.response.finish_reason"
@@ -214,7 +218,14 @@ _TOKENS: Final = {
     "input_image": "gen_ai.usage.image.input_tokens",
     "input_video": "gen_ai.usage.video.input_tokens",
 }
-_USAGE: Final = {"usage": "langfuse.observation.usage_details langsmith.metadata.usage_metadata gen_ai.usage.raw"}
+_USAGE: Final = {
+    "usage": (
+        "langfuse.observation.usage_details langsmith.metadata.usage_metadata gen_ai.usage.raw gen_ai.usage llm.usage"
+        " usageMetadata usage_metadata"
+    )
+}
+USAGE_FAMILIES: Final = ("gen_ai.usage.", "llm.usage.", "ai.usage.")
+"""Token counts, also under names that are not in the table."""
 _ADDRESS: Final = {
     "url": "url.full http.url gen_ai.openai.api_base openai.api_base",
     "host": "server.address http.host net.peer.name",
@@ -288,18 +299,3 @@ REQUEST_EVENTS: Final = frozenset({
 RESPONSE_EVENTS: Final = frozenset({"gen_ai.content.completion", "gen_ai.choice"})
 # One event for a whole call; some instrumentation puts into its body what the conventions have as attributes.
 OPERATION_EVENTS: Final = frozenset({"gen_ai.client.inference.operation.details", "gen_ai.client.operation.exception"})
-
-BLOCKED_FINISHES: Final = frozenset({
-    "content_filter", "content-filter", "refusal", "safety", "guardrail_intervened", "blocklist", "prohibited_content",
-    "spii", "content_filtered", "content_policy_violation", "moderation_blocked",
-})  # fmt: skip
-"""Finish reasons, in lower case, that say that a policy stopped the answer."""
-BLOCKED_VERDICTS: Final = frozenset({"deny", "block", "blocked", "denied"})
-THROTTLED_ERRORS: Final = (
-    "429", "ratelimiterror", "ratelimitexceeded", "ratelimitexception", "throttlingexception", "throttledexception",
-    "throttlingerror", "toomanyrequests", "toomanyrequestsexception", "toomanyrequestserror", "resourceexhausted",
-    "resourceexhaustedexception", "resourceexhaustederror",
-)  # fmt: skip
-"""How the types of errors end, in lower case and without underscores, that say that there were too many calls."""
-GRPC_THROTTLED: Final = frozenset({"8", "RESOURCE_EXHAUSTED"})
-GRPC_OK: Final = frozenset({"0", "OK"})

@@ -16,11 +16,12 @@ from typing import Final
 from audit_core.canonical import JsonValue
 from audit_core.errors import FieldError
 from audit_core.event import Event
-from audit_core.values import outcome_of
+from audit_core.outcome import Signs
+from log_writer.intake.answer import read_answer
 from log_writer.intake.decoded import Decoded
 from log_writer.intake.exported import content_of, decode_items, read_items
 from log_writer.intake.moments import from_seconds, milliseconds_of
-from log_writer.intake.usage import read_usage
+from log_writer.intake.usage import is_id, read_usage
 
 SOURCE = "litellm"
 _REDACTED: Final = frozenset({"redacted-by-litellm", "REDACTED_BY_LITELM"})
@@ -35,8 +36,6 @@ _MARKS: Final = (
 _KEY_LIKE: Final = re.compile(r"sk-.*|[0-9a-fA-F]{32,}", re.DOTALL)
 _UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _CODE: Final = re.compile(r"[1-9][0-9]{2}")
-_THROTTLED: Final = "RateLimitError"
-_BLOCKED: Final = "ContentPolicyViolationError"
 _CACHED: Final = "_cache_hit"
 _REQUEST_IDS: Final = ("llm_provider-x-request-id", "llm_provider-request-id", "x-request-id", "request-id")
 _PLAIN: Final[Mapping[str, str]] = {
@@ -87,11 +86,11 @@ def _event(index: int, item: dict[str, JsonValue], *, marked: bool) -> Event:
     if isinstance(item.get("stream"), bool):
         event.fields["stream"] = item["stream"]
     _read_usage(event, item, metadata)
-    _read_result(event, item)
+    signs = event.signs = _read_result(event, item)
     _read_guardrails(event, item)
     tool = _members(metadata.get("mcp_tool_call_metadata"))
     _read_tool(event, tool)
-    _read_content(event, item, tool, marked=marked)
+    _read_content(event, item, tool, signs, marked=marked)
     for name, wire in _PLAIN.items():
         event.attributes[name] = item.get(wire) or None
     _read_settings(event, item)
@@ -129,11 +128,15 @@ def _read_who(event: Event, item: dict[str, JsonValue], metadata: dict[str, Json
     fields["session_id"] = item.get("session_id") or None
     said = _members(metadata.get("requester_metadata"))
     for name in _SAID:
-        if isinstance(said.get(name), str) and not fields.get(name):
+        if is_id(said.get(name)) and not fields.get(name):
             fields[name] = said[name]
     settings = _members(item.get("model_parameters"))
     user = _first(
-        item.get("end_user"), metadata.get("user_api_key_end_user_id"), settings.get("user"), item.get("user")
+        item.get("end_user"),
+        metadata.get("user_api_key_end_user_id"),
+        settings.get("user"),
+        _members(settings.get("metadata")).get("user_id"),  # Anthropic's place for it
+        item.get("user"),
     )
     if user is not None:
         fields["user_id"] = user
@@ -172,7 +175,7 @@ def _read_usage(event: Event, item: dict[str, JsonValue], metadata: dict[str, Js
     """LiteLLM writes zeros where nothing is known: only what it read itself, or some count above zero, is one."""
     usage = _members(metadata.get("usage_object")) or _members(item.get("usage"))
     top = {name: item.get(name) for name in ("prompt_tokens", "completion_tokens", "total_tokens")}
-    counts = read_usage({**top, **{name: value for name, value in usage.items() if value is not None}})
+    counts = read_usage({**top, **{name: value for name, value in usage.items() if value or not top.get(name)}})
     if counts is not None and (usage or any(counts.values())):
         event.fields["tokens"] = counts
     cost = _first(item.get("response_cost"), item.get("cost"))
@@ -186,31 +189,27 @@ def _read_usage(event: Event, item: dict[str, JsonValue], metadata: dict[str, Js
         event.attributes["cost_usd"] = cost
 
 
-def _read_result(event: Event, item: dict[str, JsonValue]) -> None:
-    fields, attributes = event.fields, event.attributes
-    error = _members(item.get("error_information"))
+def _read_result(event: Event, item: dict[str, JsonValue]) -> Signs:
+    attributes, signs = event.attributes, Signs()
+    error, parts = _members(item.get("error_information")), _members(item.get("status_fields"))
     code = error.get("error_code")
-    status = int(code) if isinstance(code, str) and _CODE.fullmatch(code) else None
-    if status is not None:
-        fields["status"] = status
+    if _CODE.fullmatch(str(code)):
+        event.fields["status"] = int(str(code))
     elif code:
         attributes["error_code"] = code
     attributes["error_type"] = error.get("error_class") or None
     attributes["rate_limit"] = error.get("error_rate_limit_type") or None
     attributes["error"] = _first(item.get("error_str"), error.get("error_message"))
     said = item.get("status")
-    if said == "failure":
-        implied = "error" if status is None else outcome_of(status)
-        throttled = implied == "throttled" or (
-            status is None and (error.get("error_class") == _THROTTLED or bool(error.get("error_rate_limit_category")))
-        )
-        intervened = _members(item.get("status_fields")).get("guardrail_status") == "guardrail_intervened"
-        blocked = intervened or error.get("error_class") == _BLOCKED
-        fields["outcome"] = "policy-blocked" if blocked else "throttled" if throttled else "error"
-    elif said == "success":
-        fields["outcome"] = "success"
-    elif status is None and said is not None:
+    signs.failed = said == "failure" or parts.get("llm_api_status") == "failure"
+    signs.told = said == "failure"
+    signs.blocked = said == "failure" and parts.get("guardrail_status") == "guardrail_intervened"
+    signs.throttled = bool(error.get("error_rate_limit_category"))
+    if said == "success":
+        event.fields["outcome"] = "success"
+    elif said != "failure" and "status" not in event.fields:
         attributes["status"] = said
+    return signs
 
 
 def _read_guardrails(event: Event, item: dict[str, JsonValue]) -> None:
@@ -232,12 +231,13 @@ def _read_tool(event: Event, tool: dict[str, JsonValue]) -> None:
         event.fields["endpoint"] = tool["mcp_server_resource"]
 
 
-def _read_content(event: Event, item: dict[str, JsonValue], tool: dict[str, JsonValue], *, marked: bool) -> None:
+def _read_content(
+    event: Event, item: dict[str, JsonValue], tool: dict[str, JsonValue], signs: Signs, *, marked: bool
+) -> None:
     """`marked`: somewhere in the request is what may be LiteLLM's sign that it replaced or cut something."""
-    for side, value in (
-        ("request", _filled(item.get("messages"), tool.get("arguments"))),
-        ("response", _filled(item.get("response"), tool.get("result"))),
-    ):
+    answer = _filled(item.get("response"), tool.get("result"))
+    read_answer(answer, signs)
+    for side, value in (("request", _filled(item.get("messages"), tool.get("arguments"))), ("response", answer)):
         if value is None:
             continue
         redacted, cut = _marks(value) if marked else (False, False)
@@ -249,10 +249,7 @@ def _read_content(event: Event, item: dict[str, JsonValue], tool: dict[str, Json
             setattr(event, side, content_of(value))
     if isinstance(messages := item.get("messages"), list) and messages:
         event.attributes["message_count"] = len(messages)
-    choices = _members(item.get("response")).get("choices")
-    if isinstance(choices, list):
-        reasons: list[JsonValue] = [choice.get("finish_reason") for choice in choices if isinstance(choice, dict)]
-        event.attributes["finish_reasons"] = [reason for reason in reasons if isinstance(reason, str)] or None
+    event.attributes["finish_reasons"] = [*signs.finishes] or None
 
 
 def _filled(*values: JsonValue) -> JsonValue:

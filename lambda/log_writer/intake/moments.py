@@ -9,8 +9,7 @@ import math
 from datetime import UTC, datetime, timedelta
 
 from audit_core.canonical import JsonValue
-from audit_core.times import utc_timestamp
-from audit_core.values import SAFE_INTEGER
+from audit_core.times import LONGEST_MS, utc_timestamp
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECONDS = 1_000_000
@@ -31,17 +30,18 @@ def from_seconds(seconds: JsonValue) -> str | None:
 
 
 def milliseconds_between(start: JsonValue, end: JsonValue) -> float | None:
-    """From one RFC 3339 time to another; null when there is no such time, or the clock went backwards."""
+    """From one RFC 3339 time to another; null when there is no such time, or they are of two different clocks."""
     first, last = _moment(start), _moment(end)
     if first is None or last is None or last < first:
         return None
-    return round((last - first) / _MILLISECOND, 3)
+    elapsed = (last - first) / _MILLISECOND
+    return round(elapsed, 3) if elapsed <= LONGEST_MS else None
 
 
 def milliseconds_of(start: JsonValue, end: JsonValue) -> float | None:
     """From one time in seconds to another, as `milliseconds_between`."""
     numbers = [x for x in (start, end) if isinstance(x, int | float) and not isinstance(x, bool) and math.isfinite(x)]
-    if len(numbers) < 2 or not 0 <= (elapsed := (numbers[1] - numbers[0]) * 1000) <= SAFE_INTEGER:  # noqa: PLR2004
+    if len(numbers) < 2 or not 0 <= (elapsed := (numbers[1] - numbers[0]) * 1000) <= LONGEST_MS:  # noqa: PLR2004
         return None
     return round(elapsed, 3)
 

@@ -28,8 +28,10 @@ from audit_core.canonical import (
 from audit_core.errors import DecodeError, FieldError
 from audit_core.event import Event, Payload
 from audit_core.record import FIELDS
+from log_writer.intake.answer import signs_of
 from log_writer.intake.decoded import Decoded, Refusal, TooManyError, refusal_of
 from log_writer.intake.outline import item_texts, reason_against
+from log_writer.intake.usage import named
 
 SOURCE = "native"
 _BOM = b"\xef\xbb\xbf"
@@ -183,9 +185,17 @@ def _event(index: int, element: JsonValue) -> Event:
             while name in event.attributes:
                 name += "_"  # noqa: PLW2901 - both values are kept, the second under a name that shows it
             event.attributes[name] = value
+    if isinstance(tokens := fields.get("tokens"), dict):
+        fields["tokens"] = named(tokens)
+    _add_payloads(event, element)
+    return event
+
+
+def _add_payloads(event: Event, element: dict[str, JsonValue]) -> None:
     event.request = _payload(element, "request")
     event.response = _streamed(element, "response") or _payload(element, "response")
-    return event
+    if event.response is not None and event.response.value is not None:
+        event.signs = signs_of(event.response.value)
 
 
 def _payload(element: dict[str, JsonValue], side: str) -> Payload | None:

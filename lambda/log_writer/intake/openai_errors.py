@@ -11,7 +11,7 @@ from typing import Final
 from audit_core.canonical import JsonValue
 from audit_core.event import Event
 from audit_core.marker import read_marker
-from audit_core.values import outcome_of
+from audit_core.outcome import Signs, names_throttling
 
 _TRIPPED: Final = "Guardrail tripwire triggered"
 _SENTENCES: Final = frozenset({
@@ -23,8 +23,6 @@ _SENTENCES: Final = frozenset({
 """What the SDK writes by itself, in every language."""
 _STATUS_NAMES: Final = ("status", "status_code", "http_status", "statusCode")
 _CODE_NAMES: Final = ("code", "error_code", "type", "error_type", "name")
-_THROTTLED: Final = frozenset({"rate_limit_exceeded", "rate_limit_error", "ratelimiterror", "too_many_requests"})
-_BLOCKED: Final = frozenset({"content_filter", "content_policy_violation", "moderation_blocked"})
 _CODE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
 # How the openai package words an answer that is an error: in Python, and in JavaScript.
 _WORDED: Final = re.compile(r"(?:Error code: |(?:[A-Za-z]{0,40}Error: )?)(?P<status>[45][0-9]{2})(?![0-9A-Za-z.,:/])")
@@ -33,8 +31,8 @@ _FIRST: Final = 400
 _LAST: Final = 599
 
 
-def read(event: Event, error: JsonValue, *, is_model: bool, is_frame: bool) -> None:
-    """Read a span's `error`.
+def read(event: Event, error: JsonValue, signs: Signs, *, is_model: bool, is_frame: bool) -> None:
+    """Read a span's `error`; add to `signs` what it says of the outcome.
 
     `is_model`: the span is a call of a model, so that a status in its text is that call's. `is_frame`: it is no call,
     and a status that its error repeats is that of a call within it.
@@ -42,30 +40,26 @@ def read(event: Event, error: JsonValue, *, is_model: bool, is_frame: bool) -> N
     if error is None:
         return
     _keep(event, error)
-    fields = event.fields
+    signs.failed = True
     message = error.get("message") if isinstance(error, dict) else error
     data = error.get("data") if isinstance(error, dict) else None
-    outcome = "error"
     if isinstance(message, str) and message in _SENTENCES:
         event.attributes["error_type"] = message
     said = _parts(error)
+    text = data.get("error") if isinstance(data, dict) else message
     if message == _TRIPPED:
-        outcome = "policy-blocked"
+        signs.blocked = True
         if isinstance(data, dict) and isinstance(data.get("guardrail"), str):
             event.attributes["guardrail"] = data["guardrail"]
     elif not is_frame and (status := _status(said)) is not None:
-        fields["status"], outcome = status, outcome_of(status)
-    elif is_model and (status := _worded(data, message)) is not None:
-        fields["status"], outcome = status, outcome_of(status)
+        event.fields["status"] = status
+    elif is_model and (status := _worded(text)) is not None:
+        event.fields["status"] = status
         event.inferred.append("status")
+    elif not is_frame:
+        signs.throttled = any(map(names_throttling, (text, message, *(part.get("message") for part in said))))
     if (code := _code(said)) is not None:
         event.attributes["error_code"] = code
-        if outcome == "error" and code.lower() in _THROTTLED:
-            outcome = "throttled"
-        elif outcome == "error" and code.lower() in _BLOCKED:
-            outcome = "policy-blocked"
-    fields["outcome"] = outcome
-    event.inferred.append("outcome")
 
 
 def _keep(event: Event, error: JsonValue) -> None:
@@ -120,7 +114,6 @@ def _code(parts: list[dict[str, JsonValue]]) -> str | None:
     return None
 
 
-def _worded(data: JsonValue, message: JsonValue) -> int | None:
-    text = data.get("error") if isinstance(data, dict) else message
+def _worded(text: JsonValue) -> int | None:
     match = _WORDED.match(text) if isinstance(text, str) else None
     return None if match is None else int(match["status"])

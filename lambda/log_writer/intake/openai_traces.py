@@ -17,11 +17,13 @@ from audit_core.attributes import MAX_ATTRIBUTES, MORE
 from audit_core.canonical import JsonValue
 from audit_core.event import Event
 from audit_core.marker import read_marker
+from audit_core.outcome import Signs
 from log_writer.intake import openai_errors
+from log_writer.intake.answer import read_answer
 from log_writer.intake.decoded import Decoded
 from log_writer.intake.exported import Items, content_of, decode_items, read_items
 from log_writer.intake.moments import milliseconds_between
-from log_writer.intake.usage import read_usage
+from log_writer.intake.usage import is_id, read_usage
 
 SOURCE = "openai-traces"
 _MEMBER = "data"
@@ -52,7 +54,8 @@ _MODELS = frozenset({"generation", "response", "speech", "transcription"})
 """Spans that are calls of a model."""
 _FRAMES = frozenset({"agent", "turn", "task"})
 """Spans around calls."""
-_CALLS = _MODELS | {"function", "handoff", "mcp_tools"}
+_RESULTS: Mapping[str, tuple[str, ...]] = {"handoff": ("to_agent",), "mcp_tools": ("result",)}
+"""Calls that show what came of them, and the member that does."""
 
 # What is looked for in a whole request first: these are plain letters, which no encoder escapes.
 _MARKS = (_TRUNCATED.encode(), b"original_type")
@@ -127,7 +130,7 @@ def _say(event: Event, item: dict[str, JsonValue]) -> None:
         if metadata:
             event.attributes["metadata"] = metadata
         return
-    said = {name: metadata[name] for name in _SAID if isinstance(metadata.get(name), str) and fields.get(name) is None}
+    said = {name: metadata[name] for name in _SAID if is_id(metadata.get(name)) and fields.get(name) is None}
     fields |= said
     _keep(event, {name: value for name, value in metadata.items() if name not in said})
 
@@ -172,9 +175,10 @@ def _read_span(event: Event, item: dict[str, JsonValue], *, marked: bool) -> Non
     attributes["span_type"] = kind or members.get("type")
     used = _read_data(event, kind, members, marked=marked)
     _say(event, item)
-    openai_errors.read(event, item.get("error"), is_model=kind in _MODELS, is_frame=kind in _FRAMES)
-    if fields.get("outcome") is None and item.get("error") is None and ended is not None:
-        _conclude(event, kind, members)
+    signs = event.signs = Signs()
+    openai_errors.read(event, item.get("error"), signs, is_model=kind in _MODELS, is_frame=kind in _FRAMES)
+    if ended is not None:
+        _conclude(event, kind, members, signs)
     _keep(event, {name: value for name, value in members.items() if name not in used})
     if started is not None and (first := milliseconds_between(started, members.get("first_content_at"))) is not None:
         attributes["first_byte_ms"] = first
@@ -285,16 +289,26 @@ def _is_truncated(value: JsonValue) -> bool:
     return False
 
 
-def _conclude(event: Event, kind: str, data: dict[str, JsonValue]) -> None:
-    """How a span without an error ended, where it shows."""
-    outcome: str | None = None
+def _conclude(event: Event, kind: str, data: dict[str, JsonValue], signs: Signs) -> None:
+    """Whether a span that has ended shows a result. The SDK ends a cancelled one without an error, and without one."""
+    if kind in _MODELS or kind in {"function", "mcp_tools"}:
+        for name in _RESPONSES:
+            read_answer(data.get(name), signs)
     if kind == "guardrail":
-        outcome = "policy-blocked" if data.get("triggered") is True else "success"
+        signs.blocked = signs.blocked or data.get("triggered") is True
+        signs.result = data.get("triggered") is False
     elif kind in _MODELS:
-        results = (data.get(name) for name in ("response_id", "usage", *_RESPONSES))
-        outcome = "success" if any(results) else None
-    elif kind in _CALLS:
-        outcome = "success"
-    if outcome is not None:
-        event.fields["outcome"] = outcome
-        event.inferred.append("outcome")
+        tokens = event.fields.get("tokens")
+        counted = isinstance(tokens, dict) and any(tokens.values())
+        answered = any(data.get(name) for name in _RESPONSES) and _is_answered(event)
+        signs.result = bool(data.get("response_id")) or counted or answered
+    elif kind in _RESULTS:
+        signs.result = any(data.get(name) is not None for name in _RESULTS[kind])
+    elif kind == "function":  # where content is left out, nothing tells a result from none
+        asked = event.request is not None or event.fields.get("request_hash") is not None
+        signs.result = _is_answered(event) or not asked
+
+
+def _is_answered(event: Event) -> bool:
+    shown = event.response is not None or event.fields.get("response_hash") is not None
+    return shown or event.attributes.get("truncated") is True

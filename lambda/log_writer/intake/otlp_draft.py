@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final, TypeAlias
 
 import orjson
@@ -18,8 +19,10 @@ from audit_core.attributes import MAX_ITEMS, MAX_TEXT, folded
 from audit_core.canonical import JsonValue
 from audit_core.errors import FieldError
 from audit_core.event import Event, Payload
+from audit_core.outcome import Signs
 from audit_core.record import READERS
 from audit_core.values import SAFE_INTEGER
+from log_writer.intake.answer import read_answer
 from log_writer.intake.genai_names import (
     REQUEST_FAMILIES,
     REQUEST_HEADER,
@@ -28,10 +31,11 @@ from log_writer.intake.genai_names import (
     RESPONSE_HEADER,
     RULES,
     SPARE,
+    USAGE_FAMILIES,
     Kind,
     Rule,
 )
-from log_writer.intake.usage import is_count, read_usage
+from log_writer.intake.usage import MAX_KINDS, is_count, kind_of, read_usage
 
 Rules: TypeAlias = Mapping[str, Rule]
 
@@ -43,7 +47,7 @@ _TEXTS: Final = frozenset({
 _SHORT: Final = 128
 _DIGITS: Final = 18
 _CONTENT: Final = (*REQUEST_FAMILIES, *RESPONSE_FAMILIES)
-_ODD: Final = (*REQUEST_HEADER, *RESPONSE_HEADER, *_CONTENT)
+_ODD: Final = (*REQUEST_HEADER, *RESPONSE_HEADER, *_CONTENT, *USAGE_FAMILIES)
 _DEFAULT_PORTS: Final = {"443": {"", "https"}, "80": {"http"}}
 _TOGETHER: Final = 100  # after every rank in a table
 _LONGEST_JSON: Final = 4096
@@ -56,7 +60,7 @@ class Draft:
     """What is known so far of one event.
 
     `request` and `response` hold content by its name on the wire; `special` what a platform's own rules look at;
-    `cut`: some content is not whole.
+    `cut`: some content is not whole; `signs`: what it shows of how the call ended.
     """
 
     fields: dict[str, JsonValue] = field(default_factory=dict)
@@ -69,6 +73,7 @@ class Draft:
     headers: dict[str, list[JsonValue]] = field(default_factory=dict)
     inferred: list[str] = field(default_factory=list)
     cut: bool = False
+    signs: Signs = field(default_factory=Signs)
     _ranks: dict[str, tuple[int, str]] = field(default_factory=dict)
 
     def copy(self) -> Draft:
@@ -151,11 +156,11 @@ class Draft:
         """The finished event."""
         self._set_endpoint()
         if self.tokens:
-            self.fields["tokens"] = dict(self.tokens)
+            self.fields["tokens"] = dict(islice(self.tokens.items(), MAX_KINDS))
         for side, names in self.headers.items():
             self.keep(f"{side}_headers", names[:MAX_ITEMS])
         request = self._payload(self.request)
-        response = self._payload(self.response)
+        response = self._payload(self.response, self.signs)
         if self.cut:
             self.say("truncated", value=True)
         return Event(
@@ -166,6 +171,7 @@ class Draft:
             request=request,
             response=response,
             inferred=self.inferred,
+            signs=self.signs,
         )
 
     def _named(self, rule: Rule, name: str, value: JsonValue) -> None:
@@ -179,7 +185,8 @@ class Draft:
         if rule.name in _NUMBERS:
             value = _as_number(value)
         elif isinstance(value, (int, float)) and not isinstance(value, bool):
-            value = str(value)
+            whole = isinstance(value, float) and abs(value) <= SAFE_INTEGER and math.fmod(value, 1) == 0
+            value = str(int(value) if whole else value)
         if value is None or value == "":
             return
         if is_readable(rule.name, value):
@@ -211,7 +218,10 @@ class Draft:
             self._ranks[rule.name] = rule.rank, name
             return
         rank, wire = self._ranks.get(rule.name, (rule.rank, name))
-        if rule.rank <= rank:
+        is_better = rule.rank <= rank
+        if into is self.tokens and bool(value) is not bool(known):
+            is_better = bool(value)  # a zero is what many write where they know nothing
+        if is_better:
             into[rule.name] = value
             self._ranks[rule.name] = rule.rank, name
             name, value, known = wire, known, value
@@ -226,6 +236,12 @@ class Draft:
             self.request[name] = value
         elif name.startswith(RESPONSE_FAMILIES):
             self.response[name] = value
+        elif name.startswith(USAGE_FAMILIES):
+            kind = kind_of(name.partition("usage.")[2].replace(".", "_"))
+            if kind is None:
+                self.keep(name, value)
+            else:
+                self._tokens(Rule(Kind.TOKENS, kind, _TOGETHER), name, value)
         else:
             self._header(name, value)
 
@@ -267,8 +283,11 @@ class Draft:
             self.inferred = [name for name in self.inferred if name != "endpoint"]
             self.keep("endpoint", endpoint)
 
-    def _payload(self, content: dict[str, JsonValue]) -> Payload | None:
-        """What is to be digested: one value as it is, several by their names; nothing where one has been cut off."""
+    def _payload(self, content: dict[str, JsonValue], signs: Signs | None = None) -> Payload | None:
+        """What is to be digested: one value as it is, several by their names; nothing where one has been cut off.
+
+        What it shows of how the call ended is added to `signs`.
+        """
         read: dict[str, JsonValue] = {}
         for name, value in content.items():
             read[name] = value
@@ -278,6 +297,9 @@ class Draft:
                 except orjson.JSONDecodeError:  # JSON that some limit has cut off
                     self.cut = True
                     return None
+        if signs is not None:
+            for value in read.values():
+                read_answer(value, signs)
         if len(read) > 1:
             return Payload(value=dict(sorted(read.items())))
         for value in content.values():

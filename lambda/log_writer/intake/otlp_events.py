@@ -14,19 +14,16 @@ from audit_core.attributes import MAX_ITEMS
 from audit_core.canonical import JsonValue
 from audit_core.errors import FieldError
 from audit_core.event import Event
+from audit_core.outcome import shows_end
+from audit_core.times import LONGEST_MS
 from log_writer.intake import claude
 from log_writer.intake.claude_names import CLAUDE_RULES, PREFIX
 from log_writer.intake.genai_names import (
-    BLOCKED_FINISHES,
-    BLOCKED_VERDICTS,
     FIRST_CHUNK_SECONDS,
-    GRPC_OK,
-    GRPC_THROTTLED,
     OPERATION_EVENTS,
     REQUEST_EVENTS,
     RESPONSE_EVENTS,
     RULES,
-    THROTTLED_ERRORS,
 )
 from log_writer.intake.otlp_draft import Draft
 from log_writer.intake.otlp_items import LogItem, Origin, SpanEvent, SpanItem
@@ -41,9 +38,23 @@ _KINDS: Final = {1: "internal", 2: "server", 3: "client", 4: "producer", 5: "con
 _STATUS_OK: Final = 1
 _STATUS_ERROR: Final = 2
 _SEVERITY_ERROR: Final = 17
-_THROTTLED: Final = 429
 _TOOL: Final = "tool"
-_FIRST_ERROR: Final = 400
+_TOOL_CALLS: Final = frozenset({"execute_tool", "ai.toolCall"})
+_MODELS: Final = frozenset({
+    "agent", "agent_run", "chat", "completion", "create_agent", "embedding", "embeddings", "generate_content",
+    "generation", "invoke_agent", "invoke_workflow", "llm", "llm_request", "model_generation", "model_inference",
+    "model_step", "rerank", "reranker", "response", "text_completion",
+})  # fmt: skip
+"""Operations and types of spans, in lower case, that are calls of models, or of agents that call them."""
+_VERCEL: Final = "ai."
+# Their exporter sets OK where a step was completed, and nothing where the application has cancelled it:
+# https://platform.claude.com/docs/en/api/opentelemetry/spans
+_PLATFORM: Final = "claude-platform"
+_PLATFORM_SCOPES: Final = ("com.anthropic.claude-platform", "com.anthropic.sdk")
+_SEVERE: Final = frozenset({"error", "fatal", "critical"})
+_LONGEST_NANOS: Final = LONGEST_MS * 1_000_000
+_MESSAGES: Final = ("exception.message", "error.message")
+_HEAD: Final = 300
 _LONGEST: Final = 10**9
 
 
@@ -87,7 +98,8 @@ class EventMaker:
         _measure_first_byte(draft)
         if ours:
             claude.finish(draft, name.removeprefix(PREFIX))
-        _set_outcome(draft, failed=item.severity >= _SEVERITY_ERROR)
+        draft.signs.failed = draft.signs.failed or item.severity >= _SEVERITY_ERROR
+        _take_messages(draft, item.attributes)
         _correlate(draft)
         return draft.event(index=index, source=LOGS)
 
@@ -103,18 +115,18 @@ class EventMaker:
             draft.say("parent_span_id", item.parent_id)
         _set_ids(draft, item.trace_id, item.span_id, item.dropped)
         _set_time(draft, item.start, 0)
-        if item.end >= item.start > 0:
+        if item.end >= item.start > 0 and item.end - item.start <= _LONGEST_NANOS:
             draft.keep("reported_duration_ms", draft.fields.pop("duration_ms", None))
             draft.infer("duration_ms", _milliseconds(item.end - item.start))
         if item.status_message:
             draft.keep("status_message", item.status_message)
         if item.links:
             draft.say("linked_spans", [f"{trace}-{span}" for trace, span in item.links[:MAX_ITEMS]])
-        failed = _take_span_events(draft, item.events) or item.status == _STATUS_ERROR
+        _take_span_events(draft, item.events, done=item.status == _STATUS_OK)
         _measure_first_byte(draft)
         if ours:
             claude.finish(draft, item.name.removeprefix(PREFIX))
-        _set_outcome(draft, failed=failed, done=item.end > 0, said=item.status in (_STATUS_OK, _STATUS_ERROR))
+        _set_signs(draft, item, origin)
         _correlate(draft)
         return draft.event(index=index, source=SPANS)
 
@@ -202,13 +214,12 @@ def _measure_first_byte(draft: Draft) -> None:
             draft.keep(name, seconds)
 
 
-def _take_span_events(draft: Draft, events: list[SpanEvent]) -> bool:
-    """Sort in a span's events; whether one of them is an exception that ended it."""
+def _take_span_events(draft: Draft, events: list[SpanEvent], *, done: bool) -> None:
+    """Sort in a span's events. `done`: the span says that it ended well, whatever exceptions it has recorded."""
     if not events:
-        return False
+        return
     rest: list[JsonValue] = []
     messages: Mapping[bool, list[JsonValue]] = {True: [], False: []}
-    escaped = False
     for event in events:
         if event.name in REQUEST_EVENTS or event.name in RESPONSE_EVENTS:
             messages[event.name in REQUEST_EVENTS].append({"name": event.name, **event.attributes})
@@ -217,9 +228,10 @@ def _take_span_events(draft: Draft, events: list[SpanEvent]) -> bool:
         if event.name in OPERATION_EVENTS and not attributes:
             continue
         if event.name == "exception":
-            kind = event.attributes.get("exception.type")
-            draft.attributes.setdefault("error_type", kind or "exception")
-            escaped = escaped or event.attributes.get("exception.escaped") in (True, "true")
+            kind = event.attributes.get("exception.type") or "exception"
+            draft.attributes.setdefault("exception_type" if done else "error_type", kind)
+            if not done:
+                _take_messages(draft, event.attributes)
         rest.append({"name": event.name, "time": event.time, "attributes": attributes})
     if messages[True]:
         draft.request["events"] = messages[True]
@@ -229,43 +241,53 @@ def _take_span_events(draft: Draft, events: list[SpanEvent]) -> bool:
         names: list[JsonValue] = [event.name for event in events[:MAX_ITEMS] if event.name]
         draft.say("span_events", names)
         draft.keep("span_event_data", rest)
-    return escaped
 
 
-def _set_outcome(draft: Draft, *, failed: bool, done: bool = False, said: bool = False) -> None:
-    """The outcome, as far as the wire tells it. `done`: a span has ended; `said`: with a status of its own."""
-    if "outcome" in draft.fields:
-        return
-    attributes, status = draft.attributes, draft.fields.get("status")
-    if _is_blocked(attributes):
-        draft.infer("outcome", "policy-blocked")
-        return
-    error = attributes.get("error_type")
-    throttled = isinstance(error, str) and error.lower().replace("_", "").endswith(THROTTLED_ERRORS)
-    if status == _THROTTLED or throttled or str(attributes.get("rpc_status")) in GRPC_THROTTLED:
-        draft.infer("outcome", "throttled")
-        return
-    rpc = attributes.get("rpc_status")
-    failed = failed or error is not None or (rpc is not None and str(rpc) not in GRPC_OK)
-    if isinstance(status, int):
-        failed = failed or status >= _FIRST_ERROR
-    outcome = "error" if failed else "success"
-    if said:
-        draft.fields["outcome"] = outcome
-    elif failed or done or isinstance(status, int):
-        draft.infer("outcome", outcome)
+def _take_messages(draft: Draft, attributes: Mapping[str, JsonValue]) -> None:
+    """Learn from an error's own text what kind of error it is. The text is kept as any unknown attribute."""
+    for name in _MESSAGES:
+        if isinstance(text := attributes.get(name), str):
+            draft.signs.errors.append(text[:_HEAD])
 
 
-def _is_blocked(attributes: Mapping[str, JsonValue]) -> bool:
-    """Whether a guardrail or a provider's policy has stopped the call."""
-    action = attributes.get("guardrail_action") or attributes.get("guardrail_verdict")
-    if isinstance(action, str) and action.lower() in BLOCKED_VERDICTS:
-        return True
+def _set_signs(draft: Draft, item: SpanItem, origin: Origin) -> None:
+    """What a span shows of how it ended."""
+    signs, is_unset = draft.signs, item.status not in (_STATUS_OK, _STATUS_ERROR)
+    if item.status == _STATUS_OK:
+        draft.fields["outcome"] = "success"
+    elif item.status == _STATUS_ERROR:
+        signs.failed = signs.told = True
+    elif str(draft.attributes.get("severity")).lower() in _SEVERE:
+        signs.failed = True
+    if item.status != _STATUS_OK:
+        _take_messages(draft, item.attributes)
+    signs.result = signs.result or (item.end > 0 and _shows_result(draft))
+    if is_unset and (origin.scope.startswith(_PLATFORM_SCOPES) or origin.resource.get("service.name") == _PLATFORM):
+        signs.unfinished = True
+
+
+def _shows_result(draft: Draft) -> bool:
+    """Whether a span that ended without a status shows a result, or is of a kind that has none to show.
+
+    A model's call and an HTTP call that were cancelled end like this, without one.
+    """
+    attributes, fields = draft.attributes, draft.fields
     finishes = attributes.get("finish_reasons")
-    reasons = [attributes.get("finish_reason"), attributes.get("error_type")]
-    reasons += finishes if isinstance(finishes, list) else [finishes]
-    # Some senders write the name of an enumeration before it.
-    return any(isinstance(it, str) and it.rpartition(".")[2].lower() in BLOCKED_FINISHES for it in reasons)
+    if (
+        any(value not in (None, "", [], {}) for value in draft.response.values())
+        or any(draft.tokens.values())
+        or shows_end([attributes.get("finish_reason"), *(finishes if isinstance(finishes, list) else [finishes])])
+        or "provider_request_id" in fields
+        or attributes.get("response_id") is not None
+    ):
+        return True
+    operation, kind = str(attributes.get("operation")), str(attributes.get("span_type")).lower()
+    if operation in _TOOL_CALLS or kind == _TOOL:  # where content is left out, nothing tells a result from none
+        return not draft.request
+    if "method" in fields and "status" not in fields:
+        return False
+    is_model = "model" in fields or "provider" in attributes or kind in _MODELS or operation in _MODELS
+    return not is_model and not operation.startswith(_VERCEL)
 
 
 def _correlate(draft: Draft) -> None:

@@ -13,50 +13,105 @@ from audit_core.values import SAFE_INTEGER
 _NAMES = {
     "input": "input",
     "prompt": "input",
+    "prompt_eval": "input",
     "output": "output",
     "completion": "output",
+    "candidates": "output",
+    "generated": "output",
+    "eval": "output",
     "total": "total",
+    "thoughts": "reasoning",
+    "thinking": "reasoning",
+    "output_reasoning": "reasoning",
+    "output_thinking": "reasoning",
+    "cached": "cache_read",
+    "cached_content": "cache_read",
     "cached_input": "cache_read",
+    "cached_prompt": "cache_read",
     "input_cached": "cache_read",
     "input_cache_read": "cache_read",
     "cache_read_input": "cache_read",
+    "prompt_cache_hit": "cache_read",
     "input_cache_write": "cache_creation",
     "cache_write_input": "cache_creation",
     "input_cache_creation": "cache_creation",
     "cache_creation_input": "cache_creation",
-    "output_reasoning": "reasoning",
+    "tool_use_prompt": "input_tool_use",
 }
-_SIDES = {"prompt": "input", "completion": "output"}
-_ENDING = "_tokens"
+_SIDES = {"prompt": "input", "completion": "output", "candidates": "output"}
+# `prompt_tokens`, Gemini's `promptTokenCount`, Ollama's `prompt_eval_count`.
+_ENDINGS = ("_tokens", "_token_count", "_count")
 _DETAILS = ("_tokens_details", "_token_details")
+_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _KIND = re.compile(r"[a-z][a-z0-9_]{0,31}")
-_MAX_KINDS = 16
+MAX_KINDS = 16
+_LONGEST_NAME = 64
 
 
 def read_usage(usage: JsonValue, *, bare: bool = False) -> dict[str, JsonValue] | None:
     """The counts in `usage` by kind (`input`, `output`, `total`, `cache_read`, …); null when there are none.
 
-    Reads `<kind>_tokens`, the same within `<kind>_tokens_details`, and `details` of either; where they are `bare`, also
-    counts that are called after their kind alone.
+    Reads `<kind>_tokens`, the same within `<kind>_tokens_details`, and `details` of either, in any provider's spelling;
+    where they are `bare`, also counts that are called after their kind alone. Of two counts of one kind a zero is the
+    worse: many write it where they know nothing.
     """
     if not isinstance(usage, dict):
         return None
     counts: dict[str, JsonValue] = {}
     nested: list[tuple[str, dict[str, JsonValue]]] = [("", usage)]
     for side, members in nested:
-        for name, value in members.items():
+        for given, value in members.items():
+            name = _plain(given)
             if isinstance(value, dict):
                 if not side and name == "details":
                     nested.append(("", value))
                 elif not side and name.endswith(_DETAILS):
                     part = name.rpartition("_token")[0]
                     nested.append((f"{_SIDES.get(part, part)}_", value))
-            elif (bare or name.endswith(_ENDING)) and is_count(value):
-                kind = side + name.removesuffix(_ENDING)
-                kind = _NAMES.get(kind, kind)
-                if len(counts) < _MAX_KINDS and _KIND.fullmatch(kind):
-                    counts.setdefault(kind, value)
+            elif is_count(value) and (kind := _kind(side, name, bare=bare)) is not None:
+                if kind in counts:
+                    counts[kind] = counts[kind] or value
+                elif len(counts) < MAX_KINDS:
+                    counts[kind] = value
     return counts or None
+
+
+def named(tokens: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    """`tokens` with each count that has a provider's own name under the record's; all else as it was."""
+    read: dict[str, JsonValue] = {}
+    for given, value in tokens.items():
+        kind = given if _KIND.fullmatch(given) and not given.endswith(_ENDINGS) else _kind("", _plain(given))
+        name = given if kind is None else kind
+        read[name] = read.get(name) or value
+    return read
+
+
+def kind_of(name: str) -> str | None:
+    """The kind of a count by its name on the wire; null when it names none."""
+    return _kind("", _plain(name))
+
+
+def is_id(value: JsonValue) -> bool:
+    """Whether `value` may be an id: a text or a number, of which the record takes whole ones."""
+    return isinstance(value, str | int | float) and not isinstance(value, bool)
+
+
+def _plain(name: str) -> str:
+    """`promptTokenCount` as `prompt_token_count`."""
+    return name if name.islower() or len(name) > _LONGEST_NAME else _HUMP.sub("_", name).lower()
+
+
+def _kind(side: str, name: str, *, bare: bool = False) -> str | None:
+    """The kind that a count's name says; null when it names none."""
+    ending = next((ending for ending in _ENDINGS if name.endswith(ending)), None)
+    if ending is None and not bare:
+        return None
+    plain = name.removesuffix(ending or "")
+    kind = side + plain
+    if ending == "_count" and kind not in _NAMES:
+        return None  # of something else
+    kind = _NAMES.get(kind, kind)
+    return kind if _KIND.fullmatch(kind) else None
 
 
 def is_count(value: JsonValue) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from itertools import count
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -68,6 +69,18 @@ def test_a_call_is_its_request_its_bodies_and_its_span() -> None:
     assert made.fields["sources"] == ["otlp-logs", "otlp-traces"]
     assert made.fields["attributes"]["event_name"] == "api_request"  # pyrefly: ignore[bad-index] - an object
     assert not made.conflicts
+
+
+@pytest.mark.parametrize("counts", [(0, 3602), (3602, 0), (None, 3602), (3602, None)])
+def test_a_zero_erases_no_count(counts: tuple[int | None, int | None]) -> None:
+    """In whichever record of a call it stands; where both were sent, both are named."""
+    records = [
+        _log(second, name, provider_request_id="req-1", tokens={"input": number})
+        for second, (name, number) in enumerate(zip(("api_request", "api_error"), counts, strict=True))
+    ]
+    made = _only(join(records))
+    assert made.fields["tokens"] == {"input": 3602}
+    assert made.conflicts == ({} if None in counts else {"tokens.input": (3602, 0)})
 
 
 def test_both_ends_of_a_stream_are_one_call() -> None:

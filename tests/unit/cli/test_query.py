@@ -57,6 +57,37 @@ def test_a_record_without_a_readable_time_is_outside_every_period(stamp: object)
     assert not Query(since=datetime(2000, 1, 1, tzinfo=UTC)).matches(record)
 
 
+RECEIVED = datetime(2026, 6, 30, 12, 40, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("stamp", "is_found"),
+    [
+        ("1970-01-01T12:21:51.913730532Z", True),
+        ("2014-12-31T23:59:59Z", True),
+        ("2026-07-02T12:40:01Z", True),
+        ("9999-12-31T23:59:59Z", True),
+        ("yesterday", True),
+        (None, True),
+        ("2026-06-30T12:34:56", True),
+        ("2026-06-29T12:34:56Z", False),
+        ("2026-07-01T12:34:56Z", False),
+    ],
+)
+def test_a_time_that_cannot_be_right_hides_no_record(stamp: object, *, is_found: bool) -> None:
+    """Such a record is in the period in which it was received, and in no other, whatever it says of itself."""
+    query = Query(since=RECEIVED - timedelta(hours=1), until=RECEIVED + timedelta(hours=1))
+    assert query.matches({**RECORD, "timestamp": stamp}, RECEIVED) is is_found
+    later = Query(since=RECEIVED + timedelta(days=2))
+    assert not later.matches({**RECORD, "timestamp": stamp}, RECEIVED)
+
+
+def test_a_leap_second_is_in_its_period() -> None:
+    """It is the second before."""
+    record = {**RECORD, "timestamp": "2026-06-30T23:59:60Z"}
+    assert Query(since=datetime(2026, 6, 30, 23, 59, 59, tzinfo=UTC)).matches(record, RECEIVED)
+
+
 def test_a_record_nested_without_end_is_searched() -> None:
     """Depth is somebody else's choice."""
     value: object = "needle"

@@ -1,0 +1,132 @@
+"""What the answer of a model or a tool shows of how the call ended. Answers are content: nothing of one is kept.
+
+Promise: only the members that the providers' interfaces define are read, at the places where those stand. Never raises,
+and looks at a bounded number of members, in a fixed order.
+
+Source: the interfaces of OpenAI (Chat Completions, Responses), Azure OpenAI, Anthropic (Messages), Google (Gemini),
+Amazon Bedrock (Converse, InvokeModel), the Model Context Protocol and JSON-RPC 2.0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final, TypeAlias
+
+from audit_core.canonical import JsonValue
+from audit_core.outcome import Signs
+
+Read: TypeAlias = "Callable[[dict[str, JsonValue], JsonValue, Signs], None]"
+
+_MOST: Final = 64
+_FINISHES: Final = ("finish_reason", "finishReason", "stop_reason", "stopReason")
+_ERROR_NAMES: Final = ("type", "code", "status", "message")
+# An object that is an error and nothing else.
+_ERROR_MEMBERS: Final = frozenset({"error", "type", "request_id", "requestId", "status", "code", "message", "object"})
+_BLOCK_REASONS: Final = ("blockReason", "block_reason")
+
+
+def signs_of(answer: JsonValue) -> Signs | None:
+    """Return what `answer`, decoded JSON, shows: one answer, or a list of messages; null when that is nothing."""
+    if isinstance(answer, dict) and _READERS.keys().isdisjoint(answer):
+        return None
+    signs = Signs()
+    read_answer(answer, signs)
+    return signs
+
+
+def read_answer(answer: JsonValue, signs: Signs) -> None:
+    """Add to `signs` what `answer` shows."""
+    for part in _objects(answer):
+        if not _READERS.keys().isdisjoint(part):
+            _read(part, signs)
+
+
+def _read(part: dict[str, JsonValue], signs: Signs) -> None:
+    for name, read in _READERS.items():
+        if name in part:
+            read(part, part[name], signs)
+
+
+def _finish(_: dict[str, JsonValue], reason: JsonValue, signs: Signs) -> None:
+    if isinstance(reason, str):
+        signs.finishes.append(reason)
+
+
+def _choices(_: dict[str, JsonValue], choices: JsonValue, signs: Signs) -> None:
+    for choice in _objects(choices):
+        signs.finishes += [choice[name] for name in _FINISHES if isinstance(choice.get(name), str)]
+        message = choice.get("message")
+        refused = isinstance(message, dict) and isinstance(refusal := message.get("refusal"), str) and bool(refusal)
+        signs.blocked = signs.blocked or refused or _is_filtered(choice)
+
+
+def _failed(_: dict[str, JsonValue], is_error: JsonValue, signs: Signs) -> None:
+    signs.failed = signs.failed or is_error is True
+
+
+def _error(part: dict[str, JsonValue], error: JsonValue, signs: Signs) -> None:
+    is_response = part.get("object") == "response"
+    if error and (is_response or "jsonrpc" in part or part.get("type") == "error" or part.keys() <= _ERROR_MEMBERS):
+        signs.failed = True
+        signs.errors += [error.get(name) for name in _ERROR_NAMES] if isinstance(error, dict) else [error]
+
+
+def _result(part: dict[str, JsonValue], result: JsonValue, signs: Signs) -> None:
+    """Of JSON-RPC. A result of anything else is content."""
+    if "jsonrpc" in part and isinstance(result, dict):
+        _failed(result, result.get("isError"), signs)
+
+
+def _object(part: dict[str, JsonValue], kind: JsonValue, signs: Signs) -> None:
+    if kind == "response":  # OpenAI's Responses
+        signs.state = part.get("status")
+        details = part.get("incomplete_details")
+        if isinstance(details, dict):
+            _finish(details, details.get("reason"), signs)
+
+
+def _feedback(_: dict[str, JsonValue], feedback: JsonValue, signs: Signs) -> None:
+    reasons = [feedback.get(name) for name in _BLOCK_REASONS] if isinstance(feedback, dict) else []
+    if any(isinstance(reason, str) and reason and not reason.endswith("UNSPECIFIED") for reason in reasons):
+        signs.blocked = True
+
+
+def _filters(_: dict[str, JsonValue], prompts: JsonValue, signs: Signs) -> None:
+    signs.blocked = signs.blocked or any(map(_is_filtered, _objects(prompts)))
+
+
+def _guardrail(_: dict[str, JsonValue], action: JsonValue, signs: Signs) -> None:
+    signs.blocked = signs.blocked or action == "INTERVENED"
+
+
+def _is_filtered(part: dict[str, JsonValue]) -> bool:
+    results = part.get("content_filter_results")
+    return isinstance(results, dict) and any(
+        isinstance(result, dict) and result.get("filtered") is True for result in list(results.values())[:_MOST]
+    )
+
+
+def _objects(value: JsonValue) -> list[dict[str, JsonValue]]:
+    """Return the object, or the first objects of the list, that `value` is."""
+    if isinstance(value, dict):
+        return [value]
+    return [item for item in value[:_MOST] if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+_READERS: Final[Mapping[str, Read]] = {
+    **dict.fromkeys(_FINISHES, _finish),
+    "choices": _choices,
+    "candidates": _choices,
+    "isError": _failed,
+    "is_error": _failed,
+    "error": _error,
+    "object": _object,
+    "promptFeedback": _feedback,
+    "prompt_feedback": _feedback,
+    "prompt_filter_results": _filters,
+    "prompt_annotations": _filters,
+    "amazon-bedrock-guardrailAction": _guardrail,
+    "amazonBedrockGuardrailAction": _guardrail,
+    "result": _result,
+}
+"""By the member of an answer that says how the call ended."""

@@ -1,0 +1,67 @@
+"""Which objects `find` reads for a period: what came in it is found, whatever date it was filed under."""
+
+import gzip
+import io
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from cli.find import Printer, Shown, _stored
+from cli.query import Query
+from cli.reader import LogReader
+
+STORED = datetime(2026, 6, 30, 12, 40, tzinfo=UTC)
+
+
+class Bucket:
+    """A bucket with one object, as S3's client shows it."""
+
+    def __init__(self, day: str, stamp: str) -> None:
+        self._key = f"records/dt={day}/{'ab' * 20}.jsonl.gz"
+        self._body = gzip.compress(json.dumps({"timestamp": stamp, "agent_id": "a"}).encode() + b"\n")
+
+    def get_paginator(self, _: str) -> "Bucket":
+        """The only list that is asked for."""
+        return self
+
+    def paginate(self, **_: object) -> Iterator[dict[str, Any]]:
+        """One page."""
+        row = {"Key": self._key, "VersionId": "v", "LastModified": STORED, "Size": len(self._body)}
+        yield {"Versions": [row]}
+
+    def get_object(self, **_: object) -> dict[str, Any]:
+        """The only version."""
+        return {"Body": io.BytesIO(self._body)}
+
+
+@pytest.mark.parametrize(
+    ("day", "stamp"),
+    [
+        ("2026-06-30", "1970-01-01T12:21:51.913730532Z"),
+        ("1970-01-01", "1970-01-01T12:21:51.913730532Z"),
+        ("2999-01-01", "2999-01-01T00:00:00Z"),
+        ("2026-06-30", "2026-06-30T12:00:00Z"),
+    ],
+)
+@pytest.mark.parametrize("is_open", [True, False])
+def test_what_came_in_a_period_is_found(
+    capsys: pytest.CaptureFixture[str], day: str, stamp: str, *, is_open: bool
+) -> None:
+    """Also in objects of earlier versions, which filed records under dates that cannot be right."""
+    since, until = STORED - timedelta(hours=1), STORED + timedelta(hours=1)
+    wanted = Query(since=since, until=None if is_open else until)
+    shown = Shown(limit=None)
+    reader = LogReader(Bucket(day, stamp), "log")
+    Printer(as_json=True, shown=shown).all(_stored(reader, wanted), wanted)
+    assert (shown.records, shown.findings) == (1, 0)
+    assert stamp in capsys.readouterr().out
+
+
+def test_what_came_later_is_not_read() -> None:
+    """An object of a later day, stored after the period."""
+    wanted = Query(until=STORED - timedelta(days=1))
+    reader = LogReader(Bucket("2026-06-30", "2026-06-30T12:00:00Z"), "log")
+    assert list(_stored(reader, wanted)) == []
