@@ -103,6 +103,14 @@ class _Kind(NamedTuple):
     is_packed: bool = False
 
 
+def _runs(run: bytes, group: bytes, rest: bytes) -> bytes:
+    """Match runs of groups that decode to ASCII, with the groups beside them and between two of them.
+
+    Those may hold a character beyond ASCII and, in the same group, the first or last letters of a secret.
+    """
+    return rb"(?:" + group + rb")?" + run + rb"(?:(?:" + group + rb"){1,2}" + run + rb")*(?:" + rest + rb")?"
+
+
 # Compressed text without a header: a long run after the sign before a value, whose first bits are those of a block.
 _BARE_STREAM = (
     rb"(?:^|[\s\"'`=>(,\x00])"
@@ -141,7 +149,7 @@ _FAMILIES = (
             _BASE_64,
         ),
         _Kind(
-            rb"(?:" + _ANY + rb"{4})?(?:" + _QUAD + _LINE_END + rb"){4,}(?:" + _ANY + rb"{2,4}={0,2})?",
+            _runs(rb"(?:" + _QUAD + _LINE_END + rb"){4,}", _ANY + rb"{4}" + _LINE_END, _ANY + rb"{2,4}={0,2}"),
             _BASE_64,
         ),
     ),
@@ -150,8 +158,16 @@ _FAMILIES = (
         _Kind(rb"(?:" + _PAIR + rb"00){8,}(?:" + _PAIR + rb")?", _BASE_16),
         _Kind(rb"(?:" + _PAIR + _BETWEEN + rb"){11,}" + _PAIR, _SIGNED_16),
         _Kind(rb"(?:" + _PAIR + _LINE_END + rb"){12,}", _BASE_16),
-        _Kind(rb"(?:" + _OCTET + _LINE_END + rb"){2,}(?:[A-Z2-7]{2,8}={0,6})?", _BASE_32),
-        _Kind(rb"(?:" + _OCTET.lower() + _LINE_END + rb"){2,}(?:[a-z2-7]{2,8}={0,6})?", _BASE_32),
+        _Kind(
+            _runs(rb"(?:" + _OCTET + _LINE_END + rb"){2,}", rb"[A-Z2-7]{8}" + _LINE_END, rb"[A-Z2-7]{2,8}={0,6}"),
+            _BASE_32,
+        ),
+        _Kind(
+            _runs(
+                rb"(?:" + _OCTET.lower() + _LINE_END + rb"){2,}", rb"[a-z2-7]{8}" + _LINE_END, rb"[a-z2-7]{2,8}={0,6}"
+            ),
+            _BASE_32,
+        ),
     ),
 )
 
