@@ -28,9 +28,36 @@ GHP = "ghp_" + "k3VZr8Qm1TzWx7Lc9Nd2Hs5Yb4Gf6Jp0RtAe"
 PARTS = st.lists(
     st.sampled_from(
         [
-            *("%41", "%", "%%", "%c3%bc", "%zz", "+", "=", "=41", "=\n", "=C3=BC", "&#65;", "&#252", "&amp;", "&", "&#x1f600;"),
-            *("\\u00fc", "\\ud83d\\ude00", "\\n", "\\\\", '\\"', "\\/", "\\x41", "\\101", "\\" * 12 + "u0041", "%u0041"),
-            *("ü", "漢", "😀", "e\u0301", "\u200b", "’", "㎏", "ﬁ", "\x01", "\x1b[31m", "a", " ", "x" * 300),
+            *(
+                "%41",
+                "%",
+                "%%",
+                "%c3%bc",
+                "%zz",
+                "+",
+                "=",
+                "=41",
+                "=\n",
+                "=C3=BC",
+                "&#65;",
+                "&#252",
+                "&amp;",
+                "&",
+                "&#x1f600;",
+            ),
+            *(
+                "\\u00fc",
+                "\\ud83d\\ude00",
+                "\\n",
+                "\\\\",
+                '\\"',
+                "\\/",
+                "\\x41",
+                "\\101",
+                "\\" * 12 + "u0041",
+                "%u0041",
+            ),
+            *("ü", "漢", "😀", "e\u0301", "\u200b", "’", "㎏", "ﬁ", "\x01", "\x1b[31m", "a", " ", "x" * 300),  # noqa: RUF001
         ]
     ),
     max_size=12,
@@ -79,7 +106,7 @@ def test_every_decoded_character_has_its_place(codec: Codec, parts: list[str]) -
     places = Places(codec, raw)
     starts = [at for at, byte in enumerate(decoded) if not 0x80 <= byte < 0xC0]
     before = 0
-    for start, end in zip(starts, [*starts[1:], len(decoded)], strict=True):
+    for start, end in zip(starts, [*starts[1:], len(decoded)], strict=False):
         first, last = places.find(start, end)
         assert len(codec.decode(raw[:first])) <= start < end <= len(codec.decode(raw[:last]))
         assert before <= first < last <= len(raw)

@@ -272,7 +272,8 @@ class Places:
     """
 
     def __init__(self, codec: Codec, raw: bytes) -> None:
-        self._size = lru_cache(maxsize=256)(lambda unit: len(codec.decode(unit)))
+        self._decode = codec.decode
+        self._sizes: dict[bytes, int] = {}
         self._units = iter(codec.unit.finditer(raw))
         self._unit = next(self._units, None)
         self._ahead = 0
@@ -294,3 +295,9 @@ class Places:
             self._ahead = last - ends
             self._unit = next(self._units, None)
         return place + self._ahead
+
+    def _size(self, unit: bytes) -> int:
+        """Give how many bytes a unit decodes to."""
+        if unit not in self._sizes:
+            self._sizes[unit] = len(self._decode(unit))
+        return self._sizes[unit]

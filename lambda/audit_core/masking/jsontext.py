@@ -57,9 +57,7 @@ def _decode_literal(raw: bytes) -> bytes:
     return cast("str", orjson.loads(b'"' + raw + b'"')).encode()
 
 
-_LITERAL = Codec(
-    regions=compile_bytes(_BACKSLASHED.pattern), unit=_BACKSLASHED, margin=False, decode=_decode_literal
-)
+_LITERAL = Codec(regions=compile_bytes(_BACKSLASHED.pattern), unit=_BACKSLASHED, margin=False, decode=_decode_literal)
 
 
 def edit(text: bytes, edits: Edits) -> Iterator[Span]:

@@ -87,7 +87,7 @@ def _unscannable(path: str) -> _Result:
 
 
 def _key(path: str, value: JsonValue) -> _Key | None:
-    """Say by what a result is remembered; None for a value that JSON cannot hold, such as a lone surrogate in a list."""
+    """Say by what a result is remembered; None where JSON cannot hold it: a lone surrogate, a huge number."""
     if isinstance(value, str):
         return path, value
     try:
