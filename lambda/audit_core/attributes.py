@@ -115,7 +115,7 @@ class AttributeReader:
             if name not in self._names and _NAME.fullmatch(name):
                 self.texts.expect("", name)
             if isinstance(value, str) and len(value) <= _GUESSABLE:
-                self.texts.expect("", value)
+                self.texts.expect(_pointer(name), value)
 
     def read(self, given: dict[str, JsonValue]) -> tuple[dict[str, JsonValue], list[Redaction]]:
         """What a record keeps of `given`, and what was masked in it. Raises `FieldError` when there are too many."""
@@ -148,24 +148,27 @@ class AttributeReader:
             shown += "_"
         rules: Iterable[str]
         if secret_rule is None:
-            kept[shown], rules = self._describe(value)
+            kept[shown], rules = self._describe(name, value)
         else:
             kept[shown], rules = PLACEHOLDER, (secret_rule,)
         if not (name_rules or rules):
             return []
-        path = "/attributes/" + shown.replace("~", "~0").replace("/", "~1")
+        path = "/attributes" + _pointer(shown)
         return [Redaction(path=path, rule=rule) for rule in (*name_rules, *rules)]
 
     def _learn(self, name: str) -> tuple[str, tuple[str, ...], str | None]:
-        """How to show `name`: masked, or its digest where it is no plain name; by which rule its value is secret."""
-        rules: tuple[str, ...] = ()
-        shown: str | None = None
-        if _NAME.fullmatch(name):
+        """Give how to show `name`: masked, or as its digest where it is not plain; and the rule that hides its value.
+
+        The digest of a short name that holds a finding could be guessed: such a name is not shown at all.
+        """
+        shown, rules = "name:" + digest_bytes(name.encode(), key=self.key).rpartition(":")[2][:16], ()
+        if len(name) <= _GUESSABLE:
             masked, found = self.texts.mask("", name)
-            rules = tuple(redaction.rule for redaction in found)
-            shown = None if rules == (UNSCANNABLE,) else str(masked)
-        if shown is None:
-            shown = "name:" + digest_bytes(name.encode(), key=self.key).rpartition(":")[2][:16]
+            rules = tuple(dict.fromkeys(redaction.rule for redaction in found))
+            if _NAME.fullmatch(name) and rules != (UNSCANNABLE,):
+                shown = str(masked)
+            elif rules:
+                shown = "name:" + PLACEHOLDER
         secret = "key/fields-1" if is_secret_field(name) else None
         if secret is None and len(name) <= _GUESSABLE:
             secret = self.texts.names_secret(name)
@@ -174,15 +177,16 @@ class AttributeReader:
         self._names[name] = learned = (shown, rules, secret)
         return learned
 
-    def _describe(self, value: JsonValue) -> tuple[JsonValue, Iterable[str]]:
-        """Type, size and digest of a value, and the rules by which it has no digest."""
+    def _describe(self, name: str, value: JsonValue) -> tuple[JsonValue, Iterable[str]]:
+        """Give type, size and digest of a value, and the rules by which it has no digest."""
         made = read_marker(value) if isinstance(value, dict) else None
         if made is not None:
             return self._describe_made(made)
         described: dict[str, JsonValue] = {"type": _type(value)}
         digest = self._digest(value)
         if digest.size <= _GUESSABLE:
-            _, found = self.texts.mask("", value)
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            _, found = self.texts.mask(_pointer(name), str(value) if number else value)
             if found:
                 return {**described, "digest": None}, dict.fromkeys(redaction.rule for redaction in found)
         return {**described, "bytes": digest.size, "digest": digest.digest}, ()
@@ -203,6 +207,11 @@ class AttributeReader:
         if isinstance(value, str):
             return digest_payload(value.encode(), key=self.key, text=True)
         return digest_json(value, key=self.key)
+
+
+def _pointer(name: str) -> str:
+    """Give the JSON pointer of a member."""
+    return "/" + name.replace("~", "~0").replace("/", "~1")
 
 
 def _is_metadata(value: JsonValue) -> bool:

@@ -1,7 +1,8 @@
 """What an agent called, without what must not be kept of it.
 
 Promise: userinfo, path parameters (`;jsessionid=…`), query and fragment are gone, whatever the input looks like, also
-where their marks are full-width ones; in domain mode so is everything but the host. Never raises.
+where their marks are full-width ones; in domain mode so is everything but the host. What is left is a host and a path:
+a connection string of settings, or what stands in a host's place and cannot be one, gives nothing. Never raises.
 """
 
 from __future__ import annotations
@@ -18,10 +19,13 @@ _PARAMETERS = re.compile(r";[^/\\]*")
 _LOOKALIKES = str.maketrans("\uff1f\ufe56\uff03\ufe5f\uff20\ufe6b\uff1b\ufe54", "??##@@;;")
 _PORT = re.compile(r"(?P<host>\[[^\]]*\]|[^:\[\]]*):(?P<port>[0-9]{0,5})")
 _INNER_USERINFO = re.compile(r"(:[/\\]{2})[^/\\]*@")
+# A list of settings such as `host=db password=...` is no address, wherever an address could be read into it.
+_SETTING = re.compile(r"(?:^|\s)\w{1,64} ?=")
+_NOT_IN_HOST = re.compile(r"[\s=(){}<>\"'`|^]")
 
 
 def clean_endpoint(text: str, *, domain_only: bool = False, fold: bool = True) -> str | None:
-    """`text`, a URL with or without a scheme, without userinfo, parameters, query, fragment; null: nothing is left.
+    """`text`, a URL with or without a scheme, without userinfo, parameters, query, fragment; null: it is no address.
 
     The scheme and, with `fold`, the host become lower case; the rest stays as it is. With `domain_only`: the host
     alone.
@@ -36,7 +40,11 @@ def clean_endpoint(text: str, *, domain_only: bool = False, fold: bool = True) -
         return None if domain_only else match["scheme"].lower() + ":"
     elif text[:2] in {"//", "\\\\"}:
         text = text[2:]
+    if _SETTING.search(_QUERY.split(text, maxsplit=1)[0]):
+        return None
     authority, path = _authority(text, strict=bool(scheme))
+    if _NOT_IN_HOST.search(authority):
+        return None
     if fold:
         authority = authority.lower()
     if domain_only:

@@ -199,7 +199,8 @@ def _is_no_assignment(text: bytes, name_start: int, name_end: int, link: bytes, 
         return not (quoted or begins) or b"\n" in text[name_end:start]
     if sign[-1:] == b":":  # a choice `x?"token":"…"`, the scheme of an address, a resource's name
         choice = text[max(0, name_start - 2) : name_start] in (b'?"', b"?'")
-        resource = b"arn:" in text[max(0, name_start - _MAX_NAME) : name_start].rpartition(b" ")[2]
+        before = text[max(0, name_start - _MAX_NAME) : name_start].rpartition(b" ")[2]
+        resource = any(map(before.__contains__, (b"arn:", b"did:", b"urn:")))
         return choice or resource or text[start : start + 2] == b"//"
     if sign[-2:] == b"==":
         return not quoted

@@ -12,8 +12,9 @@ from functools import lru_cache
 
 from audit_core.masking import jsontext
 from audit_core.masking.cells import byte_values, exchanged, is_masked, written
-from audit_core.masking.keys import KeyInfo, classify, holds_secret
+from audit_core.masking.keys import KeyInfo, classify, holds_secret, is_count, is_working_directory
 from audit_core.masking.patterns import Span
+from audit_core.masking.personal import holds_personal
 from audit_core.masking.plausible import counts_up, is_identifier, is_placeholder, is_random
 from audit_core.masking.region import hidden
 from audit_core.masking.result import PLACEHOLDER, JsonValue, Redaction, Unscannable
@@ -26,7 +27,6 @@ _SKIP_DEPTH = 2
 _SHORTEST = 4
 _SHORTEST_KEY = 16
 _RANDOM_UNDER_TELLING_KEY = 20
-_DIGITS_OF_PHONE = 7
 _LEAST_PIN = 100
 _NAMES = ("name", "key", "Name", "Key", "field", "header", "param", "variable", "var", "k", "n", "id")
 _VALUES = frozenset(("value", "val", "v", "Value", "stringValue", "string_value"))
@@ -170,7 +170,7 @@ class Walk:
         """Mask a whole value for what its key tells, where the key alone does not decide."""
         value = text.decode("utf-8", "replace")
         rule = None
-        if info.personal and self._personal and sum(map(str.isdigit, value)) >= _DIGITS_OF_PHONE and len(value) <= 64:  # noqa: PLR2004
+        if info.personal and self._personal and holds_personal(info.personal, value):
             rule = f"personal/{info.personal}"
         elif (
             info.telling
@@ -192,6 +192,9 @@ class Walk:
         kind = info.secret
         if kind is not None:
             if kind == "token" and ("logprob" in owner or (isinstance(member, dict) and "logprob" in member)):
+                return None
+            directory = isinstance(member, str) and is_working_directory(key, member)
+            if kind == "password" and (directory or is_count(key, member, owner)):
                 return None
             return _IN_SCHEMA + kind if isinstance(member, dict) and _is_schema(member) else kind
         if inherited is not None:
@@ -230,7 +233,7 @@ class Walk:
             return False
         if kind in _NUMERIC_KINDS:
             return kind != "pin" or abs(value) >= _LEAST_PIN
-        return bool(info and info.personal and self._personal and abs(value) >= 10**_DIGITS_OF_PHONE)
+        return bool(info and info.personal and self._personal and holds_personal(info.personal, str(value)))
 
     # between the passes
 

@@ -15,11 +15,10 @@ from typing import NamedTuple
 
 from audit_core.masking import fold
 from audit_core.masking.blocks import find_runs
-from audit_core.masking.patterns import Match, Pattern, Runs, Span, compile_bytes
+from audit_core.masking.patterns import Pattern, Runs, Span, compile_bytes
 from audit_core.masking.region import Region, Spend, hidden
 from audit_core.masking.wordlist import by_word
 
-_STEP = 256
 _BEFORE = 128
 _REGION_WEIGHT = 3
 _AFTER = 512
@@ -28,15 +27,14 @@ _AFTER = 512
 class Codec(NamedTuple):
     """One way to hide text.
 
-    `regions`: what to decode, as a pattern. `unit`: one encoded character, never longer than `longest` bytes. `margin`:
-    whether what stands around a region is decoded with it (a name in front of the value, the rest of the value).
-    `decode`: linear, never lengthens. `needed`: a text without any of these has no such region; empty: a plain text.
-    `signs`: their first bytes. `worth`: nor has one where this is not found.
+    `regions`: what to decode, as a pattern. `unit`: one encoded character; `decode` changes the length of nothing else.
+    `margin`: whether what stands around a region is decoded with it (a name in front of the value, the rest of the
+    value). `decode`: linear, never lengthens. `needed`: a text without any of these has no such region; empty: a plain
+    text. `signs`: their first bytes. `worth`: nor has one where this is not found.
     """
 
     regions: Pattern
-    unit: Pattern
-    longest: int
+    unit: re.Pattern[bytes]
     margin: bool
     decode: Callable[[bytes], bytes]
     needed: tuple[bytes, ...] = ()
@@ -45,6 +43,8 @@ class Codec(NamedTuple):
 
 
 _FORM_PLUS = re.compile(rb"\+%|%[0-9A-Fa-f]{2}\+|%2[Bb]|^[?&]?[\w.\[\]-]{1,64}=")
+_PERCENTED = re.compile(rb"%[0-9A-Fa-f]{2}")
+_BARE_PERCENT = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
 
 def _percent(raw: bytes) -> bytes:
@@ -54,7 +54,7 @@ def _percent(raw: bytes) -> bytes:
     """
     if b"+" in raw and b"%20" not in raw and _FORM_PLUS.search(raw):  # in base64 it would have been encoded too
         raw = raw.replace(b"+", b" ")
-    return binascii.a2b_qp(raw.replace(b"=", b"=3D").replace(b"%%", b"%25%").replace(b"%", b"="))
+    return binascii.a2b_qp(_BARE_PERCENT.sub(b"%25", raw).replace(b"=", b"=3D").replace(b"%", b"="))
 
 
 _OCTAL_DIGITS = rb"0(?:0[4-7]|1[0-7])[0-7]|[0-3][0-7]{2}|[4-7][0-7]"
@@ -131,7 +131,6 @@ _PRINTED_START = rb"=(?:3[DA]|5F|40|22|0A|\r?\n|[0-9A-F]{2}=[0-9A-F]{2})"
 _PRINTED_SIGN = re.compile(_PRINTED_START)
 _TOKEN = rb"[^\s\"'<>\x00]*"
 _RUN = compile_bytes(_TOKEN)
-_PERCENTED = re.compile(rb"%[0-9A-Fa-f]{2}")
 _ASCII = bytes(range(128))
 _CONTROLS = bytes((*range(1, 9), 11, 12, *range(14, 32), 127))
 
@@ -143,13 +142,12 @@ def _foldable() -> Pattern:
 
 
 def _codec(
-    unit: bytes, between: bytes, longest: int, decode: Callable[[bytes], bytes], needed: tuple[bytes, ...]
+    found: bytes, between: bytes, unit: re.Pattern[bytes], decode: Callable[[bytes], bytes], needed: tuple[bytes, ...]
 ) -> Codec:
     """Make a codec whose units are scattered through the text: those near each other are decoded together."""
     return Codec(
-        regions=compile_bytes(unit + rb"(?:" + between + unit + rb")*"),
-        unit=compile_bytes(unit),
-        longest=longest,
+        regions=compile_bytes(found + rb"(?:" + between + found + rb")*"),
+        unit=unit,
         margin=True,
         decode=decode,
         needed=needed,
@@ -159,14 +157,13 @@ def _codec(
 
 @lru_cache(maxsize=1)
 def _inline() -> tuple[Codec, ...]:
-    percent = rb"%[0-9A-Fa-f]{2}"
     return (
-        _codec(fold.trigger(), rb"[^\x00]{0,64}?", fold.LONGEST, fold.fold, ()),
-        _codec(_ENTITY, rb"[^&\x00]{0,256}", 13, _entities, (b"&",)),
+        _codec(fold.trigger(), rb"[^\x00]{0,64}?", fold.UNIT, fold.fold, ()),
+        _codec(_ENTITY, rb"[^&\x00]{0,256}", _REFERENCE, _entities, (b"&",)),
         _codec(
             rb"(?:" + _ESCAPED + rb")",
             rb"[^\\\x00]{0,256}",
-            28,
+            _ESCAPE,
             _unescape,
             (
                 *(b"\\" + sign for sign in (b"u", b"x", b"U", b"/", b"\n", b"\r\n", *map(b"%d".__mod__, range(8)))),
@@ -175,8 +172,7 @@ def _inline() -> tuple[Codec, ...]:
         ),
         Codec(
             regions=compile_bytes(_PRINTED_START + rb"(?:[^=\x00]{0,256}" + _PRINTED_UNIT + rb")*"),
-            unit=compile_bytes(_PRINTED_UNIT),
-            longest=3,
+            unit=_PRINTED,
             margin=True,
             decode=_quoted_printable,
             needed=(b"=",),
@@ -184,9 +180,8 @@ def _inline() -> tuple[Codec, ...]:
             worth=_PRINTED_SIGN,
         ),
         Codec(
-            regions=compile_bytes(_TOKEN + percent + _TOKEN),
-            unit=compile_bytes(percent),
-            longest=3,
+            regions=compile_bytes(_TOKEN + _PERCENTED.pattern + _TOKEN),
+            unit=_PERCENTED,
             margin=False,
             decode=_percent,
             needed=(b"%",),
@@ -271,69 +266,38 @@ def _inlined(start: int, end: int, raw: bytes, codec: Codec) -> Region | None:
 
 
 class Places:
-    """Maps places in decoded text to places in the raw text that it came from. Ask in ascending order."""
+    """Maps places in decoded text to places in the raw text that it came from. Ask in ascending order.
+
+    It walks from unit to unit, so that no place is ever inside an encoded unit or inside a character.
+    """
 
     def __init__(self, codec: Codec, raw: bytes) -> None:
-        self._codec = codec
-        self._raw = raw
-        self._base = 0
-        self._decoded = 0
+        self._decode = codec.decode
+        self._sizes: dict[bytes, int] = {}
+        self._units = iter(codec.unit.finditer(raw))
+        self._unit = next(self._units, None)
+        self._ahead = 0
 
     def find(self, start: int, end: int) -> tuple[int, int]:
         """Give the stretch of raw text that decodes to `start`..`end`."""
-        self._advance(start)
-        first = self._search(start, after=False)
-        base, decoded = self._base, self._decoded
-        self._advance(end)
-        last = self._search(end, after=True)
-        self._base, self._decoded = base, decoded
-        return first, max(first, last)
+        return self._raw_place(start, is_end=False), self._raw_place(end, is_end=True)
 
-    def _advance(self, place: int) -> None:
-        while (step := self._split(self._base + _STEP)) > self._base:
-            length = len(self._codec.decode(self._raw[self._base : step]))
-            if self._decoded + length >= place or step >= len(self._raw):
-                return
-            self._base = step
-            self._decoded += length
+    def _raw_place(self, place: int, *, is_end: bool) -> int:
+        """Give the raw place of a decoded one. Units that decode to nothing belong to no stretch."""
+        while self._unit is not None:
+            first, last = self._unit.span()
+            begins = first - self._ahead
+            if place < begins or (is_end and place == begins):
+                break
+            ends = begins + self._size(self._unit.group())
+            if place < ends or (is_end and place == ends):
+                return last if is_end else first
+            self._ahead = last - ends
+            self._unit = next(self._units, None)
+        return place + self._ahead
 
-    def _search(self, place: int, *, after: bool) -> int:
-        """Find by bisection the last place that decodes to no more than `place`, or the first to no less."""
-        low, high = self._base, min(len(self._raw), self._base + 2 * _STEP)
-        while low < high:
-            middle = (low + high + (not after)) // 2
-            length = self._decoded + len(self._codec.decode(self._raw[self._base : self._split(middle)]))
-            if after and length < place:
-                low = middle + 1
-            elif after:
-                high = middle
-            elif length <= place:
-                low = middle
-            else:
-                high = middle - 1
-        return self._split(low) if not after else self._split_up(low)
-
-    def _split(self, at: int) -> int:
-        """Give the last place at or before `at` that is not inside an encoded unit."""
-        if at >= len(self._raw):
-            return len(self._raw)
-        for match in self._units_near(at):
-            if match.start() < at < match.end():
-                return match.start()
-        return at
-
-    def _split_up(self, at: int) -> int:
-        for match in self._units_near(at):
-            if match.start() < at < match.end():
-                return match.end()
-        return min(at, len(self._raw))
-
-    def _units_near(self, at: int) -> Iterator[Match]:
-        """Give the encoded units that may hold the place `at`.
-
-        The search starts before a run of backslashes, never inside it: from the second of two on, they and all that
-        follows would be misread.
-        """
-        before = self._raw[self._base : max(self._base, at - self._codec.longest)]
-        start = self._base + len(before.rstrip(b"\\"))
-        return self._codec.unit.finditer(self._raw, start, min(len(self._raw), at + self._codec.longest))
+    def _size(self, unit: bytes) -> int:
+        """Give how many bytes a unit decodes to."""
+        if unit not in self._sizes:
+            self._sizes[unit] = len(self._decode(unit))
+        return self._sizes[unit]

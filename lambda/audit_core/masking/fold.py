@@ -107,14 +107,17 @@ def _table() -> dict[int, str]:
 
 _COMMAND = rb"\x1b\[[0-9;:?]{0,16}[A-Za-z]"
 """What sets a colour on a terminal, or moves its cursor."""
-_COMMANDS = re.compile(_COMMAND)
-LONGEST = 19
+_COMMANDS = re.compile(_COMMAND.decode())
+UNIT = re.compile(_COMMAND + rb"|[\x01-\x08\x0b\x0c\x0e-\x1f\x7f]|[\xc0-\xff][\x80-\xbf]*")
+"""What `fold` treats by itself: a command to a terminal, a control, a character beyond ASCII."""
 
 
 def fold(raw: bytes) -> bytes:
     """Replace look-alikes in UTF-8 text. Linear time; never longer than `raw`."""
-    raw = _COMMANDS.sub(b"", raw)
-    return raw.decode("utf-8", "surrogateescape").translate(_table()).encode("utf-8", "surrogateescape")
+    text = raw.decode("utf-8", "surrogateescape")
+    if "\x1b" in text:
+        text = _COMMANDS.sub("", text)
+    return text.translate(_table()).encode("utf-8", "surrogateescape")
 
 
 @lru_cache(maxsize=2)

@@ -15,7 +15,7 @@ from audit_core.masking.result import PLACEHOLDER, JsonValue
 _TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[-0-9][-+.0-9eE]*+|true|false|null')
 _SHORTEST_DOCUMENT = 6
 _QUOTED_PLACEHOLDER = orjson.dumps(PLACEHOLDER)
-_BACKSLASHED = compile_bytes(rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|[^u])")
+_BACKSLASHED = re.compile(rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|[^u])")
 
 
 _LINES = compile_bytes(rb"(?:^|\n)[ \t]*(?:data:[ \t]*)?([{\[][^\n\x00]+)")
@@ -57,7 +57,7 @@ def _decode_literal(raw: bytes) -> bytes:
     return cast("str", orjson.loads(b'"' + raw + b'"')).encode()
 
 
-_LITERAL = Codec(regions=_BACKSLASHED, unit=_BACKSLASHED, longest=12, margin=False, decode=_decode_literal)
+_LITERAL = Codec(regions=compile_bytes(_BACKSLASHED.pattern), unit=_BACKSLASHED, margin=False, decode=_decode_literal)
 
 
 def edit(text: bytes, edits: Edits) -> Iterator[Span]:

@@ -10,7 +10,16 @@ import re
 from enum import Enum
 from functools import lru_cache
 
-from audit_core.masking.keys import HEADS, RESOURCE, SERVICE, holds_secret, is_position, secret_kind, words_of
+from audit_core.masking.keys import (
+    HEADS,
+    RESOURCE,
+    SERVICE,
+    holds_secret,
+    is_position,
+    is_working_directory,
+    secret_kind,
+    words_of,
+)
 from audit_core.masking.patterns import Pattern, compile_bytes
 from audit_core.masking.plausible import (
     STAND_INS,
@@ -91,7 +100,7 @@ def is_secret(kind: str | None, name: str, value: str, form: Form) -> bool:
     lowered = value.lower().strip(".-_ ")
     if lowered in STAND_INS or is_placeholder(value) or _same_words(name, lowered):
         return False
-    if _is_made_up(value) or _ruled_out().fullmatch(value.encode()):
+    if _is_made_up(value) or is_working_directory(name, value) or _ruled_out().fullmatch(value.encode()):
         return False
     if form not in _AS_DATA and form is not Form.CODE and _EXPRESSION.search(value):
         return False

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -139,6 +140,8 @@ _PERSONAL: dict[str, str] = by_word(
     """,
     ),
 )
+_ADDRESS_WORDS = words("ip ips ipv4 ipv6 ipaddr ipaddress")
+_BEFORE_ADDRESS = words("ip client remote peer source src")
 _USERS = words("""
     userid user enduser enduserid username accountid customerid actor subject sub
 """)
@@ -212,7 +215,9 @@ def classify(name: str) -> KeyInfo:
     last = words[-1] if words else ""
     return KeyInfo(
         secret=secret_kind(name),
-        personal=next(
+        personal="ip"
+        if last in _ADDRESS_WORDS or (last in ("addr", "address") and not _BEFORE_ADDRESS.isdisjoint(words[-2:-1]))
+        else next(
             (
                 kind
                 for head, kind in _PERSONAL.items()
@@ -240,11 +245,29 @@ _NOT_SECRET_VALUES = words("""
     api_key jwt token enabled disabled yes no on off unknown password header query cookie http openid
     openidconnect
 """)
-RESOURCE = re.compile(r"(?!SK)[A-Z]{2}[0-9a-f]{32}\Z")
-"""What Twilio calls a SID: an identifier, but for those of API keys."""
+RESOURCE = re.compile(r"(?!SK)[A-Z]{2}[0-9a-f]{32}\Z|S-1-\d{1,14}(?:-\d{1,10}){1,15}\Z")
+"""What Twilio calls a SID, but for those of API keys, and what Windows calls one (MS-DTYP, 2.4.2)."""
+_WORKING_DIRECTORY = words("PWD OLDPWD")
+_DIRECTORY = re.compile(r"[/~.]|[A-Za-z]:[/\\]")
+_COUNTED = words("pass passed")
+_COUNTED_BESIDE = words("""
+    fail fails failed failure failures skip skipped skips error errors warn warning warnings pending todo total tests
+    flaky ignored
+""")
 _SHORTEST_TOKEN = 6
 _LONG_TOKEN = 20
 _LONG_IDENTIFIER = 32
+
+
+def is_working_directory(name: str, value: str) -> bool:
+    """Whether a shell's own variable holds a directory: `PWD` means a password only in the settings of databases."""
+    return name in _WORKING_DIRECTORY and _DIRECTORY.match(value) is not None
+
+
+def is_count(name: str, value: object, beside: Iterable[str]) -> bool:
+    """Whether a member counts what passed, as the names beside it say: `{"pass": 42, "fail": 1}`."""
+    number = isinstance(value, int) or (isinstance(value, str) and value.isdigit())
+    return number and name.lower() in _COUNTED and any(other.lower() in _COUNTED_BESIDE for other in beside)
 
 
 def holds_secret(kind: str, value: str) -> bool:

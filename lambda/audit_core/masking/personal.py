@@ -85,6 +85,26 @@ _IBAN_LENGTHS = {
 """Characters of an IBAN by country, from the SWIFT IBAN registry."""
 
 
+_DIGITS_OF_PHONE, _LONGEST_UNDER_NAME = 7, 64
+_OUT_OF_SCALE = 100
+"""Parts of numbers of sections, versions and object identifiers are hardly ever as large as this."""
+_SAID_BEFORE = re.compile(
+    rb"(?i)(?:\b(?:ips?|ipv4|inet|addr\w*|hosts?|clients?|peers?|remote\w*|nameserver|gateway|ssh|ping)\b[^\n\w]{1,4}|//|@)\Z"
+)
+_SAID_AFTER = re.compile(rb":\d{2,5}\b|/\d{1,2}\b")
+"""What says that four small numbers are an address: a word or a sign before it, a port or a network's prefix."""
+
+
+def holds_personal(kind: str, value: str) -> bool:
+    """Whether the value under a name of this kind (see `keys.KeyInfo.personal`) is personal data."""
+    if kind == "ip":
+        try:
+            return _is_somebodys(ip_address(value.strip()))
+        except ValueError:
+            return False
+    return len(value) <= _LONGEST_UNDER_NAME and sum(map(str.isdigit, value)) >= _DIGITS_OF_PHONE
+
+
 class PersonalData:
     """The detector. `pseudonym`: what to put in place of a finding; None: the placeholder."""
 
@@ -185,6 +205,9 @@ def _is_host4(text: bytes, start: int, end: int) -> bool:  # noqa: PLR0911 - one
     if any(number > 255 for number in numbers) or any(len(part) > 1 and part[:1] == b"0" for part in parts):  # noqa: PLR2004
         return False
     if _PREFIX.match(text, end) and numbers[3] == 0:
+        return False
+    said = _SAID_BEFORE.search(before) or _SAID_AFTER.match(text, end)
+    if not said and numbers[0] < 10 and max(numbers) < _OUT_OF_SCALE:  # noqa: PLR2004 - numbering
         return False
     if max(numbers) < 10 or numbers[0] == 255 or numbers[1:] == [0, 0, 0]:  # noqa: PLR2004 - numbering, a mask, a network
         return False

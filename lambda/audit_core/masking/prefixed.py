@@ -28,7 +28,7 @@ _GROUPS = rb"|".join(
         rb"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}:[0-9a-f]{32}",  # fal's keys
     )
 )
-_CANDIDATE = compile_bytes(rb"(?:^|[^\w.\-])(?:" + _PREFIXED + rb"|(" + _GROUPS + rb")\b)")
+_CANDIDATE = compile_bytes(rb"(?:^|[^\w\-])(?:" + _PREFIXED + rb"|(" + _GROUPS + rb")\b)")
 _NAMES_NO_TOKEN = words("""
     pk pub public publishable cs cus ch pi si sub evt in req res resp msg toolu srvtoolu call chatcmpl cmpl gen run rs
     fc thread step asst file image img item vs batch msgbatch container job task id ids ref user org team sess session

@@ -38,7 +38,7 @@ class Texts:
     def expect(self, path: str, value: JsonValue) -> None:
         """Announce a value that is to be masked under a path (see `Masker.mask_value`)."""
         key = _key(path, value)
-        if key not in self._known and not self._budget.is_used_up:
+        if key is not None and key not in self._known and not self._budget.is_used_up:
             self._expected[key] = path, value
 
     def look(self) -> None:
@@ -56,6 +56,8 @@ class Texts:
         if value is None or isinstance(value, bool):
             return value, ()
         key = _key(path, value)
+        if key is None:
+            return self._alone(path, value)
         known = self._known.get(key)
         if known is None and not self._budget.is_used_up:
             self.expect(path, value)
@@ -92,5 +94,11 @@ def _unscannable(path: str) -> _Result:
     return PLACEHOLDER, (Redaction(path=path, rule=UNSCANNABLE),)
 
 
-def _key(path: str, value: JsonValue) -> _Key:
-    return path, value if isinstance(value, str) else orjson.dumps(value)
+def _key(path: str, value: JsonValue) -> _Key | None:
+    """Say by what a result is remembered; None where JSON cannot hold it: a lone surrogate, a huge number."""
+    if isinstance(value, str):
+        return path, value
+    try:
+        return path, orjson.dumps(value)
+    except TypeError:
+        return None

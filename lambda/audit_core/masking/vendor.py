@@ -40,6 +40,11 @@ _WORDS_WITHOUT_DIGITS, _WORDS_WITH_DIGITS, _WORDS_IN_PLAIN_SIGHT = 0.6, 1.5, 3.0
 """How much a tail may look like words (see `wordiness`), by what else speaks for a token."""
 _SHORTEST_RANDOM, _SHORTEST_IDENTIFIER = 20, 32
 _TYPED_GROUPS = 4
+_FEWEST_PARTS = 3
+_WORDS_OF_A_SLUG = 0.3
+_JOINT = re.compile(r"[-_.]")
+_PART = re.compile(r"[a-z]{0,16}|[A-Z][a-z]{1,15}|[A-Z]{1,12}|[0-9]{1,8}|[a-z]{1,3}[0-9]{1,4}|[0-9]{1,4}[a-z]{1,3}")
+"""A word, a number, a version (`v2`), a quantity (`95th`)."""
 _MOST_COUNTING = 0.6
 """How much of a tail of many groups may count up (`abc123xyz-456def…`), as people type who make up an example."""
 _GLUED = frozenset(
@@ -50,6 +55,16 @@ _GLUED = frozenset(
     """)
 )
 """Short marks that no word ends in, so that a token is known even where it is glued to one: `/botghp_…`."""
+_WORDS = frozenset(
+    mark.encode() for mark in words("test_ live_ sandbox_ key_ key- app- api- sdk- mob- dataset- sess- secret_ secret-")
+)
+"""Marks that are words as well."""
+_NAMES = frozenset(
+    name.encode() for name in words("cs pk pub ca ch pi si sub evt in src tok we seti price prod cus session checkout")
+)
+"""What stands before such a word in identifiers of objects: those of Stripe have it in them which mode they are of."""
+_JOINTS = (b"_", b"-")
+_NO_WORD = rb"(?:[^A-Za-z0-9]|\z)"
 _IN_BASE64 = re.compile(rb"(?=.*[A-Z])(?=.*[0-9])[A-Za-z0-9+/]{24}")
 
 
@@ -64,10 +79,10 @@ class VendorRules:
         self._rules = [
             tuple((rule, _head(rule), _needs_boundary(rule, mark)) for rule in found) for mark, found in by_mark.items()
         ]
-        self._bounded = frozenset(
+        self._short = frozenset(
             index
             for index, (mark, found) in enumerate(by_mark.items())
-            if all(_needs_boundary(rule, mark) for rule in found)
+            if all(_needs_boundary(rule, mark) for rule in found) and _is_plain(mark)
         )
         self._glued = frozenset(index for index, mark in enumerate(by_mark) if mark in _GLUED)
         self._longest = max(map(len, by_mark))
@@ -83,28 +98,33 @@ class VendorRules:
             spend(len(hits) // _HITS_A_CANDIDATE)
             for index, start, end in hits:
                 place = base + start
-                if base + end <= offset or place < done:
-                    continue
-                if (
-                    index in self._bounded
-                    and place > 2  # noqa: PLR2004 - an escape has three characters at most
-                    and text[place - 1] in _WORD
-                    and text[place - 2] != _BACKSLASH
-                    and text[place - 3] != _PERCENT
-                    and not (index in self._glued and _after_word(text, place))
-                ):
+                if base + end <= offset or place < done or self._is_inside_word(text, place, index):
                     continue
                 for rule, head, bounded in self._rules[index]:
-                    if (head is None or head.match(text, base + end)) and not (
-                        bounded
-                        and not _at_boundary(text, place)
-                        and not (index in self._glued and _after_word(text, place))
-                    ):
-                        spend(_WEIGHT)
-                        span = _at_mark(text, rule, place, base + end)
-                        if span is not None:
-                            yield span
-                            done = max(done, _last_word(text, span))
+                    if head is not None and not head.match(text, base + end):
+                        continue
+                    is_glued = bounded and not _at_boundary(text, place, base + end)
+                    if is_glued and not self._may_be_glued(text, place, index):
+                        continue
+                    spend(_WEIGHT)
+                    span = _at_mark(text, rule, place, base + end, by_chance=is_glued and index not in self._glued)
+                    if span is not None:
+                        yield span
+                        done = max(done, _last_word(text, span))
+
+    def _is_inside_word(self, text: bytes, place: int, index: int) -> bool:
+        """Tell at once, of most marks in the middle of a word, that no rule of theirs can begin there."""
+        return (
+            index in self._short
+            and place > 2  # noqa: PLR2004 - an escape has three characters at most
+            and text[place - 1] in _WORD
+            and text[place - 2] != _BACKSLASH
+            and text[place - 3] != _PERCENT
+            and not (index in self._glued and _after_word(text, place))
+        )
+
+    def _may_be_glued(self, text: bytes, place: int, index: int) -> bool:
+        return _after_word(text, place) if index in self._glued else index not in self._short
 
 
 def _last_word(text: bytes, span: Span) -> int:
@@ -135,13 +155,26 @@ def _head(rule: Rule) -> re.Pattern[bytes] | None:
 
 
 def _needs_boundary(rule: Rule, mark: bytes) -> bool:
+    """Whether a token begins with the mark, so that the mark must not be the end of another word."""
+    return not rule.before and not rule.hidden and (mark[0] in _WORD or _is_plain(mark))
+
+
+def _is_plain(mark: bytes) -> bool:
     """Whether the mark is too short, or too plain, to begin a token inside a word."""
-    return not rule.before and not rule.hidden and (len(mark) < _UNMISTAKABLE_MARK or len(set(mark)) == 1)
+    return len(mark) < _UNMISTAKABLE_MARK or len(set(mark)) == 1
 
 
-@lru_cache(maxsize=1024)
-def _tail(rule: Rule) -> Pattern:
-    return compile_bytes(rule.tail.encode())
+@lru_cache(maxsize=2048)
+def _tail(rule: Rule, *, is_bounded: bool) -> Pattern:
+    r"""Compile what follows a mark. Its first group is what is masked.
+
+    `is_bounded`: no letter or digit follows. That is also what `\b` says in a rule, so that no sign hides a token:
+    for the engine, `_` belongs to the word before it.
+    """
+    tail = rule.tail.encode()
+    if re.compile(tail).groups:
+        return compile_bytes(tail.replace(rb"\b", _NO_WORD))
+    return compile_bytes(rb"(" + tail.replace(rb"\b", rb"") + rb")" + (_NO_WORD if is_bounded else rb""))
 
 
 @lru_cache(maxsize=256)
@@ -149,24 +182,22 @@ def _before(rule: Rule) -> Pattern:
     return compile_bytes(b"(?:" + rule.before.encode() + rb")\z")
 
 
-def _at_mark(text: bytes, rule: Rule, start: int, end: int) -> Span | None:  # noqa: C901, PLR0911 - one reason a line
-    """Try one rule at its mark."""
-    match = _tail(rule).match(text, end, min(len(text), end + _WINDOW))
+def _at_mark(text: bytes, rule: Rule, start: int, end: int, *, by_chance: bool) -> Span | None:  # noqa: C901, PLR0911 - one reason a line
+    """Try one rule at its mark. `by_chance`: the mark ends a word, so that only what follows it tells."""
+    is_bounded = "\\b" in rule.tail or (not rule.hidden and end - start < _UNMISTAKABLE_MARK)
+    match = _tail(rule, is_bounded=is_bounded).match(text, end, min(len(text), end + _WINDOW))
     if match is None:
         return None
-    stop = match.end()
-    if not rule.hidden and end - start < _UNMISTAKABLE_MARK and stop < len(text) and text[stop] in _WORD:
-        return None
+    first, stop = match.span(1)
     if rule.before:
         before = _before(rule).search(text[max(0, start - _BEHIND) : start])
         if before is None:
             return None
         start -= len(before.group())
-        if not _at_boundary(text, start):
+        if not _at_boundary(text, start, end):
             return None
     if rule.hidden:
-        start, stop = match.span(1) if _tail(rule).groups else (end, stop)
-    first = max(start, end)
+        start = first
     tail = text[first : min(stop, first + _JUDGED)].decode("utf-8", "replace")
     if rule.id == _USERINFO and _SENTRY_DSN.match(text, start):
         return None
@@ -183,7 +214,7 @@ def _at_mark(text: bytes, rule: Rule, start: int, end: int) -> Span | None:  # n
         tail, unmistakable=end - start >= _UNMISTAKABLE_MARK, issued=not rule.hidden
     ):
         return None
-    if rule.random and not (is_random(tail, shortest=_SHORTEST_RANDOM) or _is_long_identifier(tail)):
+    if (rule.random or by_chance) and not (is_random(tail, shortest=_SHORTEST_RANDOM) or _is_long_identifier(tail)):
         return None
     return Span(start, stop, rule.id)
 
@@ -204,12 +235,17 @@ def _blanked(following: bytes) -> bool:
     return len(following) == 4 and len(set(following)) == 1 and following[:1] in b"#*.xX"  # noqa: PLR2004
 
 
-def _at_boundary(text: bytes, start: int) -> bool:
-    r"""Whether no letter or digit stands before `start`, or one that ends an escape such as `\n` or `%3D`."""
+def _at_boundary(text: bytes, start: int, end: int) -> bool:
+    r"""Whether a token can begin at `start`, with a mark that ends at `end`.
+
+    No letter or digit stands before it, unless it ends an escape such as `\n` or `%3D`; nor a sign of base64 with more
+    of it before. A mark that is a word (`test_`) is not the second word of a name such as `cs_test_…`.
+    """
     before = text[max(0, start - 24) : start]
     if not before or before[-1] not in _WORD:
-        if before[-1:] == b".":
-            return before[-2:-1] == b"" or before[-2] not in _WORD
+        if before[-1:] in _JOINTS and text[start:end] in _WORDS:
+            name = before[:-1]
+            return name[len(name.rstrip(_MARKS)) :] not in _NAMES
         return before[-1:] not in (b"+", b"/") or _IN_BASE64.fullmatch(before) is None
     before = before[-6:]
     return before[-2:] in (b"\\n", b"\\r", b"\\t") or (
@@ -223,12 +259,20 @@ def _after_word(text: bytes, start: int) -> bool:
     word = before[len(before.rstrip(_LETTERS)) :]
     if not word or len(word) > _LONGEST_WORD or (word[-1:].isupper() and text[start : start + 1].isupper()):
         return False
-    return _at_boundary(text, start - len(word))
+    return _at_boundary(text, start - len(word), start)
+
+
+def _is_slug(tail: str) -> bool:
+    """Whether a tail is words and numbers with dashes between them, as people name things."""
+    parts = _JOINT.split(tail)
+    return len(parts) >= _FEWEST_PARTS and all(map(_PART.fullmatch, parts)) and wordiness(tail) > _WORDS_OF_A_SLUG
 
 
 def _machine_made(tail: str, *, unmistakable: bool, issued: bool) -> bool:
     """Whether a tail looks like a machine's. `issued`: the mark is the vendor's own, not a name anyone may write."""
     if is_placeholder(tail) or repeats_a_group(tail):
+        return False
+    if issued and _is_slug(tail):
         return False
     if issued and tail.count("-") >= _TYPED_GROUPS and counting(tail) > _MOST_COUNTING:
         return False

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from audit_core.attributes import BYTES_PER_DESCRIBED, DESCRIBED, MORE, AttributeReader, described_of
 from audit_core.canonical import JsonValue
 from audit_core.digest import digest_json
@@ -70,6 +72,46 @@ def test_what_is_described_together_hides_secrets() -> None:
     kept, redactions = read_by(read, {"note": f"see {TOKEN}"})
     assert kept == {MORE: {"type": "object", "digest": None}}
     assert [redaction.path for redaction in redactions] == [f"/attributes/{MORE}"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("note", "password=hunter2xyz9"),
+        ("note", "ü" * 480 + " password=hunter2xyz9"),
+        ("argv", ["curl -u app:hunter2xyz9"]),
+        ("settings", {"db": {"pin": 1234}}),
+        ("card", 4111111111111111),
+        ("phone", 4915112345678),
+        ("home.phone", "0151 12345678"),
+        ("login.session_token", "abc123def"),
+        ("tool", "call +49 151 12345678 " + "about it " * 40),
+        ("tags", {"password": "x"}),
+    ],
+)
+@pytest.mark.parametrize("ready", [False, True])
+def test_a_small_value_that_holds_a_finding_has_no_digest(name: str, value: JsonValue, *, ready: bool) -> None:
+    """Neither size nor digest is kept: whoever guesses the rest could try values until the digest fits."""
+    read = reader(10)
+    if ready:
+        read.expect({name: value})
+        read.texts.look()
+    kept, redactions = read_by(read, {name: value})
+    assert kept[name]["digest"] is None
+    assert set(kept[name]) == {"type", "digest"}
+    assert {redaction.path for redaction in redactions} == {f"/attributes/{name}"}
+
+
+@pytest.mark.parametrize("name", ["call +49 151 12345678", f"see {TOKEN}", "{password=hunter2xyz9}"])
+def test_a_short_odd_name_that_holds_a_finding_is_not_shown(name: str) -> None:
+    """Its digest could be guessed; of any other odd name the digest is kept."""
+    kept, redactions = read_by(reader(10), {name: 1})
+    assert list(kept) == [f"name:{PLACEHOLDER}"]
+    assert redactions
+    kept, redactions = read_by(reader(10), {"two words": 1})
+    assert "name:" in next(iter(kept))
+    assert PLACEHOLDER not in next(iter(kept))
+    assert not redactions
 
 
 def test_an_attribute_of_that_name_stays() -> None:

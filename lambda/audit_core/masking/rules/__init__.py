@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from audit_core.masking.rules import ai, chat, clouds, generic, monitoring, payments, source, structures
+from audit_core.masking.rules import ai, chat, clouds, generic, links, monitoring, payments, source, structures
 from audit_core.masking.rules.rule import Rule
 
 RULES: tuple[Rule, ...] = (
@@ -13,6 +13,7 @@ RULES: tuple[Rule, ...] = (
     *payments.RULES,
     *chat.RULES,
     *monitoring.RULES,
+    *links.RULES,
     *generic.RULES,
 )
 
