@@ -31,7 +31,7 @@ import { threadId } from 'node:worker_threads';
 /**
  * @typedef {object} Context  Who calls, for whom, as part of what. Anything left out is null in the record.
  * @property {string} [agentId]  the agent's name; the token says who it really is
- * @property {string} [userId]
+ * @property {string | number | bigint} [userId]  a number is kept as its decimal text; so are the other ids
  * @property {string} [sessionId]
  * @property {string} [correlationId]  ties the calls of a workflow together; sent along as X-Trace-ID
  * @property {string} [agentVersion]
@@ -542,11 +542,6 @@ export class StreamDigest {
 // ---------------------------------------------------------------------------------------------------------------------
 // Calls: one `fetch`, watched. What fails in here is caught, and said once; only the call's own errors pass.
 
-const HEAD_BYTES = 16 * 1024;
-const TAIL_BYTES = 64 * 1024;
-/** The last event of a model's stream. Who has read it need not read on. */
-const LAST_EVENT =
-  /(?:^|\n)(?:data: ?\[DONE\]|event: ?(?:message_stop|response\.(?:completed|failed|incomplete))\r?\n[^\n]*)\s*$/;
 const SETTINGS_IN_CONTEXT = /** @type {const} */ ([
   ['agentId', 'agent_id'],
   ['userId', 'user_id'],
@@ -559,6 +554,7 @@ const SETTINGS_IN_CONTEXT = /** @type {const} */ ([
   ['model', 'model'],
   ['outcome', 'outcome'],
 ]);
+const IDS = ['id', 'provider_request_id', ...SETTINGS_IN_CONTEXT.map(([, field]) => field)];
 const TRACE_HEADER = 'x-trace-id';
 /** Where services put their own id of a request, the most telling first. */
 const REQUEST_ID_HEADERS = [
@@ -573,12 +569,60 @@ const SENDING_MS = 250;
 /** So much of a body is read ahead of the caller, so that the record of a body that nobody reads is whole. */
 const READ_AHEAD = 256 * 1024;
 const COUNTS = {
-  input: ['input_tokens', 'prompt_tokens', 'promptTokenCount', 'inputTokens'],
-  output: ['output_tokens', 'completion_tokens', 'candidatesTokenCount', 'outputTokens'],
+  input: ['input_tokens', 'prompt_tokens', 'promptTokenCount', 'inputTokens', 'inputTokenCount'],
+  output: ['output_tokens', 'completion_tokens', 'candidatesTokenCount', 'outputTokens', 'outputTokenCount'],
   total: ['total_tokens', 'totalTokenCount', 'totalTokens'],
-  cache_read: ['cache_read_input_tokens'],
-  cache_write: ['cache_creation_input_tokens'],
+  cache_read: [
+    'cache_read_input_tokens', 'cachedContentTokenCount', 'cacheReadInputTokens', 'prompt_cache_hit_tokens',
+  ],
+  cache_creation: ['cache_creation_input_tokens', 'cacheWriteInputTokens'],
+  reasoning: ['thoughtsTokenCount'],
 };
+const COUNTED_DETAILS = /** @type {const} */ ([
+  ['cache_read', ['prompt_tokens_details', 'input_tokens_details'], 'cached_tokens'],
+  ['reasoning', ['completion_tokens_details', 'output_tokens_details'], 'reasoning_tokens'],
+]);
+const OLLAMA_COUNTS = /** @type {const} */ ([['input', 'prompt_eval_count'], ['output', 'eval_count']]);
+const USAGES = ['usage', 'usageMetadata', 'usage_metadata', 'amazon-bedrock-invocationMetrics'];
+/** Members that hold what other providers have at the top. */
+const INNER = ['message', 'response', 'delta', 'meta', 'result'];
+const ENDED = ['message', 'delta', 'response', 'promptFeedback', 'messageStop'];
+const REASONS = ['finish_reason', 'finishReason', 'stop_reason', 'stopReason', 'done_reason', 'blockReason'];
+const BLOCKED = 'policy-blocked';
+/** Reasons that say that a policy stopped the answer, as `foldedWord` writes them. */
+const BLOCKED_REASONS = new Set([
+  'contentfilter', 'contentfiltered', 'contentpolicyviolation', 'refusal', 'safety', 'imagesafety', 'blocklist',
+  'prohibitedcontent', 'imageprohibitedcontent', 'spii', 'guardrailintervened', 'moderationblocked', 'errortoxic',
+]);
+const FAILED_REASONS = new Set([
+  'error', 'errorlimit', 'failed', 'cancelled', 'canceled', 'usercancel', 'timeout', 'networkerror',
+  'malformedfunctioncall', 'malformedresponse',
+]);
+const THROTTLED_CODE =
+  /^(?:.*ratelimit.*|.*throttl.*|.*toomanyrequests.*|resourceexhausted|insufficientquota|.*quotaexceeded.*|429)$/;
+const ERROR_CODE = /^(?:[A-Za-z][A-Za-z_.-]{1,63}|[1-9][0-9]{2})$/;
+const EVENT_STREAM = 'text/event-stream';
+const AWS_STREAM = 'application/vnd.amazon.eventstream';
+/** Media types of streams whose events are read. */
+const READ_TYPES = new Set([
+  EVENT_STREAM, AWS_STREAM, 'application/x-ndjson', 'application/ndjson', 'application/jsonl',
+  'application/stream+json', 'application/json-seq',
+]);
+const TELLING = new RegExp(
+  '"(?:usage|usageMetadata|error|errors|isError|message_st[a-z]+|message-end|stream-end|done|is_finished' +
+    '|response\\.(?:created|completed|failed|incomplete|cancelled)' +
+    '|(?:finish_reason|finishReason|stop_reason|stopReason)"\\s*:\\s*"|blockReason)',
+);
+/** So many events are read whatever is in them: they say which protocol it is. */
+const FIRST_EVENTS = 8;
+const FIRST_TYPES = new Set(['message_start', 'response.created', 'message-start']);
+const LAST_TYPES = new Set([
+  'message_stop', 'response.completed', 'response.failed', 'response.incomplete', 'response.cancelled', 'message-end',
+  'error',
+]);
+const AWS_NAME = /:(event|exception|message)-type\x07\x00[^]([A-Za-z-]{1,60})/g;
+const AWS_PREFIX = 12;
+const AWS_CRC = 4;
 const CONTROL = /[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/;
 
 /** A text that a record's field may hold, or undefined. @param {unknown} value @param {number} [most] */
@@ -586,24 +630,38 @@ function plainText(value, most = 256) {
   return typeof value === 'string' && value !== '' && value.length <= most && !CONTROL.test(value) ? value : undefined;
 }
 
+/** An id as the text that a record holds: a number is its decimal text. @param {unknown} id */
+function idText(id) {
+  if (typeof id === 'bigint' || (typeof id === 'number' && Number.isFinite(id))) {
+    return Number.isInteger(id) ? BigInt(id).toString() : String(id);
+  }
+  return id;
+}
+
 /** An identifier that is no prose: a model's name, an error's code. @param {unknown} value */
 function plainName(value) {
   return typeof value === 'string' && /^[A-Za-z0-9][\w.:/@-]{0,127}$/.test(value) ? value : undefined;
 }
 
-/** An event as JSON; an attribute that JSON cannot say is left out. @param {Record<string, unknown>} event */
+/** The members that JSON can say: no bigint, no circle. @param {Record<string, any>} members */
+function withoutUnsayable(members) {
+  const isSayable = (/** @type {unknown} */ value) => {
+    try {
+      return JSON.stringify(value) !== undefined;
+    } catch {
+      return false;
+    }
+  };
+  return Object.fromEntries(Object.entries(members).filter(([, value]) => isSayable(value)));
+}
+
+/** An event as JSON; a member that JSON cannot say is left out. @param {Record<string, unknown>} event */
 function jsonOf(event) {
   try {
     return JSON.stringify(event);
   } catch {
-    const said = Object.entries(event.attributes ?? {}).filter(([, value]) => {
-      try {
-        return JSON.stringify(value) !== undefined;
-      } catch {
-        return false; // a bigint, a circle
-      }
-    });
-    return JSON.stringify({ ...event, attributes: Object.fromEntries(said) });
+    const attributes = withoutUnsayable(event.attributes ?? {});
+    return JSON.stringify({ ...withoutUnsayable(event), attributes });
   }
 }
 
@@ -620,56 +678,277 @@ function mediaType(contentType) {
   return plainText(contentType?.split(';', 1)[0].trim().toLowerCase(), 255);
 }
 
-/**
- * What a model's answer says of itself, and nothing else of it: its name, and counts of tokens.
- * @param {{ model?: string, tokens?: Record<string, number> }} said @param {any} value
- */
-function readAnswer(said, value) {
-  for (const part of [value, value?.message, value?.response]) {
-    if (typeof part !== 'object' || part === null) continue;
-    said.model ??= plainName(part.model ?? part.modelVersion);
-    const usage = part.usage ?? part.usageMetadata;
-    if (typeof usage !== 'object' || usage === null) continue;
-    for (const [kind, names] of Object.entries(COUNTS)) {
-      const count = names.map((name) => usage[name]).find((number) => Number.isSafeInteger(number) && number >= 0);
-      if (count !== undefined) (said.tokens ??= {})[kind] = count;
+/** What the answer of a model or a tool says of itself. `outcome` is never success: that follows from the status. */
+class Said {
+  /** @type {string | undefined} */
+  model;
+  /** @type {Record<string, number>} */
+  tokens = {};
+  /** @type {'error' | 'throttled' | 'policy-blocked' | undefined} */
+  outcome;
+  /** @type {string | undefined} which error it was */
+  code;
+  /** @type {string | undefined} why the answer ended, where that is no error */
+  reason;
+
+  /** Take what one JSON document says. A later count replaces an earlier one, but not by zero. @param {any} value */
+  read(value) {
+    // A list: Gemini's stream as one document.
+    for (const item of Array.isArray(value) ? value : [value]) {
+      if (!isObject(item)) continue;
+      for (const part of [item, ...INNER.map((name) => item[name])]) {
+        if (!isObject(part)) continue;
+        this.model ??= plainName(part.model ?? part.modelVersion);
+        for (const name of USAGES) this.count(part[name]);
+      }
+      for (const [kind, name] of OLLAMA_COUNTS) this.keep(kind, item[name]);
+      if (this.outcome === undefined || this.outcome === BLOCKED) this.judge(item);
     }
+  }
+
+  /** The answer is an error. @param {unknown} [code] */
+  fail(code) {
+    if (this.outcome !== undefined && this.outcome !== BLOCKED) return;
+    const kind = typeof code === 'string' || typeof code === 'number' ? String(code) : '';
+    const plain = foldedWord(kind);
+    this.outcome = THROTTLED_CODE.test(plain) ? 'throttled' : BLOCKED_REASONS.has(plain) ? BLOCKED : 'error';
+    this.code = ERROR_CODE.test(kind) ? kind : undefined;
+  }
+
+  /** @param {any} item */
+  judge(item) {
+    for (const name of ['', 'response', 'delta', 'result']) {
+      const part = name === '' ? item : item[name];
+      if (!isObject(part)) continue;
+      if (name !== 'result' && isError(part.error)) return this.fail(codeOf(part.error));
+      if (part.isError === true) return this.fail(); // MCP
+    }
+    const graphQl = Array.isArray(item.errors) && item.errors.some((error) => isObject(error) && 'message' in error);
+    if (graphQl) return this.fail();
+    if (item.type === 'error') return this.fail(item.code);
+    const exception = Object.keys(item).find((name) => /^[A-Za-z]{1,60}Exception$/.test(name)); // Bedrock
+    if (exception !== undefined) return this.fail(exception);
+    for (const reason of endReasons(item)) {
+      const plain = foldedWord(reason);
+      if (this.outcome !== undefined || !(BLOCKED_REASONS.has(plain) || FAILED_REASONS.has(plain))) continue;
+      this.fail(reason);
+      [this.code, this.reason] = [undefined, this.code];
+    }
+  }
+
+  /** @param {any} usage */
+  count(usage) {
+    if (!isObject(usage)) return;
+    for (const [kind, names] of Object.entries(COUNTS)) for (const name of names) this.keep(kind, usage[name]);
+    for (const [kind, parents, name] of COUNTED_DETAILS) {
+      for (const parent of parents) this.keep(kind, usage[parent]?.[name]);
+    }
+    this.count(usage.tokens); // Cohere
+  }
+
+  /** @param {string} kind @param {any} number */
+  keep(kind, number) {
+    if (!Number.isSafeInteger(number) || number < 0) return;
+    if (number > 0 || this.tokens[kind] === undefined) this.tokens[kind] = number;
   }
 }
 
-/** The first and last bytes of a stream of events: where a model's answer says what it used, and that it is over. */
-class Ends {
-  /** @type {Uint8Array[]} */
-  first = [];
-  firstBytes = 0;
-  /** @type {Uint8Array[]} */
-  last = [];
-  lastBytes = 0;
+/** @param {unknown} value @returns {value is Record<string, any>} */
+function isObject(value) {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
 
-  /** @param {Uint8Array} chunk */
-  add(chunk) {
-    if (this.firstBytes < HEAD_BYTES) {
-      this.first.push(chunk);
-      this.firstBytes += chunk.length;
+/** A word in lower case, of letters and digits alone. @param {string} text */
+function foldedWord(text) {
+  return text.slice(0, 128).toLowerCase().replace(/[^a-z0-9]/g, '');
+}
+
+/** Whether an `error` member says that there was one: some services always send it, empty. @param {any} error */
+function isError(error) {
+  if (isObject(error)) return Object.values(error).some((value) => ![null, '', 0, false].includes(value));
+  return typeof error === 'string' && error !== '' && !/^(?:none|null|ok|false|0)$/.test(foldedWord(error));
+}
+
+/** The most telling code of an error: one of a limit, or of a policy, before any other. @param {any} error */
+function codeOf(error) {
+  if (!isObject(error)) return error;
+  const codes = [error.type, error.code, error.status, error.innererror?.code].filter(
+    (code) => typeof code === 'number' || (typeof code === 'string' && code !== ''),
+  );
+  const isTelling = (/** @type {unknown} */ code) => {
+    const plain = foldedWord(String(code));
+    return BLOCKED_REASONS.has(plain) || THROTTLED_CODE.test(plain);
+  };
+  return codes.find(isTelling) ?? codes.find((code) => typeof code === 'string') ?? codes[0];
+}
+
+/** Why an answer ended, wherever the providers say so. @param {any} item */
+function endReasons(item) {
+  const listed = [item.choices, item.candidates].filter(Array.isArray).flatMap((list) => list.slice(0, 128));
+  const parts = [item, ...ENDED.map((name) => item[name]), ...listed].filter(isObject);
+  const found = parts.flatMap((part) => [
+    ...REASONS.map((name) => part[name]),
+    part.incomplete_details?.reason, // OpenAI's Responses
+    part.object === 'response' ? part.status : undefined,
+  ]);
+  return found.filter((reason) => typeof reason === 'string');
+}
+
+/**
+ * Reads the events of one streamed answer, of the media type `mime`: an answer is over when its protocol says so, not
+ * when its connection ends. One event is held at a time, up to 32 MiB; a longer one is passed over.
+ */
+class Events {
+  /** @param {string} mime */
+  constructor(mime) {
+    this.said = new Said();
+    this.isAws = mime === AWS_STREAM;
+    this.isSse = mime === EVENT_STREAM;
+    /** @type {Uint8Array[]} */
+    this.held = [];
+    this.size = 0;
+    this.wanted = AWS_PREFIX;
+    this.skipping = false;
+    this.name = '';
+    /** @type {string[]} */
+    this.data = [];
+    this.dataSize = 0;
+    this.count = 0;
+    this.lastIsDue = false;
+    this.isOver = false; // the protocol's last event has come
+  }
+
+  /** Whether an answer that has no more bytes lacks its protocol's last event. */
+  get isCut() {
+    return this.lastIsDue && !this.isOver;
+  }
+
+  /** Take the next bytes. @param {Uint8Array} bytes */
+  add(bytes) {
+    if (this.isAws) {
+      this.hold(bytes);
+      if (this.size >= this.wanted) this.takeFrames();
+      return;
     }
-    this.last.push(chunk);
-    this.lastBytes += chunk.length;
-    while (this.lastBytes - this.last[0].length >= TAIL_BYTES) this.lastBytes -= this.last.shift()?.length ?? 0;
+    const end = bytes.lastIndexOf(0x0a) + 1;
+    if (end > 0) this.takeLines(bytes.subarray(0, end));
+    this.hold(bytes.subarray(end));
   }
 
-  get isOver() {
-    return LAST_EVENT.test(Buffer.concat(this.last).toString());
+  /** Read an event that no line's end ended. */
+  finish() {
+    if (!this.isAws) {
+      this.line(Buffer.concat(this.held).toString());
+      this.endEvent();
+    }
+    this.held = [];
   }
 
-  /** @param {{ model?: string, tokens?: Record<string, number> }} said */
-  read(said) {
-    for (const part of [this.first, this.last]) {
-      for (const line of Buffer.concat(part).toString().split('\n')) {
-        if (line.startsWith('data:') && /"(?:usage|model|usageMetadata|modelVersion)"/.test(line)) {
-          readAnswer(said, tryJson(line.slice(5)));
-        }
+  /** @param {Uint8Array} bytes */
+  hold(bytes) {
+    if (bytes.length === 0 || this.skipping) return;
+    this.held.push(bytes);
+    this.size += bytes.length;
+    if (this.size <= MAX_JSON_BYTES) return;
+    this.held = [];
+    this.skipping = true;
+  }
+
+  /** Take whole lines, of which the first may have begun before. @param {Uint8Array} bytes */
+  takeLines(bytes) {
+    const lines = Buffer.concat([...this.held, bytes]).toString().split('\n');
+    this.held = [];
+    this.size = 0;
+    const begin = this.skipping ? 1 : 0;
+    this.skipping = false;
+    for (let at = begin; at < lines.length - 1; at += 1) this.line(lines[at]);
+  }
+
+  /** @param {string} whole */
+  line(whole) {
+    const line = whole.endsWith('\r') ? whole.slice(0, -1) : whole;
+    if (!this.isSse) this.read(line.replace(/^\x1e/, ''));
+    else if (line.startsWith('data:')) {
+      this.dataSize += line.length;
+      if (this.dataSize <= MAX_JSON_BYTES) this.data.push(line.slice(5));
+    } else if (line.startsWith('event:')) this.name = line.slice(6).trim();
+    else if (line === '') this.endEvent();
+  }
+
+  /** Read what came since the last empty line. */
+  endEvent() {
+    if (this.data.length > 0) {
+      this.read(this.data.join('\n'));
+      this.data = [];
+      this.dataSize = 0;
+    }
+    if (this.name === 'error') {
+      this.said.fail();
+      this.isOver = true;
+    }
+    this.name = '';
+  }
+
+  /** Read the content of one event. @param {string} text */
+  read(text) {
+    if (text.trim() === '[DONE]') {
+      this.isOver = true;
+      return;
+    }
+    this.count += 1;
+    if (this.count > FIRST_EVENTS && !TELLING.test(text)) return;
+    const value = tryJson(text);
+    this.said.read(value);
+    if (isObject(value)) this.follow(value);
+  }
+
+  /** See which protocol it is, and whether this was its last event. @param {Record<string, any>} value */
+  follow({ type, done, is_finished: isFinished, candidates, choices }) {
+    const last = done ?? isFinished; // Ollama; Cohere's first version
+    const isListed = Array.isArray(candidates) || Array.isArray(choices);
+    this.lastIsDue ||= FIRST_TYPES.has(type) || typeof last === 'boolean' || isListed;
+    this.isOver ||=
+      LAST_TYPES.has(type) ||
+      last === true ||
+      this.said.outcome === 'error' ||
+      this.said.outcome === 'throttled' ||
+      (Array.isArray(candidates) && candidates.some((one) => isObject(one) && one.finishReason !== undefined));
+  }
+
+  /** Read AWS's frames: length, length of the headers, a checksum; headers; payload; a checksum. */
+  takeFrames() {
+    const buffer = Buffer.concat(this.held);
+    this.held = [];
+    let at = 0;
+    while (buffer.length - at >= AWS_PREFIX) {
+      const total = buffer.readUInt32BE(at);
+      const headers = buffer.readUInt32BE(at + 4);
+      if (total < AWS_PREFIX + headers + AWS_CRC || total > MAX_JSON_BYTES) {
+        this.skipping = true; // no such stream
+        return;
       }
+      if (buffer.length - at < total) break;
+      const begin = at + AWS_PREFIX + headers;
+      this.frame(buffer.toString('latin1', at + AWS_PREFIX, begin), buffer.toString('utf8', begin, at + total - AWS_CRC));
+      at += total;
     }
+    const rest = buffer.subarray(at);
+    this.held = [rest];
+    this.size = rest.length;
+    this.wanted = rest.length >= AWS_PREFIX ? rest.readUInt32BE(0) : AWS_PREFIX;
+  }
+
+  /** @param {string} headers @param {string} payload */
+  frame(headers, payload) {
+    const names = Object.fromEntries([...headers.matchAll(AWS_NAME)].map(([, kind, name]) => [kind, name]));
+    if (names.message === 'exception' || names.message === 'error') {
+      this.said.fail(names.exception);
+      this.isOver = true;
+    }
+    this.lastIsDue ||= names.event === 'messageStart';
+    this.isOver ||= names.event === 'messageStop';
+    this.count = 0; // there are few, and each may tell
+    this.read(payload);
   }
 }
 
@@ -677,7 +956,7 @@ class Ends {
 function contextFields(context) {
   /** @type {Record<string, unknown>} */
   const fields = {};
-  for (const [name, field] of SETTINGS_IN_CONTEXT) fields[field] = plainText(context[name]);
+  for (const [name, field] of SETTINGS_IN_CONTEXT) fields[field] = plainText(idText(context[name]));
   return fields;
 }
 
@@ -729,9 +1008,10 @@ class Call {
     this.startTold = false;
     this.over = false; // for the caller
     this.concluded = false; // for the log
+    this.isJudged = context.outcome !== undefined; // by the program itself
     /** @type {Uint8Array[]} */
     this.arrived = []; // what of the body is still to be digested
-    /** @type {Ends | null} */
+    /** @type {Events | null} */
     this.events = null;
     /** @type {string | null} */
     this.length = null; // what the answer's header says
@@ -742,7 +1022,7 @@ class Call {
     this.undigestible = {};
     /** @type {Record<string, any>} */
     this.fields = { timestamp: new Date().toISOString() };
-    const headers = this.prepare(url, options, context.correlationId);
+    const headers = this.prepare(url, options, plainText(idText(context.correlationId)));
     const address = url instanceof Request ? url.url : String(url);
     const method = options?.method ?? (url instanceof Request ? url.method : 'GET');
     this.later(() => this.describe(address, method, headers, context));
@@ -908,13 +1188,14 @@ class Call {
   describeAnswer({ headers, status, redirected, url }) {
     this.attributes.first_byte_ms = this.answeredAfter;
     this.fields.status = status;
-    this.fields.outcome ??= status === 429 ? 'throttled' : status >= 400 ? 'error' : 'success';
+    // Whether it is a success is known at its end.
+    if (status >= 400) this.fields.outcome ??= status === 429 ? 'throttled' : 'error';
     this.fields.response_mime = mediaType(headers.get('content-type'));
     this.fields.provider_request_id = REQUEST_ID_HEADERS.map((name) => plainText(headers.get(name))).find(Boolean);
     this.attributes.retry_after_ms = retryAfter(headers.get('retry-after'));
     if (redirected) this.attributes.target = cleanEndpoint(url, this.recorder.domainOnly);
     if (STREAM_TYPES.test(this.fields.response_mime ?? '')) this.isStream = true;
-    if (this.fields.response_mime === 'text/event-stream') this.events = new Ends();
+    if (READ_TYPES.has(this.fields.response_mime ?? '')) this.events = new Events(this.fields.response_mime);
     if (!headers.has('content-encoding')) this.length = headers.get('content-length');
     if (this.isStream) this.begin();
   }
@@ -1004,26 +1285,34 @@ class Call {
     this.over = true;
     this.recorder.open.delete(this);
     const duration = this.elapsed();
-    this.later(() => this.conclude(isComplete(), duration));
+    this.later(() => this.conclude(isComplete, duration));
   }
 
-  /** The record of the call, or of its stream's end. @param {boolean} complete @param {number} duration */
-  conclude(complete, duration) {
+  /** The record of the call, or of its stream's end. @param {() => boolean} isRead @param {number} duration */
+  conclude(isRead, duration) {
     this.concluded = true;
     const answered = this.fields.status !== undefined;
+    this.events?.finish();
+    const complete = isRead() && !(this.events?.isCut ?? false);
     const { size, chunks, chunkEvery, chunkDigests } = this.body;
     const payload = answered && complete ? this.body.finish() : null;
     this.body.held = [];
     /** @type {Record<string, unknown>} */
     const last = { duration_ms: duration };
     if (answered) last.response_bytes = size;
-    /** @type {{ model?: string, tokens?: Record<string, number> }} */
-    const said = {};
-    readAnswer(said, payload?.value);
-    this.events?.read(said);
+    const said = this.events?.said ?? new Said();
+    said.read(payload?.value);
     this.events = null;
     if (said.model) this.fields.model = said.model;
-    if (said.tokens) last.tokens = said.tokens;
+    if (Object.keys(said.tokens).length > 0) last.tokens = said.tokens;
+    const isBad = this.fields.status >= 400;
+    if (!this.isJudged && said.outcome !== undefined && (said.outcome === BLOCKED || !isBad)) {
+      last.outcome = said.outcome;
+    } else if (complete && answered) {
+      this.fields.outcome ??= 'success';
+    }
+    this.attributes.error_code ??= said.code;
+    this.attributes.finish_reason ??= said.reason;
     if (payload !== null) {
       last.response_hash = payload.digest ?? undefined;
       this.undigestible.response_undigestible = payload.undigestible;
@@ -1939,7 +2228,9 @@ class Recorder {
         made[field] = fields[name];
         delete fields[name];
       }
-      Object.assign(made, fields, { attributes: { ...context.attributes, ...attributes } });
+      Object.assign(made, fields);
+      for (const name of IDS) made[name] = idText(made[name]);
+      Object.assign(made, { attributes: { ...context.attributes, ...attributes } });
       if (typeof endpoint === 'string') {
         made.endpoint = cleanEndpoint(endpoint, this.domainOnly) ?? withoutQuery(endpoint);
       }
