@@ -1958,6 +1958,7 @@ class Delivery {
       const request = (this.target.protocol === 'https:' ? https : http).request(this.target, {
         method: 'POST',
         agent: false,
+        rejectUnauthorized: true, // whatever NODE_TLS_REJECT_UNAUTHORIZED says: the token goes out with it
         headers: {
           authorization: `Bearer ${this.token}`,
           'content-type': 'application/x-ndjson',
@@ -2305,16 +2306,29 @@ class Recorder {
   }
 }
 
-/** @param {string} endpoint */
+const LABEL = '[A-Za-z0-9](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?';
+const ENDPOINT = new RegExp(
+  `^(https?)://(${LABEL}(?:\\.${LABEL}){0,30}|\\[[0-9A-Fa-f:.]{2,45}\\])(?::[0-9]{1,5})?` +
+    '((?:/(?!\\.{1,2}(?:/|$))[A-Za-z0-9._~-]+)*/*)$',
+  'i',
+);
+
+/**
+ * Where events go, or null. The address is read by its own grammar first: `URL` makes something else of an odd one.
+ * @param {string} endpoint
+ */
 function eventsAddress(endpoint) {
-  if (!URL.canParse(endpoint)) return null;
-  const url = new URL(endpoint);
+  const text = endpoint.replace(/^[ \t\r\n]+|[ \t\r\n]+$/g, '');
+  const match = ENDPOINT.exec(text);
+  if (match === null || !URL.canParse(text)) return null;
+  const url = new URL(text);
+  const host = match[2].toLowerCase();
+  // An address has one form that nobody reads otherwise. Port 0 is none.
+  if ((!host.startsWith('[') && url.hostname !== host) || url.port === '0') return null;
   // Without TLS anybody on the way could read the token.
-  const isLoopback = /^(?:localhost|127(?:\.\d+){3}|\[::1\])$/.test(url.hostname);
-  if (url.protocol !== 'https:' && !(url.protocol === 'http:' && isLoopback)) return null;
-  if (url.username !== '' || url.password !== '') return null;
-  url.pathname = url.pathname.replace(/\/+$/, '').replace(/\/v1\/events$/, '') + '/v1/events';
-  url.search = url.hash = '';
+  const isLoopback = /^(?:localhost|127(?:\.\d+){3}|\[::1\])$/.test(host);
+  if (url.protocol !== 'https:' && !isLoopback) return null;
+  url.pathname = match[3].replace(/\/+$/, '').replace(/\/v1\/events$/, '').replace(/\/+$/, '') + '/v1/events';
   return url;
 }
 

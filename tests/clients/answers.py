@@ -56,7 +56,7 @@ def _dump(value: object) -> bytes:
 
 
 def _choice(text: str | None, finish: str | None = None) -> dict[str, Any]:
-    delta = {} if text is None else {"content": text}
+    delta: dict[str, str] = {} if text is None else {"content": text}
     return {
         "object": "chat.completion.chunk",
         "model": "gpt-5-mini",

@@ -160,14 +160,7 @@ class Call:
         said = _provider.Said() if events is None else events.said
         if self._status is not None:
             self._add_response(event, attributes, said)
-        if self._error is not None:
-            event["outcome"] = said.outcome or "error"
-            attributes["error_type"] = self._error
-        elif said.outcome == _provider.BLOCKED or (self._status or 0) < _CLIENT_ERROR:
-            event["outcome"] = said.outcome
-        for name, value in (("error_code", said.code), ("finish_reason", said.reason)):
-            if value is not None:
-                attributes[name] = value
+        self._add_end(event, attributes, said)
         sent = self._request_digest
         if sent is not None and isinstance(sent.value, dict):
             asked = sent.value.get("model")
@@ -182,6 +175,18 @@ class Call:
             event["attributes"] = {**self._common.attributes, **attributes}
         self._request = self._body = self._content = self._request_digest = None
         return event
+
+    def _add_end(self, event: Event, attributes: dict[str, JsonValue], said: _provider.Said) -> None:
+        """How it ended. What the status says of it, the log knows by itself."""
+        if self._error is not None:
+            event["outcome"] = said.outcome or _provider.ERROR
+            attributes["error_type"] = self._error
+        elif said.outcome == _provider.BLOCKED or (self._status or 0) < _CLIENT_ERROR:
+            event["outcome"] = said.outcome
+        if said.code is not None:
+            attributes["error_code"] = said.code
+        if said.reason is not None:
+            attributes["finish_reason"] = said.reason
 
     def _event(self) -> Event:
         """What is known when the call is made, and of the head of its answer."""

@@ -61,8 +61,8 @@ class AuditLog:
         token: str | None = None,
         *,
         spool: str | os.PathLike[str] | None = None,
-        user_id: str | None = None,
-        correlation_id: str | None = None,
+        user_id: str | int | None = None,
+        correlation_id: str | int | None = None,
         agent_name: str | None = None,
         agent_version: str | None = None,
         deployment_id: str | None = None,
@@ -83,7 +83,7 @@ class AuditLog:
         key_file = os.environ.get("AUDIT_LOG_DIGEST_KEY_FILE")
         if digest_key is None and key_file:
             digest_key = HmacKey.from_file(key_file)
-        self._correlation_id = correlation_id or os.environ.get("AUDIT_LOG_CORRELATION") or None
+        self._correlation_id = _event.id_text(correlation_id) or os.environ.get("AUDIT_LOG_CORRELATION") or None
         fields: dict[str, JsonValue] = {
             "user_id": user_id or os.environ.get("AUDIT_LOG_USER") or None,
             "agent_name": agent_name,
@@ -92,7 +92,7 @@ class AuditLog:
         }
         self._common = Common(
             key=digest_key,
-            fields={name: value for name, value in fields.items() if value},
+            fields={name: text for name, value in fields.items() if (text := _event.id_text(value))},
             attributes={"sdk_name": "agent-audit-log-client", "sdk_version": VERSION},
         )
         self._trace_header = trace_header
@@ -165,7 +165,8 @@ class AuditLog:
         """Log one call by hand.
 
         `request`, `response`: JSON values, text or bytes, to be digested here and dropped. `outcome`: by default it
-        follows from the status. `fields`: other fields of the record, by name. `attributes`: metadata, never content.
+        follows from the status. `fields`: other fields of the record, by name; an id that is a number becomes its
+        decimal text. `attributes`: metadata, never content.
         """
         event: dict[str, JsonValue] = {
             "id": _event.new_id(),
@@ -182,6 +183,7 @@ class AuditLog:
         }
         here = {"user_id": _context.current_user(), "session_id": _context.current_session()}
         event |= {name: value for name, value in here.items() if value is not None and name not in fields}
+        event |= {name: _event.id_text(event[name]) for name in _event.IDS if name in event}
         payloads = {side: bytes_of(value) for side, value in (("request", request), ("response", response))}
         size = sum(len(payload[0]) for payload in payloads.values() if payload is not None)
         key = self._common.key
@@ -194,15 +196,15 @@ class AuditLog:
 
         self._put(EVENTS, make, size)
 
-    def user(self, user_id: str | None) -> AbstractContextManager[None]:
-        """`with log.user("u_123"):` calls in here are made on that user's behalf, in this task or thread."""
+    def user(self, user_id: str | int | None) -> AbstractContextManager[None]:
+        """`with log.user("u_123"):` calls in here are made on that user's behalf, in this task, thread or generator."""
         return _context.user(user_id)
 
-    def correlation(self, correlation_id: str | None) -> AbstractContextManager[None]:
+    def correlation(self, correlation_id: str | int | None) -> AbstractContextManager[None]:
         """`with log.correlation("order-17"):` calls in here belong to one workflow, and carry it as `X-Trace-ID`."""
         return _context.correlation(correlation_id)
 
-    def session(self, session_id: str | None) -> AbstractContextManager[None]:
+    def session(self, session_id: str | int | None) -> AbstractContextManager[None]:
         """`with log.session("s_9"):` calls in here belong to one session."""
         return _context.session(session_id)
 

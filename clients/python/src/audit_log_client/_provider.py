@@ -171,13 +171,13 @@ def _code_of(error: JsonValue) -> JsonValue:
 
 def _reasons(value: Mapping[str, JsonValue]) -> Iterator[str]:
     """Why an answer ended, wherever the providers say so."""
-    parts: list[JsonValue] = [value, *(value.get(name) for name in _ENDED)]
+    parts: list[object] = [value, *(value.get(name) for name in _ENDED)]
     for name in ("choices", "candidates"):
         choices = value.get(name)
         if isinstance(choices, list):
             parts += choices[:_MOST_CHOICES]
     for part in parts:
-        if not isinstance(part, dict):
+        if not isinstance(part, Mapping):
             continue
         for name in _REASONS:
             if isinstance(reason := part.get(name), str):
