@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import atexit
 import logging
 import os
-import sys
 import threading
 import time
 import weakref
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from importlib import import_module
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from audit_log_client import _context, _event, _transport
+from audit_log_client import _context, _ends, _event, _transport
 from audit_log_client._call import TRACE_HEADER, Call, Common
 from audit_log_client._digest import HmacKey, PayloadDigest, bytes_of, digest_payload
 from audit_log_client._folders import choose_folder
@@ -32,6 +29,7 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger("audit_log_client")
 
+_KEEP_SECONDS = 1.0
 MAX_SPOOL_BYTES = 256 * 1024 * 1024
 _LIMITS = {"max_connections": 1000, "max_keepalive_connections": 100}
 
@@ -100,10 +98,10 @@ class AuditLog:
         self._max_spool_bytes = max_spool_bytes
         self._send_every = send_every
         self._timeout = timeout
-        self._exit_timeout = exit_timeout
+        self.exit_timeout = exit_timeout
         self._closed = False
         self._begin_anew()
-        _LOGS.add(self)
+        _ends.watch(self)
         if self._spool.has_leftovers:
             self._start()
 
@@ -239,13 +237,13 @@ class AuditLog:
             return
         self._end_calls()
         if self._started or self._worker.has_work:
-            self._flush(self._exit_timeout, patient=False)
+            self._flush(self.exit_timeout, patient=False)
         self._closed = True
-        _LOGS.discard(self)
+        _ends.forget(self)
         self._sender.stop()
         self._worker.stop()
         if self._started:
-            self._writing.join(self._exit_timeout)
+            self._writing.join(self.exit_timeout)
         self._started = False
         self._worker.drain()
         try:
@@ -314,7 +312,7 @@ class AuditLog:
 
     def _put(self, route: str, make: Make, size: int) -> None:
         if self._pid != os.getpid():
-            self._after_fork()
+            self.after_fork()
         self._worker.put(route, make, size)
         if not self._started and not self._start():
             self._worker.drain()  # there are no threads: at the end of the program, or where none may be started
@@ -334,36 +332,23 @@ class AuditLog:
             except RuntimeError:  # the interpreter is about to end
                 return False
             self._started = True
-        process = sys.modules.get("multiprocessing.process")
-        if process is not None and process.parent_process() is not None:
-            # Its children end without `atexit`.
-            import_module("multiprocessing.util").Finalize(None, self.close, exitpriority=0)
+        _ends.watch_child()
         return True
 
-    def _after_fork(self) -> None:
-        """In a child: what the parent has in hand, the parent sends."""
+    def keep(self) -> None:
+        """Put on disk what is only in memory, also of answers that are still being read: the process ends."""
+        if not self._closed and self._pid == os.getpid():
+            self._end_calls()
+            if self._started:
+                self._worker.marker().wait(_KEEP_SECONDS)  # the thread may have something in its hand
+            else:
+                self._worker.drain()
+
+    def after_fork(self) -> None:
+        """Begin anew in a child: what the parent has in hand, the parent sends."""
         if self._pid != os.getpid():
             self._spool.abandon()
             self._begin_anew()
-
-
-_LOGS: set[AuditLog] = set()
-"""Those that are not closed. A program that lets go of its log still wants to have sent what it logged."""
-
-
-def _close_all() -> None:
-    for log in [*_LOGS]:
-        log.close()
-
-
-def _after_fork_in_child() -> None:
-    for log in [*_LOGS]:
-        log._after_fork()  # noqa: SLF001 - of this module
-
-
-atexit.register(_close_all)
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
 def _defaults(name: str | None, options: Mapping[str, Any]) -> dict[str, Any]:
