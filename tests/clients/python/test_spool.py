@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 
 from audit_log_client import AuditLog, _files, _spool
+from audit_log_client._batch import EVENTS, TRACES, Batch
 from audit_log_client._folders import Folder
-from audit_log_client._spool import EVENTS, TRACES, Batch, Spool
+from audit_log_client._spool import Spool
 from localcloud.dependencies import ROOT
 from tests.clients.python.endpoint import TOKEN, Answer, Seen, Server, free_port, serving, stored
 

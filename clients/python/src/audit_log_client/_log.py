@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from audit_log_client import _context, _ends, _event, _transport
+from audit_log_client._batch import EVENTS
 from audit_log_client._call import TRACE_HEADER, Call, Common
 from audit_log_client._digest import HmacKey, PayloadDigest, bytes_of, digest_payload
 from audit_log_client._folders import choose_folder
 from audit_log_client._http import http_library
 from audit_log_client._json import JsonValue
 from audit_log_client._sender import EndpointError, Sender, read_endpoint
-from audit_log_client._spool import EVENTS, Spool
+from audit_log_client._spool import Spool
 from audit_log_client._version import VERSION
 from audit_log_client._worker import Make, Worker
 

@@ -17,9 +17,11 @@ import threading
 import time
 from typing import Any
 
+from audit_log_client._batch import EVENTS, TRACES, Batch
+from audit_log_client._files import UnusableError
 from audit_log_client._http import http_library
 from audit_log_client._reply import Refusal, Reply, read_reply
-from audit_log_client._spool import EVENTS, TRACES, Batch, Spool
+from audit_log_client._spool import Spool
 
 _logger = logging.getLogger("audit_log_client")
 
@@ -144,7 +146,13 @@ class Sender:
             self._idle = True  # before the last look, so that what comes after it is noticed
             return _IDLE_SECONDS if self._spool.is_empty else self._send_every / 2
         self._idle = False
-        wait = self._handle(batch, self._post(batch))
+        try:
+            wait = self._handle(batch, self._post(batch))
+        except FileNotFoundError:  # somebody has cleared it away
+            wait = 0.0
+        except UnusableError:
+            self._spool.set_aside_file(batch.path)
+            wait = 0.0
         self._hurry = self._hurry or (hurry and wait == 0)
         return wait
 
