@@ -1409,7 +1409,10 @@ const BATCH_BYTES = 3 * 1024 * 1024;
 const BATCH_EVENTS = 5000;
 const EVENT_BYTES = 64 * 1024;
 const REFUSED_BYTES = 8 * 1024 * 1024;
+/** What is larger is no batch. */
+const MAX_FILE_BYTES = 16 * 1024 * 1024;
 const MEMORY_BYTES = 16 * 1024 * 1024;
+const NO_LINK = (fs.constants.O_NOFOLLOW ?? 0) | (fs.constants.O_NONBLOCK ?? 0);
 /** Its process seals a file before it is this old; others take what is ten times older, whoever wrote it. */
 const OPEN_MS = 60_000;
 const ORPHAN_MS = 10 * OPEN_MS;
@@ -1456,6 +1459,36 @@ function makeFolders(folder) {
   }
 }
 
+/** @param {fs.Stats} stat */
+const isOwn = (stat) => !process.getuid || stat.uid === process.getuid();
+
+/** Whether it is a folder of this user's, and no link to one. @param {string} folder */
+function isOwnFolder(folder) {
+  const stat = fs.lstatSync(folder, { throwIfNoEntry: false });
+  return stat !== undefined && stat.isDirectory() && isOwn(stat);
+}
+
+/**
+ * How large a file is that may be read: a regular one of this user's own, and no giant.
+ * @param {string} file
+ */
+function sizeOfOwn(file) {
+  const stat = fs.lstatSync(file, { throwIfNoEntry: false });
+  return stat?.isFile() && isOwn(stat) && stat.size <= MAX_FILE_BYTES ? stat.size : undefined;
+}
+
+/** All of a file that may be read. No link is followed. @param {string} file @param {number} most */
+function readOwn(file, most) {
+  const fd = fs.openSync(file, fs.constants.O_RDONLY | NO_LINK);
+  try {
+    const stat = fs.fstatSync(fd);
+    if (!stat.isFile() || !isOwn(stat) || stat.size > most) throw new Error('is no file of a spool');
+    return fs.readFileSync(fd);
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
 /**
  * @typedef {object} Batch  Lines that are sent together. `file`: where they are; `text`: what they are, without a file.
  * @property {string} id
@@ -1486,7 +1519,7 @@ class Spool {
     this.retryDisk = 0;
     try {
       this.makeFolder();
-      for (const name of fs.readdirSync(folder)) this.bytes += fs.statSync(path.join(folder, name)).size;
+      for (const name of fs.readdirSync(folder)) this.bytes += sizeOfOwn(path.join(folder, name)) ?? 0;
     } catch (error) {
       this.withoutDisk(error);
     }
@@ -1495,7 +1528,7 @@ class Spool {
   /** What the log has called the owner of the token that a folder belongs to. @param {string} folder */
   owner(folder) {
     try {
-      return this.ofToken ? fs.readFileSync(path.join(folder, 'agent'), 'latin1') : '';
+      return this.ofToken ? readOwn(path.join(folder, 'agent'), 1024).toString('latin1') : '';
     } catch {
       return '';
     }
@@ -1553,9 +1586,8 @@ class Spool {
 
   makeFolder() {
     makeFolders(this.folder);
-    const stat = fs.lstatSync(this.folder);
-    if (!stat.isDirectory() || (process.getuid && stat.uid !== process.getuid())) throw new Error('is not our own');
-    if (process.getuid && (stat.mode & 0o077) !== 0) fs.chmodSync(this.folder, 0o700);
+    if (!isOwnFolder(this.folder)) throw new Error('is not our own');
+    if (process.getuid && (fs.lstatSync(this.folder).mode & 0o077) !== 0) fs.chmodSync(this.folder, 0o700);
   }
 
   /** @param {any} error */
@@ -1616,10 +1648,10 @@ class Spool {
     this.makeFolder();
     const since = Date.now();
     const name = `${String(since).padStart(13, '0')}-${MACHINE}-${PROCESS}-${randomUUID()}`;
-    const { O_WRONLY, O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW = 0 } = fs.constants;
+    const { O_WRONLY, O_APPEND, O_CREAT, O_EXCL } = fs.constants;
     ownFiles.add(name);
     const file = path.join(this.folder, `${name}.open`);
-    const fd = fs.openSync(file, O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
+    const fd = fs.openSync(file, O_WRONLY | O_APPEND | O_CREAT | O_EXCL | NO_LINK, 0o600);
     return { fd, name, bytes: 0, events: 0, since };
   }
 
@@ -1665,14 +1697,16 @@ class Spool {
     const found = [];
     let names;
     try {
-      names = fs.readdirSync(folder).sort();
+      names = isOwnFolder(folder) ? fs.readdirSync(folder).sort() : [];
     } catch {
       return found;
     }
     for (const file of names) {
       try {
-        const stat = fs.statSync(path.join(folder, file));
-        this.bytes += stat.size;
+        const stat = fs.lstatSync(path.join(folder, file));
+        const size = sizeOfOwn(path.join(folder, file));
+        if (size === undefined) continue; // a link, a pipe, somebody else's, or too large: no spool made it
+        this.bytes += size;
         const match = FILE.exec(file);
         if (match === null) {
           // Whoever was splitting a batch when it was killed left the batch as it was.
@@ -1710,7 +1744,7 @@ class Spool {
 
   /** @param {Batch} batch */
   read(batch) {
-    return batch.file === null ? batch.text ?? '' : fs.readFileSync(batch.file, 'utf8');
+    return batch.file === null ? batch.text ?? '' : readOwn(batch.file, MAX_FILE_BYTES).toString();
   }
 
   /** @param {Batch} batch */
@@ -1724,24 +1758,28 @@ class Spool {
     ownFiles.delete(path.basename(batch.file, '.batch'));
   }
 
-  /**
-   * Two batches instead of one that is too large. Done twice, it gives the same two.
-   * @param {Batch} batch @param {string[]} lines
-   */
+  /** Two batches instead of one that is too large. @param {Batch} batch @param {string[]} lines */
   split(batch, lines) {
     const middle = Math.ceil(lines.length / 2);
-    const halves = [lines.slice(0, middle), lines.slice(middle)].map((half) => half.join('\n') + '\n');
+    this.replace(batch, [lines.slice(0, middle), lines.slice(middle)]);
+  }
+
+  /**
+   * Other batches in the place of one. Done twice, it gives the same.
+   * @param {Batch} batch @param {string[][]} parts
+   */
+  replace(batch, parts) {
+    const texts = parts.map((lines) => lines.join('\n') + '\n');
     if (batch.file === null) {
       const at = this.memory.indexOf(batch);
-      const parts = halves.map((text, index) => ({ id: `${batch.id}_${index}`, file: null, text }));
-      this.memory.splice(at, 1, ...parts);
+      this.memory.splice(at, 1, ...texts.map((text, index) => ({ id: `${batch.id}_${index}`, file: null, text })));
       return;
     }
     const { file } = batch;
-    halves.forEach((text, index) => {
+    texts.forEach((text, index) => {
       const part = file.replace(/\.batch$/, `_${index}.batch`);
       const made = `${part}.${randomUUID()}.new`; // whoever else splits it writes elsewhere
-      fs.writeFileSync(made, text, { mode: 0o600 });
+      fs.writeFileSync(made, text, { mode: 0o600, flag: 'wx' });
       fs.renameSync(made, part);
       if (ownFiles.has(path.basename(file, '.batch'))) ownFiles.add(path.basename(part, '.batch'));
     });
@@ -1757,8 +1795,9 @@ class Spool {
     const lines = entries.map(({ event, field, reason }) => JSON.stringify({ field, reason, event: tryJson(event) }));
     const many = `the endpoint refused ${entries.length} event(s) for good`;
     try {
-      if ((fs.statSync(file, { throwIfNoEntry: false })?.size ?? 0) > REFUSED_BYTES) fs.renameSync(file, `${file}.old`);
-      fs.appendFileSync(file, `${lines.join('\n')}\n`, { mode: 0o600 });
+      if ((fs.lstatSync(file, { throwIfNoEntry: false })?.size ?? 0) > REFUSED_BYTES) fs.renameSync(file, `${file}.old`);
+      const { O_WRONLY, O_APPEND, O_CREAT } = fs.constants;
+      fs.appendFileSync(file, `${lines.join('\n')}\n`, { mode: 0o600, flag: O_WRONLY | O_APPEND | O_CREAT | NO_LINK });
       this.warn('refused', `${many}: they are in ${file}`);
     } catch {
       this.warn('refused', `${many}: ${entries[0]?.field} ${entries[0]?.reason}`);
@@ -1867,7 +1906,11 @@ class Delivery {
     let text;
     try {
       text = this.spool.read(batch);
-    } catch {
+    } catch (error) {
+      if (/** @type {any} */ (error).code !== 'ENOENT') {
+        this.warn('unreadable', 'a file of the spool cannot be read: it is left where it is');
+        this.setAside.set(batch.id, Date.now() + FORBIDDEN_MS);
+      }
       return true; // another process sent it
     }
     const lines = text.split('\n').filter(Boolean);
@@ -1918,6 +1961,17 @@ class Delivery {
     if (status === 413 && lines.length > 1) {
       this.spool.split(batch, lines);
       return true;
+    }
+    if (status === 400) {
+      // What is no JSON costs its neighbours nothing: a disk or a person has damaged it.
+      const isGood = lines.map((line) => isObject(tryJson(line)));
+      const good = lines.filter((_, index) => isGood[index]);
+      if (good.length > 0 && good.length < lines.length) {
+        const bad = lines.filter((_, index) => !isGood[index]);
+        this.spool.refuse(bad.map((event) => ({ event, reason: 'is no JSON' })));
+        this.spool.replace(batch, [good]);
+        return true;
+      }
     }
     if (status === 413 || status === 400) {
       this.spool.refuse(lines.map((event) => ({ event, reason: `was answered with ${status}` })));
