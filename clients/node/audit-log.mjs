@@ -31,7 +31,7 @@ import { threadId } from 'node:worker_threads';
 /**
  * @typedef {object} Context  Who calls, for whom, as part of what. Anything left out is null in the record.
  * @property {string} [agentId]  the agent's name; the token says who it really is
- * @property {string} [userId]
+ * @property {string | number | bigint} [userId]  a number is kept as its decimal text; so are the other ids
  * @property {string} [sessionId]
  * @property {string} [correlationId]  ties the calls of a workflow together; sent along as X-Trace-ID
  * @property {string} [agentVersion]
@@ -542,11 +542,6 @@ export class StreamDigest {
 // ---------------------------------------------------------------------------------------------------------------------
 // Calls: one `fetch`, watched. What fails in here is caught, and said once; only the call's own errors pass.
 
-const HEAD_BYTES = 16 * 1024;
-const TAIL_BYTES = 64 * 1024;
-/** The last event of a model's stream. Who has read it need not read on. */
-const LAST_EVENT =
-  /(?:^|\n)(?:data: ?\[DONE\]|event: ?(?:message_stop|response\.(?:completed|failed|incomplete))\r?\n[^\n]*)\s*$/;
 const SETTINGS_IN_CONTEXT = /** @type {const} */ ([
   ['agentId', 'agent_id'],
   ['userId', 'user_id'],
@@ -559,6 +554,7 @@ const SETTINGS_IN_CONTEXT = /** @type {const} */ ([
   ['model', 'model'],
   ['outcome', 'outcome'],
 ]);
+const IDS = ['id', 'provider_request_id', ...SETTINGS_IN_CONTEXT.map(([, field]) => field)];
 const TRACE_HEADER = 'x-trace-id';
 /** Where services put their own id of a request, the most telling first. */
 const REQUEST_ID_HEADERS = [
@@ -573,12 +569,60 @@ const SENDING_MS = 250;
 /** So much of a body is read ahead of the caller, so that the record of a body that nobody reads is whole. */
 const READ_AHEAD = 256 * 1024;
 const COUNTS = {
-  input: ['input_tokens', 'prompt_tokens', 'promptTokenCount', 'inputTokens'],
-  output: ['output_tokens', 'completion_tokens', 'candidatesTokenCount', 'outputTokens'],
+  input: ['input_tokens', 'prompt_tokens', 'promptTokenCount', 'inputTokens', 'inputTokenCount'],
+  output: ['output_tokens', 'completion_tokens', 'candidatesTokenCount', 'outputTokens', 'outputTokenCount'],
   total: ['total_tokens', 'totalTokenCount', 'totalTokens'],
-  cache_read: ['cache_read_input_tokens'],
-  cache_write: ['cache_creation_input_tokens'],
+  cache_read: [
+    'cache_read_input_tokens', 'cachedContentTokenCount', 'cacheReadInputTokens', 'prompt_cache_hit_tokens',
+  ],
+  cache_creation: ['cache_creation_input_tokens', 'cacheWriteInputTokens'],
+  reasoning: ['thoughtsTokenCount'],
 };
+const COUNTED_DETAILS = /** @type {const} */ ([
+  ['cache_read', ['prompt_tokens_details', 'input_tokens_details'], 'cached_tokens'],
+  ['reasoning', ['completion_tokens_details', 'output_tokens_details'], 'reasoning_tokens'],
+]);
+const OLLAMA_COUNTS = /** @type {const} */ ([['input', 'prompt_eval_count'], ['output', 'eval_count']]);
+const USAGES = ['usage', 'usageMetadata', 'usage_metadata', 'amazon-bedrock-invocationMetrics'];
+/** Members that hold what other providers have at the top. */
+const INNER = ['message', 'response', 'delta', 'meta', 'result'];
+const ENDED = ['message', 'delta', 'response', 'promptFeedback', 'messageStop'];
+const REASONS = ['finish_reason', 'finishReason', 'stop_reason', 'stopReason', 'done_reason', 'blockReason'];
+const BLOCKED = 'policy-blocked';
+/** Reasons that say that a policy stopped the answer, as `foldedWord` writes them. */
+const BLOCKED_REASONS = new Set([
+  'contentfilter', 'contentfiltered', 'contentpolicyviolation', 'refusal', 'safety', 'imagesafety', 'blocklist',
+  'prohibitedcontent', 'imageprohibitedcontent', 'spii', 'guardrailintervened', 'moderationblocked', 'errortoxic',
+]);
+const FAILED_REASONS = new Set([
+  'error', 'errorlimit', 'failed', 'cancelled', 'canceled', 'usercancel', 'timeout', 'networkerror',
+  'malformedfunctioncall', 'malformedresponse',
+]);
+const THROTTLED_CODE =
+  /^(?:.*ratelimit.*|.*throttl.*|.*toomanyrequests.*|resourceexhausted|insufficientquota|.*quotaexceeded.*|429)$/;
+const ERROR_CODE = /^(?:[A-Za-z][A-Za-z_.-]{1,63}|[1-9][0-9]{2})$/;
+const EVENT_STREAM = 'text/event-stream';
+const AWS_STREAM = 'application/vnd.amazon.eventstream';
+/** Media types of streams whose events are read. */
+const READ_TYPES = new Set([
+  EVENT_STREAM, AWS_STREAM, 'application/x-ndjson', 'application/ndjson', 'application/jsonl',
+  'application/stream+json', 'application/json-seq',
+]);
+const TELLING = new RegExp(
+  '"(?:usage|usageMetadata|error|errors|isError|message_st[a-z]+|message-end|stream-end|done|is_finished' +
+    '|response\\.(?:created|completed|failed|incomplete|cancelled)' +
+    '|(?:finish_reason|finishReason|stop_reason|stopReason)"\\s*:\\s*"|blockReason)',
+);
+/** So many events are read whatever is in them: they say which protocol it is. */
+const FIRST_EVENTS = 8;
+const FIRST_TYPES = new Set(['message_start', 'response.created', 'message-start']);
+const LAST_TYPES = new Set([
+  'message_stop', 'response.completed', 'response.failed', 'response.incomplete', 'response.cancelled', 'message-end',
+  'error',
+]);
+const AWS_NAME = /:(event|exception|message)-type\x07\x00[^]([A-Za-z-]{1,60})/g;
+const AWS_PREFIX = 12;
+const AWS_CRC = 4;
 const CONTROL = /[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/;
 
 /** A text that a record's field may hold, or undefined. @param {unknown} value @param {number} [most] */
@@ -586,24 +630,38 @@ function plainText(value, most = 256) {
   return typeof value === 'string' && value !== '' && value.length <= most && !CONTROL.test(value) ? value : undefined;
 }
 
+/** An id as the text that a record holds: a number is its decimal text. @param {unknown} id */
+function idText(id) {
+  if (typeof id === 'bigint' || (typeof id === 'number' && Number.isFinite(id))) {
+    return Number.isInteger(id) ? BigInt(id).toString() : String(id);
+  }
+  return id;
+}
+
 /** An identifier that is no prose: a model's name, an error's code. @param {unknown} value */
 function plainName(value) {
   return typeof value === 'string' && /^[A-Za-z0-9][\w.:/@-]{0,127}$/.test(value) ? value : undefined;
 }
 
-/** An event as JSON; an attribute that JSON cannot say is left out. @param {Record<string, unknown>} event */
+/** The members that JSON can say: no bigint, no circle. @param {Record<string, any>} members */
+function withoutUnsayable(members) {
+  const isSayable = (/** @type {unknown} */ value) => {
+    try {
+      return JSON.stringify(value) !== undefined;
+    } catch {
+      return false;
+    }
+  };
+  return Object.fromEntries(Object.entries(members).filter(([, value]) => isSayable(value)));
+}
+
+/** An event as JSON; a member that JSON cannot say is left out. @param {Record<string, unknown>} event */
 function jsonOf(event) {
   try {
     return JSON.stringify(event);
   } catch {
-    const said = Object.entries(event.attributes ?? {}).filter(([, value]) => {
-      try {
-        return JSON.stringify(value) !== undefined;
-      } catch {
-        return false; // a bigint, a circle
-      }
-    });
-    return JSON.stringify({ ...event, attributes: Object.fromEntries(said) });
+    const attributes = withoutUnsayable(event.attributes ?? {});
+    return JSON.stringify({ ...withoutUnsayable(event), attributes });
   }
 }
 
@@ -620,56 +678,277 @@ function mediaType(contentType) {
   return plainText(contentType?.split(';', 1)[0].trim().toLowerCase(), 255);
 }
 
-/**
- * What a model's answer says of itself, and nothing else of it: its name, and counts of tokens.
- * @param {{ model?: string, tokens?: Record<string, number> }} said @param {any} value
- */
-function readAnswer(said, value) {
-  for (const part of [value, value?.message, value?.response]) {
-    if (typeof part !== 'object' || part === null) continue;
-    said.model ??= plainName(part.model ?? part.modelVersion);
-    const usage = part.usage ?? part.usageMetadata;
-    if (typeof usage !== 'object' || usage === null) continue;
-    for (const [kind, names] of Object.entries(COUNTS)) {
-      const count = names.map((name) => usage[name]).find((number) => Number.isSafeInteger(number) && number >= 0);
-      if (count !== undefined) (said.tokens ??= {})[kind] = count;
+/** What the answer of a model or a tool says of itself. `outcome` is never success: that follows from the status. */
+class Said {
+  /** @type {string | undefined} */
+  model;
+  /** @type {Record<string, number>} */
+  tokens = {};
+  /** @type {'error' | 'throttled' | 'policy-blocked' | undefined} */
+  outcome;
+  /** @type {string | undefined} which error it was */
+  code;
+  /** @type {string | undefined} why the answer ended, where that is no error */
+  reason;
+
+  /** Take what one JSON document says. A later count replaces an earlier one, but not by zero. @param {any} value */
+  read(value) {
+    // A list: Gemini's stream as one document.
+    for (const item of Array.isArray(value) ? value : [value]) {
+      if (!isObject(item)) continue;
+      for (const part of [item, ...INNER.map((name) => item[name])]) {
+        if (!isObject(part)) continue;
+        this.model ??= plainName(part.model ?? part.modelVersion);
+        for (const name of USAGES) this.count(part[name]);
+      }
+      for (const [kind, name] of OLLAMA_COUNTS) this.keep(kind, item[name]);
+      if (this.outcome === undefined || this.outcome === BLOCKED) this.judge(item);
     }
+  }
+
+  /** The answer is an error. @param {unknown} [code] */
+  fail(code) {
+    if (this.outcome !== undefined && this.outcome !== BLOCKED) return;
+    const kind = typeof code === 'string' || typeof code === 'number' ? String(code) : '';
+    const plain = foldedWord(kind);
+    this.outcome = THROTTLED_CODE.test(plain) ? 'throttled' : BLOCKED_REASONS.has(plain) ? BLOCKED : 'error';
+    this.code = ERROR_CODE.test(kind) ? kind : undefined;
+  }
+
+  /** @param {any} item */
+  judge(item) {
+    for (const name of ['', 'response', 'delta', 'result']) {
+      const part = name === '' ? item : item[name];
+      if (!isObject(part)) continue;
+      if (name !== 'result' && isError(part.error)) return this.fail(codeOf(part.error));
+      if (part.isError === true) return this.fail(); // MCP
+    }
+    const graphQl = Array.isArray(item.errors) && item.errors.some((error) => isObject(error) && 'message' in error);
+    if (graphQl) return this.fail();
+    if (item.type === 'error') return this.fail(item.code);
+    const exception = Object.keys(item).find((name) => /^[A-Za-z]{1,60}Exception$/.test(name)); // Bedrock
+    if (exception !== undefined) return this.fail(exception);
+    for (const reason of endReasons(item)) {
+      const plain = foldedWord(reason);
+      if (this.outcome !== undefined || !(BLOCKED_REASONS.has(plain) || FAILED_REASONS.has(plain))) continue;
+      this.fail(reason);
+      [this.code, this.reason] = [undefined, this.code];
+    }
+  }
+
+  /** @param {any} usage */
+  count(usage) {
+    if (!isObject(usage)) return;
+    for (const [kind, names] of Object.entries(COUNTS)) for (const name of names) this.keep(kind, usage[name]);
+    for (const [kind, parents, name] of COUNTED_DETAILS) {
+      for (const parent of parents) this.keep(kind, usage[parent]?.[name]);
+    }
+    this.count(usage.tokens); // Cohere
+  }
+
+  /** @param {string} kind @param {any} number */
+  keep(kind, number) {
+    if (!Number.isSafeInteger(number) || number < 0) return;
+    if (number > 0 || this.tokens[kind] === undefined) this.tokens[kind] = number;
   }
 }
 
-/** The first and last bytes of a stream of events: where a model's answer says what it used, and that it is over. */
-class Ends {
-  /** @type {Uint8Array[]} */
-  first = [];
-  firstBytes = 0;
-  /** @type {Uint8Array[]} */
-  last = [];
-  lastBytes = 0;
+/** @param {unknown} value @returns {value is Record<string, any>} */
+function isObject(value) {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
 
-  /** @param {Uint8Array} chunk */
-  add(chunk) {
-    if (this.firstBytes < HEAD_BYTES) {
-      this.first.push(chunk);
-      this.firstBytes += chunk.length;
+/** A word in lower case, of letters and digits alone. @param {string} text */
+function foldedWord(text) {
+  return text.slice(0, 128).toLowerCase().replace(/[^a-z0-9]/g, '');
+}
+
+/** Whether an `error` member says that there was one: some services always send it, empty. @param {any} error */
+function isError(error) {
+  if (isObject(error)) return Object.values(error).some((value) => ![null, '', 0, false].includes(value));
+  return typeof error === 'string' && error !== '' && !/^(?:none|null|ok|false|0)$/.test(foldedWord(error));
+}
+
+/** The most telling code of an error: one of a limit, or of a policy, before any other. @param {any} error */
+function codeOf(error) {
+  if (!isObject(error)) return error;
+  const codes = [error.type, error.code, error.status, error.innererror?.code].filter(
+    (code) => typeof code === 'number' || (typeof code === 'string' && code !== ''),
+  );
+  const isTelling = (/** @type {unknown} */ code) => {
+    const plain = foldedWord(String(code));
+    return BLOCKED_REASONS.has(plain) || THROTTLED_CODE.test(plain);
+  };
+  return codes.find(isTelling) ?? codes.find((code) => typeof code === 'string') ?? codes[0];
+}
+
+/** Why an answer ended, wherever the providers say so. @param {any} item */
+function endReasons(item) {
+  const listed = [item.choices, item.candidates].filter(Array.isArray).flatMap((list) => list.slice(0, 128));
+  const parts = [item, ...ENDED.map((name) => item[name]), ...listed].filter(isObject);
+  const found = parts.flatMap((part) => [
+    ...REASONS.map((name) => part[name]),
+    part.incomplete_details?.reason, // OpenAI's Responses
+    part.object === 'response' ? part.status : undefined,
+  ]);
+  return found.filter((reason) => typeof reason === 'string');
+}
+
+/**
+ * Reads the events of one streamed answer, of the media type `mime`: an answer is over when its protocol says so, not
+ * when its connection ends. One event is held at a time, up to 32 MiB; a longer one is passed over.
+ */
+class Events {
+  /** @param {string} mime */
+  constructor(mime) {
+    this.said = new Said();
+    this.isAws = mime === AWS_STREAM;
+    this.isSse = mime === EVENT_STREAM;
+    /** @type {Uint8Array[]} */
+    this.held = [];
+    this.size = 0;
+    this.wanted = AWS_PREFIX;
+    this.skipping = false;
+    this.name = '';
+    /** @type {string[]} */
+    this.data = [];
+    this.dataSize = 0;
+    this.count = 0;
+    this.lastIsDue = false;
+    this.isOver = false; // the protocol's last event has come
+  }
+
+  /** Whether an answer that has no more bytes lacks its protocol's last event. */
+  get isCut() {
+    return this.lastIsDue && !this.isOver;
+  }
+
+  /** Take the next bytes. @param {Uint8Array} bytes */
+  add(bytes) {
+    if (this.isAws) {
+      this.hold(bytes);
+      if (this.size >= this.wanted) this.takeFrames();
+      return;
     }
-    this.last.push(chunk);
-    this.lastBytes += chunk.length;
-    while (this.lastBytes - this.last[0].length >= TAIL_BYTES) this.lastBytes -= this.last.shift()?.length ?? 0;
+    const end = bytes.lastIndexOf(0x0a) + 1;
+    if (end > 0) this.takeLines(bytes.subarray(0, end));
+    this.hold(bytes.subarray(end));
   }
 
-  get isOver() {
-    return LAST_EVENT.test(Buffer.concat(this.last).toString());
+  /** Read an event that no line's end ended. */
+  finish() {
+    if (!this.isAws) {
+      this.line(Buffer.concat(this.held).toString());
+      this.endEvent();
+    }
+    this.held = [];
   }
 
-  /** @param {{ model?: string, tokens?: Record<string, number> }} said */
-  read(said) {
-    for (const part of [this.first, this.last]) {
-      for (const line of Buffer.concat(part).toString().split('\n')) {
-        if (line.startsWith('data:') && /"(?:usage|model|usageMetadata|modelVersion)"/.test(line)) {
-          readAnswer(said, tryJson(line.slice(5)));
-        }
+  /** @param {Uint8Array} bytes */
+  hold(bytes) {
+    if (bytes.length === 0 || this.skipping) return;
+    this.held.push(bytes);
+    this.size += bytes.length;
+    if (this.size <= MAX_JSON_BYTES) return;
+    this.held = [];
+    this.skipping = true;
+  }
+
+  /** Take whole lines, of which the first may have begun before. @param {Uint8Array} bytes */
+  takeLines(bytes) {
+    const lines = Buffer.concat([...this.held, bytes]).toString().split('\n');
+    this.held = [];
+    this.size = 0;
+    const begin = this.skipping ? 1 : 0;
+    this.skipping = false;
+    for (let at = begin; at < lines.length - 1; at += 1) this.line(lines[at]);
+  }
+
+  /** @param {string} whole */
+  line(whole) {
+    const line = whole.endsWith('\r') ? whole.slice(0, -1) : whole;
+    if (!this.isSse) this.read(line.replace(/^\x1e/, ''));
+    else if (line.startsWith('data:')) {
+      this.dataSize += line.length;
+      if (this.dataSize <= MAX_JSON_BYTES) this.data.push(line.slice(5));
+    } else if (line.startsWith('event:')) this.name = line.slice(6).trim();
+    else if (line === '') this.endEvent();
+  }
+
+  /** Read what came since the last empty line. */
+  endEvent() {
+    if (this.data.length > 0) {
+      this.read(this.data.join('\n'));
+      this.data = [];
+      this.dataSize = 0;
+    }
+    if (this.name === 'error') {
+      this.said.fail();
+      this.isOver = true;
+    }
+    this.name = '';
+  }
+
+  /** Read the content of one event. @param {string} text */
+  read(text) {
+    if (text.trim() === '[DONE]') {
+      this.isOver = true;
+      return;
+    }
+    this.count += 1;
+    if (this.count > FIRST_EVENTS && !TELLING.test(text)) return;
+    const value = tryJson(text);
+    this.said.read(value);
+    if (isObject(value)) this.follow(value);
+  }
+
+  /** See which protocol it is, and whether this was its last event. @param {Record<string, any>} value */
+  follow({ type, done, is_finished: isFinished, candidates, choices }) {
+    const last = done ?? isFinished; // Ollama; Cohere's first version
+    const isListed = Array.isArray(candidates) || Array.isArray(choices);
+    this.lastIsDue ||= FIRST_TYPES.has(type) || typeof last === 'boolean' || isListed;
+    this.isOver ||=
+      LAST_TYPES.has(type) ||
+      last === true ||
+      this.said.outcome === 'error' ||
+      this.said.outcome === 'throttled' ||
+      (Array.isArray(candidates) && candidates.some((one) => isObject(one) && one.finishReason !== undefined));
+  }
+
+  /** Read AWS's frames: length, length of the headers, a checksum; headers; payload; a checksum. */
+  takeFrames() {
+    const buffer = Buffer.concat(this.held);
+    this.held = [];
+    let at = 0;
+    while (buffer.length - at >= AWS_PREFIX) {
+      const total = buffer.readUInt32BE(at);
+      const headers = buffer.readUInt32BE(at + 4);
+      if (total < AWS_PREFIX + headers + AWS_CRC || total > MAX_JSON_BYTES) {
+        this.skipping = true; // no such stream
+        return;
       }
+      if (buffer.length - at < total) break;
+      const begin = at + AWS_PREFIX + headers;
+      this.frame(buffer.toString('latin1', at + AWS_PREFIX, begin), buffer.toString('utf8', begin, at + total - AWS_CRC));
+      at += total;
     }
+    const rest = buffer.subarray(at);
+    this.held = [rest];
+    this.size = rest.length;
+    this.wanted = rest.length >= AWS_PREFIX ? rest.readUInt32BE(0) : AWS_PREFIX;
+  }
+
+  /** @param {string} headers @param {string} payload */
+  frame(headers, payload) {
+    const names = Object.fromEntries([...headers.matchAll(AWS_NAME)].map(([, kind, name]) => [kind, name]));
+    if (names.message === 'exception' || names.message === 'error') {
+      this.said.fail(names.exception);
+      this.isOver = true;
+    }
+    this.lastIsDue ||= names.event === 'messageStart';
+    this.isOver ||= names.event === 'messageStop';
+    this.count = 0; // there are few, and each may tell
+    this.read(payload);
   }
 }
 
@@ -677,7 +956,7 @@ class Ends {
 function contextFields(context) {
   /** @type {Record<string, unknown>} */
   const fields = {};
-  for (const [name, field] of SETTINGS_IN_CONTEXT) fields[field] = plainText(context[name]);
+  for (const [name, field] of SETTINGS_IN_CONTEXT) fields[field] = plainText(idText(context[name]));
   return fields;
 }
 
@@ -729,9 +1008,10 @@ class Call {
     this.startTold = false;
     this.over = false; // for the caller
     this.concluded = false; // for the log
+    this.isJudged = context.outcome !== undefined; // by the program itself
     /** @type {Uint8Array[]} */
     this.arrived = []; // what of the body is still to be digested
-    /** @type {Ends | null} */
+    /** @type {Events | null} */
     this.events = null;
     /** @type {string | null} */
     this.length = null; // what the answer's header says
@@ -742,7 +1022,7 @@ class Call {
     this.undigestible = {};
     /** @type {Record<string, any>} */
     this.fields = { timestamp: new Date().toISOString() };
-    const headers = this.prepare(url, options, context.correlationId);
+    const headers = this.prepare(url, options, plainText(idText(context.correlationId)));
     const address = url instanceof Request ? url.url : String(url);
     const method = options?.method ?? (url instanceof Request ? url.method : 'GET');
     this.later(() => this.describe(address, method, headers, context));
@@ -908,13 +1188,14 @@ class Call {
   describeAnswer({ headers, status, redirected, url }) {
     this.attributes.first_byte_ms = this.answeredAfter;
     this.fields.status = status;
-    this.fields.outcome ??= status === 429 ? 'throttled' : status >= 400 ? 'error' : 'success';
+    // Whether it is a success is known at its end.
+    if (status >= 400) this.fields.outcome ??= status === 429 ? 'throttled' : 'error';
     this.fields.response_mime = mediaType(headers.get('content-type'));
     this.fields.provider_request_id = REQUEST_ID_HEADERS.map((name) => plainText(headers.get(name))).find(Boolean);
     this.attributes.retry_after_ms = retryAfter(headers.get('retry-after'));
     if (redirected) this.attributes.target = cleanEndpoint(url, this.recorder.domainOnly);
     if (STREAM_TYPES.test(this.fields.response_mime ?? '')) this.isStream = true;
-    if (this.fields.response_mime === 'text/event-stream') this.events = new Ends();
+    if (READ_TYPES.has(this.fields.response_mime ?? '')) this.events = new Events(this.fields.response_mime);
     if (!headers.has('content-encoding')) this.length = headers.get('content-length');
     if (this.isStream) this.begin();
   }
@@ -1004,26 +1285,34 @@ class Call {
     this.over = true;
     this.recorder.open.delete(this);
     const duration = this.elapsed();
-    this.later(() => this.conclude(isComplete(), duration));
+    this.later(() => this.conclude(isComplete, duration));
   }
 
-  /** The record of the call, or of its stream's end. @param {boolean} complete @param {number} duration */
-  conclude(complete, duration) {
+  /** The record of the call, or of its stream's end. @param {() => boolean} isRead @param {number} duration */
+  conclude(isRead, duration) {
     this.concluded = true;
     const answered = this.fields.status !== undefined;
+    this.events?.finish();
+    const complete = isRead() && !(this.events?.isCut ?? false);
     const { size, chunks, chunkEvery, chunkDigests } = this.body;
     const payload = answered && complete ? this.body.finish() : null;
     this.body.held = [];
     /** @type {Record<string, unknown>} */
     const last = { duration_ms: duration };
     if (answered) last.response_bytes = size;
-    /** @type {{ model?: string, tokens?: Record<string, number> }} */
-    const said = {};
-    readAnswer(said, payload?.value);
-    this.events?.read(said);
+    const said = this.events?.said ?? new Said();
+    said.read(payload?.value);
     this.events = null;
     if (said.model) this.fields.model = said.model;
-    if (said.tokens) last.tokens = said.tokens;
+    if (Object.keys(said.tokens).length > 0) last.tokens = said.tokens;
+    const isBad = this.fields.status >= 400;
+    if (!this.isJudged && said.outcome !== undefined && (said.outcome === BLOCKED || !isBad)) {
+      last.outcome = said.outcome;
+    } else if (complete && answered) {
+      this.fields.outcome ??= 'success';
+    }
+    this.attributes.error_code ??= said.code;
+    this.attributes.finish_reason ??= said.reason;
     if (payload !== null) {
       last.response_hash = payload.digest ?? undefined;
       this.undigestible.response_undigestible = payload.undigestible;
@@ -1120,7 +1409,10 @@ const BATCH_BYTES = 3 * 1024 * 1024;
 const BATCH_EVENTS = 5000;
 const EVENT_BYTES = 64 * 1024;
 const REFUSED_BYTES = 8 * 1024 * 1024;
+/** What is larger is no batch. */
+const MAX_FILE_BYTES = 16 * 1024 * 1024;
 const MEMORY_BYTES = 16 * 1024 * 1024;
+const NO_LINK = (fs.constants.O_NOFOLLOW ?? 0) | (fs.constants.O_NONBLOCK ?? 0);
 /** Its process seals a file before it is this old; others take what is ten times older, whoever wrote it. */
 const OPEN_MS = 60_000;
 const ORPHAN_MS = 10 * OPEN_MS;
@@ -1167,6 +1459,36 @@ function makeFolders(folder) {
   }
 }
 
+/** @param {fs.Stats} stat */
+const isOwn = (stat) => !process.getuid || stat.uid === process.getuid();
+
+/** Whether it is a folder of this user's, and no link to one. @param {string} folder */
+function isOwnFolder(folder) {
+  const stat = fs.lstatSync(folder, { throwIfNoEntry: false });
+  return stat !== undefined && stat.isDirectory() && isOwn(stat);
+}
+
+/**
+ * How large a file is that may be read: a regular one of this user's own, and no giant.
+ * @param {string} file
+ */
+function sizeOfOwn(file) {
+  const stat = fs.lstatSync(file, { throwIfNoEntry: false });
+  return stat?.isFile() && isOwn(stat) && stat.size <= MAX_FILE_BYTES ? stat.size : undefined;
+}
+
+/** All of a file that may be read. No link is followed. @param {string} file @param {number} most */
+function readOwn(file, most) {
+  const fd = fs.openSync(file, fs.constants.O_RDONLY | NO_LINK);
+  try {
+    const stat = fs.fstatSync(fd);
+    if (!stat.isFile() || !isOwn(stat) || stat.size > most) throw new Error('is no file of a spool');
+    return fs.readFileSync(fd);
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
 /**
  * @typedef {object} Batch  Lines that are sent together. `file`: where they are; `text`: what they are, without a file.
  * @property {string} id
@@ -1197,7 +1519,7 @@ class Spool {
     this.retryDisk = 0;
     try {
       this.makeFolder();
-      for (const name of fs.readdirSync(folder)) this.bytes += fs.statSync(path.join(folder, name)).size;
+      for (const name of fs.readdirSync(folder)) this.bytes += sizeOfOwn(path.join(folder, name)) ?? 0;
     } catch (error) {
       this.withoutDisk(error);
     }
@@ -1206,7 +1528,7 @@ class Spool {
   /** What the log has called the owner of the token that a folder belongs to. @param {string} folder */
   owner(folder) {
     try {
-      return this.ofToken ? fs.readFileSync(path.join(folder, 'agent'), 'latin1') : '';
+      return this.ofToken ? readOwn(path.join(folder, 'agent'), 1024).toString('latin1') : '';
     } catch {
       return '';
     }
@@ -1264,9 +1586,8 @@ class Spool {
 
   makeFolder() {
     makeFolders(this.folder);
-    const stat = fs.lstatSync(this.folder);
-    if (!stat.isDirectory() || (process.getuid && stat.uid !== process.getuid())) throw new Error('is not our own');
-    if (process.getuid && (stat.mode & 0o077) !== 0) fs.chmodSync(this.folder, 0o700);
+    if (!isOwnFolder(this.folder)) throw new Error('is not our own');
+    if (process.getuid && (fs.lstatSync(this.folder).mode & 0o077) !== 0) fs.chmodSync(this.folder, 0o700);
   }
 
   /** @param {any} error */
@@ -1327,10 +1648,10 @@ class Spool {
     this.makeFolder();
     const since = Date.now();
     const name = `${String(since).padStart(13, '0')}-${MACHINE}-${PROCESS}-${randomUUID()}`;
-    const { O_WRONLY, O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW = 0 } = fs.constants;
+    const { O_WRONLY, O_APPEND, O_CREAT, O_EXCL } = fs.constants;
     ownFiles.add(name);
     const file = path.join(this.folder, `${name}.open`);
-    const fd = fs.openSync(file, O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
+    const fd = fs.openSync(file, O_WRONLY | O_APPEND | O_CREAT | O_EXCL | NO_LINK, 0o600);
     return { fd, name, bytes: 0, events: 0, since };
   }
 
@@ -1376,14 +1697,16 @@ class Spool {
     const found = [];
     let names;
     try {
-      names = fs.readdirSync(folder).sort();
+      names = isOwnFolder(folder) ? fs.readdirSync(folder).sort() : [];
     } catch {
       return found;
     }
     for (const file of names) {
       try {
-        const stat = fs.statSync(path.join(folder, file));
-        this.bytes += stat.size;
+        const stat = fs.lstatSync(path.join(folder, file));
+        const size = sizeOfOwn(path.join(folder, file));
+        if (size === undefined) continue; // a link, a pipe, somebody else's, or too large: no spool made it
+        this.bytes += size;
         const match = FILE.exec(file);
         if (match === null) {
           // Whoever was splitting a batch when it was killed left the batch as it was.
@@ -1421,7 +1744,7 @@ class Spool {
 
   /** @param {Batch} batch */
   read(batch) {
-    return batch.file === null ? batch.text ?? '' : fs.readFileSync(batch.file, 'utf8');
+    return batch.file === null ? batch.text ?? '' : readOwn(batch.file, MAX_FILE_BYTES).toString();
   }
 
   /** @param {Batch} batch */
@@ -1435,24 +1758,28 @@ class Spool {
     ownFiles.delete(path.basename(batch.file, '.batch'));
   }
 
-  /**
-   * Two batches instead of one that is too large. Done twice, it gives the same two.
-   * @param {Batch} batch @param {string[]} lines
-   */
+  /** Two batches instead of one that is too large. @param {Batch} batch @param {string[]} lines */
   split(batch, lines) {
     const middle = Math.ceil(lines.length / 2);
-    const halves = [lines.slice(0, middle), lines.slice(middle)].map((half) => half.join('\n') + '\n');
+    this.replace(batch, [lines.slice(0, middle), lines.slice(middle)]);
+  }
+
+  /**
+   * Other batches in the place of one. Done twice, it gives the same.
+   * @param {Batch} batch @param {string[][]} parts
+   */
+  replace(batch, parts) {
+    const texts = parts.map((lines) => lines.join('\n') + '\n');
     if (batch.file === null) {
       const at = this.memory.indexOf(batch);
-      const parts = halves.map((text, index) => ({ id: `${batch.id}_${index}`, file: null, text }));
-      this.memory.splice(at, 1, ...parts);
+      this.memory.splice(at, 1, ...texts.map((text, index) => ({ id: `${batch.id}_${index}`, file: null, text })));
       return;
     }
     const { file } = batch;
-    halves.forEach((text, index) => {
+    texts.forEach((text, index) => {
       const part = file.replace(/\.batch$/, `_${index}.batch`);
       const made = `${part}.${randomUUID()}.new`; // whoever else splits it writes elsewhere
-      fs.writeFileSync(made, text, { mode: 0o600 });
+      fs.writeFileSync(made, text, { mode: 0o600, flag: 'wx' });
       fs.renameSync(made, part);
       if (ownFiles.has(path.basename(file, '.batch'))) ownFiles.add(path.basename(part, '.batch'));
     });
@@ -1468,8 +1795,9 @@ class Spool {
     const lines = entries.map(({ event, field, reason }) => JSON.stringify({ field, reason, event: tryJson(event) }));
     const many = `the endpoint refused ${entries.length} event(s) for good`;
     try {
-      if ((fs.statSync(file, { throwIfNoEntry: false })?.size ?? 0) > REFUSED_BYTES) fs.renameSync(file, `${file}.old`);
-      fs.appendFileSync(file, `${lines.join('\n')}\n`, { mode: 0o600 });
+      if ((fs.lstatSync(file, { throwIfNoEntry: false })?.size ?? 0) > REFUSED_BYTES) fs.renameSync(file, `${file}.old`);
+      const { O_WRONLY, O_APPEND, O_CREAT } = fs.constants;
+      fs.appendFileSync(file, `${lines.join('\n')}\n`, { mode: 0o600, flag: O_WRONLY | O_APPEND | O_CREAT | NO_LINK });
       this.warn('refused', `${many}: they are in ${file}`);
     } catch {
       this.warn('refused', `${many}: ${entries[0]?.field} ${entries[0]?.reason}`);
@@ -1578,7 +1906,11 @@ class Delivery {
     let text;
     try {
       text = this.spool.read(batch);
-    } catch {
+    } catch (error) {
+      if (/** @type {any} */ (error).code !== 'ENOENT') {
+        this.warn('unreadable', 'a file of the spool cannot be read: it is left where it is');
+        this.setAside.set(batch.id, Date.now() + FORBIDDEN_MS);
+      }
       return true; // another process sent it
     }
     const lines = text.split('\n').filter(Boolean);
@@ -1630,6 +1962,17 @@ class Delivery {
       this.spool.split(batch, lines);
       return true;
     }
+    if (status === 400) {
+      // What is no JSON costs its neighbours nothing: a disk or a person has damaged it.
+      const isGood = lines.map((line) => isObject(tryJson(line)));
+      const good = lines.filter((_, index) => isGood[index]);
+      if (good.length > 0 && good.length < lines.length) {
+        const bad = lines.filter((_, index) => !isGood[index]);
+        this.spool.refuse(bad.map((event) => ({ event, reason: 'is no JSON' })));
+        this.spool.replace(batch, [good]);
+        return true;
+      }
+    }
     if (status === 413 || status === 400) {
       this.spool.refuse(lines.map((event) => ({ event, reason: `was answered with ${status}` })));
       this.spool.remove(batch);
@@ -1669,6 +2012,7 @@ class Delivery {
       const request = (this.target.protocol === 'https:' ? https : http).request(this.target, {
         method: 'POST',
         agent: false,
+        rejectUnauthorized: true, // whatever NODE_TLS_REJECT_UNAUTHORIZED says: the token goes out with it
         headers: {
           authorization: `Bearer ${this.token}`,
           'content-type': 'application/x-ndjson',
@@ -1939,7 +2283,9 @@ class Recorder {
         made[field] = fields[name];
         delete fields[name];
       }
-      Object.assign(made, fields, { attributes: { ...context.attributes, ...attributes } });
+      Object.assign(made, fields);
+      for (const name of IDS) made[name] = idText(made[name]);
+      Object.assign(made, { attributes: { ...context.attributes, ...attributes } });
       if (typeof endpoint === 'string') {
         made.endpoint = cleanEndpoint(endpoint, this.domainOnly) ?? withoutQuery(endpoint);
       }
@@ -2014,16 +2360,29 @@ class Recorder {
   }
 }
 
-/** @param {string} endpoint */
+const LABEL = '[A-Za-z0-9](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?';
+const ENDPOINT = new RegExp(
+  `^(https?)://(${LABEL}(?:\\.${LABEL}){0,30}|\\[[0-9A-Fa-f:.]{2,45}\\])(?::[0-9]{1,5})?` +
+    '((?:/(?!\\.{1,2}(?:/|$))[A-Za-z0-9._~-]+)*/*)$',
+  'i',
+);
+
+/**
+ * Where events go, or null. The address is read by its own grammar first: `URL` makes something else of an odd one.
+ * @param {string} endpoint
+ */
 function eventsAddress(endpoint) {
-  if (!URL.canParse(endpoint)) return null;
-  const url = new URL(endpoint);
+  const text = endpoint.replace(/^[ \t\r\n]+|[ \t\r\n]+$/g, '');
+  const match = ENDPOINT.exec(text);
+  if (match === null || !URL.canParse(text)) return null;
+  const url = new URL(text);
+  const host = match[2].toLowerCase();
+  // An address has one form that nobody reads otherwise. Port 0 is none.
+  if ((!host.startsWith('[') && url.hostname !== host) || url.port === '0') return null;
   // Without TLS anybody on the way could read the token.
-  const isLoopback = /^(?:localhost|127(?:\.\d+){3}|\[::1\])$/.test(url.hostname);
-  if (url.protocol !== 'https:' && !(url.protocol === 'http:' && isLoopback)) return null;
-  if (url.username !== '' || url.password !== '') return null;
-  url.pathname = url.pathname.replace(/\/+$/, '').replace(/\/v1\/events$/, '') + '/v1/events';
-  url.search = url.hash = '';
+  const isLoopback = /^(?:localhost|127(?:\.\d+){3}|\[::1\])$/.test(host);
+  if (url.protocol !== 'https:' && !isLoopback) return null;
+  url.pathname = match[3].replace(/\/+$/, '').replace(/\/v1\/events$/, '').replace(/\/+$/, '') + '/v1/events';
   return url;
 }
 

@@ -7,9 +7,9 @@ import pytest
 
 from localcloud.dependencies import SetUpError
 from localcloud.kits import DEMO, Kit, SdkEnvironment
-from tests.sdks.kits import CLAUDE, LITELLM, OPENAI, OTEL
+from tests.sdks.kits import CELERY, CLAUDE, LITELLM, OPENAI, OTEL
 
-KITS = [pytest.param(kit, id=kit.name) for kit in (CLAUDE, DEMO, LITELLM, OPENAI, OTEL)]
+KITS = [pytest.param(kit, id=kit.name) for kit in (CELERY, CLAUDE, DEMO, LITELLM, OPENAI, OTEL)]
 
 
 @pytest.mark.parametrize("kit", KITS)

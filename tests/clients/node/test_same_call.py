@@ -1,8 +1,11 @@
 """The call is the one that `fetch` would have made, whatever the log is given and whoever reads the answer."""
 
+import json
+
 import pytest
 
 from audit_core.digest import digest_payload
+from tests.clients.endpoints import BAD, GOOD
 from tests.clients.node.harness import Endpoint, Project, WriterEndpoint, logged, needs_node
 from tests.clients.node.target import ANSWER, LARGE, Target
 
@@ -131,6 +134,21 @@ def test_unusable_settings(project: Project, target: Target, env: dict[str, str]
     assert ran.err.count("nothing is logged") == 1
     assert "two words" not in ran.err
     assert "x-trace-id" not in target.seen[0].headers
+
+
+def test_what_is_an_endpoint(project: Project) -> None:
+    """A token never goes out in the clear, nor to another host than a person reads."""
+    program = f"""
+    for (const endpoint of {json.dumps([*GOOD, *BAD])}) {{
+      const warnings = [];
+      const onWarning = (warning) => warnings.push(warning);
+      const log = createAuditLog({{ endpoint, token: 'aal_x', onWarning }});
+      print([endpoint, warnings.length === 0, warnings.join().includes('other.example')]);
+      await log.close(0);
+    }}
+    """
+    ran = project.run(program, "")
+    assert ran.values == [[endpoint, endpoint in GOOD, False] for endpoint in [*GOOD, *BAD]], ran.err
 
 
 def test_nothing_in_here_breaks_a_call(project: Project, endpoint: Endpoint, target: Target) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -171,6 +172,22 @@ def test_by_hand(log: AuditLog, endpoint: Server) -> None:
     assert event["session_id"] == "s1"
     assert event["attributes"]["tool"] == "search"
     assert (event["outcome"], event["status"]) == ("policy-blocked", 200)
+
+
+def test_ids_that_are_numbers(endpoint: Server, service: Server, tmp_path: Path) -> None:
+    """A record's ids are text: of a log, of a call, of a block, and of what is recorded by hand."""
+    own = uuid.uuid4()
+    with AuditLog(endpoint.url, TOKEN, spool=tmp_path, user_id=40217, correlation_id=7) as log:
+        with log.http_client() as client:
+            client.get(service.url)
+        log.record(endpoint="a", user_id=40217, correlation_id=7, session_id=9007199254740993, trace_id=own)  # type: ignore[arg-type]
+        with log.user(40217), log.session(9007199254740993):
+            log.record(endpoint="a", deployment_id=2.0, correlation_id=7.0, odd=own)  # type: ignore[arg-type]
+        events = logged(log, endpoint)
+    assert {(event["user_id"], event["correlation_id"]) for event in events} == {("40217", "7")}
+    assert [event["session_id"] for event in events[1:]] == ["9007199254740993"] * 2
+    assert (events[1]["trace_id"], events[2]["deployment_id"]) == (str(own), "2")
+    assert "odd" not in events[2]
 
 
 def test_attributes_that_json_cannot_say(log: AuditLog, endpoint: Server) -> None:

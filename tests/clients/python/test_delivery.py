@@ -9,10 +9,13 @@ from email.utils import formatdate
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from audit_log_client import AuditLog, EndpointError, _reply, _sender, _spool
 from audit_log_client._reply import read_reply
+from audit_log_client._sender import read_endpoint
+from tests.clients.endpoints import BAD, GOOD
 from tests.clients.python.endpoint import TOKEN, Answer, Seen, Server, free_port, serving, stored
 
 
@@ -230,17 +233,33 @@ def test_nothing_secret_is_said(log: AuditLog, endpoint: Server, caplog: pytest.
     assert "hunter2" not in caplog.text
 
 
-@pytest.mark.parametrize(
-    "endpoint",
-    [
-        "", "api.example.com", "http://api.example.com", "ftp://api.example.com", "https://", "https://u:p@example.com",
-        "https://example.com/?a=b",
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize("endpoint", BAD)
 def test_what_is_no_endpoint_is_refused(endpoint: str, tmp_path: Path) -> None:
-    """A token never goes out in the clear, and a slip is found at the start of the program."""
-    with pytest.raises(EndpointError):
+    """A token never goes out in the clear, nor to another host than a person reads; the program knows at its start."""
+    with pytest.raises(EndpointError) as caught:
         AuditLog(endpoint, TOKEN, spool=tmp_path)
+    assert "other.example" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("endpoint", "base"), GOOD.items())
+def test_what_is_an_endpoint(endpoint: str, base: str) -> None:
+    """It is sent to as it is read."""
+    assert read_endpoint(endpoint, TOKEN) == base
+    assert httpx.URL(base).raw_host.decode() in base
+
+
+def test_a_proxy_sees_nothing_that_goes_to_loopback(
+    endpoint: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without TLS it would read the token."""
+    with serving(stored) as proxy:
+        for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+            monkeypatch.setenv(name, proxy.url)
+        with AuditLog(endpoint.url, TOKEN, spool=tmp_path) as log:
+            _record(log)
+            assert log.flush(10)
+        assert not proxy.seen
+    assert endpoint.seen
 
 
 @pytest.mark.parametrize("token", ["", "two words", "t\u00f6ken", "a\nb"])

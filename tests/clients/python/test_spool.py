@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 
 from audit_log_client import AuditLog, _files, _spool
+from audit_log_client._batch import EVENTS, TRACES, Batch
 from audit_log_client._folders import Folder
-from audit_log_client._spool import EVENTS, TRACES, Batch, Spool
+from audit_log_client._spool import Spool
 from localcloud.dependencies import ROOT
 from tests.clients.python.endpoint import TOKEN, Answer, Seen, Server, free_port, serving, stored
 
@@ -140,14 +141,33 @@ def test_what_could_not_be_written_is_not_said_to_be_sent(endpoint: Server, tmp_
     assert sum(len(seen.events) for seen in endpoint.seen) == 1
 
 
-@pytest.mark.parametrize("end", ["fork", "multiprocessing"])
+@pytest.mark.parametrize("end", ["fork and close", "multiprocessing", "fork", "spawn", "forkserver", "pool"])
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_fork(tmp_path: Path, end: str) -> None:
-    """Parent and child each send their own, once."""
+    """Parent and child each send their own, once, however a library starts the child and ends it."""
     with serving(stored) as endpoint:
         assert _run(endpoint.url, tmp_path, end, 20) == 0
         sent = _numbers(endpoint)
     assert sorted(sent + ([] if len(sent) == 40 else _sent_after_restart(tmp_path))) == [*range(40)]
+
+
+@pytest.mark.parametrize("end", ["os._exit", "os._exit while it works"])
+def test_an_end_without_atexit(tmp_path: Path, end: str) -> None:
+    """`os._exit` waits until what was recorded is on disk, and for no endpoint: the next start sends it."""
+    with serving(lambda _: Answer(silent=True)) as silent:
+        started = time.monotonic()
+        assert _run(silent.url, tmp_path, end, 500) == 5
+        assert time.monotonic() - started < 10
+    assert _sent_after_restart(tmp_path) == [*range(500)]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_children_that_end_without_atexit(tmp_path: Path) -> None:
+    """Forked children have sent what they recorded when they are gone: nobody may start another."""
+    with serving(stored) as endpoint:
+        assert _run(endpoint.url, tmp_path, "fork and os._exit", 20) == 0
+        assert _numbers(endpoint) == [*range(100)]
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
 def test_many_processes_share_a_folder(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from tests.local.check.cloud import Cloud
 PROGRAM = """
 import json, sys
 from audit_log_client import AuditLog
-from audit_log_client._spool import TRACES
+from audit_log_client._batch import TRACES
 
 with AuditLog(spool=sys.argv[1]) as log:
     log.record(endpoint="api.example.com/v1/native", method="GET", status=200, attributes={"workflow_id": sys.argv[2]})

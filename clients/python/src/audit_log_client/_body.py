@@ -14,12 +14,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from audit_log_client._digest import MAX_JSON_BYTES, HmacKey, PayloadDigest, digest_payload
+from audit_log_client._events import Events
 from audit_log_client._stream import StreamDigest, StreamedPayload
 
 EAGER_BYTES = 1024 * 1024
 """So much of a body waits for the background thread before it is digested on the way."""
-_HEAD_BYTES = 16 * 1024
-_TAIL_BYTES = 64 * 1024
 _UNREADABLE = "is compressed in a way that cannot be followed"
 
 Unpack = Callable[[bytes], bytes]
@@ -27,25 +26,32 @@ Unpack = Callable[[bytes], bytes]
 
 @dataclass(frozen=True)
 class Digested:
-    """What is known of a body. `stream`: of one that was streamed; `head`, `tail`: its first and last bytes."""
+    """What is known of a body. `stream`: of one that was streamed."""
 
     total: PayloadDigest
     stream: StreamedPayload | None = None
-    head: bytes = b""
-    tail: bytes = b""
 
 
 class Body:
-    """Takes the chunks of one body. `add` belongs to the agent's call; `finish` comes after it, in the background."""
+    """Takes the chunks of one body. `add` belongs to the agent's call; `finish` comes after it, in the background.
 
-    def __init__(self, *, key: HmacKey | None, encoding: str = "", unpack: Unpack | None = None) -> None:
+    `events`: reads a streamed body's events as they are digested.
+    """
+
+    def __init__(
+        self,
+        *,
+        key: HmacKey | None,
+        encoding: str = "",
+        unpack: Unpack | None = None,
+        events: Events | None = None,
+    ) -> None:
         self._key = key
         self._waiting: list[bytes] = []
         self._waiting_bytes = 0
         self._limit = EAGER_BYTES
         self._digest: StreamDigest | None = None
-        self._head = b""
-        self._tail = b""
+        self.events = events
         self._decoder = decoder_for(encoding)
         self._unpack = unpack if self._decoder is None else None
         self._dropped: str | None = None
@@ -79,7 +85,9 @@ class Body:
         total = result.total
         if self._dropped is not None:
             total = PayloadDigest(digest=None, size=total.size, mime=total.mime, undigestible=self._dropped)
-        return Digested(total=total, stream=result, head=self._head, tail=self._tail)
+        if self.events is not None:
+            self.events.finish()
+        return Digested(total=total, stream=result)
 
     def _whole(self, data: bytes, *, text: bool) -> PayloadDigest:
         if self._decoder is not None and data:
@@ -100,7 +108,10 @@ class Body:
                 self._dropped = _UNREADABLE
         if self._dropped is not None:
             return Digested(total=PayloadDigest(digest=None, size=self.raw_bytes, mime="", undigestible=self._dropped))
-        return Digested(total=digest_payload(data, key=self._key), head=data[:_HEAD_BYTES], tail=data[-_TAIL_BYTES:])
+        if self.events is not None:
+            self.events.feed(data)
+            self.events.finish()
+        return Digested(total=digest_payload(data, key=self._key))
 
     def _work(self) -> None:
         """Digest what waits."""
@@ -113,9 +124,8 @@ class Body:
         for chunk in self._waiting:
             data = self._read(chunk)
             digest.add(data)
-            if len(self._head) < _HEAD_BYTES:
-                self._head += data[: _HEAD_BYTES - len(self._head)]
-            self._tail = data[-_TAIL_BYTES:] if len(data) >= _TAIL_BYTES else (self._tail + data)[-_TAIL_BYTES:]
+            if self.events is not None:
+                self.events.feed(data)
         self._waiting.clear()
         self._waiting_bytes = 0
         # What has shown no end after a megabyte is one large document, most likely: following it further costs more

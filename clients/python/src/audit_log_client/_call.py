@@ -15,17 +15,15 @@ from typing import Protocol
 from audit_log_client import _context, _event, _provider
 from audit_log_client._body import Body, Digested
 from audit_log_client._digest import HmacKey, PayloadDigest, digest_payload
+from audit_log_client._events import READ_TYPES
 from audit_log_client._http import plain_headers
 from audit_log_client._json import JsonValue
 
 TRACE_HEADER = "X-Trace-ID"
-STREAMED_TYPES = frozenset({
-    "text/event-stream", "application/x-ndjson", "application/ndjson", "application/jsonl", "application/stream+json",
-    "application/json-seq", "application/vnd.amazon.eventstream", "multipart/x-mixed-replace",
-})  # fmt: skip
+STREAMED_TYPES = READ_TYPES | {"multipart/x-mixed-replace"}
 """Media types of answers that are streams, whose start is worth a record of its own."""
+_CLIENT_ERROR = 400
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}.*")
-_SSE = "text/event-stream"
 
 Event = dict[str, JsonValue]
 
@@ -158,12 +156,11 @@ class Call:
         event = self._event()
         event["duration_ms"] = round(self._duration_ms or 0.0, 3)
         attributes: dict[str, JsonValue] = {}
-        if self._error is not None:
-            event["outcome"] = "error"
-            attributes["error_type"] = self._error
-        said = _provider.Said()
+        events = None if self._body is None else self._body.events
+        said = _provider.Said() if events is None else events.said
         if self._status is not None:
             self._add_response(event, attributes, said)
+        self._add_end(event, attributes, said)
         sent = self._request_digest
         if sent is not None and isinstance(sent.value, dict):
             asked = sent.value.get("model")
@@ -178,6 +175,18 @@ class Call:
             event["attributes"] = {**self._common.attributes, **attributes}
         self._request = self._body = self._content = self._request_digest = None
         return event
+
+    def _add_end(self, event: Event, attributes: dict[str, JsonValue], said: _provider.Said) -> None:
+        """How it ended. What the status says of it, the log knows by itself."""
+        if self._error is not None:
+            event["outcome"] = said.outcome or _provider.ERROR
+            attributes["error_type"] = self._error
+        elif said.outcome == _provider.BLOCKED or (self._status or 0) < _CLIENT_ERROR:
+            event["outcome"] = said.outcome
+        if said.code is not None:
+            attributes["error_code"] = said.code
+        if said.reason is not None:
+            attributes["finish_reason"] = said.reason
 
     def _event(self) -> Event:
         """What is known when the call is made, and of the head of its answer."""
@@ -223,9 +232,7 @@ class Call:
             digested = self._body.finish(streamed=self._streamed or not self._complete)
         total = digested.total
         said.read(total.value)
-        if mime == _SSE:
-            _provider.read_events(said, digested.head, digested.tail)
-        complete = self._complete or (self._error is None and self._is_whole(mime, digested.tail))
+        complete = self._is_complete()
         event["response_bytes"] = total.size
         event["response_mime"] = mime or (total.mime if total.size else None)
         if complete:
@@ -235,12 +242,17 @@ class Call:
         if total.undigestible is not None:
             attributes["response_undigestible"] = total.undigestible
 
-    def _is_whole(self, mime: str | None, tail: bytes) -> bool:
-        """Whether an answer that was not read to its end had nothing left to be read."""
+    def _is_complete(self) -> bool:
+        """Whether nothing of the answer is missing. A model's stream ends with its last event, read further or not."""
+        events = None if self._body is None else self._body.events
+        if self._complete:
+            return events is None or not events.is_cut
+        if self._error is not None:
+            return False
         length = self._answer.get("content-length", "")
         if self._body is not None and length.isdigit() and int(length) == self._body.raw_bytes:
             return True
-        return mime == _SSE and _provider.is_ended(tail)
+        return events is not None and events.is_over
 
 
 def _written(url: Url) -> str:

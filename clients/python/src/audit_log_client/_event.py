@@ -21,6 +21,11 @@ _LIMITS = {
     "method": 20,
 }  # fmt: skip
 _TEXT_LIMIT = 256
+IDS = (
+    "id", "user_id", "session_id", "correlation_id", "agent_id", "agent_name", "agent_version", "deployment_id",
+    "trace_id", "span_id", "provider_request_id", "model",
+)  # fmt: skip
+"""The fields whose values are text, whatever a program has them as."""
 _USERINFO = re.compile(r"(?<![^/\\])[^/\\?#]*@")
 _QUERY = re.compile(r"[?#]")
 _ENCODER = json.JSONEncoder(ensure_ascii=False, check_circular=False, allow_nan=False, separators=(",", ":"))
@@ -37,6 +42,15 @@ def plain(name: str, value: str) -> str | None:
     if not value.isprintable():
         value = _CONTROL.sub("", value)
     return value[: _LIMITS.get(name, _TEXT_LIMIT)] or None
+
+
+def id_text(value: object) -> str | None:
+    """An id as text: a number is its decimal text; null for nothing."""
+    if value is None or isinstance(value, str):
+        return value or None
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return str(value)
 
 
 def time_of(nanoseconds: int) -> str:
@@ -69,7 +83,7 @@ def stream_part(stream_id: str, streamed: StreamedPayload | None, *, size: int, 
 def line_of(event: Mapping[str, JsonValue]) -> bytes:
     """`event` as a line: without what is not known, and with text as records may hold it.
 
-    An attribute that JSON cannot say is left out: it is no reason to lose the event.
+    A field or an attribute that JSON cannot say is left out: it is no reason to lose the event.
     """
     known: dict[str, JsonValue] = {}
     for name, value in event.items():
@@ -80,10 +94,9 @@ def line_of(event: Mapping[str, JsonValue]) -> bytes:
         encoded = _ENCODER.encode(known)
     except (TypeError, ValueError, RecursionError):
         attributes = known.get("attributes")
-        if not isinstance(attributes, Mapping):
-            raise
-        known["attributes"] = {name: value for name, value in attributes.items() if _is_json({name: value})}
-        encoded = _ENCODER.encode(known)
+        if isinstance(attributes, Mapping):
+            known["attributes"] = {name: value for name, value in attributes.items() if _is_json({name: value})}
+        encoded = _ENCODER.encode({name: value for name, value in known.items() if _is_json(value)})
     return encoded.encode("utf-8", "replace")
 
 

@@ -1,13 +1,19 @@
-"""Files that only their owner reads, and locks that say who is alive."""
+"""Files that only their owner reads, and locks that say who is alive.
+
+Promise: a link is never followed, nothing is read but a regular file of this user's own, and no more of it than was
+asked for. So whoever can put something into a spool can neither send another file's content nor stop the agent.
+"""
 
 from __future__ import annotations
 
 import os
+import stat
 import sys
 from pathlib import Path
 
 FILE_MODE = 0o600
 FOLDER_MODE = 0o700
+_NO_LINK = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 _NO_INHERIT = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOINHERIT", 0) | getattr(os, "O_BINARY", 0)
 
 if sys.platform == "win32":
@@ -30,14 +36,81 @@ else:
         return True
 
 
+_WHY = "is no file of this user's, or too large"
+
+
+class UnusableError(OSError):
+    """A file that no spool of this user's made: another kind, another owner, or too large."""
+
+
 def make_folder(path: Path) -> None:
     """Make a folder, and those above it that are missing, for the owner alone. Raises `OSError`."""
     path.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
 
 
+def make_own_folder(path: Path) -> None:
+    """The same; one that is there must be this user's, and becomes theirs alone. Raises `OSError`."""
+    make_folder(path)
+    if not is_own_folder(path):
+        raise UnusableError("is not this user's own folder")
+    if hasattr(os, "getuid") and path.stat().st_mode & 0o077:
+        path.chmod(FOLDER_MODE)
+
+
+def is_own_folder(path: Path) -> bool:
+    """Whether it is a folder of this user's, and no link to one."""
+    try:
+        found = path.lstat()
+    except OSError:
+        return False
+    return stat.S_ISDIR(found.st_mode) and _is_own(found)
+
+
+def _is_own(found: os.stat_result) -> bool:
+    return not hasattr(os, "getuid") or found.st_uid == os.getuid()
+
+
+def _check(descriptor: int, most: float = float("inf")) -> None:
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode) or not _is_own(found) or found.st_size > most:
+        raise UnusableError(_WHY)
+
+
+def read_own(path: Path, most: int) -> bytes:
+    """All of a file. Raises `OSError`; `UnusableError` for one that is not to be read."""
+    descriptor = os.open(path, os.O_RDONLY | _NO_LINK | _NO_INHERIT)
+    try:
+        _check(descriptor, most)
+        parts = []
+        while part := os.read(descriptor, most):
+            parts.append(part)
+        return b"".join(parts)
+    finally:
+        os.close(descriptor)
+
+
+def size_of_own(path: Path, most: int) -> int:
+    """How large a file is that could be read. Raises `OSError`; `UnusableError` for one that is not to be read."""
+    found = path.lstat()
+    if not stat.S_ISREG(found.st_mode) or not _is_own(found) or found.st_size > most:
+        raise UnusableError(_WHY)
+    return found.st_size
+
+
+def open_new(path: Path) -> int:
+    """Make a file to append to and to read, for the owner alone. Raises `OSError`, also where there is one."""
+    return os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | _NO_LINK | _NO_INHERIT, FILE_MODE)
+
+
 def open_append(path: Path) -> int:
     """Open a file to append to and to read; for the owner alone when it is made. Raises `OSError`."""
-    return os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | _NO_INHERIT, FILE_MODE)
+    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | _NO_LINK | _NO_INHERIT, FILE_MODE)
+    try:
+        _check(descriptor)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
 
 
 def take_lock(path: Path) -> int | None:
@@ -46,10 +119,11 @@ def take_lock(path: Path) -> int | None:
     The system gives it back when the descriptor is closed, and when the process dies, however it dies.
     """
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | _NO_INHERIT, FILE_MODE)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | _NO_LINK | _NO_INHERIT, FILE_MODE)
     except OSError:
         return None
     try:
+        _check(descriptor)
         # Between opening and locking, the last owner may have removed the file: that lock would be nobody's.
         if _lock(descriptor) and os.fstat(descriptor).st_ino == path.stat().st_ino:
             return descriptor
@@ -74,7 +148,8 @@ def write_all(descriptor: int, data: bytes) -> None:
 def write_new(path: Path, data: bytes) -> None:
     """Make a file that is there as a whole or not at all, also after a power cut. Raises `OSError`."""
     partial = path.with_name(path.name + ".partial")
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _NO_INHERIT, FILE_MODE)
+    partial.unlink(missing_ok=True)
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_LINK | _NO_INHERIT, FILE_MODE)
     try:
         write_all(descriptor, data)
         os.fsync(descriptor)

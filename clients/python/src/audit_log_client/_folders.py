@@ -26,6 +26,8 @@ from audit_log_client import _files
 _logger = logging.getLogger("audit_log_client")
 
 _NAME = "agent"
+_MAX_NAME_BYTES = 1024
+SPOOL = "python"
 _DIGITS = 16
 
 
@@ -58,7 +60,7 @@ class Folder:
             return [
                 path
                 for path in sorted(self.path.parent.glob(f"{endpoint}-*"))
-                if path != self.path and path.is_dir() and _read(path / _NAME) == agent
+                if path != self.path and _files.is_own_folder(path) and _read(path / _NAME) == agent
             ]
         return []
 
@@ -87,7 +89,9 @@ def _is_usable(folder: Path) -> bool:
     try:
         folder = folder.expanduser()
         _files.make_folder(folder)
-        return os.access(folder, os.W_OK | os.X_OK)
+        # Somebody else may be able to write there, and may have been there first.
+        is_taken = os.path.lexists(folder / SPOOL) and not _files.is_own_folder(folder / SPOOL)
+        return os.access(folder, os.W_OK | os.X_OK) and not is_taken
     except (OSError, RuntimeError, ValueError):  # no home, or one that cannot be written
         return False
 
@@ -101,7 +105,7 @@ def _temporary() -> Path:
             continue
         own = place / own.name
         # Where somebody else was here first, it is theirs to read.
-        if _is_usable(own) and (not hasattr(os, "getuid") or own.stat().st_uid == mine):
+        if _is_usable(own) and _files.is_own_folder(own):
             return own
         with suppress(OSError):
             own = Path(tempfile.mkdtemp(prefix="agent-audit-log-", dir=place))
@@ -124,6 +128,6 @@ def _digest(text: str) -> str:
 
 def _read(path: Path) -> str | None:
     try:
-        return path.read_text("ascii") or None
+        return _files.read_own(path, _MAX_NAME_BYTES).decode("ascii") or None
     except (OSError, ValueError):
         return None

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import atexit
 import logging
 import os
-import sys
 import threading
 import time
 import weakref
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from importlib import import_module
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from audit_log_client import _context, _event, _transport
+from audit_log_client import _context, _ends, _event, _transport
+from audit_log_client._batch import EVENTS
 from audit_log_client._call import TRACE_HEADER, Call, Common
 from audit_log_client._digest import HmacKey, PayloadDigest, bytes_of, digest_payload
 from audit_log_client._folders import choose_folder
 from audit_log_client._http import http_library
 from audit_log_client._json import JsonValue
 from audit_log_client._sender import EndpointError, Sender, read_endpoint
-from audit_log_client._spool import EVENTS, Spool
+from audit_log_client._spool import Spool
 from audit_log_client._version import VERSION
 from audit_log_client._worker import Make, Worker
 
@@ -32,6 +30,7 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger("audit_log_client")
 
+_KEEP_SECONDS = 1.0
 MAX_SPOOL_BYTES = 256 * 1024 * 1024
 _LIMITS = {"max_connections": 1000, "max_keepalive_connections": 100}
 
@@ -61,8 +60,8 @@ class AuditLog:
         token: str | None = None,
         *,
         spool: str | os.PathLike[str] | None = None,
-        user_id: str | None = None,
-        correlation_id: str | None = None,
+        user_id: str | int | None = None,
+        correlation_id: str | int | None = None,
         agent_name: str | None = None,
         agent_version: str | None = None,
         deployment_id: str | None = None,
@@ -83,7 +82,7 @@ class AuditLog:
         key_file = os.environ.get("AUDIT_LOG_DIGEST_KEY_FILE")
         if digest_key is None and key_file:
             digest_key = HmacKey.from_file(key_file)
-        self._correlation_id = correlation_id or os.environ.get("AUDIT_LOG_CORRELATION") or None
+        self._correlation_id = _event.id_text(correlation_id) or os.environ.get("AUDIT_LOG_CORRELATION") or None
         fields: dict[str, JsonValue] = {
             "user_id": user_id or os.environ.get("AUDIT_LOG_USER") or None,
             "agent_name": agent_name,
@@ -92,7 +91,7 @@ class AuditLog:
         }
         self._common = Common(
             key=digest_key,
-            fields={name: value for name, value in fields.items() if value},
+            fields={name: text for name, value in fields.items() if (text := _event.id_text(value))},
             attributes={"sdk_name": "agent-audit-log-client", "sdk_version": VERSION},
         )
         self._trace_header = trace_header
@@ -100,10 +99,10 @@ class AuditLog:
         self._max_spool_bytes = max_spool_bytes
         self._send_every = send_every
         self._timeout = timeout
-        self._exit_timeout = exit_timeout
+        self.exit_timeout = exit_timeout
         self._closed = False
         self._begin_anew()
-        _LOGS.add(self)
+        _ends.watch(self)
         if self._spool.has_leftovers:
             self._start()
 
@@ -165,7 +164,8 @@ class AuditLog:
         """Log one call by hand.
 
         `request`, `response`: JSON values, text or bytes, to be digested here and dropped. `outcome`: by default it
-        follows from the status. `fields`: other fields of the record, by name. `attributes`: metadata, never content.
+        follows from the status. `fields`: other fields of the record, by name; an id that is a number becomes its
+        decimal text. `attributes`: metadata, never content.
         """
         event: dict[str, JsonValue] = {
             "id": _event.new_id(),
@@ -182,6 +182,7 @@ class AuditLog:
         }
         here = {"user_id": _context.current_user(), "session_id": _context.current_session()}
         event |= {name: value for name, value in here.items() if value is not None and name not in fields}
+        event |= {name: _event.id_text(event[name]) for name in _event.IDS if name in event}
         payloads = {side: bytes_of(value) for side, value in (("request", request), ("response", response))}
         size = sum(len(payload[0]) for payload in payloads.values() if payload is not None)
         key = self._common.key
@@ -194,15 +195,15 @@ class AuditLog:
 
         self._put(EVENTS, make, size)
 
-    def user(self, user_id: str | None) -> AbstractContextManager[None]:
-        """`with log.user("u_123"):` calls in here are made on that user's behalf, in this task or thread."""
+    def user(self, user_id: str | int | None) -> AbstractContextManager[None]:
+        """`with log.user("u_123"):` calls in here are made on that user's behalf, in this task, thread or generator."""
         return _context.user(user_id)
 
-    def correlation(self, correlation_id: str | None) -> AbstractContextManager[None]:
+    def correlation(self, correlation_id: str | int | None) -> AbstractContextManager[None]:
         """`with log.correlation("order-17"):` calls in here belong to one workflow, and carry it as `X-Trace-ID`."""
         return _context.correlation(correlation_id)
 
-    def session(self, session_id: str | None) -> AbstractContextManager[None]:
+    def session(self, session_id: str | int | None) -> AbstractContextManager[None]:
         """`with log.session("s_9"):` calls in here belong to one session."""
         return _context.session(session_id)
 
@@ -237,13 +238,13 @@ class AuditLog:
             return
         self._end_calls()
         if self._started or self._worker.has_work:
-            self._flush(self._exit_timeout, patient=False)
+            self._flush(self.exit_timeout, patient=False)
         self._closed = True
-        _LOGS.discard(self)
+        _ends.forget(self)
         self._sender.stop()
         self._worker.stop()
         if self._started:
-            self._writing.join(self._exit_timeout)
+            self._writing.join(self.exit_timeout)
         self._started = False
         self._worker.drain()
         try:
@@ -312,7 +313,7 @@ class AuditLog:
 
     def _put(self, route: str, make: Make, size: int) -> None:
         if self._pid != os.getpid():
-            self._after_fork()
+            self.after_fork()
         self._worker.put(route, make, size)
         if not self._started and not self._start():
             self._worker.drain()  # there are no threads: at the end of the program, or where none may be started
@@ -332,36 +333,23 @@ class AuditLog:
             except RuntimeError:  # the interpreter is about to end
                 return False
             self._started = True
-        process = sys.modules.get("multiprocessing.process")
-        if process is not None and process.parent_process() is not None:
-            # Its children end without `atexit`.
-            import_module("multiprocessing.util").Finalize(None, self.close, exitpriority=0)
+        _ends.watch_child()
         return True
 
-    def _after_fork(self) -> None:
-        """In a child: what the parent has in hand, the parent sends."""
+    def keep(self) -> None:
+        """Put on disk what is only in memory, also of answers that are still being read: the process ends."""
+        if not self._closed and self._pid == os.getpid():
+            self._end_calls()
+            if self._started:
+                self._worker.marker().wait(_KEEP_SECONDS)  # the thread may have something in its hand
+            else:
+                self._worker.drain()
+
+    def after_fork(self) -> None:
+        """Begin anew in a child: what the parent has in hand, the parent sends."""
         if self._pid != os.getpid():
             self._spool.abandon()
             self._begin_anew()
-
-
-_LOGS: set[AuditLog] = set()
-"""Those that are not closed. A program that lets go of its log still wants to have sent what it logged."""
-
-
-def _close_all() -> None:
-    for log in [*_LOGS]:
-        log.close()
-
-
-def _after_fork_in_child() -> None:
-    for log in [*_LOGS]:
-        log._after_fork()  # noqa: SLF001 - of this module
-
-
-atexit.register(_close_all)
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
 def _defaults(name: str | None, options: Mapping[str, Any]) -> dict[str, Any]:

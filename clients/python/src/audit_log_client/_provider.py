@@ -1,14 +1,13 @@
-"""What a model's answer says of itself: which model, how many tokens, which request.
+"""What a model's answer says of itself: which model, how many tokens, how it ended, which request.
 
-Promise: nothing but a model's name and counts is taken from a body, and only where the body says so in the form of
-OpenAI's or Anthropic's API; anything else is left out, never guessed.
+Promise: only a model's name, counts, and codes of errors are taken from a body, and only where the body says so in a
+form that a provider or a protocol documents. Anything else is left out, never guessed.
 """
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from audit_log_client._json import JsonValue
@@ -19,39 +18,117 @@ REQUEST_ID_HEADERS = (
 )  # fmt: skip
 """Where services put their own id of a request, the most telling first."""
 
+ERROR, THROTTLED, BLOCKED = "error", "throttled", "policy-blocked"
+
 _COUNTS = {
-    "input": ("input_tokens", "prompt_tokens", "promptTokenCount", "inputTokens"),
-    "output": ("output_tokens", "completion_tokens", "candidatesTokenCount", "outputTokens"),
+    "input": ("input_tokens", "prompt_tokens", "promptTokenCount", "inputTokens", "inputTokenCount"),
+    "output": ("output_tokens", "completion_tokens", "candidatesTokenCount", "outputTokens", "outputTokenCount"),
     "total": ("total_tokens", "totalTokenCount", "totalTokens"),
-    "cache_read": ("cache_read_input_tokens",),
-    "cache_creation": ("cache_creation_input_tokens",),
-}
+    "cache_read": (
+        "cache_read_input_tokens", "cachedContentTokenCount", "cacheReadInputTokens", "prompt_cache_hit_tokens",
+    ),
+    "cache_creation": ("cache_creation_input_tokens", "cacheWriteInputTokens"),
+    "reasoning": ("thoughtsTokenCount",),
+}  # fmt: skip
 _DETAILS = {
     "cache_read": (("prompt_tokens_details", "input_tokens_details"), "cached_tokens"),
     "reasoning": (("completion_tokens_details", "output_tokens_details"), "reasoning_tokens"),
 }
-_LAST_EVENT = re.compile(
-    rb"(?:^|\n)(?:data: ?\[DONE\]|event: ?(?:message_stop|response\.(?:completed|failed|incomplete)|error)\b)"
+_USAGES = ("usage", "usageMetadata", "usage_metadata", "amazon-bedrock-invocationMetrics")
+_OLLAMA = {"input": "prompt_eval_count", "output": "eval_count"}
+_INNER = ("message", "response", "delta", "meta", "result")
+"""Members that hold what other providers have at the top."""
+
+_ENDED = ("message", "delta", "response", "promptFeedback", "messageStop")
+_REASONS = ("finish_reason", "finishReason", "stop_reason", "stopReason", "done_reason", "blockReason")
+_BLOCKED = frozenset({
+    "contentfilter", "contentfiltered", "contentpolicyviolation", "refusal", "safety", "imagesafety", "blocklist",
+    "prohibitedcontent", "imageprohibitedcontent", "spii", "guardrailintervened", "moderationblocked", "errortoxic",
+})  # fmt: skip
+"""Reasons that say that a policy stopped the answer, in lower case and without anything but letters and digits."""
+_FAILED = frozenset({
+    "error", "errorlimit", "failed", "cancelled", "canceled", "usercancel", "timeout", "networkerror",
+    "malformedfunctioncall", "malformedresponse",
+})  # fmt: skip
+_THROTTLED = re.compile(
+    r"(?:.*ratelimit.*|.*throttl.*|.*toomanyrequests.*|resourceexhausted|insufficientquota|.*quotaexceeded.*|429)"
 )
+_CODE = re.compile(r"[A-Za-z][A-Za-z_.-]{1,63}|[1-9][0-9]{2}")
+_EXCEPTION = re.compile(r"[A-Za-z]{1,60}Exception")
+_NOT_PLAIN = re.compile(r"[^a-z0-9]")
+_MOST_CHOICES = 128
+
+
+def _folded(text: str) -> str:
+    return _NOT_PLAIN.sub("", text[:128].lower())
 
 
 @dataclass
 class Said:
-    """What was found. Empty where nothing was."""
+    """What was found. Empty where nothing was.
+
+    `outcome`: error, throttled or policy-blocked; never success. `code`: which error; `reason`: why it ended, else.
+    """
 
     model: str | None = None
     tokens: dict[str, int] = field(default_factory=dict)
+    outcome: str | None = None
+    code: str | None = None
+    reason: str | None = None
 
     def read(self, value: JsonValue) -> None:
-        """Take what one JSON document says; a later one's counts replace an earlier one's."""
-        if not isinstance(value, dict):
-            return
-        for part in (value, value.get("message"), value.get("response")):
+        """Take what one JSON document says. A later count replaces an earlier one, but not by zero."""
+        for item in value if isinstance(value, list) else (value,):  # a list: Gemini's stream as one document
+            if isinstance(item, dict):
+                self._read(item)
+
+    def _read(self, value: Mapping[str, JsonValue]) -> None:
+        for part in (value, *(value.get(name) for name in _INNER)):
             if isinstance(part, dict):
                 model = part.get("model") or part.get("modelVersion")
                 if isinstance(model, str) and self.model is None:
                     self.model = model
-                self._count(part.get("usage") or part.get("usageMetadata"))
+                for name in _USAGES:
+                    self._count(part.get(name))
+        for kind, name in _OLLAMA.items():
+            self._keep(kind, value.get(name))
+        if self.outcome in {None, BLOCKED}:
+            self._judge(value)
+
+    def fail(self, code: JsonValue = None) -> None:
+        """Note that the answer is an error; `code` says which."""
+        if self.outcome in {None, BLOCKED}:
+            kind = str(code) if isinstance(code, (int, str)) else ""
+            plain = _folded(kind)
+            self.outcome = THROTTLED if _THROTTLED.fullmatch(plain) else BLOCKED if plain in _BLOCKED else ERROR
+            self.code = kind if _CODE.fullmatch(kind) else None
+
+    def _judge(self, value: Mapping[str, JsonValue]) -> None:
+        """Look for an error, and for the reason why the answer ended."""
+        for name in ("", "response", "delta", "result"):
+            part = value.get(name) if name else value
+            if not isinstance(part, dict):
+                continue
+            error = part.get("error")
+            if name != "result" and _is_error(error):
+                self.fail(_code_of(error))
+                return
+            if part.get("isError") is True:  # MCP
+                self.fail()
+                return
+        errors = value.get("errors")  # GraphQL
+        if isinstance(errors, list) and any(isinstance(error, dict) and "message" in error for error in errors):
+            self.fail()
+        elif value.get("type") == "error":
+            self.fail(value.get("code"))
+        elif exception := next((name for name in value if _EXCEPTION.fullmatch(name)), None):  # Bedrock
+            self.fail(exception)
+        else:
+            for reason in _reasons(value):
+                plain = _folded(reason)
+                if self.outcome is None and (plain in _BLOCKED or plain in _FAILED):
+                    self.fail(reason)
+                    self.code, self.reason = None, self.code
 
     def _count(self, usage: JsonValue) -> None:
         if not isinstance(usage, dict):
@@ -64,28 +141,52 @@ class Said:
                 details = usage.get(parent)
                 if isinstance(details, dict):
                     self._keep(kind, details.get(name))
+        self._count(usage.get("tokens"))  # Cohere
 
     def _keep(self, kind: str, number: JsonValue) -> None:
-        if isinstance(number, int) and not isinstance(number, bool) and number >= 0:
+        is_count = isinstance(number, int) and not isinstance(number, bool) and number >= 0
+        if is_count and (number or kind not in self.tokens):
             self.tokens[kind] = number
 
 
-def read_events(said: Said, head: bytes, tail: bytes) -> None:
-    """Read a stream of server-sent events, of which `head` and `tail` are known: what starts or ends it counts."""
-    for part in (head,) if head == tail else (head, tail):
-        for line in part.splitlines():
-            if not line.startswith(b"data:") or (b'"usage' not in line and (said.model or b'"model' not in line)):
-                continue
-            try:
-                said.read(json.loads(line[5:]))
-            except (ValueError, RecursionError):
-                continue
+def _is_error(error: JsonValue) -> bool:
+    """Whether an `error` member says that there was one: some services always send it, empty."""
+    if isinstance(error, dict):
+        return any(value not in (None, "", 0, False) for value in error.values())
+    return isinstance(error, str) and bool(error) and _folded(error) not in {"none", "null", "ok", "false", "0"}
 
 
-def is_ended(tail: bytes) -> bool:
-    """Whether the last event of a stream is one that its protocol ends with: what comes after it says nothing."""
-    last = max((match.start() for match in _LAST_EVENT.finditer(tail)), default=-1)
-    return last >= 0 and b"\n\n" not in tail[last:].strip().replace(b"\r\n", b"\n")
+def _code_of(error: JsonValue) -> JsonValue:
+    """The most telling code of an error: one of a limit, or of a policy, before any other."""
+    if not isinstance(error, dict):
+        return error
+    inner = error.get("innererror")
+    found = [error.get(name) for name in ("type", "code", "status")]
+    found.append(inner.get("code") if isinstance(inner, dict) else None)
+    codes = [code for code in found if isinstance(code, (int, str)) and not isinstance(code, bool) and code != ""]
+    plain = [_folded(str(code)) for code in codes]
+    telling = (code for code, name in zip(codes, plain, strict=True) if name in _BLOCKED or _THROTTLED.fullmatch(name))
+    return next(telling, next((code for code in codes if isinstance(code, str)), codes[0] if codes else None))
+
+
+def _reasons(value: Mapping[str, JsonValue]) -> Iterator[str]:
+    """Why an answer ended, wherever the providers say so."""
+    parts: list[object] = [value, *(value.get(name) for name in _ENDED)]
+    for name in ("choices", "candidates"):
+        choices = value.get(name)
+        if isinstance(choices, list):
+            parts += choices[:_MOST_CHOICES]
+    for part in parts:
+        if not isinstance(part, Mapping):
+            continue
+        for name in _REASONS:
+            if isinstance(reason := part.get(name), str):
+                yield reason
+        details = part.get("incomplete_details")  # OpenAI's Responses
+        if isinstance(details, dict) and isinstance(reason := details.get("reason"), str):
+            yield reason
+        if part.get("object") == "response" and isinstance(status := part.get("status"), str):
+            yield status
 
 
 def request_id(headers: Mapping[str, str]) -> str | None:

@@ -8,17 +8,20 @@ Nothing of an event, a token or an answer's body is logged.
 from __future__ import annotations
 
 import gzip
+import ipaddress
 import json
 import logging
 import random
+import re
 import threading
 import time
 from typing import Any
-from urllib.parse import urlsplit
 
+from audit_log_client._batch import EVENTS, TRACES, Batch
+from audit_log_client._files import UnusableError
 from audit_log_client._http import http_library
 from audit_log_client._reply import Refusal, Reply, read_reply
-from audit_log_client._spool import EVENTS, TRACES, Batch, Spool
+from audit_log_client._spool import Spool
 
 _logger = logging.getLogger("audit_log_client")
 
@@ -27,7 +30,17 @@ FIRST_WAIT_SECONDS = 0.5
 LONGEST_WAIT_SECONDS = 60.0
 DENIED_WAIT_SECONDS = 30.0
 _MAX_REPLY_BYTES = 16 * 1024 * 1024
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+_MAX_PORT = 65535
+_LABEL = "[A-Za-z0-9](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?"
+_ENDPOINT = re.compile(
+    rf"(?P<scheme>https?)://(?P<host>{_LABEL}(?:\.{_LABEL}){{0,30}}|\[[0-9A-Fa-f:.]{{2,45}}\])(?::(?P<port>[0-9]{{1,5}}))?"
+    r"(?P<path>(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~-]+)*/*)",
+    re.IGNORECASE | re.ASCII,
+)
+_NUMERIC = re.compile(r"(?:^|\.)(?:[0-9]+|0[Xx][0-9A-Fa-f]*)$")
+"""A host that ends like this is an address, for whoever reads URLs as browsers do."""
+_LOOPBACK = re.compile(r"localhost|127\.\d+\.\d+\.\d+|\[::1\]")
+_TOKEN = re.compile(r"[!-~]+")
 _IDLE_SECONDS = 15.0
 _CONNECT_SECONDS = 5.0
 
@@ -37,16 +50,37 @@ class EndpointError(ValueError):
 
 
 def read_endpoint(endpoint: str, token: str) -> str:
-    """The base of the log's address, without a slash at its end. Raises `EndpointError`."""
-    base = endpoint.strip().rstrip("/").removesuffix(PATHS[EVENTS]).rstrip("/")
-    parts = urlsplit(base)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.username:
+    """The base of the log's address, without a slash at its end. Raises `EndpointError`.
+
+    It is read by its own grammar, and not as the URL libraries do, which each make something else of an odd one.
+    """
+    match = _ENDPOINT.fullmatch(endpoint.strip(" \t\r\n"))
+    host = "" if match is None else match["host"].lower()
+    if match is None or not _is_host(host) or not 0 < int(match["port"] or 1) <= _MAX_PORT:
         raise EndpointError("the endpoint must be the https address that `audit-log connect` prints")
-    if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
+    scheme = match["scheme"].lower()
+    if scheme == "http" and not _LOOPBACK.fullmatch(host):
         raise EndpointError("the endpoint must be https: a token would be readable on its way")
-    if not token or not token.isascii() or not token.isprintable() or " " in token:
+    if not _TOKEN.fullmatch(token):
         raise EndpointError("the token must be the text that `audit-log connect` prints")
-    return base
+    path = match["path"].rstrip("/").removesuffix(PATHS[EVENTS]).rstrip("/")
+    port = f":{match['port']}" if match["port"] else ""
+    return f"{scheme}://{host}{port}{path}"
+
+
+def _is_host(host: str) -> bool:
+    """Whether a host is a name, or an address in the one form that nobody reads otherwise."""
+    if host.startswith("["):
+        try:
+            return bool(ipaddress.IPv6Address(host[1:-1]))
+        except ValueError:
+            return False
+    if not _NUMERIC.search(host):
+        return True
+    try:
+        return str(ipaddress.IPv4Address(host)) == host
+    except ValueError:
+        return False
 
 
 class Sender:
@@ -112,7 +146,13 @@ class Sender:
             self._idle = True  # before the last look, so that what comes after it is noticed
             return _IDLE_SECONDS if self._spool.is_empty else self._send_every / 2
         self._idle = False
-        wait = self._handle(batch, self._post(batch))
+        try:
+            wait = self._handle(batch, self._post(batch))
+        except FileNotFoundError:  # somebody has cleared it away
+            wait = 0.0
+        except UnusableError:
+            self._spool.set_aside_file(batch.path)
+            wait = 0.0
         self._hurry = self._hurry or (hurry and wait == 0)
         return wait
 
@@ -221,7 +261,11 @@ class Sender:
         if self._client is None:
             library = http_library()  # imported here, in the background, it delays nobody
             timeout = library.Timeout(self._timeout, connect=_CONNECT_SECONDS)
-            self._client = library.Client(timeout=timeout, follow_redirects=False)
+            # A proxy of the environment would read what goes to loopback without TLS.
+            by_environment = self._base.startswith("https:")
+            self._client = library.Client(
+                timeout=timeout, follow_redirects=False, verify=True, trust_env=by_environment
+            )
         return self._client
 
 

@@ -33,41 +33,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from audit_log_client import _files
-from audit_log_client._folders import Folder
+from audit_log_client._batch import BATCH_BYTES, MAX_FILE_BYTES, ROUTES, Batch
+from audit_log_client._folders import SPOOL, Folder
 
 _logger = logging.getLogger("audit_log_client")
 
-BATCH_BYTES = 3_500_000
-"""A batch, at most, before it is compressed: well below the 4 MB that a function's URL takes."""
 BATCH_EVENTS = 5000
 MAX_REFUSED_BYTES = 16 * 1024 * 1024
-EVENTS = "events"
-TRACES = "traces"
-ROUTES = (EVENTS, TRACES)
 _LOOK_AROUND_SECONDS = 15.0
 _FEW_BATCHES = 8
-_ROOT = "python"
+
 _DAMAGED = "damaged"
-
-
-@dataclass(frozen=True)
-class Batch:
-    """A sealed file. `key` is its idempotency key, `route` where it goes."""
-
-    path: Path
-    route: str
-    key: str
-
-    @classmethod
-    def of(cls, path: Path) -> Batch | None:
-        """The batch that a file is; null when it is none."""
-        stem, _, route = path.name.rpartition(".")
-        _, _, key = stem.partition("-")
-        return cls(path=path, route=route, key=key) if route in ROUTES and key else None
-
-    def lines(self) -> list[bytes]:
-        """Its events or traces, one each. Raises `OSError`."""
-        return [line for line in self.path.read_bytes().split(b"\n") if line and not line.isspace()]
 
 
 @dataclass
@@ -86,7 +62,7 @@ class Spool:
 
     def __init__(self, folder: Folder, *, max_bytes: int) -> None:
         self._folder = folder
-        self._root = folder.path / _ROOT
+        self._root = folder.path / SPOOL
         self._agent = folder.owner
         self._told = False
         self._max_bytes = max_bytes
@@ -124,7 +100,7 @@ class Spool:
         """Where this agent's processes have their places."""
         if self._agent is None:
             return [self._root]
-        return [self._root, *(path / _ROOT for path in self._folder.beside(self._agent))]
+        return [self._root, *(path / SPOOL for path in self._folder.beside(self._agent))]
 
     def append(self, route: str, lines: list[bytes]) -> int:
         """Take lines, in order: how many of them, which is fewer only when the spool is full. Raises `OSError`."""
@@ -223,8 +199,16 @@ class Spool:
     def set_aside(self, data: bytes, name: str) -> None:
         """Keep what cannot be read."""
         folder = self._root / _DAMAGED
-        _files.make_folder(folder)
+        _files.make_own_folder(folder)
         self._keep_apart(folder / name, data)
+
+    def set_aside_file(self, path: Path) -> None:
+        """Put a file out of the way, unread, that no spool can have made."""
+        with suppress(OSError):
+            folder = self._root / _DAMAGED
+            _files.make_own_folder(folder)
+            path.rename(folder / f"{time.time_ns()}-{path.name}")
+            _logger.error("a file that is none of the audit log's spool was set aside in damaged/")
 
     def close(self) -> None:
         """Give up the place. What still waits is another process's to send."""
@@ -271,7 +255,7 @@ class Spool:
     def _place(self) -> Path:
         """The process's own folder. Raises `OSError`."""
         if self._own is None:
-            _files.make_folder(self._root)
+            _files.make_own_folder(self._root)
             name = f"{os.getpid()}-{uuid.uuid4().hex[:12]}"
             descriptor = _files.take_lock(self._root / f"{name}.lock")
             if descriptor is None:
@@ -287,7 +271,10 @@ class Spool:
             if self._own is not None and not self._own.is_dir():
                 self._leave()  # somebody has cleared it away
             path = self._place() / f"{route}.open"
-            file = _Open(path=path, descriptor=_files.open_append(path))
+            with suppress(FileNotFoundError):
+                path.lstat()
+                self.set_aside_file(path)  # whatever it is, it is none of this process's
+            file = _Open(path=path, descriptor=_files.open_new(path))
             self._open[route] = file
         if not file.count:
             file.since = time.monotonic()
@@ -319,7 +306,7 @@ class Spool:
             return
         for path in entries:
             batch = Batch.of(path)
-            if batch is not None:
+            if batch is not None and not path.is_symlink():
                 yield batch
 
     def _look_around(self) -> None:
@@ -351,7 +338,7 @@ class Spool:
     def _warn_of_unknown(self) -> None:
         """Say where something waits that nobody will send: a token has gone before the log had ever taken it."""
         for path in self._folder.beside(None):
-            if any(map(_is_left, _places(path / _ROOT))):
+            if any(map(_is_left, _places(path / SPOOL))):
                 _logger.warning(
                     "events of another token wait in %s. If they are this agent's, start it once with"
                     " AUDIT_LOG_SPOOL set to that folder: they are sent in its name",
@@ -361,12 +348,19 @@ class Spool:
     def _take_over(self, folder: Path) -> None:
         place = self._place()
         for path in sorted(folder.iterdir()):
-            size = path.stat().st_size
-            if Batch.of(path) is not None:
-                path.rename(place / path.name)
-            elif path.suffix == ".open" and path.stem in ROUTES:
-                size = self._seal_left(path, place)
-            else:
+            is_open = path.suffix == ".open" and path.stem in ROUTES
+            if path.is_symlink() or not (is_open or Batch.of(path)):
+                continue
+            try:
+                if is_open:
+                    size = self._seal_left(path, place)
+                else:
+                    size = _files.size_of_own(path, MAX_FILE_BYTES)
+                    path.rename(place / path.name)
+            except FileNotFoundError:
+                continue
+            except _files.UnusableError:
+                self.set_aside_file(path)
                 continue
             self._own_bytes += size
         _files.sync_folder(place)
@@ -374,7 +368,7 @@ class Spool:
 
     def _seal_left(self, path: Path, place: Path) -> int:
         """Make a batch of lines that a dead process had collected; the last may be half a line."""
-        data = path.read_bytes()
+        data = _files.read_own(path, MAX_FILE_BYTES)
         end = data.rfind(b"\n") + 1
         if end < len(data):
             self.set_aside(data[end:] + b"\n", "torn.jsonl")
@@ -386,10 +380,9 @@ class Spool:
 
 def _places(root: Path) -> list[Path]:
     """The folders of processes. Raises `OSError`."""
-    try:
-        return [path for path in root.iterdir() if path.is_dir() and path.name != _DAMAGED]
-    except FileNotFoundError:
+    if not _files.is_own_folder(root):
         return []
+    return [path for path in root.iterdir() if path.name != _DAMAGED and _files.is_own_folder(path)]
 
 
 def _is_left(place: Path) -> bool:
@@ -405,7 +398,7 @@ def _size(folder: Path) -> int:
     total = 0
     for path in folder.iterdir():
         with suppress(OSError):
-            total += path.stat().st_size
+            total += _files.size_of_own(path, MAX_FILE_BYTES)
     return total
 
 

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from audit_log_client._body import Body, Unpack
 from audit_log_client._call import TRACE_HEADER, Call
+from audit_log_client._event import media_type
+from audit_log_client._events import READ_TYPES, Events
 from audit_log_client._http import NAMES, plain_headers
 
 if TYPE_CHECKING:
@@ -91,7 +93,9 @@ class _Transport:
                 call.answered(response.status_code, headers, None, content)
                 return
             encoding = headers.get("content-encoding", "")
-            body = Body(key=call.key, encoding=encoding, unpack=_unpacker(library, encoding))
+            mime = media_type(headers.get("content-type")) or ""
+            events = Events(mime) if mime in READ_TYPES else None
+            body = Body(key=call.key, encoding=encoding, unpack=_unpacker(library, encoding), events=events)
             call.answered(response.status_code, headers, body, None)
             response.stream = _of_library(mixin, library, base)(response.stream, call, body)
         except Exception:

@@ -14,8 +14,9 @@ import time
 from collections.abc import Callable
 
 from audit_log_client import _event
+from audit_log_client._batch import EVENTS
 from audit_log_client._json import JsonValue
-from audit_log_client._spool import EVENTS, Spool
+from audit_log_client._spool import Spool
 
 _logger = logging.getLogger("audit_log_client")
 

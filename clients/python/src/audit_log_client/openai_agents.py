@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import agents
 from agents.tracing import TracingProcessor
 
+from audit_log_client._batch import TRACES
 from audit_log_client._digest import bytes_of, digest_payload
-from audit_log_client._spool import TRACES
 
 if TYPE_CHECKING:
     from audit_log_client._digest import HmacKey

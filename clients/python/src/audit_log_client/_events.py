@@ -1,0 +1,187 @@
+"""The events of a streamed answer, read one by one: server-sent events, lines of JSON, AWS's event stream.
+
+Promise: an answer is over when its protocol says so, not when its connection ends: a model's stream without its last
+event was cut off. What an event says is read from the whole event, however long it is and however it was cut.
+
+Memory: one event at a time, up to `MAX_JSON_BYTES`; a longer one is passed over.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Final
+
+from audit_log_client._digest import MAX_JSON_BYTES
+from audit_log_client._json import JsonValue
+from audit_log_client._provider import ERROR, THROTTLED, Said
+
+SSE: Final = "text/event-stream"
+AWS: Final = "application/vnd.amazon.eventstream"
+LINES: Final = frozenset({
+    "application/x-ndjson", "application/ndjson", "application/jsonl", "application/stream+json",
+    "application/json-seq",
+})  # fmt: skip
+READ_TYPES: Final = LINES | {SSE, AWS}
+"""Media types of streams whose events are read."""
+
+_TELLING = re.compile(
+    rb'"(?:usage|usageMetadata|error|errors|isError|message_st[a-z]+|message-end|stream-end|done|is_finished'
+    rb'|response\.(?:created|completed|failed|incomplete|cancelled)'
+    rb'|finish_reason"\s*:\s*"|finishReason"\s*:\s*"|stop_reason"\s*:\s*"|stopReason"\s*:\s*"|blockReason)'
+)  # fmt: skip
+"""What is not in an event is in none of its members that are read."""
+_FIRST_EVENTS = 8
+"""So many are read whatever is in them: they say which protocol it is."""
+_LAST_TYPES = frozenset({
+    "message_stop", "response.completed", "response.failed", "response.incomplete", "response.cancelled", "message-end",
+    "error",
+})  # fmt: skip
+_FIRST_TYPES = frozenset({"message_start", "response.created", "message-start"})
+_AWS_TEXT = re.compile(rb":(event|exception|message)-type\x07\x00.([A-Za-z-]{1,60})", re.DOTALL)
+_AWS_PREFIX, _AWS_CRC = 12, 4
+
+
+class Events:
+    """Reads one answer, of the media type `mime`. Feed it in order, then `finish` it."""
+
+    def __init__(self, mime: str) -> None:
+        self.said = Said()
+        self._is_aws = mime == AWS
+        self._is_sse = mime == SSE
+        self._held: list[bytes] = []
+        self._size = 0
+        self._wanted = _AWS_PREFIX
+        self._skipping = False
+        self._name = b""
+        self._data: list[bytes] = []
+        self._data_size = 0
+        self._count = 0
+        self._last_is_due = False
+        self._has_last = False
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the protocol's last event has come."""
+        return self._has_last
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether an answer that has no more bytes lacks its protocol's last event."""
+        return self._last_is_due and not self._has_last
+
+    def feed(self, data: bytes) -> None:
+        """Take the next bytes."""
+        if self._is_aws:
+            self._hold(data)
+            if self._size >= self._wanted:
+                self._take_frames()
+            return
+        end = data.rfind(b"\n") + 1
+        if end:
+            self._take_lines(data[:end])
+        self._hold(data[end:])
+
+    def finish(self) -> None:
+        """Read an event that no line's end ended."""
+        if not self._is_aws:
+            self._line(b"".join(self._held))
+            self._end_event()
+        self._held.clear()
+
+    def _hold(self, data: bytes) -> None:
+        if data and not self._skipping:
+            self._held.append(data)
+            self._size += len(data)
+            if self._size > MAX_JSON_BYTES:
+                self._held.clear()
+                self._skipping = True
+
+    def _take_lines(self, data: bytes) -> None:
+        """Take whole lines, of which the first may have begun before."""
+        lines = b"".join([*self._held, data]).split(b"\n")
+        self._held.clear()
+        self._size = 0
+        begin, self._skipping = int(self._skipping), False
+        for line in lines[begin:-1]:
+            self._line(line)
+
+    def _line(self, line: bytes) -> None:
+        line = line.rstrip(b"\r")
+        if not self._is_sse:
+            self._read(line.lstrip(b"\x1e"))
+        elif line.startswith(b"data:"):
+            self._data_size += len(line)
+            if self._data_size <= MAX_JSON_BYTES:
+                self._data.append(line[5:])
+        elif line.startswith(b"event:"):
+            self._name = line[6:].strip()
+        elif not line:
+            self._end_event()
+
+    def _end_event(self) -> None:
+        """Read what came since the last empty line."""
+        if self._data:
+            self._read(b"\n".join(self._data))
+            self._data.clear()
+            self._data_size = 0
+        if self._name == b"error":
+            self.said.fail()
+            self._has_last = True
+        self._name = b""
+
+    def _read(self, data: bytes) -> None:
+        """Read the content of one event."""
+        if data.strip() == b"[DONE]":
+            self._has_last = True
+            return
+        self._count += 1
+        if self._count > _FIRST_EVENTS and not _TELLING.search(data):
+            return
+        try:
+            value: JsonValue = json.loads(data)
+        except (ValueError, RecursionError):
+            return
+        self.said.read(value)
+        if isinstance(value, dict):
+            self._follow(value)
+
+    def _follow(self, value: dict[str, JsonValue]) -> None:
+        """See which protocol it is, and whether this was its last event."""
+        kind = value.get("type")
+        kind = kind if isinstance(kind, str) else ""
+        done = value.get("done", value.get("is_finished"))  # Ollama; Cohere's first version
+        candidates = value.get("candidates")  # Gemini
+        ended = isinstance(candidates, list) and any(isinstance(it, dict) and "finishReason" in it for it in candidates)
+        is_listed = isinstance(candidates, list) or isinstance(value.get("choices"), list)
+        self._last_is_due |= kind in _FIRST_TYPES or isinstance(done, bool) or is_listed
+        self._has_last |= kind in _LAST_TYPES or done is True or ended or self.said.outcome in {ERROR, THROTTLED}
+
+    def _take_frames(self) -> None:
+        """Read AWS's frames: length, length of the headers, a checksum; headers; payload; a checksum."""
+        buffer = b"".join(self._held)
+        self._held.clear()
+        at = 0
+        while len(buffer) - at >= _AWS_PREFIX:
+            total, headers = (int.from_bytes(buffer[at + start : at + start + 4], "big") for start in (0, 4))
+            if not _AWS_PREFIX + headers + _AWS_CRC <= total <= MAX_JSON_BYTES:
+                self._skipping = True  # no such stream
+                return
+            if len(buffer) - at < total:
+                break
+            begin = at + _AWS_PREFIX + headers
+            self._frame(buffer[at + _AWS_PREFIX : begin], buffer[begin : at + total - _AWS_CRC])
+            at += total
+        rest = buffer[at:]
+        self._held, self._size = [rest], len(rest)
+        self._wanted = int.from_bytes(rest[:4], "big") if len(rest) >= _AWS_PREFIX else _AWS_PREFIX
+
+    def _frame(self, headers: bytes, payload: bytes) -> None:
+        names = {kind: name.decode() for kind, name in _AWS_TEXT.findall(headers)}
+        if names.get(b"message") in {"exception", "error"}:
+            self.said.fail(names.get(b"exception"))
+            self._has_last = True
+        self._last_is_due |= names.get(b"event") == "messageStart"
+        self._has_last |= names.get(b"event") == "messageStop"
+        self._count = 0  # there are few, and each may tell
+        self._read(payload)

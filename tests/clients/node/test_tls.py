@@ -1,0 +1,40 @@
+"""Who an endpoint is, its certificate says: what nobody vouches for gets neither the token nor an event."""
+
+import pytest
+
+from tests.clients.certificates import make, serving_tls
+from tests.clients.node.harness import LOG, RECORD, Project, needs_node
+
+pytestmark = needs_node
+PROGRAM = f"{LOG}{RECORD.format(count=1, name='u')} print(await log.close(1500));"
+
+
+@pytest.mark.parametrize(
+    ("host", "expired", "vouched"),
+    [
+        ("127.0.0.1", False, False),
+        ("other.example", False, True),
+        ("127.0.0.2", False, True),
+        ("127.0.0.1", True, True),
+    ],
+    ids=["self-signed", "of another name", "of another address", "expired"],
+)
+def test_a_certificate_that_is_not_the_endpoints(project: Project, host: str, *, expired: bool, vouched: bool) -> None:
+    """On loopback too, and with Node's own switch that trusts everybody: the calls are kept."""
+    certificate = make(project.folder, host=host, expired=expired)
+    env = {"NODE_TLS_REJECT_UNAUTHORIZED": "0", "NODE_NO_WARNINGS": "1"}
+    env |= {"NODE_EXTRA_CA_CERTS": str(certificate.file)} if vouched else {}
+    with serving_tls(certificate) as (server, url):
+        ran = project.run(PROGRAM, url, env)
+        assert (ran.values, server.got) == ([False], 0)
+    (file,) = project.files
+    assert file.read_text().count("\n") == 1
+
+
+def test_a_certificate_that_somebody_vouches_for(project: Project) -> None:
+    """A company's own authority, by `NODE_EXTRA_CA_CERTS`."""
+    certificate = make(project.folder)
+    with serving_tls(certificate) as (server, url):
+        ran = project.run(PROGRAM, url, {"NODE_EXTRA_CA_CERTS": str(certificate.file)})
+        assert (ran.values, server.got) == ([True], 1), ran.err
+    assert not project.files
