@@ -12,3 +12,4 @@ OPENAI: Final = Kit(
 CLAUDE: Final = Kit(name="claude", purpose="Claude's Agent SDK with Claude Code in it", megabytes=178, locks=LOCKS)
 LITELLM: Final = Kit(name="litellm", purpose="LiteLLM", megabytes=77, locks=LOCKS)
 OTEL: Final = Kit(name="otel", purpose="OpenTelemetry's SDK and OTLP exporter", megabytes=2, locks=LOCKS)
+ALL: Final = (OPENAI, CLAUDE, LITELLM, OTEL)
