@@ -177,7 +177,7 @@ def test_port_in_use(place: Place) -> None:
 
 def test_dead_emulator(place: Place) -> None:
     """An emulator that died is started again on its port; all is deployed again, and the token stays what it was."""
-    before, token = place.emulator(), place.outputs["token"]
+    before, token, endpoint = place.emulator(), place.outputs["token"], place.outputs["endpoint"]
     os.killpg(before["pid"], signal.SIGKILL)
     said = place.up()
     assert "started; all that it holds is in memory" in said
@@ -185,15 +185,18 @@ def test_dead_emulator(place: Place) -> None:
     assert "nobody here deleted it" not in said
     assert "controls:" in said
     assert (place.emulator()["port"], place.outputs["token"]) == (before["port"], token)
+    assert place.outputs["endpoint"] == endpoint, "agents hold it in their settings"
 
 
 def test_emulator_that_lost_its_memory(place: Place) -> None:
-    """An emulator that was reset gets everything again."""
+    """An emulator that was reset gets everything again, under the same endpoint."""
+    endpoint = place.outputs["endpoint"]
     import httpx  # noqa: PLC0415 - used once
 
     httpx.post(f"{place.outputs['emulator_url']}/_ministack/reset", trust_env=False, timeout=30).raise_for_status()
     said = place.up()
     assert re.search(r"^Deployed: \d+ created", said, re.MULTILINE)
+    assert place.outputs["endpoint"] == endpoint
     assert place.stored()
 
 
