@@ -33,14 +33,15 @@ LOCAL_OUTPUTS: Final = Path(".local") / "outputs.json"
 _EMULATOR_KEY: Final = "test"  # the emulator's root, the same on every machine: no secret
 _SESSION_NAME: Final = "audit-log"
 _RENEWAL: Final = timedelta(minutes=5)
+_HEALTH_SECONDS: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployment:
     """The outputs of one deployed stack.
 
-    `endpoint` has no trailing slash; `tokens` maps an agent's name to its token; `emulator_url` is None on a real
-    cloud.
+    `endpoint` has no trailing slash; `tokens` maps an agent's name to its token, in the order of the stack's `agents`;
+    `emulator_url` is None on a real cloud.
     """
 
     endpoint: str
@@ -80,7 +81,7 @@ class Deployment:
 
     @property
     def first_agent(self) -> str:
-        """The name of the first agent that has a token."""
+        """The default agent: the first of the stack's `agents`."""
         return next(iter(self.tokens))
 
     @property
@@ -147,7 +148,7 @@ class Deployment:
             raise CouldNot("stack output endpoint: an https URL is required outside the emulator")
         return cls(
             endpoint=endpoint,
-            tokens=_tokens(outputs.get("tokens")),
+            tokens=_tokens(outputs.get("tokens"), outputs.get("agents")),
             bucket=_text(outputs, "bucket"),
             region=_text(outputs, "region"),
             account=_text(outputs, "account"),
@@ -249,7 +250,8 @@ def _texts(outputs: Mapping[str, object], name: str) -> tuple[str, ...]:
     return tuple(value)
 
 
-def _tokens(value: object) -> Mapping[str, str]:
+def _tokens(value: object, agents: object) -> Mapping[str, str]:
+    """Return the tokens in the order of `agents`. The map alone has no order: Pulumi sorts it by name."""
     if not isinstance(value, Mapping) or not value:
         raise CouldNot("stack output tokens: an object of agent and token is required (read with --show-secrets)")
     tokens: dict[str, str] = {}
@@ -257,7 +259,8 @@ def _tokens(value: object) -> Mapping[str, str]:
         if not isinstance(agent, str) or not isinstance(token, str) or not token:
             raise CouldNot("stack output tokens: each agent's token must be a non-empty text")
         tokens[agent] = token
-    return tokens
+    order = [name for name in agents if name in tokens] if isinstance(agents, list) else []
+    return {name: tokens[name] for name in dict.fromkeys([*order, *tokens])}
 
 
 def _loopback(url: object, name: str) -> str:
@@ -285,7 +288,23 @@ class Connection:
         self._clients: dict[tuple[str, str | None], Client] = {}
 
     def __enter__(self) -> Self:
+        if self.deployment.is_local:
+            self.require_answer()
         return self
+
+    def require_answer(self) -> None:
+        """Raise CouldNot, with one line, when the cloud does not answer: else every call to it fails one by one."""
+        if self.deployment.emulator_url is None:
+            self._identify()
+            return
+        import httpx  # noqa: PLC0415 - see `http`
+
+        try:
+            url = f"{self.deployment.emulator_url}/_ministack/health"
+            httpx.get(url, timeout=_HEALTH_SECONDS, trust_env=False).raise_for_status()
+        except httpx.HTTPError as error:
+            where = f"the local cloud at {self.deployment.emulator_url} does not answer ({type(error).__name__})"
+            raise CouldNot(f"{where}; start it with `make up`") from None
 
     def __exit__(self, *_: object) -> None:
         self.close()
@@ -330,10 +349,16 @@ class Connection:
     @functools.cached_property
     def caller_arn(self) -> str:
         """The ARN of who runs the command, as STS tells it."""
-        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+        return self._identify()
+
+    def _identify(self) -> str:
+        from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError  # noqa: PLC0415
+        from botocore.exceptions import ConnectionError as NoConnectionError  # noqa: PLC0415
 
         try:
             return str(self.client("sts").get_caller_identity()["Arn"])
+        except (NoConnectionError, HTTPClientError) as error:
+            raise CouldNot(f"AWS does not answer ({aws_reason(error)}); check your network and its proxy") from None
         except (BotoCoreError, ClientError) as error:
             raise CouldNot(f"AWS credentials: {aws_reason(error)}") from None
 

@@ -76,9 +76,22 @@ def test_a_leaked_token_ends_at_once(project: Path, run: Run) -> None:
 def test_rotating_again_replaces_the_line_and_says_what_ends(project: Path, run: Run) -> None:
     """Only two generations ever count, so the one before them ends early."""
     run("rotate", "billing", "--stack", "prod")
-    done = run("rotate", "billing", "--stack", "prod")
+    done = run("rotate", "billing", "--stack", "prod", "--end-previous")
     assert [rotation.generation for rotation in _rotations(project)] == [3]
     assert "generation 1" in done.output
+
+
+def test_a_second_rotation_does_not_end_what_agents_use(project: Path, run: Run) -> None:
+    """While the token before the file's current one is to work, another rotation is refused; a leaked one goes."""
+    run("rotate", "billing", "--stack", "prod")
+    before = _rotations(project)
+    done = run("rotate", "billing", "--stack", "prod")
+    assert (done.exit_code, _rotations(project)) == (2, before)
+    assert "`pulumi up --stack prod`" in done.output
+    assert "--end-previous" in done.output
+    assert run("rotate", "sales-assistant-v1", "--stack", "prod").exit_code == 0
+    assert run("rotate", "billing", "--stack", "prod", "--overlap", "0").exit_code == 0
+    assert run("rotate", "billing", "--stack", "prod").exit_code == 0
 
 
 def test_an_agent_is_named_with_any_hyphen(project: Path, run: Run) -> None:
