@@ -85,9 +85,10 @@ def print_checklist(deployment: Deployment, console: Console, *, every: bool) ->
     Prints a line for each area, and in full each control that did not pass; with `every`, each control.
     """
     agents = f" (there are {len(deployment.tokens)})" if len(deployment.tokens) > 1 else ""
-    console.print(styled(f"Checked as agent {deployment.first_agent}{agents}", "dim"))
     lines: list[Line] = []
     for area, found in itertools.groupby(run_controls(deployment), key=lambda line: line.control.area):
+        if not lines:
+            console.print(styled(f"Checked as agent {deployment.first_agent}{agents}", "dim"))
         own: list[Line] = []
         if every:
             console.print(styled(AREAS[area], "bold"))

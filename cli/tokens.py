@@ -4,7 +4,9 @@ A rotation is a setting like any other: the file says which generation of an age
 before it still works; the next deployment makes the new token and tells the writer. No token is ever in the file.
 """
 
+import json
 import shlex
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,7 +14,7 @@ from typing import Final
 
 import click
 
-from cli.connection import load_deployment, project_root
+from cli.connection import LOCAL_OUTPUTS, load_deployment, project_root
 from cli.console import emit_json, printable, program
 from cli.exits import CouldNot
 from cli.options import deployment_options, json_option
@@ -90,18 +92,19 @@ def rotate(agent: str, stack: str, overlap: str, *, end_previous: bool) -> None:
     before = document.rotations().get(name, Rotation(agent=name, generation=1))
     now = datetime.now(UTC)
     apply = "make up" if stack == _LOCAL_STACK else f"pulumi up --stack {stack}"
-    if before.previous_until is not None and before.previous_until > now and span and not end_previous:
+    overlaps = before.previous_until is not None and before.previous_until > now
+    if span and not end_previous and (overlaps or _deployed(stack, name) < before.generation):
         raise CouldNot(
             printable(
-                f"{name}: the file rotates its token already: generation {before.generation - 1} is to work until "
-                f"{rfc3339(before.previous_until)}, and another rotation would end it when it is applied. "
-                f"Run `{apply}` and give the agent its new token first; or end the old one with --end-previous"
+                f"{name}: the file rotates its token to generation {before.generation} already. Another rotation would "
+                f"end generation {before.generation - 1}, which agents may still use. Run `{apply}` and give the agent "
+                "its new token first; or end the old one with --end-previous"
             )
         )
     after = Rotation(agent=name, generation=before.generation + 1, previous_until=now + span if span else None)
     document.write(after)
     click.echo(printable(f"{document.path}: {name} gets token generation {after.generation}"))
-    if before.previous_until is not None and before.previous_until > now:
+    if overlaps and before.previous_until is not None:
         until = rfc3339(before.previous_until)
         click.echo(f"generation {before.generation - 1} was to work until {until}; it ends when this is applied")
     if after.previous_until is None:
@@ -162,6 +165,15 @@ def named_agent(given: str, agents: tuple[str, ...]) -> str:
         return alike[0]
     reason = "is ambiguous" if alike else "is no agent of this stack"
     raise CouldNot(printable(f"{given}: {reason}; there are {', '.join(agents)}"))
+
+
+def _deployed(stack: str, agent: str) -> int:
+    """Return the generation of an agent's token in the local cloud; a high number where that is not known here."""
+    try:
+        document = json.loads((project_root() / LOCAL_OUTPUTS).read_bytes()) if stack == _LOCAL_STACK else {}
+        return int(document["token_generations"][agent])
+    except (OSError, ValueError, KeyError, TypeError):
+        return sys.maxsize
 
 
 def _overlap(text: str) -> timedelta:

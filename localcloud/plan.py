@@ -43,8 +43,7 @@ def main() -> int:
     except (CouldNot, ValueError, EngineError, PackageError) as error:
         sys.stderr.write(f"agent-audit-log: {str(error).strip().splitlines()[-1]}\n")
         return 1
-    say("\n".join(_choices(stack, config)))
-    say("\n".join(describe(plan, stack=stack, settings=settings, today=now())))
+    say("\n".join([*_choices(stack, config), *describe(plan, stack=stack, settings=settings, today=now())]))
     return 0
 
 
@@ -69,7 +68,8 @@ def preview(*, stack: str, config: Mapping[str, str], account: str = ACCOUNT) ->
 
 def describe(plan: Plan, *, stack: str, settings: Settings, today: datetime) -> Iterator[str]:
     """Yield the lines of the plan."""
-    rule = f"{_mode(settings)}, {settings.retention.days} days"
+    days = settings.retention.days
+    rule = f"{_mode(settings)}, {days} day{'s' if days > 1 else ''}"
     yield f"Stack {stack} on AWS in {settings.region}: profile {settings.profile.name}, {rule}"
     yield f"Previewed without an account: {ACCOUNT} stands for yours, {DEPLOYER.rpartition('/')[2]} for you."
     for part in (_resources(plan), _roles(plan), _irreversible(settings, today), _costs(plan, settings)):
@@ -82,9 +82,9 @@ def _choices(stack: str, config: Mapping[str, str]) -> Iterator[str]:
     if PROFILE not in config:
         yield f"No profile is chosen yet, so this shows the default, `{DEFAULTS['profile']}`. To choose another:"
         yield f"  pulumi config set profile {'|'.join(PROFILES)} --stack {stack}   then: make plan STACK={stack}"
+        yield ""
     if not os.environ.get("STACK"):
         yield f"`{stack}` stands for your stack: you choose {STACK_RULE}."
-    if PROFILE not in config:
         yield ""
 
 

@@ -38,6 +38,10 @@ class UsageError(Exception):
     """What was given on the command line cannot be."""
 
 
+_FULL_VAULT: Final = (
+    "the vault still holds payloads, so it cannot be removed yet; set `envelope` back to what it was and run make up "
+    "again, or start with an empty log: make down, then make up"
+)
 ONE_LINE: Final = (
     UsageError,
     place.BusyError,
@@ -66,7 +70,7 @@ def main() -> int:
         reason = f"cannot write to {error.filename} ({error.strerror})" if error.filename else str(error)
     except ONE_LINE as error:
         reason = str(error)
-    return fail(reason)
+    return fail(_FULL_VAULT if "BucketNotEmpty" in reason and "vault" in reason else reason)
 
 
 def up(*, port: int | None, retention_days: str, every: bool) -> int:
