@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Final, NoReturn, TextIO
 
 from components import downloads
+from localcloud.bootstrap import OLDEST
 from localcloud.telling import say
 
 ROOT: Final = Path(__file__).resolve().parent.parent
@@ -137,14 +138,17 @@ class Environment:
     def _steps(self, wanted: list[str]) -> list[str]:
         known = self._known()
         if "unfinished" in known or known.get("environment") != self.state("environment") or not self._runs():
-            # One that was made by hand (no notes) is completed, not thrown away.
-            by_hand = not known and (self.folder / "pyvenv.cfg").exists() and self._runs()
+            # One that was made by hand, or by Pulumi (no notes), is completed; one without pip cannot be.
+            by_hand = not known and (self.folder / "pyvenv.cfg").exists() and self._runs(module="pip")
             return wanted if by_hand else ["environment", *wanted]
         return [step for step in wanted if known.get(step) != self.state(step)]
 
-    def _runs(self) -> bool:
-        # The interpreter that it points to may be gone, or be a newer one that does not look into its packages.
-        check = "import sys, pathlib; sys.exit(not any(pathlib.Path(p).is_relative_to(sys.prefix) for p in sys.path))"
+    def _runs(self, *, module: str = "sys") -> bool:
+        # The interpreter that it points to may be gone, too old, or a newer one that does not look into its packages.
+        check = (
+            f"import sys, pathlib, {module}; sys.exit(sys.version_info < {OLDEST!r} or "
+            "not any(pathlib.Path(p).is_relative_to(sys.prefix) for p in sys.path))"
+        )
         command = [str(self.python), "-I", "-c", check]
         try:
             return subprocess.run(command, check=False, stderr=subprocess.DEVNULL, timeout=60).returncode == 0

@@ -39,23 +39,23 @@ class Index(http.server.ThreadingHTTPServer):
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
-    server: Index
-
     def do_GET(self) -> None:
+        index = self.server
+        assert isinstance(index, Index)
         if not self.path.endswith(".whl"):
             page = f'<a href="/{NAME}">{NAME}</a>'.encode()
             self._answer(200, page, {"Content-Type": "text/html"})
             return
-        self.server.asked.append(self.headers.get("Range", "whole"))
-        fault = self.server.faults.pop(0) if self.server.faults else ""
+        index.asked.append(self.headers.get("Range", "whole"))
+        fault = index.faults.pop(0) if index.faults else ""
         begin = int((re.findall(r"bytes=(\d+)-", self.headers.get("Range", "")) or [0])[0])
-        body = self.server.wheel[begin:]
+        body = index.wheel[begin:]
         if fault == "fail":
             self._answer(500, b"", {})
         elif fault == "hang":
             time.sleep(3)
         else:
-            whole = len(self.server.wheel)
+            whole = len(index.wheel)
             more = {"ETag": '"1"', "Accept-Ranges": "bytes", "Content-Range": f"bytes {begin}-{whole - 1}/{whole}"}
             self._answer(206 if begin else 200, body, more, sent=len(body) // 2 if fault == "cut" else len(body))
 

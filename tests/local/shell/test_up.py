@@ -152,7 +152,7 @@ def test_a_second_agent(place: Place) -> None:
         other = place.run_command(shown[0].split()).stdout.strip()
         assert other == place.outputs["tokens"]["a-second-one"]
         default, chosen = (
-            place.run_command([COMMAND, "connect", "shell", *more]) for more in ([], ["--agent", "a-second-one"])
+            place.run_command([COMMAND, "connect", "shell", *more]) for more in ((), ("--agent", "a-second-one"))
         )
         assert f"For agent {agent}, the first (--agent chooses another: a-second-one)" in default.stderr
         assert token in default.stdout
