@@ -2,11 +2,12 @@
 PYTHON ?= python3
 # -I: nothing that the caller set for Python (PYTHONPATH, a user site) decides what is imported.
 RUN := @$(PYTHON) -I localcloud/bootstrap.py
-export PORT RETENTION_DAYS STACK ACCOUNT
+export ALL PORT RETENTION_DAYS STACK ACCOUNT
 
-.PHONY: up down demo plan imports test bench lint
+.PHONY: up down clean demo plan imports test bench lint
 up:    ; $(RUN) localcloud.up
 down:  ; $(RUN) --bare localcloud.down
+clean: ; $(RUN) --bare localcloud.clean
 demo:  ; $(RUN) localcloud.demo
 plan:  ; $(RUN) localcloud.plan
 imports: ; $(RUN) localcloud.imports

@@ -1,10 +1,11 @@
-"""`audit-log check`: runs every control of policies/controls.py against a deployed stack, a line each.
+"""`audit-log check`: runs every control of policies/controls.py against a deployed stack.
 
 Guarantee: `passed` means that every attempt was made and refused for the right reason, or is on the fixed list of what
 an emulator does not enforce. Anything unclear is `could not check`, never a tick.
 """
 
 import importlib
+import itertools
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ _SIGNS: Final = {
     Outcome.NOT_ENFORCED_HERE: ("\N{EN DASH}", "-", "yellow"),
     Outcome.COULD_NOT_CHECK: ("?", "?", "bold yellow"),
 }
+_WORST: Final = (Outcome.PASSED, Outcome.NOT_ENFORCED_HERE, Outcome.COULD_NOT_CHECK, Outcome.FAILED)
 AREAS: Final = {
     "intake": "What goes in",
     "immutability": "What is stored stays",
@@ -48,11 +50,18 @@ class Line:
 
 
 def run_controls(deployment: Deployment, controls: Iterable[Control] = CONTROLS) -> Iterator[Line]:
-    """Yield each control's line as soon as it is known. Raises nothing for what a stack does: that is a verdict."""
+    """Yield each control's line as soon as it is known. What a stack does is a verdict.
+
+    Raises CouldNot as soon as the cloud does not answer: nothing else can be checked then.
+    """
     with Connection(deployment) as connection:
+        connection.require_answer()
         probe = Probe(connection)
         for control in controls:
-            yield Line(control=control, verdict=_verdict(probe, live_check(control)))
+            verdict = _verdict(probe, live_check(control))
+            if verdict.outcome is Outcome.COULD_NOT_CHECK:
+                connection.require_answer()
+            yield Line(control=control, verdict=verdict)
 
 
 def live_check(control: Control) -> Callable[[Probe], Verdict]:
@@ -70,19 +79,27 @@ def exit_code(lines: Iterable[Line]) -> int:
     return COULD_NOT if Outcome.COULD_NOT_CHECK in outcomes else DONE
 
 
-def print_checklist(deployment: Deployment, console: Console) -> int:
-    """Run and print the whole checklist; return the exit code."""
+def print_checklist(deployment: Deployment, console: Console, *, every: bool) -> int:
+    """Run and print the checklist; return the exit code.
+
+    Prints a line for each area, and in full each control that did not pass; with `every`, each control.
+    """
+    agents = f" (there are {len(deployment.tokens)})" if len(deployment.tokens) > 1 else ""
     lines: list[Line] = []
-    area = ""
-    for line in run_controls(deployment):
-        lines.append(line)
-        if line.control.area != area:
-            area = line.control.area
+    for area, found in itertools.groupby(run_controls(deployment), key=lambda line: line.control.area):
+        if not lines:
+            console.print(styled(f"Checked as agent {deployment.first_agent}{agents}", "dim"))
+        own: list[Line] = []
+        if every:
             console.print(styled(AREAS[area], "bold"))
-        _print_line(console, line)
-    counts = Counter(line.verdict.outcome for line in lines)
-    told = ", ".join(f"{counts[outcome]} {outcome}" for outcome in Outcome if counts[outcome])
-    console.print(styled(f"{len(lines)} controls: {told}", "bold"))
+        for line in found:
+            own.append(line)
+            if every:
+                _print_line(console, line)
+        if not every:
+            _print_area(console, AREAS[area], own)
+        lines += own
+    console.print(styled(f"{len(lines)} controls: {_counted(lines)}", "bold"))
     return exit_code(lines)
 
 
@@ -114,20 +131,22 @@ def report(deployment: Deployment, lines: Iterable[Line]) -> dict[str, Any]:
 @click.command()
 @deployment_options
 @json_option
+@click.option("--all", "every", is_flag=True, help="Print a line for each control, and not one for each area.")
 @click.pass_context
-def check(ctx: click.Context, outputs: Path | None, stack: str | None, *, as_json: bool) -> None:
-    """Try every promise of the kit against a deployed stack, a tick or a cross a line.
+def check(ctx: click.Context, outputs: Path | None, stack: str | None, *, as_json: bool, every: bool) -> None:
+    """Try every promise of the kit against a deployed stack.
 
-    Posts a few calls (each says audit-log-check), reads them back as the auditor, and then tries what must fail on
-    them. Its wrong tokens, refused calls and use of the hold releaser raise the alarms that they should. Exits with 0
-    when every control holds, 1 when one failed, 2 when one could not be checked.
+    Prints a line for each area of the checklist, and in full each control that did not pass. Posts a few calls (each
+    says audit-log-check), reads them back as the auditor, and then tries what must fail on them. Its wrong tokens,
+    refused calls and use of the hold releaser raise the alarms that they should. Exits with 0 when every control holds,
+    1 when one failed, 2 when one could not be checked.
     """
     deployment = load_deployment(outputs=outputs, stack=stack)
     if as_json:
         document = report(deployment, run_controls(deployment))
         emit_json(document)
         ctx.exit(int(document["exit_code"]))
-    ctx.exit(print_checklist(deployment, stdout_console()))
+    ctx.exit(print_checklist(deployment, stdout_console(), every=every))
 
 
 def _verdict(probe: Probe, live: Callable[[Probe], Verdict]) -> Verdict:
@@ -146,9 +165,24 @@ def _verdict(probe: Probe, live: Callable[[Probe], Verdict]) -> Verdict:
         return could_not_check(aws_reason(error))
 
 
-def _print_line(console: Console, line: Line) -> None:
+def _print_area(console: Console, title: str, lines: list[Line]) -> None:
+    """Print an area as one line, under the sign of its worst control, and each control that did not pass."""
+    worst = max((line.verdict.outcome for line in lines), key=_WORST.index)
+    symbol, plain, style = _SIGNS[worst]
+    console.print(styled(f"  {encodable(symbol, plain)} ", style) + styled(f"{title}: {_counted(lines)}"))
+    for line in lines:
+        if line.verdict.outcome is not Outcome.PASSED:
+            _print_line(console, line, indent="    ")
+
+
+def _counted(lines: list[Line]) -> str:
+    counts = Counter(line.verdict.outcome for line in lines)
+    return ", ".join(f"{counts[outcome]} {outcome}" for outcome in Outcome if counts[outcome])
+
+
+def _print_line(console: Console, line: Line, *, indent: str = "  ") -> None:
     symbol, plain, style = _SIGNS[line.verdict.outcome]
-    text = styled(f"  {encodable(symbol, plain)} ", style) + styled(line.control.statement)
+    text = styled(f"{indent}{encodable(symbol, plain)} ", style) + styled(line.control.statement)
     if line.verdict.outcome is not Outcome.PASSED:
         text += styled(f": {line.verdict.outcome}: {line.verdict.detail}", style)
     console.print(text)

@@ -11,9 +11,9 @@ import click
 
 from cli.connect_snippets import FORMS, TOKEN_VARIABLE, Form, Reference, fill, find_form
 from cli.connection import Deployment, load_deployment
-from cli.console import emit_json, printable
+from cli.console import emit_json, printable, program
 from cli.exits import DONE
-from cli.options import deployment_options, json_option
+from cli.options import deployment_options, json_option, named_options
 from cli.tokens import named_agent
 
 _UNREACHABLE: Final = (
@@ -27,7 +27,7 @@ _UNREACHABLE: Final = (
 @click.argument("form", required=False)
 @deployment_options
 @json_option
-@click.option("--agent", help="The agent whose token it is. Default: the stack's first.")
+@click.option("--agent", help="The agent whose token it is. Default: the first of the stack's `agents`.")
 @click.option("--no-token", is_flag=True, help=f"Read the token from ${TOKEN_VARIABLE} instead of holding it.")
 @click.option("--check", "is_check", is_flag=True, help="Send a call the platform's way, and show its record.")
 @click.pass_context
@@ -56,7 +56,8 @@ def connect(  # noqa: PLR0913 - one parameter an option
     chosen = find_form(platform, form)
     deployment = load_deployment(outputs=outputs, stack=stack)
     name = deployment.first_agent if agent is None else named_agent(agent, tuple(deployment.tokens))
-    unreachable = _UNREACHABLE.format(command=chosen.command) if chosen.hosted and deployment.is_local else None
+    command = _command(chosen)
+    unreachable = _UNREACHABLE.format(command=command) if chosen.hosted and deployment.is_local else None
     if is_check:
         from cli.connect_check import check_form  # noqa: PLC0415 - what it needs, a snippet does without
 
@@ -83,13 +84,21 @@ def connect(  # noqa: PLR0913 - one parameter an option
         )
         ctx.exit(DONE)
     click.echo(text, nl=False)
-    others = [other.command for other in FORMS if other.platform == chosen.platform and other is not chosen]
+    others = [_command(other) for other in FORMS if other.platform == chosen.platform and other is not chosen]
+    choice = ", the first" if agent is None else ""
+    others_named = [other for other in deployment.tokens if other != name]
+    more = f" (--agent chooses another: {', '.join(others_named)})" if others_named else ""
     _say(
-        f"For agent {name}. Paste it into {chosen.into}.",
+        f"For agent {name}{choice if others_named else ''}{more}. Paste it into {chosen.into}.",
         *notes,
         *([f"Other forms: {', '.join(others)}"] if others else []),
-        f"Try it: {chosen.command} --check",
+        f"Try it: {command}{named_options(outputs=outputs, stack=stack, agent=agent)} --check",
     )
+
+
+def _command(form: Form) -> str:
+    """Return what is typed here to get a snippet."""
+    return f"{program()}{form.command.removeprefix('audit-log')}"
 
 
 def _filled(deployment: Deployment, form: Form, *, agent: str, no_token: bool) -> str:
@@ -107,6 +116,6 @@ def _list(*, as_json: bool) -> None:
     if as_json:
         emit_json({"forms": [{"platform": f.platform, "form": f.name, "into": f.into} for f in FORMS]})
         return
-    width = max(len(form.command) for form in FORMS)
+    width = max(len(_command(form)) for form in FORMS)
     for form in FORMS:
-        click.echo(f"{form.command:<{width}}  {form.into}")
+        click.echo(f"{_command(form):<{width}}  {form.into}")

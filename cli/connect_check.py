@@ -6,21 +6,25 @@ not report it; and the last line that neither the invented secret nor the invent
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
 
 from cli.checks.planted import found_in
 from cli.connect_samples import Sample, sample
+from cli.connect_settings import compare
 from cli.connect_snippets import Form
 from cli.connection import Connection, Deployment
-from cli.console import emit_json, encodable, printable, stdout_console, styled
+from cli.console import emit_json, encodable, printable, program, stdout_console, styled
 from cli.exits import DONE, FOUND, CouldNot
 from cli.reader import RECORDS_PREFIX, LogReader, StoredRecord, Undecodable, decode
+
+if TYPE_CHECKING:
+    import httpx
 
 FIELDS: Final = (
     "timestamp", "agent_id", "user_id", "endpoint", "method", "status", "request_hash", "response_hash", "outcome",
@@ -72,6 +76,7 @@ class Checked:
     """What became of a sample: its record, field by field, and in which stored bytes its secret or text was found."""
 
     record: Mapping[str, object]
+    line: bytes
     key: str
     fields: tuple[Field, ...]
     leaks: tuple[str, ...]
@@ -87,6 +92,12 @@ def check_form(deployment: Deployment, form: Form, *, agent: str, as_json: bool)
     sent = sample(form.wire)
     with Connection(deployment) as connection:
         found = check_sample(connection, sent, agent=agent)
+
+        def accepts(token: str) -> bool:
+            return _posted(connection, sent, token=token).status_code not in _NO_TOKEN
+
+        settings = tuple(compare(deployment, form, agent=agent, accepts=accepts))
+    code = FOUND if any(setting.is_wrong for setting in settings) else found.exit_code
     if as_json:
         emit_json(
             {
@@ -98,13 +109,17 @@ def check_form(deployment: Deployment, form: Form, *, agent: str, as_json: bool)
                 "object": found.key,
                 "fields": {field.name: {"state": field.state, "detail": field.detail} for field in found.fields},
                 "leaks": list(found.leaks),
-                "record": dict(found.record),
-                "exit_code": found.exit_code,
-            }
+                "settings": [asdict(setting) for setting in settings],
+                "exit_code": code,
+            },
+            record=found.line,
         )
     else:
-        _print(stdout_console(), sent, found)
-    return found.exit_code
+        _print(stdout_console(), sent, found, agent=agent)
+        for setting in settings:
+            state = State.WRONG if setting.is_wrong else State.FILLED
+            _line(stdout_console(), state, f"{setting.name} in {setting.place} {setting.detail}")
+    return code
 
 
 def check_sample(connection: Connection, sent: Sample, *, agent: str) -> Checked:
@@ -120,33 +135,32 @@ def check_sample(connection: Connection, sent: Sample, *, agent: str) -> Checked
         if not stored:
             raise NotRecorded(
                 f"{sent.path} acknowledged the call, but its record is not in the bucket; "
-                f"run `audit-log check`, which says what is wrong with this stack"
+                f"run `{program()} check`, which says what is wrong with this stack"
             )
         leaks = tuple(dict.fromkeys(leak for item in stored for leak in _leaks(reader, item, sent)))
     except Undecodable as error:
         raise CouldNot(f"the call's object: {error}") from None
     call = max(stored, key=lambda item: sum(item.record.get(name) is not None for name in FIELDS))
-    return Checked(record=call.record, key=call.key, fields=tuple(_fields(call.record, sent, agent=agent)), leaks=leaks)
+    return Checked(
+        record=call.record,
+        line=call.line,
+        key=call.key,
+        fields=tuple(_fields(call.record, sent, agent=agent)),
+        leaks=leaks,
+    )
 
 
 def _send(connection: Connection, sent: Sample, *, agent: str) -> tuple[list[str], datetime]:
     """Post a sample; return the objects that the answer names, if any, and the time on the endpoint's clock."""
-    import httpx  # noqa: PLC0415 - see Connection.http
-
     stack = connection.deployment
     again = "make up" if stack.is_local else "pulumi up"
-    headers = {"authorization": f"Bearer {stack.tokens[agent]}", "content-type": sent.content_type}
-    try:
-        reply = connection.http.post(f"{stack.endpoint}{sent.path}", content=sent.body, headers=headers)
-    except httpx.HTTPError as error:
-        way = "start the local cloud with `make up`" if stack.is_local else "look at your network and its proxy"
-        raise CouldNot(f"endpoint: {type(error).__name__}; {way}") from None
+    reply = _posted(connection, sent, token=stack.tokens[agent])
     status = reply.status_code
     if status in _OK:
         return list(dict.fromkeys(_named(reply.content))), _clock(reply.headers.get("date"), sent.at)
     answered = f"{sent.path} answered {status}"
     if status in _NO_TOKEN:
-        known = f"the writer does not know {agent}'s token: run `{again}`, which applies `audit-log token rotate`"
+        known = f"the writer does not know {agent}'s token: run `{again}`, which applies `{program()} token rotate`"
         raise CouldNot(printable(f"{answered}: {known}"))
     if status in _NOT_DURABLE:
         look = f"nothing is stored; try again, then look into the log group {stack.function_log_group}"
@@ -154,6 +168,19 @@ def _send(connection: Connection, sent: Sample, *, agent: str) -> tuple[list[str
     if status in _NO_ROUTE:
         raise NotRecorded(f"{answered}: this stack's writer does not take this form yet: run `{again}`")
     raise NotRecorded(f"{answered}: the form is refused, as it should not be: run `{again}`, then report it")
+
+
+def _posted(connection: Connection, sent: Sample, *, token: str) -> "httpx.Response":
+    """Post a sample; raise CouldNot when nobody answers."""
+    import httpx  # noqa: PLC0415 - see Connection.http
+
+    stack = connection.deployment
+    headers = {"authorization": f"Bearer {token}", "content-type": sent.content_type}
+    try:
+        return connection.http.post(f"{stack.endpoint}{sent.path}", content=sent.body, headers=headers)
+    except httpx.HTTPError as error:
+        way = "start the local cloud with `make up`" if stack.is_local else "look at your network and its proxy"
+        raise CouldNot(f"endpoint: {type(error).__name__}; {way}") from None
 
 
 def _named(answer: bytes) -> Iterator[str]:
@@ -230,8 +257,8 @@ def _is_keyed(name: str, value: object) -> bool:
     return name.endswith("_hash") and str(value).startswith("hmac-")
 
 
-def _print(console: Console, sent: Sample, found: Checked) -> None:
-    console.print(styled(f"Sent to {sent.path}: {sent.what}", "bold"))
+def _print(console: Console, sent: Sample, found: Checked, *, agent: str) -> None:
+    console.print(styled(f"Sent to {sent.path} as agent {agent}: {sent.what}", "bold"))
     width = max(len(name) for name in FIELDS)
     for row in found.fields:
         value = "" if row.value is None else str(row.value)
@@ -244,7 +271,7 @@ def _print(console: Console, sent: Sample, found: Checked) -> None:
         _line(console, State.FILLED, "neither the invented secret nor the invented text is in a stored byte")
     besides = {name: found.record[name] for name in _BESIDES if found.record.get(name)}
     console.print(styled(f"Besides: {json.dumps(besides, ensure_ascii=False)}", "dim"))
-    console.print(styled(f"Stored in {found.key}; again: audit-log find {sent.run}", "dim"))
+    console.print(styled(f"Stored in {found.key}; again: {program()} find {sent.run}", "dim"))
 
 
 def _line(console: Console, state: State, text: str) -> None:

@@ -6,7 +6,6 @@ in any message or `repr`.
 """
 
 import functools
-import ipaddress
 import json
 import shutil
 import subprocess
@@ -17,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
 
+from cli import stack_outputs
 from cli.exits import CouldNot
 from policies.iam import Bounds
 from policies.place import Place, Principal
@@ -33,14 +33,15 @@ LOCAL_OUTPUTS: Final = Path(".local") / "outputs.json"
 _EMULATOR_KEY: Final = "test"  # the emulator's root, the same on every machine: no secret
 _SESSION_NAME: Final = "audit-log"
 _RENEWAL: Final = timedelta(minutes=5)
+_HEALTH_SECONDS: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployment:
     """The outputs of one deployed stack.
 
-    `endpoint` has no trailing slash; `tokens` maps an agent's name to its token; `emulator_url` is None on a real
-    cloud.
+    `endpoint` has no trailing slash; `tokens` maps an agent's name to its token, in the order of the stack's `agents`;
+    `emulator_url` is None on a real cloud.
     """
 
     endpoint: str
@@ -80,7 +81,7 @@ class Deployment:
 
     @property
     def first_agent(self) -> str:
-        """The name of the first agent that has a token."""
+        """The default agent: the first of the stack's `agents`."""
         return next(iter(self.tokens))
 
     @property
@@ -129,48 +130,48 @@ class Deployment:
             raise CouldNot("stack output retention.days: a whole number of days is required")
         if mode not in list(Mode):
             raise CouldNot(f"stack output retention.mode: one of {', '.join(Mode)} is required")
-        profile = _text(outputs, "profile")
+        profile = stack_outputs.text(outputs, "profile")
         if profile not in PROFILES:
             raise CouldNot(f"stack output profile: one of {', '.join(PROFILES)} is required")
         emulator_url = outputs.get("emulator_url")
         if emulator_url is not None:
-            emulator_url = _loopback(emulator_url, "emulator_url")
+            emulator_url = stack_outputs.loopback(emulator_url, "emulator_url")
         has_vault = "vault_bucket" in outputs
         has_sealer = "sealer_role_arn" in outputs
-        endpoint = _text(outputs, "endpoint").rstrip("/")
+        endpoint = stack_outputs.text(outputs, "endpoint").rstrip("/")
         if emulator_url is not None:
-            _loopback(endpoint, "endpoint")
+            stack_outputs.loopback(endpoint, "endpoint")
         elif urllib.parse.urlsplit(endpoint).scheme != "https":
             raise CouldNot("stack output endpoint: an https URL is required outside the emulator")
         return cls(
             endpoint=endpoint,
-            tokens=_tokens(outputs.get("tokens")),
-            bucket=_text(outputs, "bucket"),
-            region=_text(outputs, "region"),
-            account=_text(outputs, "account"),
-            writer_role_arn=_text(outputs, "writer_role_arn"),
-            auditor_role_arn=_text(outputs, "auditor_role_arn"),
-            retention_admin_role_arn=_text(outputs, "retention_admin_role_arn"),
-            hold_releaser_role_arn=_text(outputs, "hold_releaser_role_arn"),
-            administrators=_texts(outputs, "administrators"),
-            function_name=_text(outputs, "function_name"),
-            function_log_group=_text(outputs, "function_log_group"),
-            package_sha256=_text(outputs, "package_sha256"),
+            tokens=stack_outputs.tokens(outputs.get("tokens"), outputs.get("agents")),
+            bucket=stack_outputs.text(outputs, "bucket"),
+            region=stack_outputs.text(outputs, "region"),
+            account=stack_outputs.text(outputs, "account"),
+            writer_role_arn=stack_outputs.text(outputs, "writer_role_arn"),
+            auditor_role_arn=stack_outputs.text(outputs, "auditor_role_arn"),
+            retention_admin_role_arn=stack_outputs.text(outputs, "retention_admin_role_arn"),
+            hold_releaser_role_arn=stack_outputs.text(outputs, "hold_releaser_role_arn"),
+            administrators=stack_outputs.texts(outputs, "administrators"),
+            function_name=stack_outputs.text(outputs, "function_name"),
+            function_log_group=stack_outputs.text(outputs, "function_log_group"),
+            package_sha256=stack_outputs.text(outputs, "package_sha256"),
             retention_mode=Mode(mode),
             retention_days=days,
             profile=profile,
-            alarm_topic_arn=_text(outputs, "alarm_topic_arn"),
-            keys_parameter=_text(outputs, "keys_parameter"),
-            vault_bucket=_text(outputs, "vault_bucket") if has_vault else None,
-            vault_reader_role_arn=_text(outputs, "vault_reader_role_arn") if has_vault else None,
-            sealer_role_arn=_text(outputs, "sealer_role_arn") if has_sealer else None,
-            sealer_function_name=_text(outputs, "sealer_function_name") if has_sealer else "",
-            sealer_function_log_group=_text(outputs, "sealer_function_log_group") if has_sealer else "",
-            sealer_package_sha256=_text(outputs, "sealer_package_sha256") if has_sealer else "",
-            seal_queue_url=_text(outputs, "seal_queue_url") if has_sealer else "",
-            seal_origin=_text(outputs, "seal_origin") if "seal_origin" in outputs else None,
-            seal_key_id=_text(outputs, "seal_key_id") if "seal_key_id" in outputs else None,
-            seal_minutes=_minutes(outputs.get("seal_minutes", 5)),
+            alarm_topic_arn=stack_outputs.text(outputs, "alarm_topic_arn"),
+            keys_parameter=stack_outputs.text(outputs, "keys_parameter"),
+            vault_bucket=stack_outputs.text(outputs, "vault_bucket") if has_vault else None,
+            vault_reader_role_arn=stack_outputs.text(outputs, "vault_reader_role_arn") if has_vault else None,
+            sealer_role_arn=stack_outputs.text(outputs, "sealer_role_arn") if has_sealer else None,
+            sealer_function_name=stack_outputs.text(outputs, "sealer_function_name") if has_sealer else "",
+            sealer_function_log_group=stack_outputs.text(outputs, "sealer_function_log_group") if has_sealer else "",
+            sealer_package_sha256=stack_outputs.text(outputs, "sealer_package_sha256") if has_sealer else "",
+            seal_queue_url=stack_outputs.text(outputs, "seal_queue_url") if has_sealer else "",
+            seal_origin=stack_outputs.text(outputs, "seal_origin") if "seal_origin" in outputs else None,
+            seal_key_id=stack_outputs.text(outputs, "seal_key_id") if "seal_key_id" in outputs else None,
+            seal_minutes=stack_outputs.minutes(outputs.get("seal_minutes", 5)),
             emulator_url=emulator_url,
         )
 
@@ -226,50 +227,6 @@ def _pulumi_outputs(stack: str) -> Mapping[str, object]:
     return document
 
 
-def _text(outputs: Mapping[str, object], name: str) -> str:
-    value = outputs.get(name)
-    if not isinstance(value, str) or not value:
-        raise CouldNot(f"stack output {name}: a non-empty text is required")
-    return value
-
-
-def _minutes(value: object) -> int:
-    if type(value) is not int or value < 1:
-        raise CouldNot("stack output seal_minutes: a whole number of minutes is required")
-    return value
-
-
-def _texts(outputs: Mapping[str, object], name: str) -> tuple[str, ...]:
-    value = outputs.get(name)
-    if not isinstance(value, list) or not all(isinstance(item, str) and item for item in value):
-        raise CouldNot(f"stack output {name}: a list of texts is required")
-    return tuple(value)
-
-
-def _tokens(value: object) -> Mapping[str, str]:
-    if not isinstance(value, Mapping) or not value:
-        raise CouldNot("stack output tokens: an object of agent and token is required (read with --show-secrets)")
-    tokens: dict[str, str] = {}
-    for agent, token in value.items():
-        if not isinstance(agent, str) or not isinstance(token, str) or not token:
-            raise CouldNot("stack output tokens: each agent's token must be a non-empty text")
-        tokens[agent] = token
-    return tokens
-
-
-def _loopback(url: object, name: str) -> str:
-    """Return `url` if its host is this machine's own loopback address; anything else would leave the machine."""
-    parts = urllib.parse.urlsplit(url) if isinstance(url, str) else None
-    host = parts.hostname if parts is not None else None
-    try:
-        is_loopback = host == "localhost" or (host is not None and ipaddress.ip_address(host).is_loopback)
-    except ValueError:
-        is_loopback = False
-    if not isinstance(url, str) or not is_loopback:
-        raise CouldNot(f"stack output {name}: with an emulator it must be a loopback URL (http://127.0.0.1:PORT)")
-    return url.rstrip("/")
-
-
 class Connection:
     """Clients of a deployment's cloud, as the caller or as one of the stack's roles.
 
@@ -282,7 +239,23 @@ class Connection:
         self._clients: dict[tuple[str, str | None], Client] = {}
 
     def __enter__(self) -> Self:
+        if self.deployment.is_local:
+            self.require_answer()
         return self
+
+    def require_answer(self) -> None:
+        """Raise CouldNot, with one line, when the cloud does not answer: else every call to it fails one by one."""
+        if self.deployment.emulator_url is None:
+            self._identify()
+            return
+        import httpx  # noqa: PLC0415 - see `http`
+
+        try:
+            url = f"{self.deployment.emulator_url}/_ministack/health"
+            httpx.get(url, timeout=_HEALTH_SECONDS, trust_env=False).raise_for_status()
+        except httpx.HTTPError as error:
+            where = f"the local cloud at {self.deployment.emulator_url} does not answer ({type(error).__name__})"
+            raise CouldNot(f"{where}; start it with `make up`") from None
 
     def __exit__(self, *_: object) -> None:
         self.close()
@@ -327,10 +300,16 @@ class Connection:
     @functools.cached_property
     def caller_arn(self) -> str:
         """The ARN of who runs the command, as STS tells it."""
-        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+        return self._identify()
+
+    def _identify(self) -> str:
+        from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError  # noqa: PLC0415
+        from botocore.exceptions import ConnectionError as NoConnectionError  # noqa: PLC0415
 
         try:
             return str(self.client("sts").get_caller_identity()["Arn"])
+        except (NoConnectionError, HTTPClientError) as error:
+            raise CouldNot(f"AWS does not answer ({aws_reason(error)}); check your network and its proxy") from None
         except (BotoCoreError, ClientError) as error:
             raise CouldNot(f"AWS credentials: {aws_reason(error)}") from None
 

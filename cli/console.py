@@ -5,14 +5,18 @@ the line above, a bidirectional override that turns a host name round. Everythin
 """
 
 import json
+import shlex
+import shutil
 import sys
 import unicodedata
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Final
 
 from rich.console import Console
 from rich.text import Text
 
+_NAME: Final = "audit-log"
 _UNSAFE_CATEGORIES: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
@@ -28,14 +32,48 @@ def _escape(char: str) -> str:
     return char.encode("unicode_escape", "surrogatepass").decode("ascii")
 
 
+def program() -> str:
+    """Return how this program was called, so that the commands that it prints can be pasted as they stand."""
+    called = sys.argv[0]
+    if Path(called).name != _NAME:
+        return f".venv/bin/{_NAME}"
+    return _NAME if shutil.which(_NAME) == called else shlex.quote(called)
+
+
+def record_line(line: bytes) -> bytes:
+    """Return the line to print for a record: its stored bytes, so that its digest and its proof fit what was printed.
+
+    On a terminal alone, the characters that a terminal obeys are written as JSON's escapes for them.
+    """
+    if not sys.stdout.isatty():
+        return line
+    return "".join(
+        json.dumps(char)[1:-1] if unicodedata.category(char) in _UNSAFE_CATEGORIES else char
+        for char in line.decode("utf-8", "replace")
+    ).encode()
+
+
+def write_record(line: bytes) -> None:
+    """Print a record's stored line."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(record_line(line) + b"\n")
+    sys.stdout.buffer.flush()
+
+
 def json_line(value: object) -> str:
     """Return `value` as one line of JSON in plain ASCII: safe on a terminal, and the same value to a program."""
     return json.dumps(value, ensure_ascii=True, separators=(",", ":"))
 
 
-def emit_json(value: Mapping[str, object]) -> None:
-    """Print one JSON document to standard output."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=True, indent=2) + "\n")
+def emit_json(value: Mapping[str, object], *, record: bytes | None = None) -> None:
+    """Print one JSON document to standard output; `record` is a stored line, which goes in as its last member."""
+    text = json.dumps(value, ensure_ascii=True, indent=2)
+    if record is None:
+        sys.stdout.write(f"{text}\n")
+    else:
+        sys.stdout.write(text.removesuffix("\n}") + ',\n  "record": ')
+        write_record(record)
+        sys.stdout.write("}\n")
 
 
 def stdout_console() -> Console:

@@ -68,19 +68,23 @@ class Keyring:
             raise CouldNot(f"--key-file {path}: {error}") from None
 
     def _from_stack(self) -> KeyRing:
-        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - a plain digest does without
+        with Connection(load_deployment(outputs=self._outputs, stack=self._stack)) as connection:
+            return stack_ring(connection)
 
-        deployment = load_deployment(outputs=self._outputs, stack=self._stack)
-        name = deployment.keys_parameter
-        with Connection(deployment) as connection:
-            try:
-                reply = connection.client("ssm").get_parameter(Name=name, WithDecryption=True)
-                return parse_keys(str(reply["Parameter"]["Value"])).digest
-            except (BotoCoreError, ClientError) as error:
-                reason = aws_reason(error)
-                raise CouldNot(f"parameter {name}: {connection.caller_arn} cannot read the keys: {reason}") from None
-            except AuditError as error:
-                raise CouldNot(f"parameter {name}: {error}") from None
+
+def stack_ring(connection: Connection) -> KeyRing:
+    """Return the keys of a stack's digests, read with the caller's own credentials; raise CouldNot."""
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - a plain digest does without
+
+    name = connection.deployment.keys_parameter
+    try:
+        reply = connection.client("ssm").get_parameter(Name=name, WithDecryption=True)
+        return parse_keys(str(reply["Parameter"]["Value"])).digest
+    except (BotoCoreError, ClientError) as error:
+        reason = aws_reason(error)
+        raise CouldNot(f"parameter {name}: {connection.caller_arn} cannot read the keys: {reason}") from None
+    except AuditError as error:
+        raise CouldNot(f"parameter {name}: {error}") from None
 
 
 @click.command()

@@ -16,10 +16,10 @@ from rich.console import Console
 from rich.text import Text
 
 from cli.connection import Connection, load_deployment
-from cli.console import emit_json, json_line, printable, stdout_console, styled
-from cli.exits import DONE, FOUND
+from cli.console import emit_json, printable, stdout_console, styled, write_record
+from cli.exits import DONE, FOUND, CouldNot
 from cli.options import deployment_options, json_option
-from cli.query import OUTCOMES, Query, parse_status, parse_time
+from cli.query import OUTCOMES, Query, fold, parse_status, parse_time
 from cli.reader import RECORDS_PREFIX, Finding, LogReader, StoredObject, StoredRecord
 
 if TYPE_CHECKING:
@@ -35,11 +35,12 @@ _STATUS_STYLES: Final = {"success": "green", "throttled": "yellow", "error": "re
 
 @dataclass(slots=True, kw_only=True)
 class Shown:
-    """What has been shown so far."""
+    """What has been shown so far; `of_agent` counts the records of --agent that were read, shown or not."""
 
     limit: int | None
     records: int = 0
     findings: int = 0
+    of_agent: int = 0
 
     @property
     def is_full(self) -> bool:
@@ -95,8 +96,9 @@ def find(  # noqa: PLR0913 - one parameter an option
     Where QUERY is the correlation id of a workflow, or the id of a trace or a session, its calls are shown as a
     timeline, with everything that is tied to them; with --json only when --timeline is given.
 
-    Exits with 0, or with 1 when something in the log was tampered with: a delete marker, a second version, or an object
-    that is not what the writer stores. Each is told on standard error.
+    With --json, each line is the stored line, byte for byte. Exits with 0, with 1 when something in the log was
+    tampered with (a delete marker, a second version, or an object that is not what the writer stores; each is reported
+    on standard error), or with 2 when neither the stack nor the log knows the agent.
     """
     if seconds is not None and not tail:
         raise click.UsageError("--for: only with --tail")
@@ -130,6 +132,9 @@ def find(  # noqa: PLR0913 - one parameter an option
             if not tail:
                 raise
     if not shown.records and not tail:
+        if agent and not shown.of_agent and not _is_agent(agent, deployment.tokens):
+            there = ", ".join(deployment.tokens)
+            raise CouldNot(printable(f"--agent {agent}: no record read is of it, and the stack's agents are {there}"))
         click.echo("no record matches", err=True)
     ctx.exit(FOUND if shown.findings else DONE)
 
@@ -147,7 +152,7 @@ class Printer:
         for item in items:
             if isinstance(item, Finding):
                 self._tell(item)
-            elif wanted.matches(item.record, item.stored_at):
+            elif self._matches(wanted, item):
                 self._print(item)
                 if self._shown.is_full:
                     return
@@ -166,7 +171,7 @@ class Printer:
                 self._tell(item)
             elif tied.is_known:
                 tied.look(item.record)
-            elif wanted.matches(item.record, item.stored_at):
+            elif self._matches(wanted, item):
                 if (always or not self._shown.records) and tied.names(item.record):
                     tied.learn(item.record)
                 elif not always:
@@ -204,6 +209,10 @@ class Printer:
                 break
         return found
 
+    def _matches(self, wanted: Query, item: StoredRecord) -> bool:
+        self._shown.of_agent += wanted.is_of_agent(item.record)
+        return wanted.matches(item.record, item.stored_at)
+
     def _tell(self, finding: Finding) -> None:
         self._shown.findings += 1
         place = f"{finding.key} version {finding.version_id}"
@@ -216,9 +225,13 @@ class Printer:
     def _print(self, item: StoredRecord) -> None:
         self._shown.records += 1
         if self._as_json:
-            click.echo(json_line(item.record))
+            write_record(item.line)
         else:
             self._console.print(one_line(item))
+
+
+def _is_agent(given: str, agents: Iterable[str]) -> bool:
+    return fold(given) in map(fold, agents)
 
 
 def one_line(stored: StoredRecord) -> Text:

@@ -2,7 +2,7 @@
 
 import importlib
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 import click
 
@@ -21,6 +21,18 @@ COMMANDS: Final[Mapping[str, tuple[str, str, str]]] = {
 
 
 class _LazyGroup(click.Group):
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - as click declares it
+        try:
+            return super().invoke(ctx)
+        except Exception as error:
+            # Every call to the cloud may fail at any time; only the commands that can do more about it catch it.
+            if not type(error).__module__.startswith("botocore."):
+                raise
+            from cli.console import printable  # noqa: PLC0415
+            from cli.exits import CouldNot  # noqa: PLC0415
+
+            raise CouldNot(printable(f"AWS: {error}")) from None
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         del ctx
         return list(COMMANDS)

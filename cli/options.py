@@ -1,5 +1,6 @@
 """Options that several commands share."""
 
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,6 +19,12 @@ def deployment_options(function: Decorated) -> Decorated:
     )
     stack = click.option("--stack", help="A Pulumi stack, whose outputs are read with the pulumi program.")
     return outputs(stack(function))
+
+
+def named_options(*, outputs: Path | None, stack: str | None, agent: str | None = None) -> str:
+    """Return the options that name the same deployment and agent in another command, for pasting."""
+    given = {"--outputs": outputs, "--stack": stack, "--agent": agent}
+    return "".join(f" {name} {shlex.quote(str(value))}" for name, value in given.items() if value is not None)
 
 
 def json_option(function: Decorated) -> Decorated:

@@ -87,14 +87,17 @@ class Query:
         """Whether `record`, which was received at that time, is asked for."""
         return (
             self._is_in_time(record, received)
-            and (
-                not self.agent
-                or fold(self.agent) in {fold(str(record.get(name))) for name in ("agent_id", "agent_name")}
-            )
+            and self.is_of_agent(record)
             and (not self.outcomes or record.get("outcome") in self.outcomes)
             and (not self.statuses or self._has_status(record.get("status")))
             and (not self.text or any(fold(self.text) in fold(text) for text in _texts(record)))
         )
+
+    def is_of_agent(self, record: Mapping[str, object]) -> bool:
+        """Whether `record` is of the agent that is asked for."""
+        return not self.agent or fold(self.agent) in {
+            fold(str(record.get(name))) for name in ("agent_id", "agent_name")
+        }
 
     def _is_in_time(self, record: Mapping[str, object], received: datetime | None) -> bool:
         if self.since is None and self.until is None:

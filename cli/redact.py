@@ -1,15 +1,18 @@
-"""`audit-log redact`: shows what masking leaves of a payload, before anyone deploys. Needs no stack and no network."""
+"""`audit-log redact`: shows what masking leaves of a payload, before anyone deploys. Needs no network."""
 
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import click
 
-from audit_core.masking import Masker, Redaction, Unscannable
+from audit_core.masking import CustomRules, Masker, Redaction, Unscannable
+from cli.connection import project_root
 from cli.console import json_line, printable
 from cli.exits import DONE, FOUND, CouldNot
 from cli.inputs import read_input
+from components.mask_rules import MaskRuleError, read_mask_rules
+from stacks.names import PROJECT
 
 _NOT_JSON = "is not JSON"
 
@@ -21,18 +24,19 @@ _NOT_JSON = "is not JSON"
 @click.option(
     "--personal",
     type=click.Choice(["mask", "off"]),
-    default="mask",
-    show_default=True,
-    help="What becomes of personal data such as e-mail addresses.",
+    help="What becomes of personal data such as e-mail addresses. Default: the stack's `personalData`.",
 )
+@click.option("--stack", help="The stack whose config file says the rules. Default: local, where it has a file.")
 @click.pass_context
-def redact(ctx: click.Context, *, file: str, explain: bool, is_jsonl: bool, personal: str) -> None:
+def redact(
+    ctx: click.Context, *, file: str, explain: bool, is_jsonl: bool, personal: str | None, stack: str | None
+) -> None:
     """Print the masked form of FILE (`-`: standard input) on standard output, and what was masked on standard error.
 
-    Exits with 0, with 1 when a line of --jsonl could not be masked (its `masked` is null and `error` says why), or with
-    2 when FILE could not be.
+    The built-in rules and the stack's `maskRules` apply, as in its log. Exits with 0, with 1 when a line of --jsonl
+    could not be masked (its `masked` is null and `error` says why), or with 2 when FILE could not be.
     """
-    masker = Masker(personal="off" if personal == "off" else "mask")
+    masker = _masker(stack, personal)
     data = read_input(file)
     if is_jsonl:
         ctx.exit(_redact_lines(masker, data))
@@ -46,6 +50,26 @@ def redact(ctx: click.Context, *, file: str, explain: bool, is_jsonl: bool, pers
         place = redaction.path or "(the whole)"
         click.echo(printable(f"{place}: {redaction.rule}" if explain else place), err=True)
     ctx.exit(DONE)
+
+
+def _masker(stack: str | None, personal: str | None) -> Masker:
+    """Return a masker with a stack's own rules; without its key, a pseudonym is shown as what is masked."""
+    path = project_root() / "stacks" / f"Pulumi.{stack or 'local'}.yaml"
+    config: Mapping[str, object] = {}
+    if stack is not None or path.is_file():
+        from cli.stack_file import StackFile  # noqa: PLC0415 - 60 ms that a machine without a stack does without
+
+        config = StackFile(path).config
+    texts = config.get(f"{PROJECT}:maskRules", [])
+    kept = (personal or config.get(f"{PROJECT}:personalData")) == "off"
+    if not isinstance(texts, list):
+        raise CouldNot(f"{path}: maskRules: must be a list of strings")
+    try:
+        rules = read_mask_rules([str(text) for text in texts])
+    except MaskRuleError as error:
+        raise CouldNot(printable(f"{path}: maskRules: {error}")) from None
+    custom = CustomRules(key_names=rules.key_names, patterns=rules.patterns, allow=rules.allow)
+    return Masker(personal="off" if kept else "mask", custom=custom)
 
 
 def _redact_lines(masker: Masker, data: bytes) -> int:

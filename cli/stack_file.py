@@ -14,7 +14,7 @@ from typing import Any, Final
 from cli.exits import CouldNot
 from cli.stack_values import UnreadableError, as_text
 from stacks.names import PROJECT
-from stacks.settings import DEFAULTS
+from stacks.settings import SettingError, refuse_beside_config
 
 _NEVER_FOLDED: Final = 4096
 
@@ -43,13 +43,15 @@ class StackFile:
             raise CouldNot(f"{path} is no YAML: line {line}: {error.problem}") from None
         except (ValueError, YAMLError) as error:
             raise CouldNot(f"{path} is no YAML: {str(error).splitlines()[0]}") from None
-        config = self._document.get("config") if isinstance(self._document, Mapping) else None
+        keys = self._document if isinstance(self._document, Mapping) else {}
+        try:
+            refuse_beside_config(map(str, keys))
+        except SettingError as error:
+            raise CouldNot(f"{path}: {error}") from None
+        config = keys.get("config")
         if not isinstance(config, MutableMapping):
             raise CouldNot(f"{path} has no `config:`")
         self.config: MutableMapping[str, Any] = config
-        for key in self._document if isinstance(self._document, Mapping) else ():
-            if str(key).removeprefix(f"{PROJECT}:") in DEFAULTS:
-                raise CouldNot(f"{path}: {key} stands outside of `config:`, where Pulumi ignores it")
 
     def spelled(self, key: str) -> str:
         """Return how the file spells a full key: as it is, or without the project's name, which Pulumi adds."""

@@ -4,6 +4,9 @@ A rotation is a setting like any other: the file says which generation of an age
 before it still works; the next deployment makes the new token and tells the writer. No token is ever in the file.
 """
 
+import json
+import shlex
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,13 +14,13 @@ from typing import Final
 
 import click
 
-from cli.connection import load_deployment, project_root
-from cli.console import emit_json, printable
+from cli.connection import LOCAL_OUTPUTS, load_deployment, project_root
+from cli.console import emit_json, printable, program
 from cli.exits import CouldNot
 from cli.options import deployment_options, json_option
 from cli.query import fold, parse_span
 from cli.stack_file import StackFile
-from stacks.names import PROJECT, STACK
+from stacks.names import PROJECT, STACK, STACK_RULE
 from stacks.settings import DEFAULTS, Rotation, SettingError, rfc3339
 
 _LOCAL_STACK: Final = "local"
@@ -75,29 +78,42 @@ def list_(stack: str, *, as_json: bool) -> None:
 @click.option(
     "--overlap", default="24h", show_default=True, help="How long the old token still works: 0, 90m, 24h, 7d."
 )
-def rotate(agent: str, stack: str, overlap: str) -> None:
+@click.option("--end-previous", is_flag=True, help="Rotate although the token before the current one still works.")
+def rotate(agent: str, stack: str, overlap: str, *, end_previous: bool) -> None:
     """Give AGENT a new token at the next deployment, while the old one still works for a time.
 
     Edits the stack's config file and says which command applies it. With --overlap 0 the old token stops at once, as it
-    should when it has leaked.
+    should when it has leaked. Only two tokens work at a time: a second rotation would end the one that agents may still
+    use, so it is refused until that one's time is over, unless --end-previous or --overlap 0 says so.
     """
     span = _overlap(overlap)
     document = _Rotations(stack)
     name = named_agent(agent, document.agents())
     before = document.rotations().get(name, Rotation(agent=name, generation=1))
     now = datetime.now(UTC)
+    apply = "make up" if stack == _LOCAL_STACK else f"pulumi up --stack {stack}"
+    overlaps = before.previous_until is not None and before.previous_until > now
+    if span and not end_previous and (overlaps or _deployed(stack, name) < before.generation):
+        raise CouldNot(
+            printable(
+                f"{name}: the file rotates its token to generation {before.generation} already. Another rotation would "
+                f"end generation {before.generation - 1}, which agents may still use. Run `{apply}` and give the agent "
+                "its new token first; or end the old one with --end-previous"
+            )
+        )
     after = Rotation(agent=name, generation=before.generation + 1, previous_until=now + span if span else None)
     document.write(after)
-    apply = "make up" if stack == _LOCAL_STACK else f"pulumi up --stack {stack}"
     click.echo(printable(f"{document.path}: {name} gets token generation {after.generation}"))
-    if before.previous_until is not None and before.previous_until > now:
-        click.echo(f"generation {before.generation - 1}, which worked until {rfc3339(before.previous_until)}, ends now")
+    if overlaps and before.previous_until is not None:
+        until = rfc3339(before.previous_until)
+        click.echo(f"generation {before.generation - 1} was to work until {until}; it ends when this is applied")
     if after.previous_until is None:
         click.echo("the old token ends when this is applied")
     else:
         click.echo(f"the old token works until {rfc3339(after.previous_until)}")
     click.echo(printable(f"to apply it: {apply}"))
-    click.echo(printable(f"then: audit-log token show {name}{'' if stack == _LOCAL_STACK else f' --stack {stack}'}"))
+    show_it = f"{program()} token show {shlex.quote(name)}"
+    click.echo(printable(f"then: {show_it}{'' if stack == _LOCAL_STACK else f' --stack {stack}'}"))
 
 
 class _Rotations:
@@ -105,7 +121,7 @@ class _Rotations:
 
     def __init__(self, stack: str) -> None:
         if not STACK.fullmatch(stack):
-            raise CouldNot(f"--stack: must match {STACK.pattern}, got {printable(stack)!r}")
+            raise CouldNot(f"--stack: must be {STACK_RULE}, got {printable(stack)!r}")
         self._file = StackFile(project_root() / "stacks" / f"Pulumi.{stack}.yaml")
         self.path = self._file.path
 
@@ -149,6 +165,15 @@ def named_agent(given: str, agents: tuple[str, ...]) -> str:
         return alike[0]
     reason = "is ambiguous" if alike else "is no agent of this stack"
     raise CouldNot(printable(f"{given}: {reason}; there are {', '.join(agents)}"))
+
+
+def _deployed(stack: str, agent: str) -> int:
+    """Return the generation of an agent's token in the local cloud; a high number where that is not known here."""
+    try:
+        document = json.loads((project_root() / LOCAL_OUTPUTS).read_bytes()) if stack == _LOCAL_STACK else {}
+        return int(document["token_generations"][agent])
+    except (OSError, ValueError, KeyError, TypeError):
+        return sys.maxsize
 
 
 def _overlap(text: str) -> timedelta:

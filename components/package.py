@@ -11,7 +11,6 @@ import base64
 import hashlib
 import os
 import re
-import subprocess
 import sys
 import sysconfig
 import tempfile
@@ -20,6 +19,8 @@ from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final, Literal
+
+from components import downloads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -49,7 +50,6 @@ _CPYTHON: Final = re.compile("(?:platform_python_implementation|implementation_n
 _LICENCE: Final = re.compile(r"(?:^|/)(?:licen[cs]es?|copying|notice|authors)", re.IGNORECASE)
 _UNNEEDED: Final = ("botocore/data/", "botocore/docs/")
 """What signing a request does without: 90 MB of service models, and the generator of their documentation."""
-_PIP_TIMEOUT_S: Final = 600
 _KEPT_PACKAGES: Final = 10
 
 
@@ -161,12 +161,17 @@ def ensure_wheels(target: Target, *contents: Contents, wheels_dir: Path = WHEELS
     pinned = requirements(LOCK.read_text("utf-8"), _target_python(target))
     wanted = tuple(item for item in pinned if item.name in names)
     found = _match(wanted, folder)
-    missing = [item for item in wanted if item.name not in found]
-    if missing:
-        _fetch(missing, folder, target)
-        found = _match(wanted, folder)
-        missing = [item for item in wanted if item.name not in found]
-    if missing:
+    if len(found) < len(wanted):
+        try:
+            with downloads.one_at_a_time(wheels_dir.parent):
+                found = _match(wanted, folder)  # another process may have fetched them meanwhile
+                if missing := [item for item in wanted if item.name not in found]:
+                    _fetch(missing, folder, target)
+                    found = _match(wanted, folder)
+        except OSError as error:
+            msg = f"package: cannot fetch the function's wheels into {folder}: {error}"
+            raise PackageError(msg) from error
+    if missing := [item for item in wanted if item.name not in found]:
         msg = f"package: no wheel of {missing[0].name} {missing[0].version} for {_target_name(target)}"
         raise PackageError(msg)
     return tuple(found[item.name] for item in wanted)
@@ -238,7 +243,7 @@ def _match(wanted: tuple[Requirement, ...], folder: Path) -> Mapping[str, Path]:
 
 def _fetch(missing: list[Requirement], folder: Path, target: Target) -> None:
     """Have pip download wheels, checking their digests itself as well."""
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-input"]
+    command = [sys.executable, "-I", "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-input"]
     command += ["--no-deps", "--only-binary=:all:", "--require-hashes", "--dest", os.fspath(folder)]
     if target == "aws":
         version = _PYTHON.replace(".", "")
@@ -250,22 +255,11 @@ def _fetch(missing: list[Requirement], folder: Path, target: Target) -> None:
         with tempfile.TemporaryDirectory() as scratch:
             lines = Path(scratch) / "requirements.txt"
             lines.write_text("".join(f"{item.line()}\n" for item in missing), "utf-8")
-            result = subprocess.run(
-                [*command, "--requirement", os.fspath(lines)],
-                check=False,
-                capture_output=True,
-                text=True,
-                timeout=_PIP_TIMEOUT_S,
-            )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        msg = f"package: cannot fetch the function's wheels into {folder}: {error}"
-        raise PackageError(msg) from error
-    if result.returncode != 0:
-        lines_said = [line for line in result.stderr.splitlines() if line.startswith("ERROR:")]
-        reason = lines_said[-1].removeprefix("ERROR:").strip() if lines_said else f"pip ended with {result.returncode}"
+            downloads.pip([*command, "--requirement", os.fspath(lines)], log=Path(scratch) / "pip.log")
+    except downloads.DownloadError as error:
         names = ", ".join(item.name for item in missing)
-        msg = f"package: cannot fetch {names} for {_target_name(target)}; the first build needs the network ({reason})"
-        raise PackageError(msg)
+        msg = f"package: cannot fetch {names} for {_target_name(target)}; the first build needs the network ({error})"
+        raise PackageError(msg) from error
 
 
 def _files(contents: Contents, wheels: tuple[Path, ...], config: bytes) -> Mapping[str, bytes]:

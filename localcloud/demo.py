@@ -81,7 +81,10 @@ def demo(folder: Path) -> None:
     deployment = Deployment.from_outputs(deployed.outputs)
     correlation = f"demo-{secrets.token_hex(4)}"
 
-    _title("1. An agent calls a model with OpenAI's own client, logged by ours (a stand-in on this machine answers)")
+    name = deployment.first_agent
+    _title(
+        f"1. Agent {name} calls a model with OpenAI's own client, logged by ours (a stand-in on this machine answers)"
+    )
     agent = folder / "agent.py"
     agent.write_text(_AGENT, encoding="utf-8")
     for line in _AGENT.splitlines():
@@ -89,7 +92,7 @@ def demo(folder: Path) -> None:
     with _model() as url:
         environment = {
             "AUDIT_LOG_ENDPOINT": deployment.endpoint,
-            "AUDIT_LOG_TOKEN": deployment.tokens[deployment.first_agent],
+            "AUDIT_LOG_TOKEN": deployment.tokens[name],
             "AUDIT_LOG_SPOOL": str(folder / "spool"),
             "OPENAI_API_KEY": "sk-of-nobody",
             "OPENAI_BASE_URL": f"{url}/v1",

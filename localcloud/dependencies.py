@@ -5,10 +5,8 @@ moved and a changed lock are noticed and mended by the next command; when all is
 Standard library only: it runs before anything is installed.
 """
 
-import contextlib
 import dataclasses
 import errno
-import fcntl
 import hashlib
 import json
 import os
@@ -19,22 +17,17 @@ import sys
 import sysconfig
 import venv
 import zipfile
-from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, NoReturn, TextIO
 
+from components import downloads
+from localcloud.bootstrap import OLDEST
 from localcloud.telling import say
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 INTERRUPTED: Final = 130
 _PIP_SECONDS: Final = 300
-# Settings of pip that would send the packages elsewhere than into .venv; where it downloads from stays the user's.
-_PIP_MISDIRECTED: Final = ("PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_REQUIREMENT", "PIP_CONSTRAINT")
-_UNREACHABLE: Final = re.compile(
-    r"NewConnectionError|ConnectTimeout|ConnectionError|ReadTimeout|ProxyError|from versions: none"
-    r"|Failed to establish a new connection|name resolution|Network is unreachable|No route to host|Connection refused"
-)
 
 
 class SetUpError(Exception):
@@ -113,7 +106,9 @@ class Environment:
     def _bring(self, wanted: list[str]) -> None:
         if not self._steps(wanted):
             return
-        with self._alone():
+        folder = self.folder.relative_to(self.root)
+        waiting = f"waiting for another command that is downloading; {folder} comes next"
+        with downloads.one_at_a_time(self.log.parent, waiting=lambda: say(waiting)):
             steps = self._steps(wanted)  # another command may have done it meanwhile
             for step in steps:
                 self._note(unfinished=step)
@@ -143,14 +138,17 @@ class Environment:
     def _steps(self, wanted: list[str]) -> list[str]:
         known = self._known()
         if "unfinished" in known or known.get("environment") != self.state("environment") or not self._runs():
-            # One that was made by hand (no notes) is completed, not thrown away.
-            by_hand = not known and (self.folder / "pyvenv.cfg").exists() and self._runs()
+            # One that was made by hand, or by Pulumi (no notes), is completed; one without pip cannot be.
+            by_hand = not known and (self.folder / "pyvenv.cfg").exists() and self._runs(module="pip")
             return wanted if by_hand else ["environment", *wanted]
         return [step for step in wanted if known.get(step) != self.state(step)]
 
-    def _runs(self) -> bool:
-        # The interpreter that it points to may be gone, or be a newer one that does not look into its packages.
-        check = "import sys, pathlib; sys.exit(not any(pathlib.Path(p).is_relative_to(sys.prefix) for p in sys.path))"
+    def _runs(self, *, module: str = "sys") -> bool:
+        # The interpreter that it points to may be gone, too old, or a newer one that does not look into its packages.
+        check = (
+            f"import sys, pathlib, {module}; sys.exit(sys.version_info < {OLDEST!r} or "
+            "not any(pathlib.Path(p).is_relative_to(sys.prefix) for p in sys.path))"
+        )
         command = [str(self.python), "-I", "-c", check]
         try:
             return subprocess.run(command, check=False, stderr=subprocess.DEVNULL, timeout=60).returncode == 0
@@ -170,17 +168,6 @@ class Environment:
         draft = self.notes.with_suffix(".new")
         draft.write_text(json.dumps(known, indent=1), encoding="utf-8")
         draft.replace(self.notes)
-
-    @contextlib.contextmanager
-    def _alone(self) -> Iterator[None]:
-        self.log.parent.mkdir(exist_ok=True)
-        with self.log.with_suffix(".lock").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                say(f"waiting for another command that is setting up {self.folder.relative_to(self.root)}")
-                fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
 
     def _make(self) -> None:
         if find_spec("ensurepip") is None or find_spec("venv") is None:
@@ -213,51 +200,41 @@ class Environment:
         self._pip(["--no-deps", "--no-build-isolation", "--no-index", "--editable", str(self.root)], progress=None)
 
     def _pip(self, arguments: list[str], *, progress: "Progress | None") -> None:
-        environment = {key: value for key, value in os.environ.items() if key not in _PIP_MISDIRECTED}
         options = ["--disable-pip-version-check", "--no-input", "--progress-bar", "off"]
         command = [*self.installer, "install", *options, *arguments]
-        with (
-            self.log.open("w", encoding="utf-8") as record,
-            subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                errors="replace",
-                cwd=self.root,
-                env=environment,
-            ) as pip,
-        ):
-            for line in pip.stdout or ():
-                record.write(line)
-                if progress is not None:
-                    progress.see(line)
-        if progress is not None:
-            progress.end()
-        if pip.returncode:
-            raise SetUpError(_why(self.log))
+        try:
+            downloads.pip(command, log=self.log, see=progress.see if progress else lambda _: None)
+        except downloads.DownloadError as error:
+            raise SetUpError(f"cannot install the packages: {error} (pip's output: .cache/{self.log.name})") from error
+        finally:
+            if progress is not None:
+                progress.end()
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
 class Progress:
-    """How far pip is, told as one changing line on a terminal, else as a few lines."""
+    """Show how far pip is: as one changing line on a terminal, else as a few lines."""
 
     total: int
     out: TextIO
     count: int = 0
 
     def see(self, line: str) -> None:
-        """Take in one line of pip's."""
-        if re.match(r"(Collecting|Requirement already satisfied:) ", line):
+        """Take in one line of pip's output."""
+        words = line.split()
+        if line.startswith(("Collecting ", "Requirement already satisfied: ")):
             self.count += 1
-            package = line.split()[-1 if line.startswith("Collecting") else 3].partition("==")[0]
+            # Collecting NAME==VERSION (from -r FILE (line 9)) / Requirement already satisfied: NAME==VERSION in FOLDER
+            package = words[1 if line.startswith("Collecting") else 3].partition("==")[0]
             if self.out.isatty():
                 self._show(f"\r\x1b[K  {self.count}/{self.total} {package}")
             elif self.count % 20 == 0:
                 self._show(f"  {self.count}/{self.total}\n")
         elif line.startswith("Installing collected packages"):
             self._show("\r\x1b[K  unpacking" if self.out.isatty() else "  unpacking\n")
+        elif line.startswith(downloads.AGAIN):
+            self.count = 0
+            self._show(f"\r\x1b[K  {line}\n" if self.out.isatty() else f"  {line}\n")
 
     def end(self) -> None:
         """Leave the line."""
@@ -318,11 +295,3 @@ def _without_ensurepip() -> str:
     debian = re.search(r"^ID(_LIKE)?=.*(debian|ubuntu)", release, re.MULTILINE)
     cure = f"sudo apt-get install {name}" if debian else f"install your system's package for it (often {name})"
     return f"{sys.executable} cannot make environments: it comes without ensurepip; {cure}, then run this again"
-
-
-def _why(log: Path) -> str:
-    text = log.read_text(encoding="utf-8")
-    if _UNREACHABLE.search(text):
-        return "cannot download the packages: their index does not answer; check the network, then run this again"
-    errors = re.findall(r"^ERROR: (.+)$", text, re.MULTILINE)
-    return f"pip failed: {errors[-1] if errors else 'it gave no reason'} (all it said is in .cache/{log.name})"

@@ -1,13 +1,15 @@
 """The AWS emulator as one background process of ours: started, found again, stopped.
 
 Guarantees: it listens on 127.0.0.1 only; it keeps everything in memory and writes below its state folder only; nothing
-of the caller's environment reaches it, or the functions that it runs; only a process that this module started is ever
-signalled (its pid *and* its start time must match what was written down).
+of the caller's environment reaches it, or the functions that it runs; a function's URL is the same after a restart on
+the same port; only a process that this module started is ever signalled (its pid *and* its start time must match what
+was written down).
 """
 
 import http.client
 import json
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -27,6 +29,8 @@ ANSWER_SECONDS: Final = 5.0
 STOP_SECONDS: Final = 5.0
 _PORT_TRIES: Final = 5
 _PORT_SECONDS: Final = 1.0
+
+_PROGRAM: Final = Path(__file__).with_name("emulator_process.py")
 
 _children: Final[dict[int, subprocess.Popen[bytes]]] = {}
 """What this very process started: an ended child stays in the table of processes until its parent asked for its end."""
@@ -143,7 +147,7 @@ def _start_on(port: int, state_dir: Path, settings: Mapping[str, str], *, asked:
     log = state_dir / "emulator.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-I", "-m", "ministack"],
+            [sys.executable, "-I", str(_PROGRAM), _url_id(state_dir)],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -249,6 +253,14 @@ def _reap(pid: int) -> None:
     if (child := _children.pop(pid, None)) is not None:
         with suppress(subprocess.TimeoutExpired):
             child.wait(STOP_SECONDS)
+
+
+def _url_id(state_dir: Path) -> str:
+    """Return the id of the first function URL: agents hold it, so it stays when the emulator is started again."""
+    path = state_dir / "url-id"
+    if not path.exists():
+        path.write_text(secrets.token_hex(16), encoding="ascii")
+    return path.read_text(encoding="ascii")
 
 
 def _record_file(state_dir: Path) -> Path:

@@ -11,9 +11,9 @@ from typing import Any
 
 
 def complete(outputs: Mapping[str, Any], *, emulator_url: str) -> dict[str, Any]:
-    """Return the stack's outputs with what a newcomer looks for: `agent` and `token` (the first's), `emulator_url`."""
-    agent, token = next(iter(outputs["tokens"].items()))
-    return {**outputs, "agent": agent, "token": token, "emulator_url": emulator_url}
+    """Return the stack's outputs with what a newcomer looks for: the default `agent`, its `token`, `emulator_url`."""
+    agent = outputs["agents"][0]
+    return {**outputs, "agent": agent, "token": outputs["tokens"][agent], "emulator_url": emulator_url}
 
 
 def write(path: Path, outputs: Mapping[str, Any]) -> None:

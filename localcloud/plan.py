@@ -5,7 +5,6 @@ Guarantee: it needs no account, and reaches none; the program that it runs is th
 
 import json
 import os
-import re
 import sys
 import tempfile
 from collections import Counter
@@ -23,13 +22,15 @@ from localcloud.engine import Engine, EngineError, Plan, Step
 from localcloud.offline import ACCOUNT, DEPLOYER, OfflineProvider
 from localcloud.telling import say
 from policies import costs
-from policies.retention import Mode
-from stacks.settings import Settings, parse
+from policies.retention import PROFILES, Mode
+from stacks.names import STACK as STACK_NAME
+from stacks.names import STACK_RULE
+from stacks.settings import DEFAULTS, Settings, parse
 
 REGION: Final = "us-east-1"
 STACK: Final = "prod"
+PROFILE: Final = f"{PROJECT}:profile"
 CALLS_A_DAY: Final = (0, 10_000)
-_NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,15}")
 
 
 def main() -> int:
@@ -42,7 +43,7 @@ def main() -> int:
     except (CouldNot, ValueError, EngineError, PackageError) as error:
         sys.stderr.write(f"agent-audit-log: {str(error).strip().splitlines()[-1]}\n")
         return 1
-    say("\n".join(describe(plan, stack=stack, settings=settings, today=now())))
+    say("\n".join([*_choices(stack, config), *describe(plan, stack=stack, settings=settings, today=now())]))
     return 0
 
 
@@ -67,7 +68,8 @@ def preview(*, stack: str, config: Mapping[str, str], account: str = ACCOUNT) ->
 
 def describe(plan: Plan, *, stack: str, settings: Settings, today: datetime) -> Iterator[str]:
     """Yield the lines of the plan."""
-    rule = f"{_mode(settings)}, {settings.retention.days} days"
+    days = settings.retention.days
+    rule = f"{_mode(settings)}, {days} day{'s' if days > 1 else ''}"
     yield f"Stack {stack} on AWS in {settings.region}: profile {settings.profile.name}, {rule}"
     yield f"Previewed without an account: {ACCOUNT} stands for yours, {DEPLOYER.rpartition('/')[2]} for you."
     for part in (_resources(plan), _roles(plan), _irreversible(settings, today), _costs(plan, settings)):
@@ -75,11 +77,22 @@ def describe(plan: Plan, *, stack: str, settings: Settings, today: datetime) -> 
         yield from part
 
 
+def _choices(stack: str, config: Mapping[str, str]) -> Iterator[str]:
+    """Yield what nobody has chosen yet, and how to choose it."""
+    if PROFILE not in config:
+        yield f"No profile is chosen yet, so this shows the default, `{DEFAULTS['profile']}`. To choose another:"
+        yield f"  pulumi config set profile {'|'.join(PROFILES)} --stack {stack}   then: make plan STACK={stack}"
+        yield ""
+    if not os.environ.get("STACK"):
+        yield f"`{stack}` stands for your stack: you choose {STACK_RULE}."
+        yield ""
+
+
 def _configuration(stack: str) -> tuple[str, dict[str, str]]:
     if not stack:
         return STACK, {"aws:region": REGION}
-    if not _NAME.fullmatch(stack) or stack == place.STACK:
-        msg = f"STACK={stack}: must name a stack of yours (up to 16 of a-z, 0-9 and -, beginning with a letter)"
+    if not STACK_NAME.fullmatch(stack) or stack == place.STACK:
+        msg = f"STACK={stack}: must be {STACK_RULE}, and another than `{place.STACK}`"
         raise CouldNot(msg)
     return stack, stack_config.read(place.ROOT / "stacks" / f"Pulumi.{stack}.yaml")
 

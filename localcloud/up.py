@@ -4,7 +4,9 @@ Guarantees: what goes wrong is said in one line with a non-zero exit, and the ne
 finds everything as it should be changes nothing and says so.
 """
 
+import json
 import os
+import shlex
 import sys
 from collections import Counter
 from collections.abc import Mapping
@@ -27,6 +29,7 @@ from localcloud.telling import say
 INTERRUPTED: Final = 130
 _SIGNS: Final = {"create": "+", "update": "~", "replace": "±", "delete": "-"}
 _DONE: Final = {"create": "created", "update": "updated", "replace": "replaced", "delete": "deleted"}
+_GROUPED: Final = ("create", "update")
 _REAL: Final = ("aws:", "random:")  # components only group what is there
 _PORTS: Final = range(1024, 65536)
 
@@ -35,6 +38,10 @@ class UsageError(Exception):
     """What was given on the command line cannot be."""
 
 
+_FULL_VAULT: Final = (
+    "the vault still holds payloads, so it cannot be removed yet; set `envelope` back to what it was and run make up "
+    "again, or start with an empty log: make down, then make up"
+)
 ONE_LINE: Final = (
     UsageError,
     place.BusyError,
@@ -51,7 +58,11 @@ def main() -> int:
     """Run; return the exit code."""
     try:
         with place.alone():
-            return up(port=_port(os.environ.get("PORT", "")), retention_days=os.environ.get("RETENTION_DAYS", ""))
+            return up(
+                port=_port(os.environ.get("PORT", "")),
+                retention_days=os.environ.get("RETENTION_DAYS", ""),
+                every=bool(os.environ.get("ALL")),
+            )
     except (KeyboardInterrupt, CancelledError):
         sys.stderr.write("\nagent-audit-log: interrupted; run it again to go on\n")
         return INTERRUPTED
@@ -59,11 +70,11 @@ def main() -> int:
         reason = f"cannot write to {error.filename} ({error.strerror})" if error.filename else str(error)
     except ONE_LINE as error:
         reason = str(error)
-    return fail(reason)
+    return fail(_FULL_VAULT if "BucketNotEmpty" in reason and "vault" in reason else reason)
 
 
-def up(*, port: int | None, retention_days: str) -> int:
-    """Start, deploy, check, tell. Raises what `main` turns into a line."""
+def up(*, port: int | None, retention_days: str, every: bool) -> int:
+    """Start, deploy, check, tell (`every`: each resource and each control). Raises what `main` turns into a line."""
     if retention_days and stack_config.set_retention_days(place.STACK_FILE, retention_days):
         say(f"{place.STACK_FILE.relative_to(place.ROOT)}: retentionDays is now {retention_days}")
     config = stack_config.read(place.STACK_FILE)
@@ -77,27 +88,57 @@ def up(*, port: int | None, retention_days: str) -> int:
     if is_new and place.STATE.exists():
         say("The one before it took its records along; everything is made again, with the same tokens")
     say(f"Deploying stack {place.STACK}")
-    deployed = deploy(emulator, config=config, folder=place.FOLDER, listener=_tell_new if is_new else tell)
+    told = Told(every=every, is_new=is_new)
+    try:
+        deployed = deploy(emulator, config=config, folder=place.FOLDER, listener=told)
+    finally:
+        told.end()
     say(_summary(deployed.result))
-    code = _check(deployed.outputs, emulator, changed=deployed.result.changed)
-    _introduce(deployed.outputs)
-    return fail("the checklist above has a line that is no tick") if code else 0
+    code = _check(deployed.outputs, emulator, changed=deployed.result.changed, every=every)
+    _introduce(deployed.outputs, every=every)
+    return fail("a control did not pass; the checklist above says which, and why") if code else 0
 
 
-def tell(event: Event) -> None:
-    """Print what was done to a resource, and what the program said."""
-    if isinstance(event, Message):
-        if event.severity in {"output", "warning"} and event.text.strip():
-            about = f"{event.urn.rpartition('::')[2]} " if event.urn else ""
-            say(f"  ! {about}{event.text}")
-    elif event.step.action in _SIGNS and event.status == "done" and event.step.type.startswith(_REAL):
-        say(f"  {_SIGNS[event.step.action]} {event.step.type} {event.step.name}")
+class Told:
+    """Tells what is done to resources: for each service how many were made or changed, and the rest one by one.
 
+    With `every`, each by itself. `is_new`: the emulator was just started; that nothing is left in it was said before.
+    """
 
-def _tell_new(event: Event) -> None:
-    """As `tell`, of an emulator that was just started: that nothing is left in it has been said once, for all."""
-    if not (isinstance(event, Message) and event.text == GONE):
-        tell(event)
+    def __init__(self, *, every: bool, is_new: bool) -> None:
+        self._every = every
+        self._is_new = is_new
+        self._groups: dict[tuple[str, str], list[str]] = {}
+        self._progress = sys.stdout.isatty() and not every
+
+    def __call__(self, event: Event) -> None:
+        """Take in an event."""
+        if isinstance(event, Message):
+            if (
+                event.severity in {"output", "warning"}
+                and event.text.strip()
+                and not (self._is_new and event.text == GONE)
+            ):
+                about = f"{event.urn.rpartition('::')[2]} " if event.urn else ""
+                self._say(f"  ! {about}{event.text}")
+        elif event.step.action in _SIGNS and event.status == "done" and event.step.type.startswith(_REAL):
+            line = f"{_SIGNS[event.step.action]} {event.step.type} {event.step.name}"
+            if self._every or event.step.action not in _GROUPED:
+                self._say(f"  {line}")
+                return
+            service = ":".join(event.step.type.split(":")[:2]).partition("/")[0]
+            self._groups.setdefault((event.step.action, service), []).append(line)
+            if self._progress:
+                sys.stdout.write(f"\r\x1b[K  {line}")
+                sys.stdout.flush()
+
+    def end(self) -> None:
+        """Tell the groups."""
+        for (action, service), lines in self._groups.items():
+            self._say(f"  {lines[0] if len(lines) == 1 else f'{_SIGNS[action]} {service}: {len(lines)} resources'}")
+
+    def _say(self, line: str) -> None:
+        say(f"\r\x1b[K{line}" if self._progress else line)
 
 
 def fail(reason: str) -> int:
@@ -124,7 +165,7 @@ def _summary(result: Result) -> str:
     return "Deployed: " + ", ".join(f"{counts[action]} {done}" for action, done in _DONE.items() if counts[action])
 
 
-def _check(outputs: Mapping[str, Any], emulator: Emulator, *, changed: bool) -> int:
+def _check(outputs: Mapping[str, Any], emulator: Emulator, *, changed: bool, every: bool) -> int:
     """Run the checklist, unless it passed on just this: it posts records, and a run with nothing to do must not."""
     passed = place.FOLDER / "checked"
     stamp = emulator.started
@@ -133,22 +174,36 @@ def _check(outputs: Mapping[str, Any], emulator: Emulator, *, changed: bool) -> 
         return 0
     passed.unlink(missing_ok=True)
     say("")
-    code = print_checklist(Deployment.from_outputs(outputs), stdout_console())
+    code = print_checklist(Deployment.from_outputs(outputs), stdout_console(), every=every)
     if code == 0:
         passed.write_text(stamp, encoding="utf-8")
+    if not every:
+        say(f"Each control: {COMMAND} check --all; each resource: make up ALL=1")
     return code
 
 
-def _introduce(outputs: Mapping[str, Any]) -> None:
+def _introduce(outputs: Mapping[str, Any], *, every: bool) -> None:
+    """Say where the log is and who may write; what to paste only once for an endpoint and its agents."""
     retention = outputs["retention"]
     days = "day" if retention["days"] == 1 else "days"
+    agents = outputs["agents"]
+    several = len(agents) > 1
     say(f"""
 Endpoint   {outputs["endpoint"]}
-Agent      {outputs["agent"]}
-Token      {outputs["token"]}
+{f"Agents     {', '.join(agents)}" if several else f"Agent      {outputs['agent']}"}
+Token      {outputs["token"]}{f" (of {outputs['agent']}, whom commands speak for by default)" if several else ""}
 Bucket     {outputs["bucket"]} ({retention["mode"].lower()}, {retention["days"]} {days})
 All of it  {place.OUTPUTS.relative_to(place.ROOT)} (only you can read it)
-
+""")
+    if several:
+        show = f"{COMMAND} token show {shlex.quote(agents[1])}"
+        say(f"Another agent's token: {show}; other commands take --agent.\n")
+    introduced = place.FOLDER / "introduced"
+    about = json.dumps([outputs["endpoint"], agents])
+    if not every and introduced.exists() and introduced.read_text(encoding="utf-8") == about:
+        say(f"What to paste into an agent: {COMMAND} connect")
+        return
+    say(f"""\
 Watch      {COMMAND} find --tail
 Stop       make down (the records here live in memory and go with it)
 
@@ -158,6 +213,7 @@ Point an agent at it. Each of these prints what to paste, and with --check sends
 """)
     for name, text in pastes(outputs).items():
         say(f"{name}:\n\n{text}")
+    introduced.write_text(about, encoding="utf-8")
 
 
 if __name__ == "__main__":

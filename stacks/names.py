@@ -15,6 +15,7 @@ from policies.place import STANDING, Place, Principal
 PROJECT: Final = "agent-audit-log"
 STACK: Final = re.compile(r"[a-z][a-z0-9-]{0,15}")
 """Short enough that the bucket's name is at most 63 characters in every region that there is."""
+STACK_RULE: Final = "a name of up to 16 of a-z, 0-9 and -, beginning with a letter"
 REGION: Final = re.compile(r"[a-z]{2,4}(?:-[a-z]{2,5})?-[a-z]{4,9}-[1-9]")
 NO_FUNCTION_URLS: Final = re.compile(
     "ap-east-2|ap-south-2|ap-southeast-[4567]|ca-west-1|eu-central-2|eu-south-2|il-central-1|me-central-1"
@@ -47,8 +48,10 @@ class Names:
 
     def __post_init__(self) -> None:
         """Refuse what would give a name that a service refuses later."""
+        if not STACK.fullmatch(self.stack):
+            msg = f"stack: must be {STACK_RULE}, got {self.stack!r}; `pulumi stack rename` changes it"
+            raise NameRefusedError(msg)
         for field, rule, given in (
-            ("stack", STACK, self.stack),
             ("aws:region", REGION, self.region),
             ("account", ACCOUNT, self.account),
         ):

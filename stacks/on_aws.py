@@ -198,6 +198,8 @@ def deploy(settings: Settings) -> None:
     )
     outputs: dict[str, pulumi.Input[object]] = {
         "endpoint": writer.endpoint,
+        "agents": [agent.name for agent in settings.agents],
+        "token_generations": {agent.name: agent.generation for agent in settings.agents},
         "tokens": tokens.tokens,
         "bucket": names.bucket,
         "region": names.region,

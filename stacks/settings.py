@@ -11,6 +11,7 @@ import json
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Literal, TypeVar
 from urllib.parse import urlsplit
@@ -18,10 +19,11 @@ from urllib.parse import urlsplit
 from components.mask_rules import MaskRuleError, MaskRules, read_mask_rules
 from policies.keys import MAX_KEY_GENERATION
 from policies.retention import PROFILES, Profile, Retention, RetentionError, choose
+from stacks.misplaced import beside_config, meant, nearest, top_keys
 from stacks.names import NO_FUNCTION_URLS, PROJECT, REGION
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 AGENT: Final = re.compile("[A-Za-z0-9._\u2010\u2011-]{1,64}")
 """An agent's name: letters, digits, dot, underscore, and the three hyphens that guides and editors put there."""
@@ -184,7 +186,12 @@ def parse(config: Mapping[str, str]) -> Settings:
     own = {key.removeprefix(f"{PROJECT}:"): value for key, value in config.items() if key.startswith(f"{PROJECT}:")}
     for key, value in own.items():
         if key not in DEFAULTS:
-            raise SettingError(key, f"is not a setting; the settings are {', '.join(sorted(DEFAULTS))}", value)
+            near = nearest(key, DEFAULTS)
+            hint = f"did you mean {near}?" if near else f"the settings are {', '.join(sorted(DEFAULTS))}"
+            raise SettingError(key, f"is not a setting; {hint}", value)
+    for key, value in config.items():
+        if (right := meant(key, DEFAULTS)) is not None:
+            raise SettingError(key, f"must be written {right}, or it is ignored", value)
     region = config.get("aws:region", "")
     if not REGION.fullmatch(region):
         raise SettingError("aws:region", "must be an AWS region such as eu-central-1", region)
@@ -225,9 +232,23 @@ def read() -> Settings:
     """The settings that Pulumi was started with."""
     from pulumi.runtime import config as pulumi_config  # noqa: PLC0415 - `parse` and the tools need no Pulumi
 
+    refuse_beside_config(top_keys(_stack_file().read_text("utf-8")) if _stack_file().is_file() else [])
     # The CLI hands configuration over in the environment, an embedding engine by set_all_config.
     given = {**pulumi_config.get_config_env(), **pulumi_config.CONFIG.get()}
     return parse({key: value if isinstance(value, str) else json.dumps(value) for key, value in given.items()})
+
+
+def refuse_beside_config(keys: Iterable[str]) -> None:
+    """Raise SettingError for a setting that stands at the top of a stack's file, where Pulumi ignores it."""
+    for key, right in beside_config(keys, DEFAULTS):
+        raise SettingError(key, f"must stand under `config:` as {right}, not beside it", key)
+
+
+def _stack_file() -> Path:
+    """Where Pulumi keeps this stack's file, unless --config-file names another."""
+    import pulumi  # noqa: PLC0415 - see `read`
+
+    return Path(__file__).parent / f"Pulumi.{pulumi.get_stack()}.yaml"
 
 
 def _text(own: Mapping[str, str], key: str) -> str:

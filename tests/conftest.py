@@ -2,14 +2,18 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from components.package import ANCHORING_SEALER, WRITER, PackageError, ensure_wheels
 from localcloud import emulator as emulators
-from localcloud import place, stack_config
+from localcloud import kits, place, stack_config
+from localcloud.dependencies import SetUpError
 from localcloud.deploy import Deployed, deploy
 from localcloud.emulator import Emulator
+from tests.sdks.kits import ALL as SDK_KITS
 
 # Some forty examples a run and property, others each time: the whole suite has to be done in minutes.
 settings.register_profile("suite", max_examples=40)
@@ -31,12 +35,28 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: order.get(item.path, len(order)))
 
 
-def pytest_configure() -> None:
-    """Leave out the person's cloud settings, and any proxy on the way to this machine itself."""
+def pytest_configure(config: pytest.Config) -> None:
+    """Leave out the person's cloud settings, and any proxy on the way to this machine itself; then set up once."""
     for name in [*os.environ]:
         if name.startswith(("AWS_", "AZURE_", "PULUMI_")):
             del os.environ[name]
     os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
+    starts_workers = config.getoption("numprocesses", default=None) and not hasattr(config, "workerinput")
+    if starts_workers and not config.option.collectonly:
+        _set_up([config.invocation_params.dir / argument.partition("::")[0] for argument in config.args])
+
+
+def _set_up(asked: list[Path]) -> None:
+    """Download before the workers start what several of them would ask for at once."""
+    folder = Path(__file__).parent / "sdks"
+    wants_sdks = any(path.is_relative_to(folder) or folder.is_relative_to(path) for path in asked)
+    try:
+        ensure_wheels("aws", WRITER, ANCHORING_SEALER)
+        ensure_wheels("local", WRITER, ANCHORING_SEALER)
+        for kit in (kits.DEMO, *SDK_KITS) if wants_sdks else ():
+            kits.environment(kit).bring()
+    except (PackageError, SetUpError) as error:
+        pytest.exit(f"not run: {error}", returncode=1)
 
 
 @pytest.fixture(scope="session")

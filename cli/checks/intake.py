@@ -1,13 +1,16 @@
 """A known call goes in through the front door; what comes out is compared with it, byte by byte."""
 
 import hashlib
+import hmac
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from cli.checks.planted import PROBE_HOST, PROBE_NAME, PlantedCall, found_in
-from cli.checks.probe import NotStored, Probe, Verdict, could_not_check, failed, judged
+from cli.checks.probe import NotStored, Probe, Verdict, failed, judged
 from cli.connect_check import NotRecorded, State
+from cli.digests import stack_ring
+from cli.exits import CouldNot
 from cli.reader import StoredRecord
 
 _PLACEHOLDER: Final = "***REDACTED***"
@@ -51,12 +54,10 @@ def digests(probe: Probe) -> Verdict:
         return judged(["the acknowledged call was not found"], "")
     record = records[0].record
     found = {side: str(record.get(f"{side}_hash")) for side in ("request", "response")}
-    if any(digest.startswith("hmac-") for digest in found.values()):
-        return could_not_check("the stack digests with a key that only the writer holds")
     problems = [
         f"{side}_hash is not the digest of the {side}"
         for side, form in digest_forms(call).items()
-        if found[side] != "sha256:" + hashlib.sha256(form).hexdigest()
+        if found[side] != _digest(probe, form, like=found[side])
     ]
     leaf = "sha256:" + hashlib.sha256(_LEAF_PREFIX + records[0].line).hexdigest()
     if call.reply["stored"][0].get("leaf") != leaf:
@@ -158,6 +159,20 @@ def refusal(probe: Probe) -> Verdict:
             if found_in(secret, call.reply_bytes) is not None:
                 problems.append(f"the answer to the {place} holds its value")
     return judged(problems, ", ".join(place for call in probe.refused_calls for place in call.planted))
+
+
+def _digest(probe: Probe, form: bytes, *, like: str) -> str:
+    """Return the digest of `form`, under the key that `like` names if it is a keyed one, written out here by hand.
+
+    Raises CouldNot when the caller cannot read the stack's keys.
+    """
+    kind, _, key_id = like.rpartition(":")[0].partition(":")
+    if kind != "hmac-sha256":
+        return f"sha256:{hashlib.sha256(form).hexdigest()}"
+    key = stack_ring(probe.connection).keys.get(key_id)
+    if key is None:
+        raise CouldNot("the stack digests under a key that is not among its own")
+    return f"{kind}:{key_id}:{hmac.digest(key.key, form, 'sha256').hex()}"
 
 
 def digest_forms(call: PlantedCall) -> Mapping[str, bytes]:

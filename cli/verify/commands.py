@@ -19,7 +19,7 @@ from audit_core.notes import Checkpoint, VerifierKey, open_checkpoint
 from audit_core.proofs import MAX_PROOF_BYTES, SUFFIX, check_proof, parse_proof
 from audit_core.sealing import RECORDS
 from cli.connection import Connection, Deployment, aws_reason, load_deployment
-from cli.console import emit_json, printable
+from cli.console import emit_json, printable, program
 from cli.exits import FOUND, CouldNot
 from cli.options import deployment_options, json_option
 from cli.query import parse_time
@@ -114,7 +114,7 @@ def copy(*, folder: Path, outputs: Path | None, stack: str | None) -> None:
 
     with Connection(deployment) as connection:
         keys = _asked(lambda: copy_log(_bucket(connection, deployment), folder, copied=copied))
-    click.echo(f"{folder}: {keys} keys, {total} bytes; keep the public key apart from it (`audit-log verify key`)")
+    click.echo(f"{folder}: {keys} keys, {total} bytes; keep the public key apart from it (`{program()} verify key`)")
 
 
 @verify.command("key")
@@ -146,7 +146,7 @@ def prove(
         path.write_bytes(proof)
     except OSError as error:
         raise CouldNot(f"--out: {path}: {error.strerror}") from None
-    click.echo(f"{path}: check it with `audit-log verify proof {path} --public-key FILE`")
+    click.echo(f"{path}: check it with `{program()} verify proof {path} --public-key FILE`")
 
 
 @verify.command("proof")

@@ -37,6 +37,8 @@ def test_the_outputs_are_what_the_tools_read(standard: Run) -> None:
     assert len(outputs.pop("sealer_package_sha256")) == 44
     role = f"arn:aws:iam:eu-central-1:{ACCOUNT}:agent-audit-log-test-eu-central-1-"
     assert outputs == {
+        "agents": ["my-agent"],
+        "token_generations": {"my-agent": 1},
         "endpoint": "https://example.lambda-url.eu-central-1.on.aws",
         "bucket": f"agent-audit-log-test-{ACCOUNT}-eu-central-1",
         "region": "eu-central-1",

@@ -13,3 +13,4 @@ CLAUDE: Final = Kit(name="claude", purpose="Claude's Agent SDK with Claude Code 
 LITELLM: Final = Kit(name="litellm", purpose="LiteLLM", megabytes=77, locks=LOCKS)
 OTEL: Final = Kit(name="otel", purpose="OpenTelemetry's SDK and OTLP exporter", megabytes=2, locks=LOCKS)
 CELERY: Final = Kit(name="celery", purpose="Celery", megabytes=4, locks=LOCKS)
+ALL: Final = (OPENAI, CLAUDE, LITELLM, OTEL, CELERY)

@@ -4,6 +4,7 @@ import pytest
 
 from audit_core.masking import CustomRules
 from components.mask_rules import MaskRuleError, MaskRules, read_mask_rules, rules_config
+from localcloud.place import ROOT
 
 RULES = [
     "key customer number",
@@ -20,6 +21,14 @@ def test_rules_are_read_as_they_are_spelled() -> None:
         patterns=(("shop/order", "ORD-([0-9]{8})"), ("spaced", "A [0-9]+ B")),
         allow=("ORD-00000000",),
     )
+
+
+def test_the_pages_example_is_taken_as_it_stands() -> None:
+    """docs/masking.md shows rules as a stack's file holds them."""
+    page = (ROOT / "docs" / "masking.md").read_text("utf-8").partition("agent-audit-log:maskRules:\n")[2]
+    lines = page.partition("\n\n")[0].splitlines()
+    rules = read_mask_rules([line.strip().removeprefix("- ") for line in lines])
+    assert (rules.key_names, [name for name, _ in rules.patterns], len(rules.allow)) == (("patientId",), ["badge"], 1)
 
 
 def test_the_function_reads_back_what_the_settings_said() -> None:

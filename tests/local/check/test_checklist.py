@@ -7,6 +7,7 @@ import base64
 import hashlib
 import io
 import json
+import re
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -16,7 +17,7 @@ import httpx
 import pytest
 from click.testing import CliRunner
 
-from cli.check import live_check, run_controls
+from cli.check import AREAS, live_check, run_controls
 from cli.checks import seal
 from cli.checks.emulator import GAPS
 from cli.checks.planted import PROBE_NAME
@@ -64,7 +65,7 @@ def test_the_command_says_the_same_to_people_and_programs(cloud: Cloud, tmp_path
     """A line a control, plain when piped; JSON holds the same; both exit with 0."""
     path = tmp_path / "outputs.json"
     path.write_text(json.dumps(cloud.outputs), encoding="utf-8")
-    shown = CliRunner().invoke(main, ["check", "--outputs", str(path)])
+    shown = CliRunner().invoke(main, ["check", "--all", "--outputs", str(path)])
     assert shown.exit_code == 0, shown.output
     assert "\x1b" not in shown.stdout
     told = CliRunner().invoke(main, ["check", "--json", "--outputs", str(path)])
@@ -75,6 +76,21 @@ def test_the_command_says_the_same_to_people_and_programs(cloud: Cloud, tmp_path
         assert row["statement"] in shown.stdout
     for token in cloud.deployment.tokens.values():
         assert token not in shown.output + told.output
+
+
+def test_areas_are_a_line_each_and_what_did_not_pass_is_whole(cloud: Cloud, tmp_path: Path) -> None:
+    """Counts for people in a hurry; a control that has no tick is never hidden behind its area."""
+    path = tmp_path / "outputs.json"
+    path.write_text(json.dumps(cloud.outputs), encoding="utf-8")
+    shown = CliRunner().invoke(main, ["check", "--outputs", str(path)])
+    assert shown.exit_code == 0, shown.output
+    lines = shown.stdout.splitlines()
+    assert lines[0] == f"Checked as agent {cloud.deployment.first_agent}"
+    areas = [line for line in lines if re.match(r"  \S ", line)]
+    assert [line[4:].partition(":")[0] for line in areas] == list(AREAS.values())
+    assert sum(int(count) for line in areas for count in re.findall(r"\d+", line)) == len(CONTROLS)
+    open_ones = [line for line in lines if line.startswith("    ")]
+    assert 0 < len(open_ones) == sum(": not enforced here: " in line for line in lines)
 
 
 @contextmanager

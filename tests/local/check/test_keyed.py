@@ -11,11 +11,14 @@ import pytest
 from click.testing import CliRunner
 
 from audit_core.keys import Keys, parse_keys
+from cli.check import run_controls
+from cli.checks.probe import Outcome
 from cli.main import main
 from cli.reader import LogReader, StoredRecord
 from localcloud import emulator as emulators
 from localcloud import place, stack_config
 from localcloud.deploy import deploy
+from policies.controls import CONTROLS
 from tests.local.check.cloud import Cloud
 
 FORM = b'{"amount":5,"api_key":"***REDACTED***"}'
@@ -89,6 +92,15 @@ def test_digests_are_keyed_and_can_be_checked(keyed: Cloud, tmp_path: Path) -> N
     assert printed.output == f"{record['response_hash']}\n"
     plain = CliRunner().invoke(main, ["digest", str(payload)])
     assert plain.output == f"sha256:{hashlib.sha256(b'done').hexdigest()}\n"
+
+
+@pytest.mark.timeout(300)
+def test_the_checklist_recomputes_keyed_digests(keyed: Cloud) -> None:
+    """With the keys that the caller may read; a stack with keyed digests passes as any other."""
+    controls = [row for row in CONTROLS if row.id in {"known-call-recorded", "digests-recomputable"}]
+    assert len(controls) == 2
+    for line in run_controls(keyed.deployment, controls):
+        assert line.verdict.outcome is Outcome.PASSED, line.verdict.detail
 
 
 @pytest.mark.timeout(300)

@@ -68,6 +68,50 @@ def test_people_see_a_line_a_field(connect: Connect, platform: str) -> None:
     assert ("pulumi up" in done.stderr) == find_form(platform).hosted
 
 
+@pytest.mark.parametrize(
+    ("change", "code", "says"),
+    [
+        (("Bearer ", "Bearer "), 0, "'s token"),
+        (("aal_", "aal_x"), 1, "is no token of this stack"),
+        (("Authorization=Bearer ", "api-key="), 1, "is not what the snippet sets"),
+        (("127.0.0.1", "127.0.0.2"), 1, "is not what the snippet sets"),
+    ],
+)
+@pytest.mark.parametrize("where", ["this shell", "settings.json"])
+def test_wrong_settings_on_this_machine_are_found(
+    cloud: Cloud, connect: Connect, where: str, change: tuple[str, str], code: int, says: str,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """Claude Code with a wrong token says nothing, so the check of the connection does; no value is shown."""
+    values = {"endpoint": cloud.deployment.endpoint, "token": cloud.deployment.tokens[cloud.deployment.first_agent]}
+    found = json.loads(snippets.printed("claude", "settings", **values).replace(*change))
+    if where == "this shell":
+        for name, value in found["env"].items():
+            monkeypatch.setenv(name, value)
+    else:
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / ".claude").mkdir()
+        (tmp_path / ".claude" / where).write_text(json.dumps(found))
+    done = connect("claude", "--check")
+    assert done.exit_code == code, done.output
+    (line,) = [line for line in done.stdout.splitlines() if says in line]
+    assert line.startswith("  ✓" if code == 0 else "  ✗")
+    assert where in line
+    assert values["token"] not in done.output
+    document = json.loads(connect("claude", "--check", "--json").stdout)
+    assert document["exit_code"] == code
+    assert any(setting["is_wrong"] for setting in document["settings"]) == bool(code)
+
+
+def test_a_checked_record_is_the_stored_line(cloud: Cloud, connect: Connect) -> None:
+    """Byte for byte, in the JSON that is printed, so that its digest is that of the sealed log."""
+    done = connect("openai", "--check", "--json")
+    reader = LogReader(cloud.root("s3"), cloud.deployment.bucket)
+    stored = reader.object(json.loads(done.stdout)["object"])
+    assert stored is not None
+    assert any(isinstance(item, StoredRecord) and item.line in done.stdout_bytes for item in reader.read(stored))
+
+
 @pytest.mark.parametrize("wire", Wire)
 def test_a_sample_is_stored_once_however_often_it_is_sent(cloud: Cloud, wire: Wire) -> None:
     """Exporters send again what they are not sure of."""

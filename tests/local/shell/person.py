@@ -44,6 +44,15 @@ class Place:
             check=False, timeout=110,
         )  # fmt: skip
 
+    def run_command(self, command: list[str]) -> subprocess.CompletedProcess[str]:
+        """Run a command that was printed, as it stands, in the checkout; it must succeed."""
+        if not (self.checkout / ".venv").exists():
+            (self.checkout / ".venv").symlink_to(sys.prefix)
+        return subprocess.run(
+            command, cwd=self.checkout, env=self.environment(http_proxy="", HTTP_PROXY=""), capture_output=True,
+            text=True, check=True, timeout=110,
+        )  # fmt: skip
+
     def up(self, **variables: str) -> str:
         """Run `make up`, which must succeed; return what it said."""
         answer = self.run("localcloud.up", **variables)

@@ -7,6 +7,7 @@ import ast
 import base64
 import ctypes
 import hashlib
+import io
 import json
 import os
 import shutil
@@ -20,7 +21,7 @@ from pathlib import Path
 
 import pytest
 
-from localcloud.dependencies import ROOT, Environment
+from localcloud.dependencies import ROOT, Environment, Progress
 
 BOOTSTRAP = "localcloud/bootstrap.py"
 BACKEND = """
@@ -75,6 +76,9 @@ def kit(tmp_path: Path) -> Path:
     (root / "tests").mkdir()
     for name in ("__init__.py", "bootstrap.py", "dependencies.py", "telling.py"):
         shutil.copy(ROOT / "localcloud" / name, root / "localcloud" / name)
+    (root / "components").mkdir()
+    for name in ("__init__.py", "downloads.py"):
+        shutil.copy(ROOT / "components" / name, root / "components" / name)
     (root / "requirements.lock").write_text(make_wheel(tmp_path / "wheels", "1.0"))
     (root / "tests" / "requirements.lock").write_text("")
     (root / "backend.py").write_text(BACKEND)
@@ -157,14 +161,14 @@ def test_other_bytes_than_the_locks_are_refused(kit: Path) -> None:
     path = kit.parent / "wheels" / "tiny-1.0-py3-none-any.whl"
     with zipfile.ZipFile(path, "a") as wheel:
         wheel.writestr("evil.py", "")
-    assert "pip failed" in only_line(bootstrap(kit))
+    assert "DO NOT MATCH THE HASHES" in only_line(bootstrap(kit))
 
 
 def test_no_network_on_first_install(kit: Path) -> None:
     """Without a network the first install says so in one line; with one, the next run succeeds."""
-    cut_off = environment(kit, PIP_INDEX_URL="http://127.0.0.1:9/", PIP_RETRIES="0")
+    cut_off = environment(kit, PIP_INDEX_URL="http://127.0.0.1:9/", PIP_RETRIES="1")
     del cut_off["PIP_NO_INDEX"], cut_off["PIP_FIND_LINKS"]
-    assert "their index does not answer" in only_line(bootstrap(kit, env=cut_off))
+    assert "the package index does not answer" in only_line(bootstrap(kit, env=cut_off))
     assert bootstrap(kit).returncode == 0
 
 
@@ -233,6 +237,33 @@ def test_made_by_hand_is_completed(kit: Path) -> None:
     (kit / ".venv" / "mine").touch()
     assert bootstrap(kit).stdout.endswith("tiny 1.0\n")
     assert (kit / ".venv" / "mine").exists()
+
+
+def test_a_half_made_one_is_made_anew(kit: Path) -> None:
+    """One without pip, as other programs make it, and one that another program's set-up left behind half-way."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(kit / ".venv")], check=True, timeout=100)
+    assert bootstrap(kit).stdout.endswith("tiny 1.0\n")
+    shutil.rmtree(kit / ".venv")
+    (kit / ".venv" / "bin").mkdir(parents=True)
+    assert bootstrap(kit).stdout.endswith("tiny 1.0\n")
+
+
+def test_progress_names_the_package() -> None:
+    """Whatever else pip says on the line, such as where in a file the package is listed."""
+    shown = Terminal()
+    progress = Progress(total=62, out=shown)
+    progress.see("Collecting wrapt==2.0.1 (from -r /home/me/kit/requirements.lock (line 305))\n")
+    progress.see("Requirement already satisfied: six==1.17.0 in ./lib (from -r requirements.lock (line 9)) (1.17.0)\n")
+    progress.end()
+    assert shown.getvalue() == "\r\x1b[K  1/62 wrapt\r\x1b[K  2/62 six\r\x1b[K"
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        """Say so."""
+        return True
 
 
 def test_two_at_once(kit: Path) -> None:

@@ -1,5 +1,6 @@
 """The emulator's process: loopback only, nothing of the caller's environment, and only ever our own process."""
 
+import io
 import json
 import os
 import shutil
@@ -7,13 +8,16 @@ import signal
 import socket
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 from localcloud import emulator as emulators
 from localcloud.emulator import Emulator, EmulatorError
+from localcloud.provider.cloud import Cloud
 
 
 @pytest.fixture
@@ -153,3 +157,27 @@ def _alive(emulator: Emulator) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+def test_urls_of_functions_stay(state_dir: Path) -> None:
+    """After a restart the first URL is the one before; two at once differ, and what is deleted is free again."""
+
+    def made(emulator: Emulator, name: str) -> str:
+        root = Cloud(endpoint_url=emulator.url, region="us-east-1", access_key="test", secret_key="test")
+        role = root.client("iam").create_role(RoleName=name, AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w") as archive:
+            archive.writestr("a.py", "def b(*_):\n    return {}\n")
+        functions = root.client("lambda")
+        functions.create_function(
+            FunctionName=name, Runtime="python3.13", Role=role, Handler="a.b", Code={"ZipFile": packed.getvalue()}
+        )
+        return urlsplit(functions.create_function_url_config(FunctionName=name, AuthType="NONE")["FunctionUrl"]).netloc
+
+    first = emulators.start(state_dir=state_dir)
+    one, two = made(first, "one"), made(first, "two")
+    assert one != two
+    os.killpg(first.pid, signal.SIGKILL)
+    second = emulators.start(state_dir=state_dir)
+    assert made(second, "one") == one
+    assert made(second, "two") == two

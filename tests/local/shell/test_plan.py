@@ -57,6 +57,19 @@ def test_default_plan(checkout: Path) -> None:
     assert str(costs.PRICES_READ) in text
 
 
+def test_what_nobody_has_chosen_yet_is_said(checkout: Path) -> None:
+    """Which profile is shown, how to choose another, and what a stack may be called; later none of that."""
+    said = run(checkout).stdout
+    assert "No profile is chosen yet, so this shows the default, `standard`" in said
+    assert "pulumi config set profile trial|standard|regulated" in said
+    assert "`prod` stands for your stack: you choose a name of up to 16 of a-z, 0-9 and -" in said
+    (checkout / "stacks" / "Pulumi.acme.yaml").write_text("config:\n  aws:region: eu-central-1\n")
+    assert "then: make plan STACK=acme" in run(checkout, STACK="acme").stdout
+    with (checkout / "stacks" / "Pulumi.acme.yaml").open("a") as file:
+        file.write("  agent-audit-log:profile: trial\n")
+    assert run(checkout, STACK="acme").stdout.startswith("Stack acme on AWS in eu-central-1: profile trial")
+
+
 def test_reader_who_leaves(checkout: Path) -> None:
     """A plan that nobody reads any more ends well, and without a traceback."""
     command = f"set -o pipefail; {sys.executable} -m localcloud.plan | true"
@@ -99,6 +112,9 @@ def test_plan_of_a_stack_with_a_vault(checkout: Path) -> None:
     [
         ({"STACK": "Nope!"}, "", "STACK=Nope!"),
         ({"STACK": "local"}, "", "STACK=local"),
+        ({"STACK": "a" * 17}, "", "must be a name of up to 16 of a-z, 0-9 and -"),
+        ({"STACK": "bad"}, "retentionDays: 30\nconfig:\n  aws:region: eu-west-1\n", "as agent-audit-log:retentionDays"),
+        ({"STACK": "bad"}, "config:\n  aws:region: eu-west-1\n  retentionDays: 30\n", "agent-audit-log:retentionDays"),
         ({"STACK": "gone"}, "", "Pulumi.gone.yaml"),
         ({"STACK": "bad"}, "config: [", "is no YAML"),
         ({"STACK": "bad"}, "config:\n  aws:region: mars\n", "aws:region"),

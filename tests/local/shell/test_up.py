@@ -6,6 +6,7 @@ One checkout goes through all of it in the order of this file, as a person's doe
 import json
 import os
 import re
+import shlex
 import signal
 import socket
 import stat
@@ -17,9 +18,10 @@ from pathlib import Path
 
 import pytest
 
+from cli.check import AREAS
 from cli.connect_snippets import find_form
 from localcloud import emulator as emulators
-from localcloud.pastes import AGENTS, pastes
+from localcloud.pastes import AGENTS, COMMAND, pastes
 from tests.local.shell.person import Place
 
 PLANTED = "sk_live_51H"
@@ -43,6 +45,11 @@ def test_first_run_ticks_every_line(place: Place) -> None:
     assert re.search(r"^Deployed: \d+ created$", place.first, re.MULTILINE)
     signs = re.findall(r"^  (\S) ", place.first.partition("Deployed:")[2], re.MULTILINE)
     assert set(signs) == {"✓", "\N{EN DASH}"}
+    assert len(signs) == len(AREAS)
+    made = re.findall(r"^  \+ (?:[\w:]+: (\d+) resources|aws:\S+ \S+)$", place.first, re.MULTILINE)
+    (total,) = re.findall(r"^Deployed: (\d+) created$", place.first, re.MULTILINE)
+    assert sum(int(count or 1) for count in made) == int(total)
+    assert len(made) < 15
     assert re.search(r"^\d+ controls: \d+ passed, \d+ not enforced here$", place.first, re.MULTILINE)
 
 
@@ -111,6 +118,8 @@ def test_second_run_changes_nothing(place: Place) -> None:
     said = place.up()
     assert re.search(r"^Nothing changed: all \d+ resources are as they should be\.$", said, re.MULTILINE)
     assert place.outputs["token"] in said
+    assert "What to paste into an agent: .venv/bin/audit-log connect" in said
+    assert "curl" not in said, "what to paste is printed once"
     assert _changing_calls(place, since=since) == set()
 
 
@@ -125,6 +134,34 @@ def test_retention_is_changed_and_in_force(place: Place) -> None:
     rule = place.client("s3").get_object_lock_configuration(Bucket=place.outputs["bucket"])
     assert rule["ObjectLockConfiguration"]["Rule"]["DefaultRetention"] == {"Mode": "GOVERNANCE", "Days": 30}
     assert "Nothing changed" in place.up(RETENTION_DAYS="30")
+
+
+def test_a_second_agent(place: Place) -> None:
+    """The first in the list stays the default, for every command; each agent is listed, and can be chosen."""
+    file = place.checkout / "stacks/Pulumi.local.yaml"
+    before = file.read_text(encoding="utf-8")
+    agent, token = place.outputs["agent"], place.outputs["token"]
+    file.write_text(before.replace(f"    - {agent}\n", f"    - {agent}\n    - a-second-one\n"), encoding="utf-8")
+    try:
+        said = place.up()
+        assert f"Agents     {agent}, a-second-one\n" in said
+        assert f"Token      {token} (of {agent}, " in said
+        assert f"Checked as agent {agent} (there are 2)" in said
+        assert (place.outputs["agent"], place.outputs["token"]) == (agent, token)
+        shown = re.findall(r"^Another agent's token: (\S+ token show \S+);", said, re.MULTILINE)
+        other = place.run_command(shown[0].split()).stdout.strip()
+        assert other == place.outputs["tokens"]["a-second-one"]
+        default, chosen = (
+            place.run_command([COMMAND, "connect", "shell", *more]) for more in ((), ("--agent", "a-second-one"))
+        )
+        assert f"For agent {agent}, the first (--agent chooses another: a-second-one)" in default.stderr
+        assert token in default.stdout
+        assert other in chosen.stdout
+        (again,) = re.findall(r"^# Try it: (.+)$", chosen.stderr, re.MULTILINE)
+        assert " as agent a-second-one: " in place.run_command(shlex.split(again)).stdout
+    finally:
+        file.write_text(before, encoding="utf-8")
+        assert place.up()
 
 
 @pytest.mark.parametrize("days", ["0", "36501", "1.5"])
@@ -177,7 +214,7 @@ def test_port_in_use(place: Place) -> None:
 
 def test_dead_emulator(place: Place) -> None:
     """An emulator that died is started again on its port; all is deployed again, and the token stays what it was."""
-    before, token = place.emulator(), place.outputs["token"]
+    before, token, endpoint = place.emulator(), place.outputs["token"], place.outputs["endpoint"]
     os.killpg(before["pid"], signal.SIGKILL)
     said = place.up()
     assert "started; all that it holds is in memory" in said
@@ -185,15 +222,18 @@ def test_dead_emulator(place: Place) -> None:
     assert "nobody here deleted it" not in said
     assert "controls:" in said
     assert (place.emulator()["port"], place.outputs["token"]) == (before["port"], token)
+    assert place.outputs["endpoint"] == endpoint, "agents hold it in their settings"
 
 
 def test_emulator_that_lost_its_memory(place: Place) -> None:
-    """An emulator that was reset gets everything again."""
+    """An emulator that was reset gets everything again, under the same endpoint."""
+    endpoint = place.outputs["endpoint"]
     import httpx  # noqa: PLC0415 - used once
 
     httpx.post(f"{place.outputs['emulator_url']}/_ministack/reset", trust_env=False, timeout=30).raise_for_status()
     said = place.up()
     assert re.search(r"^Deployed: \d+ created", said, re.MULTILINE)
+    assert place.outputs["endpoint"] == endpoint
     assert place.stored()
 
 
@@ -216,7 +256,7 @@ def test_cut_off_in_the_middle(place: Place) -> None:
     assert place.run("localcloud.down").returncode == 0
     for sent in (signal.SIGINT, signal.SIGKILL):
         with subprocess.Popen(
-            place.command("localcloud.up"), cwd=place.checkout, env=place.environment(), stdout=subprocess.PIPE,
+            place.command("localcloud.up"), cwd=place.checkout, env=place.environment(ALL="1"), stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, text=True, start_new_session=True,
         ) as run:  # fmt: skip
             for line in run.stdout or ():

@@ -25,8 +25,8 @@ class Log:
 
     def __init__(self, deployed: Deployed, folder: Path, connection: Connection) -> None:
         self.deployment = Deployment.from_outputs(deployed.outputs)
-        self._outputs = folder / "outputs.json"
-        self._outputs.write_text(json.dumps(dict(deployed.outputs)), encoding="utf-8")
+        self.outputs = folder / "outputs.json"
+        self.outputs.write_text(json.dumps(dict(deployed.outputs)), encoding="utf-8")
         self._connection = connection
         self.s3: Any = connection.client("s3")
         self.bucket = self.deployment.bucket
@@ -63,11 +63,11 @@ class Log:
 
     def live(self, *arguments: str | Path, code: int = 0) -> str:
         """Run one of its commands against the bucket."""
-        return self.run(*arguments, "--outputs", self._outputs, code=code)
+        return self.run(*arguments, "--outputs", self.outputs, code=code)
 
     def found(self) -> set[tuple[str, str]]:
         """Return what verifying the bucket finds: kinds, and where."""
-        said = json.loads(CliRunner().invoke(main, ["verify", "log", "--json", "--outputs", str(self._outputs)]).stdout)
+        said = json.loads(CliRunner().invoke(main, ["verify", "log", "--json", "--outputs", str(self.outputs)]).stdout)
         return {(finding["kind"], finding["where"]) for finding in said["findings"]}
 
 
@@ -105,6 +105,11 @@ def test_bucket_and_copy(log: Log, tmp_path: Path) -> None:
     log.live("prove", stored[1]["record_id"], "--out", tmp_path / "proof")
     proved = json.loads(log.run("proof", tmp_path / "proof", "--public-key", tmp_path / "key", "--json"))
     assert proved["digest"] == stored[1]["leaf"]
+    # The agent's name has a character that JSON may write in two ways: what `find` prints is the stored line.
+    found = CliRunner().invoke(main, ["find", stored[1]["record_id"], "--json", "--outputs", str(log.outputs)])
+    (tmp_path / "record").write_bytes(found.stdout_bytes)
+    assert "\u2011".encode() in found.stdout_bytes
+    log.run("proof", tmp_path / "proof", "--public-key", tmp_path / "key", "--record", tmp_path / "record")
     log.live("log", "--against", tmp_path / "proof")
 
 

@@ -176,7 +176,9 @@ def test_what_there_is(connect: Connect) -> None:
     """Without a platform every form is listed; an unknown one is told which there are."""
     done = CliRunner().invoke(main, ["connect"])
     assert done.exit_code == 0
-    assert [line.partition("  ")[0] for line in done.stdout.splitlines()] == [form.command for form in FORMS]
+    assert [line.partition("  ")[0] for line in done.stdout.splitlines()] == [
+        f".venv/bin/{form.command}" for form in FORMS
+    ]
     listed = json.loads(CliRunner().invoke(main, ["connect", "--json"]).stdout)
     assert len(listed["forms"]) == len(FORMS)
     for arguments, says in ((("gemini",), ", ".join(PLATFORMS)), (("claude", "x"), "env, settings, sdk, platform")):

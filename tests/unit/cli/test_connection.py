@@ -2,12 +2,15 @@
 
 import json
 import os
+import socket
 import stat
+import time
 from pathlib import Path
 
 import pytest
 
-from cli.connection import Deployment, is_same_principal, load_deployment
+from cli.check import run_controls
+from cli.connection import Connection, Deployment, is_same_principal, load_deployment
 from cli.exits import CouldNot
 from policies.place import Principal
 
@@ -50,6 +53,33 @@ def test_the_roles_path_is_read_from_their_arns(path: str) -> None:
                                      "sealer_package_sha256": "c2hh", "seal_queue_url": "q"}).place  # fmt: skip
     assert place.role_path == path
     assert place.role_arn(Principal.SEALER) == arns["sealer_role_arn"]
+
+
+def test_the_default_agent_is_the_stacks_first() -> None:
+    """A map of outputs is sorted by name wherever it was read from, so its order says nothing."""
+    outputs = {**OUTPUTS, "tokens": {"a": "aal_a", "b": "aal_b", "c": "aal_c"}, "agents": ["b", "c", "a"]}
+    found = Deployment.from_outputs(outputs)
+    assert found.first_agent == "b"
+    assert list(found.tokens) == ["b", "c", "a"]
+
+
+def test_a_local_cloud_that_is_gone_is_one_line_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the command: no credentials are blamed, and no control waits for it."""
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{closed.getsockname()[1]}"
+    gone = Deployment.from_outputs({**LOCAL, "endpoint": url, "emulator_url": url})
+    begun = time.monotonic()
+    with pytest.raises(CouldNot, match=rf"^the local cloud at {url} does not answer \(ConnectError\); start it with"):
+        list(run_controls(gone))
+    with pytest.raises(CouldNot, match="does not answer"), Connection(gone):
+        pass
+    assert time.monotonic() - begun < 5
+    monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
+    with pytest.raises(CouldNot, match=r"^AWS does not answer \(EndpointConnectionError\); check your network"):
+        list(run_controls(Deployment.from_outputs(OUTPUTS)))
 
 
 @pytest.mark.parametrize("name", sorted(OUTPUTS))

@@ -1,10 +1,13 @@
 """What is printed obeys nobody but us."""
 
+import json
+import sys
 import unicodedata
+from pathlib import Path
 
 import pytest
 
-from cli.console import json_line, printable
+from cli.console import json_line, printable, program, record_line
 
 
 @pytest.mark.parametrize(
@@ -36,6 +39,38 @@ def test_nothing_unsafe_survives_in_any_character() -> None:
     for start in range(0, 0x110000, 0x1000):
         shown = printable("".join(map(chr, range(start, start + 0x1000))))
         assert {"Cc", "Cf", "Cs", "Zl", "Zp"}.isdisjoint(map(unicodedata.category, shown))
+
+
+def test_a_record_is_its_stored_line_unless_a_terminal_would_obey_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file or a pipe gets the bytes; a terminal gets the same value, with the dangerous characters escaped."""
+    line = '{"agent_id":"sales\u2011bot","endpoint":"a\u202eb\x9b"}'.encode()
+    assert record_line(line) == line
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    shown = record_line(line)
+    assert shown == '{"agent_id":"sales\u2011bot","endpoint":"a\\u202eb\\u009b"}'.encode()
+    assert json.loads(shown) == json.loads(line)
+
+
+@pytest.mark.parametrize(
+    ("called", "shown"),
+    [
+        (".venv/bin/audit-log", ".venv/bin/audit-log"),
+        ("/home/me/my kit/.venv/bin/audit-log", "'/home/me/my kit/.venv/bin/audit-log'"),
+        ("/x/cli/main.py", ".venv/bin/audit-log"),
+    ],
+)
+def test_commands_are_printed_as_this_one_was_called(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, called: str, shown: str
+) -> None:
+    """By its path, or by its name alone where that is how it is found."""
+    monkeypatch.setattr(sys, "argv", [called])
+    assert program() == shown
+    found = tmp_path / "audit-log"
+    found.write_text("")
+    found.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(sys, "argv", [str(found)])
+    assert program() == "audit-log"
 
 
 def test_json_lines_are_ascii_and_one_line() -> None:

@@ -82,7 +82,7 @@ def test_a_key_without_the_project_is_the_projects(tmp_path: Path) -> None:
 @pytest.mark.parametrize("key", ["retentionDays", "agent-audit-log:retentionDays", "envelope"])
 def test_a_setting_outside_of_config_is_refused(tmp_path: Path, key: str) -> None:
     """Pulumi ignores it without a word, and the log would be locked for another time than the file says."""
-    with pytest.raises(CouldNot, match=rf"{key} stands outside of `config:`, where Pulumi ignores it"):
+    with pytest.raises(CouldNot, match=rf"{key}: must stand under `config:`"):
         _read(tmp_path, f"{key}: 30\nconfig:\n  aws:region: us-east-1\n")
 
 

@@ -1,5 +1,6 @@
 """Rotation is an edit of a file that people write too."""
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -76,9 +77,35 @@ def test_a_leaked_token_ends_at_once(project: Path, run: Run) -> None:
 def test_rotating_again_replaces_the_line_and_says_what_ends(project: Path, run: Run) -> None:
     """Only two generations ever count, so the one before them ends early."""
     run("rotate", "billing", "--stack", "prod")
-    done = run("rotate", "billing", "--stack", "prod")
+    done = run("rotate", "billing", "--stack", "prod", "--end-previous")
     assert [rotation.generation for rotation in _rotations(project)] == [3]
     assert "generation 1" in done.output
+
+
+def test_a_second_rotation_does_not_end_what_agents_use(project: Path, run: Run) -> None:
+    """While the token before the file's current one is to work, another rotation is refused; a leaked one goes."""
+    run("rotate", "billing", "--stack", "prod")
+    before = _rotations(project)
+    done = run("rotate", "billing", "--stack", "prod")
+    assert (done.exit_code, _rotations(project)) == (2, before)
+    assert "`pulumi up --stack prod`" in done.output
+    assert "--end-previous" in done.output
+    assert run("rotate", "sales-assistant-v1", "--stack", "prod").exit_code == 0
+    assert run("rotate", "billing", "--stack", "prod", "--overlap", "0").exit_code == 0
+
+
+def test_a_rotation_that_was_not_deployed_is_not_rotated_again(project: Path, run: Run) -> None:
+    """Also when the overlap is over: the token in use is the deployed one, and it would end."""
+    (project / "stacks" / "Pulumi.prod.yaml").rename(project / "stacks" / "Pulumi.local.yaml")
+    (project / ".local").mkdir()
+    outputs = project / ".local" / "outputs.json"
+    outputs.write_text(json.dumps({"token_generations": {"billing": 1}}))
+    assert run("rotate", "billing", "--overlap", "0").exit_code == 0
+    refused = run("rotate", "billing")
+    assert refused.exit_code == 2
+    assert "`make up`" in refused.output
+    outputs.write_text(json.dumps({"token_generations": {"billing": 2}}))
+    assert run("rotate", "billing").exit_code == 0
 
 
 def test_an_agent_is_named_with_any_hyphen(project: Path, run: Run) -> None:

@@ -1,4 +1,4 @@
-"""`digest` and `redact` need no stack, no network and no configuration."""
+"""`digest` and `redact` need no deployed stack and no network."""
 
 import base64
 import hashlib
@@ -68,6 +68,43 @@ def test_jsonl_answers_every_line_in_order() -> None:
     ]  # fmt: skip
     assert answers[1]["redactions"][0]["path"] == "/password"
     assert answers[2]["error"] == "is not JSON"
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a project's folder, which is the working directory, with a stack `prod` that has rules of its own."""
+    (tmp_path / "stacks").mkdir()
+    (tmp_path / "Pulumi.yaml").write_text("name: agent-audit-log\n")
+    (tmp_path / "stacks" / "Pulumi.prod.yaml").write_text(
+        "config:\n  agent-audit-log:personalData: 'off'\n  agent-audit-log:maskRules:\n"
+        "    - key patientId\n    - pattern badge \\bbadge-([0-9]{6})\\b\n    - allow AKIA[A-Z0-9]{12}TEST\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_a_stacks_own_rules_are_what_redact_applies(project: Path) -> None:
+    """As its log does; the local stack's when none is named, and without a stack the built-in ones alone."""
+    payload = '{"patientId":"p1","note":"badge-123456","mail":"ada@example.com"}'
+    kept = '{"patientId":"p1","note":"badge-123456","mail":"***REDACTED***"}'
+    assert _run("redact", "-", stdin=payload)[:2] == (0, kept)
+    masked = '{"patientId":"***REDACTED***","note":"badge-***REDACTED***","mail":"ada@example.com"}'
+    code, out, err = _run("redact", "-", "--stack", "prod", "--explain", stdin=payload)
+    assert (code, out) == (0, masked)
+    assert "/note: custom/badge\n" in err
+    assert "ada" not in _run("redact", "-", "--stack", "prod", "--personal", "mask", stdin=payload)[1]
+    (project / "stacks" / "Pulumi.prod.yaml").rename(project / "stacks" / "Pulumi.local.yaml")
+    assert _run("redact", "-", stdin=payload)[:2] == (0, masked)
+
+
+def test_rules_that_cannot_be_are_named(project: Path) -> None:
+    """The file, the rule and the reason, in one line."""
+    path = project / "stacks" / "Pulumi.prod.yaml"
+    path.write_text("config:\n  agent-audit-log:maskRules: [secret]\n")
+    code, out, err = _run("redact", "-", "--stack", "prod", stdin="{}")
+    assert (code, out) == (2, "")
+    assert "Pulumi.prod.yaml: maskRules: must be 'key <name>'" in err
+    assert _run("redact", "-", "--stack", "gone", stdin="{}")[0] == 2
 
 
 def test_what_needs_no_masking_stays_byte_for_byte() -> None:

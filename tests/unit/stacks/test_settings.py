@@ -78,7 +78,7 @@ def test_the_local_stack_is_sound() -> None:
 @pytest.mark.parametrize(
     ("own", "says"),
     [
-        ({"retention": "90"}, "retention: is not a setting; the settings are accessTrail, acknowledgeCompliance, "),
+        ({"retention": "90"}, "retention: is not a setting; did you mean retentionDays?"),
         ({"Profile": "trial"}, "Profile: is not a setting"),
         ({"cloud": "azure"}, "cloud: must be one of aws, got 'azure'"),
         (
