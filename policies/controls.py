@@ -398,7 +398,7 @@ CONTROLS: Final = (
     ),
     Control(
         id="alarms-connected",
-        statement="errors, throttles, refusals, faults of the writer, and a log that is no longer sealed raise an alarm",
+        statement="errors, throttles, refusals, faults, and a log that is no longer sealed raise an alarm",
         guide="Mapping: rapid detection of anomalous usage",
         nist=MONITORED,
         owasp=TOOL_MISUSE,
