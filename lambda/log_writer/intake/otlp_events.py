@@ -41,12 +41,10 @@ _SEVERITY_ERROR: Final = 17
 _TOOL: Final = "tool"
 _TOOL_CALLS: Final = frozenset({"execute_tool", "ai.toolCall"})
 _MODELS: Final = frozenset({
-    "agent", "agent_run", "chat", "completion", "create_agent", "embedding", "embeddings", "generate_content",
-    "generation", "invoke_agent", "invoke_workflow", "llm", "llm_request", "model_generation", "model_inference",
-    "model_step", "rerank", "reranker", "response", "text_completion",
+    "agent", "agent_run", "chat", "completion", "embedding", "generation", "llm", "llm_request", "model_generation",
+    "model_inference", "model_step", "reranker",
 })  # fmt: skip
-"""Operations and types of spans, in lower case, that are calls of models, or of agents that call them."""
-_VERCEL: Final = "ai."
+"""Types of spans, in lower case, that are calls of models, or of agents that call them."""
 # Their exporter sets OK where a step was completed, and nothing where the application has cancelled it:
 # https://platform.claude.com/docs/en/api/opentelemetry/spans
 _PLATFORM: Final = "claude-platform"
@@ -286,8 +284,7 @@ def _shows_result(draft: Draft) -> bool:
         return not draft.request
     if "method" in fields and "status" not in fields:
         return False
-    is_model = "model" in fields or "provider" in attributes or kind in _MODELS or operation in _MODELS
-    return not is_model and not operation.startswith(_VERCEL)
+    return "model" not in fields and kind not in _MODELS and attributes.keys().isdisjoint(("provider", "operation"))
 
 
 def _correlate(draft: Draft) -> None:

@@ -28,6 +28,7 @@ SPANS: list[tuple[Sent, str | None]] = [
     (span(MODEL), None),
     (span({"gen_ai.operation.name": "invoke_agent", "gen_ai.agent.name": "a"}), None),
     (span({"ai.operationId": "ai.streamText", "ai.model.id": "m"}), None),
+    (span({"gen_ai.operation.name": "agent_step"}), None),  # Vercel's, around a call
     (span(MODEL | {"gen_ai.usage.input_tokens": 0, "gen_ai.usage.output_tokens": 0}), None),
     (span(MODEL | {"gen_ai.response.finish_reasons": []}), None),
     (span(MODEL | {"ai.response.finishReason": "unknown"}), None),
