@@ -59,6 +59,8 @@ _SENTENCES = frozenset({
 _CODES = ("status", "status_code", "code", "error_code", "type", "error_type", "name", "guardrail", "tool_name")
 _CODE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _WORDED = re.compile(r"Error code: ([45][0-9]{2})\b")
+# The class that a text of an error begins with: `litellm.RateLimitError: …`.
+_CLASS = re.compile(r"(?=[A-Za-z0-9_.]{1,64}[:(])(?:[A-Za-z_][A-Za-z0-9_]*\.)*[A-Za-z_]*(?:Error|Exception)(?=[:(])")
 _OWN = ("object", "id", "trace_id", "parent_id", "started_at", "ended_at", "workflow_name", "group_id")
 
 
@@ -125,7 +127,7 @@ def without_content(item: Any, *, key: HmacKey | None) -> dict[str, JsonValue] |
     metadata = exported.get("metadata")
     if isinstance(metadata, Mapping):
         kept["metadata"] = {
-            str(name): value if name in _METADATA and isinstance(value, str) else marker(value, key=key)
+            str(name): value if name in _METADATA and _is_id(value) else marker(value, key=key)
             for name, value in metadata.items()
         }
     return kept
@@ -189,12 +191,18 @@ def _error(error: Any, key: HmacKey | None) -> JsonValue:  # noqa: ANN401 - the 
     kept: dict[str, JsonValue] = {"message": message if message in _SENTENCES else marker(message, key=key)}
     if isinstance(data, Mapping):
         kept["data"] = {str(name): _code(name, value, key) for name, value in data.items()}
-        worded = _WORDED.match(str(data.get("error")))
-        if worded:
+        text = str(data.get("error"))
+        if worded := _WORDED.match(text):
             kept["data"] = {**kept["data"], "status": int(worded[1])}
+        elif named := _CLASS.match(text):
+            kept["data"] = {"error_type": named[0], **kept["data"]}
     elif data is not None:
         kept["data"] = marker(data, key=key)
     return kept
+
+
+def _is_id(value: object) -> bool:
+    return isinstance(value, (str, int)) and not isinstance(value, bool)
 
 
 def _code(name: object, value: object, key: HmacKey | None) -> JsonValue:
