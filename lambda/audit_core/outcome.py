@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Final
 
 from audit_core.canonical import JsonValue
@@ -68,24 +69,6 @@ _MOST_PREFIXES: Final = 4
 _MOST_FINISHES: Final = 128
 # A class or a code, and what separates it from the rest: `litellm.RateLimitError: …`, `ThrottlingException(…`.
 _PREFIX: Final = re.compile(r"[\s('\"]{0,4}([A-Za-z_][A-Za-z0-9_.-]{0,79})['\"]?(?:\s?[:(]|\s-\s)\s{0,4}")
-# How SDKs, clouds and HTTP clients begin the text of an error that is a rate limit.
-_WORDED: Final = re.compile(
-    r"""['"(\s]{0,4}(?:
-        (?:(?:request|call|response|server)\ (?:failed|returned|responded)\ (?:with\ )?(?:an?\ )?)?
-          (?:(?:api|client|server|error|status|response|http|http/[12](?:\.[01])?)[ :=_]{1,3}){0,3}
-          (?:error|status|http|http/[12](?:\.[01])?|status_?code|code|received)[ :=]{1,3}'?429\b
-        | 429(?:$|[\s:,-]{1,3}(?:too\ many|rate|resource|quota|client|requests?\ (?:limit|rate)|you|\{|-))
-        | too\ many\ requests\b
-        | (?:\w{1,20}\ ){0,2}rate[ -]?limit(?:ed\b|s?(?:\ \w{1,20})?\ (?:reached|exceeded|hit|error)\b)
-        | (?:\w{1,20}\ ){0,3}exceeded\ (?:your|the)\ (?:\w{1,20}[ -]){0,3}(?:quota|rate[ -]limit)\b
-        | number\ of\ (?:\w{1,20}\ ){1,4}exceeded\ (?:your|the)\ (?:\w{1,20}[ -]){0,3}rate[ -]limit\b
-        | this\ request\ would\ exceed\ (?:\S{1,40}\ ){1,6}rate\ limit\b
-        | (?:\w{1,20}\ )?quota\ (?:\w{1,20}\ )?exceeded\b
-        | resource[ ]?(?:has\ been\ )?exhausted\b
-        | an\ error\ occurred\ \(\w{0,60}(?:throttl\w{1,20}|throughputexceeded\w{0,20}|toomanyrequests\w{0,20})\)
-    )""",
-    re.IGNORECASE | re.VERBOSE,
-)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -179,7 +162,7 @@ def names_throttling(error: JsonValue) -> bool:
         return True
     at = 0
     for _ in range(_MOST_PREFIXES):
-        if _WORDED.match(head, at) is not None:
+        if _worded().match(head, at) is not None:
             return True
         prefix = _PREFIX.match(head, at)
         if prefix is None:
@@ -188,6 +171,28 @@ def names_throttling(error: JsonValue) -> bool:
             return True
         at = prefix.end()
     return False
+
+
+@cache
+def _worded() -> re.Pattern[str]:
+    """Return how a rate limit is worded by SDKs, clouds and HTTP clients. Compiled when first needed."""
+    return re.compile(
+        r"""['"(\s]{0,4}(?:
+            (?:(?:request|call|response|server)\ (?:failed|returned|responded)\ (?:with\ )?(?:an?\ )?)?
+              (?:(?:api|client|server|error|status|response|http|http/[12](?:\.[01])?)[ :=_]{1,3}){0,3}
+              (?:error|status|http|http/[12](?:\.[01])?|status_?code|code|received)[ :=]{1,3}'?429\b
+            | 429(?:$|[\s:,-]{1,3}(?:too\ many|rate|resource|quota|client|requests?\ (?:limit|rate)|you|\{|-))
+            | too\ many\ requests\b
+            | (?:\w{1,20}\ ){0,2}rate[ -]?limit(?:ed\b|s?(?:\ \w{1,20})?\ (?:reached|exceeded|hit|error)\b)
+            | (?:\w{1,20}\ ){0,3}exceeded\ (?:your|the)\ (?:\w{1,20}[ -]){0,3}(?:quota|rate[ -]limit)\b
+            | number\ of\ (?:\w{1,20}\ ){1,4}exceeded\ (?:your|the)\ (?:\w{1,20}[ -]){0,3}rate[ -]limit\b
+            | this\ request\ would\ exceed\ (?:\S{1,40}\ ){1,6}rate\ limit\b
+            | (?:\w{1,20}\ )?quota\ (?:\w{1,20}\ )?exceeded\b
+            | resource[ ]?(?:has\ been\ )?exhausted\b
+            | an\ error\ occurred\ \(\w{0,60}(?:throttl\w{1,20}|throughputexceeded\w{0,20}|toomanyrequests\w{0,20})\)
+        )""",
+        re.IGNORECASE | re.VERBOSE,
+    )
 
 
 def word(value: JsonValue) -> str:
