@@ -65,8 +65,10 @@ def _failed(_: dict[str, JsonValue], is_error: JsonValue, signs: Signs) -> None:
 
 
 def _error(part: dict[str, JsonValue], error: JsonValue, signs: Signs) -> None:
-    is_response = part.get("object") == "response"
-    if error and (is_response or "jsonrpc" in part or part.get("type") == "error" or part.keys() <= _ERROR_MEMBERS):
+    """A tool may well return an object with an `error`: what is no answer of an interface must hold nothing else."""
+    named = isinstance(error, dict) and any(name in error for name in _ERROR_NAMES)
+    alone = named and part.keys() <= _ERROR_MEMBERS
+    if error and ("jsonrpc" in part or part.get("type") == "error" or part.get("object") == "response" or alone):
         signs.failed = True
         signs.errors += [error.get(name) for name in _ERROR_NAMES] if isinstance(error, dict) else [error]
 

@@ -78,6 +78,8 @@ SPANS: list[tuple[Sent, str | None]] = [
     (span({"http.response.status_code": 200}, **FAILED), "error"),
     (span(TOOL | {"gen_ai.tool.call.result": json.dumps(MCP_ERROR)}), "error"),
     (span(TOOL | {"gen_ai.tool.call.result": MCP_ERROR}, **OK), "error"),
+    (span(TOOL | {"gen_ai.tool.call.result": json.dumps({"error": "no such city"})}, **OK), "success"),
+    (span(MODEL, events=[("gen_ai.choice", {"finish_reason": "content_filter", "index": 0})]), "policy-blocked"),
     (span({"error": True}), "error"),
     (span({"langfuse.observation.level": "ERROR"}), "error"),
     # Rate limits, in types and in words.
@@ -256,6 +258,8 @@ NATIVE: list[tuple[dict[str, Any], str | None]] = [
     ({"status": 200, "response": {"type": "message", "stop_reason": "refusal"}}, "policy-blocked"),
     # What a payload is about is not how its call went.
     ({"status": 200, "response": {"id": 1, "status": "failed", "error": {"message": "of the job"}}}, "success"),
+    ({"status": 200, "response": {"error": "no such city"}}, "success"),
+    ({"status": 200, "response": {"error": {"message": "overloaded"}}}, "error"),
     ({"status": 200, "response": {"text": "Error code: 429", "note": "isError"}}, "success"),
     ({"status": 200, "response": "Error code: 429"}, "success"),
     ({"status": None}, None),
