@@ -45,7 +45,7 @@ def _unranked(kind: Kind, names: str) -> dict[str, Rule]:
 
 _FIELDS: Final = {
     "user_id": (
-        "enduser.id user.account_uuid user.id user.email enduser.pseudo.id user.name langfuse.user.id"
+        "enduser.id user.account_uuid user.account_id user.id user.email enduser.pseudo.id user.name langfuse.user.id"
         " traceloop.association.properties.user_id ai.telemetry.metadata.userId langsmith.metadata.user_id"
         " mastra.metadata.userId gen_ai.user llm.user"
     ),
@@ -54,7 +54,7 @@ _FIELDS: Final = {
         " traceloop.association.properties.session_id traceloop.association.properties.thread_id"
         " ai.telemetry.metadata.sessionId langsmith.metadata.session_id langsmith.metadata.conversation_id"
         " langsmith.metadata.thread_id mastra.metadata.sessionId mastra.metadata.threadId"
-        " gcp.vertex.agent.session_id spring.ai.chat.client.conversation.id"
+        " gcp.vertex.agent.session_id spring.ai.chat.client.conversation.id conversation.id"
     ),
     "agent_name": "gen_ai.agent.name agent.name service.name",
     "agent_version": "gen_ai.agent.version app.version service.version",
@@ -184,17 +184,20 @@ _NAMED: Final = {
 _TOKENS: Final = {
     "input": (
         "gen_ai.usage.input_tokens gen_ai.usage.prompt_tokens llm.usage.prompt_tokens llm.token_count.prompt"
-        " ai.usage.inputTokens ai.usage.promptTokens ai.usage.tokens"
+        " ai.usage.inputTokens ai.usage.promptTokens ai.usage.tokens input_token_count"
     ),
     "output": (
         "gen_ai.usage.output_tokens gen_ai.usage.completion_tokens llm.usage.completion_tokens"
-        " llm.token_count.completion ai.usage.outputTokens ai.usage.completionTokens"
+        " llm.token_count.completion ai.usage.outputTokens ai.usage.completionTokens output_token_count"
     ),
-    "total": "gen_ai.usage.total_tokens llm.usage.total_tokens llm.token_count.total ai.usage.totalTokens",
+    "total": (
+        "gen_ai.usage.total_tokens llm.usage.total_tokens llm.token_count.total ai.usage.totalTokens total_token_count"
+    ),
     "cache_read": (
         "gen_ai.usage.cache_read.input_tokens gen_ai.usage.cache_read_input_tokens"
         " llm.usage.cache_read_input_tokens llm.token_count.prompt_details.cache_read ai.usage.cachedInputTokens"
         " ai.usage.inputTokenDetails.cacheReadTokens gen_ai.usage.details.cache_read_tokens"
+        " cached_content_token_count cached_token_count"
     ),
     "cache_creation": (
         "gen_ai.usage.cache_creation.input_tokens gen_ai.usage.cache_creation_input_tokens"
@@ -206,6 +209,7 @@ _TOKENS: Final = {
         "gen_ai.usage.reasoning.output_tokens gen_ai.usage.reasoning_tokens"
         " llm.usage.reasoning_tokens llm.token_count.completion_details.reasoning ai.usage.reasoningTokens"
         " ai.usage.outputTokenDetails.reasoningTokens gen_ai.usage.details.reasoning_tokens"
+        " thoughts_token_count reasoning_token_count"
     ),
     "input_text": "gen_ai.usage.text.input_tokens",
     "output_text": "gen_ai.usage.text.output_tokens ai.usage.outputTokenDetails.textTokens",

@@ -146,6 +146,8 @@ def test_usage_in_every_spelling(post: Post, store: MemoryStore, usage: dict[str
     [
         ({"gen_ai.usage.thoughts_token_count": 7, "gen_ai.usage.cached_content_token_count": 5},
          {"reasoning": 7, "cache_read": 5}),
+        ({"input_token_count": 9, "cached_content_token_count": 5, "thoughts_token_count": 7, "total_token_count": 16},
+         {"input": 9, "cache_read": 5, "reasoning": 7, "total": 16}),
         ({"gen_ai.usage.thinking_tokens": 7, "llm.usage.cached_tokens": 5}, {"reasoning": 7, "cache_read": 5}),
         ({"usageMetadata": json.dumps({"promptTokenCount": 9, "thoughtsTokenCount": 7})}, {"input": 9, "reasoning": 7}),
         ({"gen_ai.usage.input_tokens": 0, "gen_ai.usage.prompt_tokens": 3602}, {"input": 3602}),
