@@ -127,7 +127,7 @@ class AttributeReader:
         for name, value in given.items():
             if value is None:
                 continue
-            if name in _IDS and type(value) is int and not _is_metadata(value):
+            if type(value) is int and not _is_metadata(value) and name in _IDS:
                 value = str(value)  # noqa: PLW2901 - a number that JSON's readers would round
             if name in ALLOWED and _is_metadata(value):
                 kept[name], found = self.texts.mask(f"/attributes/{name}", value)

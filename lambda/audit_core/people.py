@@ -22,6 +22,7 @@ _JOINED: Final = re.compile(
     r"user_(?P<device_id>[0-9A-Za-z-]{1,128})_account_(?P<account_uuid>[0-9A-Za-z-]{0,64})"
     r"_session_(?P<session_id>[0-9A-Za-z-]{1,64})"
 )
+_OPENINGS: Final = ("{", "user_")
 _USERS: Final = ("account_uuid", "account_id", "user_id", "device_id")
 """Who it is, the best first."""
 _read_id = identifier(256)
@@ -30,7 +31,10 @@ _read_id = identifier(256)
 def split_user(fields: dict[str, JsonValue]) -> tuple[dict[str, JsonValue], dict[str, JsonValue]]:
     """Return an event's `fields` with user and session apart, and what else their text held, as attributes."""
     given = fields.get("user_id")
-    if not (isinstance(given, str) or isinstance(given, dict)):  # noqa: SIM101 - the checker knows the dict so
+    if isinstance(given, str):
+        if not given.startswith(_OPENINGS):
+            return fields, {}
+    elif not isinstance(given, dict):
         return fields, {}
     held = _parts(given)
     if not held:
@@ -58,12 +62,11 @@ def _parts(user: str | dict[str, JsonValue]) -> dict[str, JsonValue]:
         return user
     if len(user) > _LONGEST:
         return {}
-    if user.startswith("user_") and (match := _JOINED.fullmatch(user)) is not None:
-        return dict(match.groupdict())
-    if user.lstrip()[:1] == "{":
-        try:
-            read: JsonValue = orjson.loads(user)
-        except orjson.JSONDecodeError:
-            return {}
-        return read if isinstance(read, dict) else {}
-    return {}
+    if user.startswith("user_"):
+        match = _JOINED.fullmatch(user)
+        return {} if match is None else dict(match.groupdict())
+    try:
+        read: JsonValue = orjson.loads(user)
+    except orjson.JSONDecodeError:
+        return {}
+    return read if isinstance(read, dict) else {}

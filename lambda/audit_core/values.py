@@ -32,12 +32,17 @@ _MAX_STATUS = 999
 _MIN_STATUS = 100
 
 
-def text(limit: int) -> Callable[[str, JsonValue], str | None]:
-    """A string of 1 to `limit` characters; an empty one counts as absent."""
+def text(limit: int, *, or_number: bool = False) -> Callable[[str, JsonValue], str | None]:
+    """A string of 1 to `limit` characters; an empty one counts as absent. `or_number`: see `identifier`."""
 
     def read(name: str, value: JsonValue) -> str | None:
         if not isinstance(value, str):
-            raise FieldError(name, "must be a string")
+            if not or_number:
+                raise FieldError(name, "must be a string")
+            number = _integer(value) if not isinstance(value, float) or abs(value) <= SAFE_INTEGER else None
+            if number is None:
+                raise FieldError(name, "must be a string, or an integer of 64 bits")
+            value = str(number)
         if len(value) > limit:
             raise FieldError(name, f"must be at most {limit} characters")
         if not value.isprintable() and CONTROL.search(value):
@@ -49,17 +54,7 @@ def text(limit: int) -> Callable[[str, JsonValue], str | None]:
 
 def identifier(limit: int) -> Callable[[str, JsonValue], str | None]:
     """An id: text, or an integer, which becomes its decimal text. A double that may have been rounded is no id."""
-    read = text(limit)
-
-    def read_id(name: str, value: JsonValue) -> str | None:
-        if isinstance(value, str):
-            return read(name, value)
-        number = _integer(value) if not isinstance(value, float) or abs(value) <= SAFE_INTEGER else None
-        if number is None:
-            raise FieldError(name, "must be a string, or an integer of 64 bits")
-        return read(name, str(number))
-
-    return read_id
+    return text(limit, or_number=True)
 
 
 def _integer(value: JsonValue) -> int | None:

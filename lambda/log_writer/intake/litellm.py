@@ -249,7 +249,8 @@ def _read_content(
             setattr(event, side, content_of(value))
     if isinstance(messages := item.get("messages"), list) and messages:
         event.attributes["message_count"] = len(messages)
-    event.attributes["finish_reasons"] = [*signs.finishes] or None
+    if signs.finishes:
+        event.attributes["finish_reasons"] = [*signs.finishes]
 
 
 def _filled(*values: JsonValue) -> JsonValue:

@@ -6,6 +6,7 @@ Promise: never raises; what is no count is left out.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from audit_core.canonical import JsonValue
 from audit_core.values import SAFE_INTEGER
@@ -60,15 +61,15 @@ def read_usage(usage: JsonValue, *, bare: bool = False) -> dict[str, JsonValue] 
     counts: dict[str, JsonValue] = {}
     nested: list[tuple[str, dict[str, JsonValue]]] = [("", usage)]
     for side, members in nested:
-        for given, value in members.items():
-            name = _plain(given)
+        for name, value in members.items():
             if isinstance(value, dict):
+                name = _plain(name)  # noqa: PLW2901
                 if not side and name == "details":
                     nested.append(("", value))
                 elif not side and name.endswith(_DETAILS):
                     part = name.rpartition("_token")[0]
                     nested.append((f"{_SIDES.get(part, part)}_", value))
-            elif is_count(value) and (kind := _kind(side, name, bare=bare)) is not None:
+            elif is_count(value) and len(name) <= _LONGEST_NAME and (kind := _kind(side, name, bare=bare)) is not None:
                 if kind in counts:
                     counts[kind] = counts[kind] or value
                 elif len(counts) < MAX_KINDS:
@@ -80,7 +81,7 @@ def named(tokens: dict[str, JsonValue]) -> dict[str, JsonValue]:
     """`tokens` with each count that has a provider's own name under the record's; all else as it was."""
     read: dict[str, JsonValue] = {}
     for given, value in tokens.items():
-        kind = given if _KIND.fullmatch(given) and not given.endswith(_ENDINGS) else _kind("", _plain(given))
+        kind = given if _KIND.fullmatch(given) and not given.endswith(_ENDINGS) else kind_of(given)
         name = given if kind is None else kind
         read[name] = read.get(name) or value
     return read
@@ -88,7 +89,7 @@ def named(tokens: dict[str, JsonValue]) -> dict[str, JsonValue]:
 
 def kind_of(name: str) -> str | None:
     """The kind of a count by its name on the wire; null when it names none."""
-    return _kind("", _plain(name))
+    return _kind("", name) if len(name) <= _LONGEST_NAME else None
 
 
 def is_id(value: JsonValue) -> bool:
@@ -98,11 +99,13 @@ def is_id(value: JsonValue) -> bool:
 
 def _plain(name: str) -> str:
     """`promptTokenCount` as `prompt_token_count`."""
-    return name if name.islower() or len(name) > _LONGEST_NAME else _HUMP.sub("_", name).lower()
+    return name if name.islower() else _HUMP.sub("_", name).lower()
 
 
-def _kind(side: str, name: str, *, bare: bool = False) -> str | None:
+@lru_cache(maxsize=512)
+def _kind(side: str, given: str, *, bare: bool = False) -> str | None:
     """The kind that a count's name says; null when it names none."""
+    name = _plain(given)
     ending = next((ending for ending in _ENDINGS if name.endswith(ending)), None)
     if ending is None and not bare:
         return None
