@@ -8,7 +8,7 @@ room for a secret. What the wire lacks is null; what was derived is listed in `i
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from audit_core import values
@@ -29,6 +29,8 @@ from audit_core.envelope import Envelope, EnvelopeMode
 from audit_core.errors import FieldError
 from audit_core.event import Event, Payload
 from audit_core.faults import Faults
+from audit_core.fields import FIELDS as FIELDS  # noqa: PLC0414 - readers of records look for it here
+from audit_core.fields import LONGEST_ENDPOINT, READERS
 from audit_core.masking import Masker, Redaction
 from audit_core.masking.budget import REQUEST_ALLOWANCE, Budget
 from audit_core.masking.texts import UNSCANNABLE, Texts
@@ -40,38 +42,6 @@ from audit_core.times import LONGEST_MS, cannot_be_right, latest_of
 SCHEMA = 1
 MAX_RECORD_BYTES = 65_535
 """A stored line, at most: what one entry of a C2SP tlog-tiles log may hold."""
-
-_LONGEST_ENDPOINT = 8192
-_READERS: tuple[tuple[str, values.Reader], ...] = (
-    ("user_id", values.identifier(256)),
-    ("endpoint", values.text(_LONGEST_ENDPOINT)),
-    ("method", values.method),
-    ("status", values.status),
-    ("request_hash", values.digest),
-    ("response_hash", values.digest),
-    ("outcome", values.outcome),
-    ("correlation_id", values.identifier(256)),
-    ("session_id", values.identifier(256)),
-    ("agent_name", values.text(256)),
-    ("agent_version", values.identifier(128)),
-    ("deployment_id", values.identifier(256)),
-    ("trace_id", values.identifier(128)),
-    ("span_id", values.identifier(128)),
-    ("provider_request_id", values.identifier(256)),
-    ("request_bytes", values.count),
-    ("response_bytes", values.count),
-    ("request_mime", values.text(255)),
-    ("response_mime", values.text(255)),
-    ("envelope", values.envelope),
-    ("stream", values.stream),
-    ("duration_ms", values.duration),
-    ("model", values.text(256)),
-    ("tokens", values.tokens),
-)
-READERS: Mapping[str, values.Reader] = dict(_READERS)
-"""By field: what checks a value that an event brings."""
-FIELDS: frozenset[str] = frozenset({"timestamp", "agent_id", *READERS})
-"""The fields that an event may bring."""
 
 TOO_HEAVY = "is text that holds more values than are decoded"
 FAILED = "the log writer failed at it"
@@ -189,7 +159,7 @@ class RecordMaker:
             for kind in counts:
                 if len(kind) <= _LONGEST:
                     expect("/tokens", kind)
-        if isinstance(endpoint, str) and len(endpoint) <= _LONGEST_ENDPOINT:
+        if isinstance(endpoint, str) and len(endpoint) <= LONGEST_ENDPOINT:
             for cleaned in self._cleaned(endpoint):
                 if cleaned is not None:
                     expect("/endpoint", cleaned)
@@ -263,7 +233,7 @@ class RecordMaker:
         record: dict[str, JsonValue] = {"timestamp": stamp, "agent_id": self.sender.agent_id}
         for name in _ALWAYS:
             record[name] = None
-        for name, read in _READERS:
+        for name, read in READERS.items():
             if name in given and (value := given[name]) is not None and (value := read(name, value)) is not None:
                 record[name] = value
         return record

@@ -21,8 +21,8 @@ from audit_core.attributes import folded
 from audit_core.canonical import DUPLICATE_KEY, NOT_JSON, TOO_DEEP, JsonValue, has_duplicate_key, nests_deeper
 from audit_core.errors import DecodeError, FieldError
 from audit_core.event import Event, Payload
+from audit_core.fields import READERS
 from audit_core.people import split_user
-from audit_core.record import READERS
 from log_writer.intake.decoded import Decoded, Refusal, TooManyError, refusal_of
 from log_writer.intake.outline import item_texts, reason_against
 

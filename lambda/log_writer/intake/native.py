@@ -27,7 +27,7 @@ from audit_core.canonical import (
 )
 from audit_core.errors import DecodeError, FieldError
 from audit_core.event import Event, Payload
-from audit_core.record import FIELDS
+from audit_core.fields import FIELDS
 from log_writer.intake.answer import signs_of
 from log_writer.intake.decoded import Decoded, Refusal, TooManyError, refusal_of
 from log_writer.intake.outline import item_texts, reason_against

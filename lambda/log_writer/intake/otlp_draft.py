@@ -19,8 +19,8 @@ from audit_core.attributes import MAX_ITEMS, MAX_TEXT, folded
 from audit_core.canonical import JsonValue
 from audit_core.errors import FieldError
 from audit_core.event import Event, Payload
+from audit_core.fields import READERS
 from audit_core.outcome import Signs
-from audit_core.record import READERS
 from audit_core.values import SAFE_INTEGER
 from log_writer.intake.answer import read_answer
 from log_writer.intake.genai_names import (
