@@ -200,10 +200,10 @@ def _irreversible(settings: Settings, today: datetime) -> Iterator[str]:
     if settings.envelope != "off":
         yield from _vault(settings, today)
     if settings.profile.protect:
-        yield "  `pulumi destroy` refuses: the bucket and what keeps it locked are protected. With"
-        yield "  `--exclude-protected` it takes the rest."
+        yield "  `pulumi destroy` refuses before it deletes anything: the log, its keys and its settings are protected."
     else:
-        yield "  `pulumi destroy` takes the rest the same day, and the bucket once it has been emptied after that."
+        yield "  `pulumi destroy` takes the functions and alarms the same day. The bucket, its settings, the keys and"
+        yield "  the roles stay until the bucket has been emptied after that."
 
 
 def _vault(settings: Settings, today: datetime) -> Iterator[str]:
@@ -212,7 +212,7 @@ def _vault(settings: Settings, today: datetime) -> Iterator[str]:
     yield f"  seen again from {gone} on."
     if settings.envelope == "raw":
         yield "  They lie there as they came, with every secret that is in them, for the vault's readers to see."
-    yield "  `pulumi destroy` takes the vault once it is empty; its key is gone for good 7 days after that."
+    yield "  `envelope: off` and `pulumi destroy` take the vault once it is empty; its key is gone 7 days after that."
 
 
 def _costs(plan: Plan, settings: Settings) -> Iterator[str]:

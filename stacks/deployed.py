@@ -22,8 +22,8 @@ _UNRESERVED: Final = 100
 https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html
 """
 _ABSENT: Final = (
-    *("nosuchbucket", "nosuchbucketpolicy", "objectlockconfigurationnotfound", "parameternotfound"),
-    *("couldn't find resource", "empty result"),
+    *("nosuchbucket", "nosuchbucketpolicy", "notfoundexception", "objectlockconfigurationnotfound"),
+    *("parameternotfound", "couldn't find resource", "empty result"),
 )
 """How the provider answers a look at something that is not there."""
 
@@ -83,8 +83,28 @@ def deployed_keys(parameter: str) -> str:
 
 
 def says_absent(said: str) -> bool:
-    """Tell whether a failed look says that there is no bucket or no lock, and not that it may not be seen."""
+    """Tell whether a failed look says that there is no such thing, and not that it may not be seen."""
     return any(words in said.lower() for words in _ABSENT)
+
+
+def check_signing_key(alias: str) -> None:
+    """Refuse to go on without a signing key that somebody scheduled for deletion.
+
+    The provider takes such a key for gone, and a run would make another one, which cannot continue the sealed log.
+    """
+    try:
+        found = aws.kms.get_key(key_id=alias)
+    except Exception as error:  # an invoke raises no narrower one
+        if says_absent(str(error)):
+            return
+        msg = f"signing key: cannot see whether {alias} is about to be deleted; grant kms:DescribeKey on it: {error}"
+        raise pulumi.RunError(msg) from error
+    if found.key_state == "PendingDeletion":
+        msg = (
+            f"signing key: {alias} is about to be deleted, and no other key can continue the log; "
+            f"run `aws kms cancel-key-deletion --key-id {found.arn}` first"
+        )
+        raise pulumi.RunError(msg)
 
 
 def check_concurrency(reserved: int) -> None:

@@ -28,7 +28,14 @@ from policies import bucket_policy, iam, seal_policy, vault_policy
 from policies.iam import Bounds
 from policies.place import Principal
 from policies.retention import refuse_weakening
-from stacks.deployed import check_concurrency, check_deployer, deployed_keys, deployed_retention, says_absent
+from stacks.deployed import (
+    check_concurrency,
+    check_deployer,
+    check_signing_key,
+    deployed_keys,
+    deployed_retention,
+    says_absent,
+)
 from stacks.names import Names
 from stacks.settings import LOCAL_ACCOUNT, SettingError, Settings, rfc3339
 
@@ -58,6 +65,7 @@ def deploy(settings: Settings) -> None:
             f"retentionDays: from {deployed.days} to {settings.retention.days}, for what arrives from now on; "
             "what is locked stays locked until its own day"
         )
+    check_signing_key(names.seal_alias)
     check_concurrency(settings.reserved_concurrency)
     ensure_wheels(settings.function_target, WRITER, ANCHORING_SEALER if settings.anchor_url else SEALER)
 

@@ -24,6 +24,7 @@ DRAWN = "Aa0" + "Z" * 40
 """What every random password here is."""
 LOCK = "aws:s3/getBucketObjectLockConfiguration:getBucketObjectLockConfiguration"
 CONTEXT = "aws:iam/getSessionContext:getSessionContext"
+KEY = "aws:kms/getKey:getKey"
 OBJECTS = "aws:s3/getObjects:getObjects"
 QUOTA = "aws:servicequotas/getServiceQuota:getServiceQuota"
 POLICY = "aws:s3/getBucketPolicy:getBucketPolicy"

@@ -13,7 +13,7 @@ from policies.guardrails import KNOWN_TYPES
 from stacks.deployed import says_absent
 from stacks.names import Names
 
-from .conftest import CALLER, CONTEXT, LOCK, POLICY, QUOTA, MemoryProvider, Run, Up
+from .conftest import CALLER, CONTEXT, KEY, LOCK, POLICY, QUOTA, MemoryProvider, Run, Up
 
 REGULATED = {"profile": "regulated", "anchorUrl": "https://tsa.example/tsr"}
 LOCAL_CALLER = {"id": "0", "accountId": "000000000000", "arn": DEPLOYER, "userId": "x"}
@@ -100,6 +100,7 @@ def test_a_longer_retention_changes_the_rule_in_place_and_nothing_else_of_the_bu
         ("ObjectLockConfigurationNotFoundError: Object Lock configuration does not exist for this bucket", True),
         ("reading S3 Bucket Object Lock Configuration (x): couldn't find resource", True),
         ("reading S3 Bucket Object Lock Configuration (x): empty result", True),
+        ("reading KMS Key (alias/x): api error NotFoundException: Alias x is not found.", True),
         ("AccessDenied: User is not authorized to perform: s3:GetBucketObjectLockConfiguration", False),
         ("no such host", False),
         ("request timed out", False),
@@ -189,6 +190,31 @@ def test_a_caller_without_an_issuer_is_the_deployer(run_program: Up) -> None:
     provider.answers[CALLER] = {"id": "0", "accountId": ACCOUNT, "arn": user, "userId": "x"}
     provider.answers[CONTEXT] = {"id": user, "arn": user}
     assert run_program(provider=provider).plan.outputs["administrators"] == [user]
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        ({"id": "k", "keyId": "alias", "arn": "arn:aws:kms:eu-central-1:1:key/k", "keyState": "PendingDeletion"},
+         "run `aws kms cancel-key-deletion --key-id arn:aws:kms:eu-central-1:1:key/k` first"),
+        ("AccessDeniedException: not authorized to perform: kms:DescribeKey", "grant kms:DescribeKey on it"),
+    ],
+)  # fmt: skip
+def test_a_signing_key_that_is_about_to_go_is_never_replaced(
+    run_program: Up, answer: dict[str, Any] | str, says: str
+) -> None:
+    """The provider takes it for gone; another key could not continue the log."""
+    provider = MemoryProvider()
+    provider.answers[KEY] = answer
+    assert says in _refused(run_program, {}, provider)
+
+
+@pytest.mark.parametrize("state", ["Enabled", "Disabled", None])
+def test_a_signing_key_that_stays_is_no_hindrance(run_program: Up, state: str | None) -> None:
+    """A disabled one is enabled again, as any other change is undone."""
+    provider = MemoryProvider()
+    provider.answers[KEY] = {"id": "k", "keyId": "alias", "arn": "a", **({"keyState": state} if state else {})}
+    assert run_program(provider=provider).plan.outputs["profile"] == "standard"
 
 
 @pytest.mark.parametrize("region", ["ap-south-2", "ca-west-1", "ap-southeast-7", "cn-north-1", "us-gov-west-1"])

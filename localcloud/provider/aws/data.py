@@ -173,6 +173,27 @@ def _parameter(cloud: Cloud, arguments: Mapping[str, Any]) -> Props:
     }
 
 
+def _key(cloud: Cloud, arguments: Mapping[str, Any]) -> Props:
+    """Describe a key, by its id, ARN or alias."""
+    wanted = arguments["keyId"]
+    try:
+        found = cloud.client("kms").describe_key(KeyId=wanted)["KeyMetadata"]
+    except ClientError as error:
+        if code(error) != "NotFoundException":
+            raise
+        msg = f"reading KMS Key ({wanted}): api error NotFoundException: {wanted} is not found."
+        raise ProviderError(msg) from error
+    return {
+        "arn": found["Arn"],
+        "enabled": found["Enabled"],
+        "id": found["KeyId"],
+        "keyId": wanted,
+        "keyState": found["KeyState"],
+        "keyUsage": found["KeyUsage"],
+        "region": cloud.region,
+    }
+
+
 FUNCTIONS: Final[Mapping[str, Function]] = {
     "aws:iam/getSessionContext:getSessionContext": Function(inputs={"arn": text(required=True)}, run=_session_context),
     "aws:index/getCallerIdentity:getCallerIdentity": Function(inputs={"id": text()}, run=_caller_identity),
@@ -184,6 +205,7 @@ FUNCTIONS: Final[Mapping[str, Function]] = {
     "aws:ssm/getParameter:getParameter": Function(
         inputs={"name": text(required=True), "region": _REGION, "withDecryption": boolean()}, run=_parameter
     ),
+    "aws:kms/getKey:getKey": Function(inputs={"keyId": text(required=True), "region": _REGION}, run=_key),
     "aws:s3/getBucketObjectLockConfiguration:getBucketObjectLockConfiguration": Function(
         inputs={"bucket": text(required=True), "expectedBucketOwner": text(), "region": _REGION}, run=_object_lock
     ),

@@ -8,6 +8,7 @@ from tests.local.provider.driver import Driver, Refused, assumed, driven
 
 LOCK = "aws:s3/getBucketObjectLockConfiguration:getBucketObjectLockConfiguration"
 SESSION = "aws:iam/getSessionContext:getSessionContext"
+KEY = "aws:kms/getKey:getKey"
 OBJECTS = "aws:s3/getObjects:getObjects"
 QUOTA = "aws:servicequotas/getServiceQuota:getServiceQuota"
 
@@ -84,6 +85,19 @@ def test_the_role_behind_a_session(aws: Driver) -> None:
     with pytest.raises(grpc.RpcError) as missing:
         aws.invoke(SESSION, {"arn": f"arn:aws:sts::{ACCOUNT}:assumed-role/nobody/x"})
     assert "couldn't find resource" in str(missing.value.details())
+
+
+def test_the_state_of_a_key(aws: Driver) -> None:
+    """By its alias, which it keeps until it is gone."""
+    kms = aws.client("kms")
+    key = kms.create_key()["KeyMetadata"]["KeyId"]
+    kms.create_alias(AliasName="alias/looked-at", TargetKeyId=key)
+    assert aws.invoke(KEY, {"keyId": "alias/looked-at"})["keyState"] == "Enabled"
+    kms.schedule_key_deletion(KeyId=key, PendingWindowInDays=7)
+    assert aws.invoke(KEY, {"keyId": "alias/looked-at"})["keyState"] == "PendingDeletion"
+    with pytest.raises(grpc.RpcError) as missing:
+        aws.invoke(KEY, {"keyId": "alias/nobody"})
+    assert "NotFoundException" in str(missing.value.details())
 
 
 def test_the_quota_of_concurrent_executions(aws: Driver) -> None:

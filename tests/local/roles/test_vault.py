@@ -40,13 +40,18 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def vaulted(folder: Path) -> Iterator[Deployed]:
-    """Yield the local stack with masked payloads in a vault."""
-    started = emulators.start(state_dir=folder / "emulator")
+def started(folder: Path) -> Iterator[emulators.Emulator]:
+    """Yield an emulator of this module's own."""
     try:
-        yield deploy(started, config=CONFIG, folder=folder)
+        yield emulators.start(state_dir=folder / "emulator")
     finally:
         emulators.stop(state_dir=folder / "emulator")
+
+
+@pytest.fixture(scope="module")
+def vaulted(started: emulators.Emulator, folder: Path) -> Deployed:
+    """Return the local stack with masked payloads in a vault."""
+    return deploy(started, config=CONFIG, folder=folder)
 
 
 @pytest.fixture(scope="module")
@@ -279,3 +284,35 @@ def test_the_vault_expires_and_is_shut(cloud: Cloud) -> None:
         str(statement["Sid"])
         for statement in vault_policy.bucket_statements(cloud.deployment.place, administrators=[], loopback=True)
     }
+
+
+def test_the_vault_stays_shut_until_its_last_payload_is_gone(
+    cloud: Cloud, payload: str, started: emulators.Emulator, folder: Path
+) -> None:
+    """`envelope` off, emptied, off and on again: no run fails, and nothing lies open in between."""
+    s3, bucket = cloud.root("s3"), cloud.deployment.vault_bucket
+    off = {**CONFIG, "agent-audit-log:envelope": "off"}
+    before = [item["Key"] for item in s3.list_objects_v2(Bucket=bucket)["Contents"]]
+    with contextlib.closing(Cloud(outputs=deploy(started, config=off, folder=folder).outputs)) as without:
+        assert without.post({"timestamp": datetime.now(UTC).isoformat(), "request": BODY}).status_code == 200
+        found = [item["Key"] for item in s3.list_objects_v2(Bucket=bucket)["Contents"]]
+        assert payload in found
+        assert found == before
+        statements = json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"])["Statement"]
+        assert "OnlyTheVaultReaderReads" in [statement["Sid"] for statement in statements]
+        assert s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"][0]["Expiration"] == {"Days": 1}
+        encryption = s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]["Rules"][0]
+        assert encryption["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"] == "aws:kms"
+        assert encryption["BlockedEncryptionTypes"] == {"EncryptionType": ["SSE-C"]}
+        failed = {
+            line.control.id: line.verdict.detail
+            for line in run_controls(without.deployment)
+            if line.verdict.outcome not in (Outcome.PASSED, Outcome.NOT_ENFORCED_HERE)
+        }
+        assert failed == {}
+    for key in found:
+        s3.delete_object(Bucket=bucket, Key=key)
+    deploy(started, config=off, folder=folder)
+    assert bucket not in [item["Name"] for item in s3.list_buckets()["Buckets"]]
+    deploy(started, config=CONFIG, folder=folder)
+    assert json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"])["Statement"] == statements
