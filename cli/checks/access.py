@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from cli.checks.bucket import canonical_statement
+from cli.checks.emulator import without_batches
 from cli.checks.probe import Attempt, Outcome, Principal, Probe, Verdict, could_not_check, failed, passed, refusal
 from cli.connection import Client, role_name
 from cli.exits import CouldNot
@@ -236,7 +237,7 @@ def _end(probe: Probe) -> datetime:
 
 def documents(probe: Probe, principal: Role) -> Verdict:
     """Compare a role's policies, as IAM holds them, with what the table makes."""
-    name = probe.deployment.place.roles[principal]
+    name, local = probe.deployment.place.roles[principal], probe.deployment.is_local
     client = probe.connection.client("iam", role_arn=probe.connection.administrator_arn)
     found: list[str] = []
     attached: list[str] = []
@@ -246,7 +247,8 @@ def documents(probe: Probe, principal: Role) -> Verdict:
             for policy in page["PolicyNames"]:
                 document = client.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]
                 loaded: Mapping[str, Any] = json.loads(document) if isinstance(document, str) else document
-                found.extend(canonical_statement(statement) for statement in loaded["Statement"])
+                written = map(without_batches, loaded["Statement"]) if local else loaded["Statement"]
+                found.extend(canonical_statement(statement) for statement in written)
         for page in client.get_paginator("list_attached_role_policies").paginate(RoleName=name):
             attached.extend(str(policy["PolicyName"]) for policy in page["AttachedPolicies"])
 

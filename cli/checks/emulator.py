@@ -16,3 +16,16 @@ GAPS: Final[Mapping[str, str]] = {
     "place-hold": "the emulator does not know s3:object-lock-legal-hold",
 }
 """The gap's name, which an attempt carries, and the reason that the checklist prints."""
+
+BATCHES: Final = frozenset({"sqs:ChangeMessageVisibilityBatch", "sqs:DeleteMessageBatch", "sqs:SendMessageBatch"})
+"""Names of calls that the emulator evaluates as actions; the local cloud adds them to the actions they belong to.
+
+On AWS they are no actions: whoever may delete a message may delete several at once.
+"""
+
+
+def without_batches(statement: Mapping[str, object]) -> Mapping[str, object]:
+    """Return a statement of the emulator as the program wrote it."""
+    actions = statement.get("Action")
+    kept = [action for action in actions if action not in BATCHES] if isinstance(actions, list) else actions
+    return {**statement, "Action": kept}

@@ -6,7 +6,9 @@ else is glossed over. What is not JSON equals only itself.
 
 import json
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
+
+from cli.checks.emulator import BATCHES
 
 
 def same_json(left: str, right: str) -> bool:
@@ -45,26 +47,19 @@ def _policy(value: Any) -> Any:  # noqa: ANN401 - any JSON value
     return str(value) if isinstance(value, int) else value
 
 
-_BATCHES: Final = ("sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:SendMessage")
-"""Actions that cover a call's batch form on AWS. The emulator evaluates the batch by its own name, which is no action.
-
-https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsqs.html
-"""
-
-
 def for_emulator(text: str) -> str:
     """Return a policy document as the emulator has to see it, so that it means what it means on AWS."""
-    return _with_actions(text, lambda actions: [name for action in actions for name in _spellings(action)])
+    return _with_actions(text, lambda actions: [name for action in actions for name in _names(action)])
 
 
 def from_emulator(text: str) -> str:
     """Return a policy document of the emulator as it was asked for."""
-    batches = {f"{action}Batch" for action in _BATCHES}
-    return _with_actions(text, lambda actions: [action for action in actions if action not in batches])
+    return _with_actions(text, lambda actions: [action for action in actions if action not in BATCHES])
 
 
-def _spellings(action: str) -> tuple[str, ...]:
-    return (action, f"{action}Batch") if action in _BATCHES else (action,)
+def _names(action: str) -> tuple[str, ...]:
+    batch = f"{action}Batch"
+    return (action, batch) if batch in BATCHES else (action,)
 
 
 def _with_actions(text: str, change: Callable[[list[str]], list[str]]) -> str:
