@@ -229,7 +229,7 @@ class Writer:
         batch, refused = made.batch, made.refused
         if batch is None:
             if not refused:
-                return intake.answers.stored([], [], key="", duplicate=False, ours=True)
+                return intake.answers.stored([], [], [], key="", duplicate=False, ours=True)
             return intake.answers.refused_all(refused)
         existed = self._store_batch(batch, made.received, request.deadline, summary)
         if existed is None:
@@ -237,7 +237,10 @@ class Writer:
         # A random key is nobody else's: what is there, an attempt of ours put there.
         duplicate = existed and batch.repeatable
         summary |= {"stored": len(batch.records), "duplicate": duplicate, "object_bytes": len(batch.body)}
-        return intake.answers.stored(batch.records, refused, key=batch.key, duplicate=duplicate, ours=not duplicate)
+        warnings = list(made.warnings.values())
+        return intake.answers.stored(
+            batch.records, refused, warnings, key=batch.key, duplicate=duplicate, ours=not duplicate
+        )
 
     def _store_batch(self, batch: Batch, received: str, deadline: float, summary: dict[str, object]) -> bool | None:
         """Whether the batch's object was there before; null when it is not known to be durable."""

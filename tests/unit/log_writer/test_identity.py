@@ -80,7 +80,7 @@ def test_one_without_identity_is_enough(post: Post, store: MemoryStore) -> None:
     assert len(store.records) == 5
 
 
-@pytest.mark.parametrize("event", [{"id": "e1"}, {"attributes": {"id": "e1"}}])
+@pytest.mark.parametrize("event", [{"status": 200, "id": "e1"}, {"status": 200, "attributes": {"id": "e1"}}])
 def test_an_id_is_identity_enough(post: Post, store: MemoryStore, event: dict[str, object]) -> None:
     """An event with an id finds itself; its leaf is not ours to state once its time was inferred before."""
     first, again = post(event).body["stored"][0], post(event).body["stored"][0]
@@ -175,10 +175,10 @@ def test_a_failing_store_hides_no_refusal(post: Post, store: MemoryStore) -> Non
 
 def test_an_undated_retry_after_midnight(config: Config, masker: Masker, store: MemoryStore, post: Post) -> None:
     """It goes under another date, as the writer cannot look; its record id still says that it is the same."""
-    first = post({"id": "e1"}).body["stored"][0]
+    first = post({"status": 200, "id": "e1"}).body["stored"][0]
     tomorrow = Writer(config, masker=masker, store=store, now=lambda: NOW + timedelta(days=1))
     headers = {"authorization": f"Bearer {TOKEN}"}
-    body = json.dumps({"id": "e1"}).encode()
+    body = json.dumps({"status": 200, "id": "e1"}).encode()
     tomorrow.handle(Request(method="POST", path="/", headers=headers, body=body, deadline=float("inf")))
     assert len(store.objects) == 2
     assert {record["record_id"] for record in store.records} == {first["record_id"]}
