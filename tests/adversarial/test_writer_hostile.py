@@ -57,7 +57,7 @@ def post(to: Writer, body: bytes) -> int:
     return int(to.handle(Request(method="POST", path="/", headers=headers, body=body, deadline=deadline)).status)
 
 
-def filled(unit: str, *, before: str = '{"request":[', after: str = "]}") -> bytes:
+def filled(unit: str, *, before: str = '{"status":200,"request":[', after: str = "]}") -> bytes:
     """As many of `unit`, with commas between, as the largest request holds."""
     count = (SIZE - len(before + after)) // (len(unit.encode()) + 1)
     return (before + ",".join([unit] * count) + after).encode()
@@ -121,10 +121,10 @@ HOSTILE = {
     "keys beyond the BMP": filled('{"\U0001f600":1}'),
     "escaped colons": filled('{"\\u003a":1}'),
     "tiny lists": filled("[]"),
-    "tiny chunks": filled('"a"', before='{"response_chunks":['),
-    "lines in one text": filled("{}", before='{"response_chunks":["[', after=']"]}'),
-    "text that looks like JSON": filled("{}", before='{"request":"[', after=']"}'),
-    "brackets in text": b'{"request":"' + b"[" * 5_900_000 + b'"}',
+    "tiny chunks": filled('"a"', before='{"status":200,"response_chunks":['),
+    "lines in one text": filled("{}", before='{"status":200,"response_chunks":["[', after=']"]}'),
+    "text that looks like JSON": filled("{}", before='{"status":200,"request":"[', after=']"}'),
+    "brackets in text": b'{"status":200,"request":"' + b"[" * 5_900_000 + b'"}',
     "colons in an endpoint": filled('{"endpoint":"' + "a:/@" * 2000 + '"}', before="[", after="]"),
     "a bomb": gzip.compress(bytes(1_000_000_000), 9),
 }
