@@ -219,7 +219,7 @@ class Writer:
             agent_id=agent.name,
             secret=secret_of(request.headers.get("authorization")),
             content=content,
-            idempotency_key=request.headers.get("idempotency-key", "").strip() or None,
+            idempotency_key=request.headers.get("idempotency-key", "").strip(" \t") or None,
             identified=made.identified,
             random_bytes=self._random_bytes,
             vault_bucket=self._config.vault_bucket,
