@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 import click
 
+from audit_core.faults import describe
 from audit_core.masking import CustomRules, Masker, Redaction, Unscannable
 from cli.connection import project_root
 from cli.console import json_line, printable
@@ -34,17 +35,18 @@ def redact(
     """Print the masked form of FILE (`-`: standard input) on standard output, and what was masked on standard error.
 
     The built-in rules and the stack's `maskRules` apply, as in its log. Exits with 0, with 1 when a line of --jsonl
-    could not be masked (its `masked` is null and `error` says why), or with 2 when FILE could not be.
+    could not be masked, or with 2 when FILE could not be. Such a line has null as `masked`, `error` says why, and its
+    number is printed on standard error; the next lines are masked.
     """
     masker = _masker(stack, personal)
     data = read_input(file)
     if is_jsonl:
-        ctx.exit(_redact_lines(masker, data))
+        ctx.exit(_redact_lines(masker, data, file))
     try:
         masked = masker.mask_bytes(data)
-    except Unscannable as error:
+    except Exception as error:  # noqa: BLE001 - what fails here stores nothing in the log writer either
         kept = "of such a payload only size, type and digest are kept"
-        raise CouldNot(f"{file}: cannot be masked: {error.reason}; {kept}") from None
+        raise CouldNot(f"{file}: cannot be masked: {_reason(error)}; {kept}") from None
     _write(masked.data)
     for redaction in masked.redactions:
         place = redaction.path or "(the whole)"
@@ -72,19 +74,26 @@ def _masker(stack: str | None, personal: str | None) -> Masker:
     return Masker(personal="off" if kept else "mask", custom=custom)
 
 
-def _redact_lines(masker: Masker, data: bytes) -> int:
+def _redact_lines(masker: Masker, data: bytes, file: str) -> int:
     code = DONE
-    for line in data.split(b"\n"):
+    for number, line in enumerate(data.split(b"\n"), start=1):
         if not line.strip():
             continue
         try:
             shown = _redacted_line(masker, line.strip())
-        except Unscannable as error:
+        except Exception as error:  # noqa: BLE001 - one line must not cost the lines behind it
             code = FOUND
-            shown = json_line({"masked": None, "redactions": [], "error": error.reason}).encode()
+            reason = _reason(error)
+            shown = json_line({"masked": None, "redactions": [], "error": reason}).encode()
+            click.echo(printable(f"{file}: line {number}: {reason}"), err=True)
         sys.stdout.buffer.write(shown + b"\n")
     sys.stdout.buffer.flush()
     return code
+
+
+def _reason(error: Exception) -> str:
+    """Return why something could not be masked: of a fault of ours its type and place, as its message may hold data."""
+    return error.reason if isinstance(error, Unscannable) else f"the masker failed: {describe(error)}"
 
 
 def _redacted_line(masker: Masker, line: bytes) -> bytes:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-_SCHEME = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*(?::[A-Za-z][A-Za-z0-9+.-]*)*):[/\\]{2}")
+_SCHEME = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*+(?::[A-Za-z][A-Za-z0-9+.-]*+)*+):[/\\]{2}")
 # These carry content, not an address.
 _OPAQUE = re.compile(r"(?P<scheme>data|javascript|blob|about|vbscript|file):", re.IGNORECASE)
 _AUTHORITY_END = re.compile(r"[/\\?#]")

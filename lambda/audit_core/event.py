@@ -44,7 +44,8 @@ class Event:
 
     `fields` holds raw values under the names of record fields, `attributes` what has no field of its own; `inferred`
     the names of fields that the intake derived. `source` names the intake format. `signs`: what else the event shows
-    of how the call ended. Its `outcome` is the sender's own verdict, or nothing.
+    of how the call ended. Its `outcome` is the sender's own verdict, or nothing. `misspelt`: fields that a name in the
+    event is almost the name of.
     """
 
     index: int
@@ -55,6 +56,7 @@ class Event:
     response: Payload | None = None
     inferred: list[str] = field(default_factory=list)
     signs: Signs | None = None
+    misspelt: tuple[str, ...] = ()
 
     @property
     def has_identity(self) -> bool:

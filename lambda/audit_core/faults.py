@@ -28,7 +28,7 @@ def places_of(error: BaseException) -> list[str]:
 
 def describe(error: BaseException) -> str:
     """Describe `error` by its type and its places."""
-    return f"{type(error).__name__} at {' > '.join(places_of(error))}"
+    return " at ".join(filter(None, (type(error).__name__, " > ".join(places_of(error)))))
 
 
 class Faults:

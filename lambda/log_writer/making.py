@@ -16,6 +16,8 @@ from audit_core.event import Event
 from audit_core.record import RecordMaker
 from log_writer.batch import Batch, Draft, draft
 from log_writer.intake.decoded import Refusal, refusal_of
+from log_writer.intake.near import MISSPELT
+from log_writer.reply import Warned
 
 _EVENTS_AT_ONCE: Final = 64
 _MOST_REASONS: Final = 10
@@ -29,6 +31,7 @@ class Made:
     drafts: list[Draft] = field(default_factory=list)
     refused: list[Refusal] = field(default_factory=list)
     identified: bool = True
+    warnings: dict[str, Warned] = field(default_factory=dict)
     batch: Batch | None = None
 
     def summary(self) -> dict[str, object]:
@@ -38,6 +41,7 @@ class Made:
             "events": len(self.drafts) + len(self.refused),
             "refused": len(self.refused),
             "reasons": dict(reasons.most_common(_MOST_REASONS)),
+            **({"warnings": {name: warned.events for name, warned in self.warnings.items()}} if self.warnings else {}),
         }
 
 
@@ -63,4 +67,7 @@ def _add(made: Made, event: Event, maker: RecordMaker) -> Refusal | None:
     except Exception as error:  # noqa: BLE001 - it must not cost the events beside it
         return refusal_of(event.index, error)
     made.identified = made.identified and event.has_identity
+    for name in event.misspelt:
+        warned = made.warnings.setdefault(name, Warned(index=event.index, field=name, reason=MISSPELT))
+        warned.events += 1
     return None

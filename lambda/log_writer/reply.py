@@ -6,7 +6,7 @@ Promise: names of ours, ids and digests; never a value from the request. Failure
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from http import HTTPStatus
 from typing import Protocol
 
@@ -35,11 +35,28 @@ class Response:
     summary: dict[str, object] = field(default_factory=dict)
 
 
+@dataclass(slots=True, kw_only=True)
+class Warned:
+    """Something about events that are stored: `events` so many, the first of them `index`. Names of ours alone."""
+
+    index: int
+    field: str
+    reason: str
+    events: int = 0
+
+
 class Answers(Protocol):
     """How one format's senders are told what became of a request: in words that they understand."""
 
     def stored(
-        self, records: Sequence[StoredRecord], refused: Sequence[Refusal], *, key: str, duplicate: bool, ours: bool
+        self,
+        records: Sequence[StoredRecord],
+        refused: Sequence[Refusal],
+        warnings: Sequence[Warned],
+        *,
+        key: str,
+        duplicate: bool,
+        ours: bool,
     ) -> Response:
         """The records are durable, in the object `key`; what is refused is refused for good. See `stored`."""
         ...
@@ -61,10 +78,17 @@ class JsonAnswers:
     """The writer's own way: a list of what is stored and what is refused, and problem documents."""
 
     def stored(
-        self, records: Sequence[StoredRecord], refused: Sequence[Refusal], *, key: str, duplicate: bool, ours: bool
+        self,
+        records: Sequence[StoredRecord],
+        refused: Sequence[Refusal],
+        warnings: Sequence[Warned],
+        *,
+        key: str,
+        duplicate: bool,
+        ours: bool,
     ) -> Response:
         """200 or 207."""
-        return stored(records, refused, key=key, duplicate=duplicate, ours=ours)
+        return stored(records, refused, warnings, key=key, duplicate=duplicate, ours=ours)
 
     def refused_all(self, refused: Sequence[Refusal]) -> Response:
         """403 or 422."""
@@ -80,14 +104,20 @@ class JsonAnswers:
 
 
 def stored(
-    records: Sequence[StoredRecord], refused: Sequence[Refusal], *, key: str, duplicate: bool, ours: bool
+    records: Sequence[StoredRecord],
+    refused: Sequence[Refusal],
+    warnings: Sequence[Warned],
+    *,
+    key: str,
+    duplicate: bool,
+    ours: bool,
 ) -> Response:
     """200 when all were stored, 207 when some were refused.
 
     A leaf is null where the stored bytes depend on a clock and are not ours: those of a request before this one.
     """
     status = HTTPStatus.MULTI_STATUS if refused else HTTPStatus.OK
-    body = {
+    body: dict[str, object] = {
         "stored": [
             {
                 "index": record.index,
@@ -100,6 +130,8 @@ def stored(
         ],
         "refused": _refused(refused),
     }
+    if warnings:
+        body["warnings"] = [asdict(warned) for warned in warnings]
     return Response(status=status, body=orjson.dumps(body), headers={"Content-Type": JSON, **ALWAYS})
 
 

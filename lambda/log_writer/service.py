@@ -219,7 +219,7 @@ class Writer:
             agent_id=agent.name,
             secret=secret_of(request.headers.get("authorization")),
             content=content,
-            idempotency_key=request.headers.get("idempotency-key", "").strip() or None,
+            idempotency_key=request.headers.get("idempotency-key", "").strip(" \t") or None,
             identified=made.identified,
             random_bytes=self._random_bytes,
             vault_bucket=self._config.vault_bucket,
@@ -229,7 +229,7 @@ class Writer:
         batch, refused = made.batch, made.refused
         if batch is None:
             if not refused:
-                return intake.answers.stored([], [], key="", duplicate=False, ours=True)
+                return intake.answers.stored([], [], [], key="", duplicate=False, ours=True)
             return intake.answers.refused_all(refused)
         existed = self._store_batch(batch, made.received, request.deadline, summary)
         if existed is None:
@@ -237,7 +237,10 @@ class Writer:
         # A random key is nobody else's: what is there, an attempt of ours put there.
         duplicate = existed and batch.repeatable
         summary |= {"stored": len(batch.records), "duplicate": duplicate, "object_bytes": len(batch.body)}
-        return intake.answers.stored(batch.records, refused, key=batch.key, duplicate=duplicate, ours=not duplicate)
+        warnings = list(made.warnings.values())
+        return intake.answers.stored(
+            batch.records, refused, warnings, key=batch.key, duplicate=duplicate, ours=not duplicate
+        )
 
     def _store_batch(self, batch: Batch, received: str, deadline: float, summary: dict[str, object]) -> bool | None:
         """Whether the batch's object was there before; null when it is not known to be durable."""

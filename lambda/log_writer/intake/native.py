@@ -30,6 +30,7 @@ from audit_core.event import Event, Payload
 from audit_core.fields import FIELDS
 from log_writer.intake.answer import signs_of
 from log_writer.intake.decoded import Decoded, Refusal, TooManyError, refusal_of
+from log_writer.intake.near import NearNames
 from log_writer.intake.outline import item_texts, reason_against
 from log_writer.intake.usage import named
 
@@ -41,6 +42,10 @@ _EVENT_DEPTH = MAX_DEPTH + 1
 """An event is an object around a payload, which may have a digest as deep as that is."""
 _WRAPPING = LEVELS - _EVENT_DEPTH
 _NOT_AN_OBJECT = "must be an object"
+_GUIDE = ("timestamp", "user_id", "endpoint", "method", "status", "outcome", "correlation_id")
+"""What says something of a call, beside digests; the agent follows from the token."""
+_EMPTY = f"must have at least one of {', '.join(_GUIDE)}"
+_MISSPELT = f"is perhaps misspelt: the event has none of {', '.join(_GUIDE)}"
 _SIDES = ("request", "response")
 _OWN_KEYS = (
     *_SIDES, "request_base64", "response_base64", "response_chunks", "response_chunks_base64",
@@ -153,20 +158,21 @@ def _fragment(payload: object) -> orjson.Fragment:
 
 
 def _items(elements: list[JsonValue], bad: dict[int, Exception]) -> Iterator[Event | Refusal]:
+    near = NearNames((*FIELDS, *_OWN_KEYS))
     for index in range(len(elements)):
         element, elements[index] = elements[index], None
         if index in bad:
             yield refusal_of(index, bad[index])
             continue
         try:
-            event = _event(index, element)
+            event = _event(index, element, near)
         except Exception as error:  # noqa: BLE001 - it must not cost the events beside it
             yield refusal_of(index, error)
         else:
             yield event
 
 
-def _event(index: int, element: JsonValue) -> Event:
+def _event(index: int, element: JsonValue, near: NearNames) -> Event:
     if not isinstance(element, dict):
         raise FieldError("", _NOT_AN_OBJECT)
     event = Event(index=index, source=SOURCE, fields={})
@@ -177,16 +183,11 @@ def _event(index: int, element: JsonValue) -> Event:
         event.attributes = dict(given)
     if len(element) + len(event.attributes) > _MOST_NAMES:
         raise FieldError("attributes", f"must be at most {MAX_ATTRIBUTES}")
-    fields = event.fields
-    for name, value in element.items():
-        if name in FIELDS:
-            fields[name] = value
-        elif name not in _OWN_KEYS:
-            while name in event.attributes:
-                name += "_"  # noqa: PLW2901 - both values are kept, the second under a name that shows it
-            event.attributes[name] = value
-    if isinstance(tokens := fields.get("tokens"), dict):
-        fields["tokens"] = named(tokens)
+    _sort_in(event, element, near)
+    if all(event.fields.get(name) in (None, "") for name in _GUIDE):
+        raise FieldError(next(iter(event.misspelt), ""), _MISSPELT if event.misspelt else _EMPTY)
+    if isinstance(tokens := event.fields.get("tokens"), dict):
+        event.fields["tokens"] = named(tokens)
     _add_payloads(event, element)
     return event
 
@@ -196,6 +197,21 @@ def _add_payloads(event: Event, element: dict[str, JsonValue]) -> None:
     event.response = _streamed(element, "response") or _payload(element, "response")
     if event.response is not None and event.response.value is not None:
         event.signs = signs_of(event.response.value)
+
+
+def _sort_in(event: Event, element: dict[str, JsonValue], near: NearNames) -> None:
+    """Put what has a field's name into fields, and what has no known name into attributes."""
+    misspelt: dict[str, None] = {}
+    for name, value in element.items():
+        if name in FIELDS:
+            event.fields[name] = value
+        elif name not in _OWN_KEYS:
+            if (meant := near.field(name)) is not None and value is not None:
+                misspelt[meant] = None
+            while name in event.attributes:
+                name += "_"  # noqa: PLW2901 - both values are kept, the second under a name that shows it
+            event.attributes[name] = value
+    event.misspelt = tuple(misspelt)
 
 
 def _payload(element: dict[str, JsonValue], side: str) -> Payload | None:

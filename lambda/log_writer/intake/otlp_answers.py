@@ -19,7 +19,7 @@ import orjson
 
 from log_writer.batch import StoredRecord
 from log_writer.intake.decoded import Refusal
-from log_writer.reply import ALWAYS, JSON, RETRY_AFTER, UNAVAILABLE, Response
+from log_writer.reply import ALWAYS, JSON, RETRY_AFTER, UNAVAILABLE, Response, Warned
 
 PROTOBUF: Final = "application/x-protobuf"
 Rejected: TypeAlias = Literal["rejectedLogRecords", "rejectedSpans"]
@@ -43,10 +43,17 @@ class OtlpAnswers:
     protobuf: bool
 
     def stored(
-        self, records: Sequence[StoredRecord], refused: Sequence[Refusal], *, key: str, duplicate: bool, ours: bool
+        self,
+        records: Sequence[StoredRecord],
+        refused: Sequence[Refusal],
+        warnings: Sequence[Warned],
+        *,
+        key: str,
+        duplicate: bool,
+        ours: bool,
     ) -> Response:
         """200. Which records are where, an exporter does not ask."""
-        del key, duplicate, ours
+        del warnings, key, duplicate, ours
         return self._exported(refused, len(records) + len(refused))
 
     def refused_all(self, refused: Sequence[Refusal]) -> Response:

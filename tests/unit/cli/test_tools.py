@@ -5,10 +5,12 @@ import hashlib
 import hmac
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
+from audit_core.masking import Masked, Masker
 from cli.main import main
 
 
@@ -105,6 +107,31 @@ def test_rules_that_cannot_be_are_named(project: Path) -> None:
     assert (code, out) == (2, "")
     assert "Pulumi.prod.yaml: maskRules: must be 'key <name>'" in err
     assert _run("redact", "-", "--stack", "gone", stdin="{}")[0] == 2
+
+
+@pytest.mark.parametrize("fault", [ValueError, MemoryError, RecursionError])
+def test_a_line_at_which_the_masker_fails_costs_no_other(
+    monkeypatch: pytest.MonkeyPatch, fault: type[Exception]
+) -> None:
+    """The next lines are masked; the exit code says that one was not, and standard error which."""
+    real = Masker.mask_bytes
+
+    def fail(self: Masker, data: bytes, **options: Any) -> Masked:  # noqa: ANN401 - as it comes
+        if b"hunter2" in data:
+            raise fault("cannot take hunter2")
+        return real(self, data, **options)
+
+    monkeypatch.setattr(Masker, "mask_bytes", fail)
+    code, out, err = _run("redact", "-", "--jsonl", stdin='[1]\n\n{"a":"hunter2"}\n{"password":"pst"}\n')
+    assert code == 1
+    first, second, third = map(json.loads, out.splitlines())
+    assert (first["masked"], second["masked"], third["masked"]) == ([1], None, {"password": "***REDACTED***"})
+    assert second["error"].startswith(f"the masker failed: {fault.__name__}")
+    assert err.startswith("-: line 3: the masker failed")
+    assert "hunter2" not in out + err
+    code, out, err = _run("redact", "-", stdin="hunter2")
+    assert (code, out) == (2, "")
+    assert "hunter2" not in err
 
 
 def test_what_needs_no_masking_stays_byte_for_byte() -> None:

@@ -2,14 +2,17 @@
 
 import hashlib
 import json
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
-from audit_core.masking import Masker
+from audit_core.masking import CustomRules, Masker
 from audit_core.merkle import leaf_digest
 from log_writer.batch import Draft, make_batch
-from log_writer.config import Config
+from log_writer.config import Config, Token
+from log_writer.reply import Response
 from log_writer.service import Request, Writer
 from tests.unit.log_writer.harness import EVENT, GUIDE, NOW, TOKEN, MemoryStore, Post
 
@@ -80,7 +83,7 @@ def test_one_without_identity_is_enough(post: Post, store: MemoryStore) -> None:
     assert len(store.records) == 5
 
 
-@pytest.mark.parametrize("event", [{"id": "e1"}, {"attributes": {"id": "e1"}}])
+@pytest.mark.parametrize("event", [{"status": 200, "id": "e1"}, {"status": 200, "attributes": {"id": "e1"}}])
 def test_an_id_is_identity_enough(post: Post, store: MemoryStore, event: dict[str, object]) -> None:
     """An event with an id finds itself; its leaf is not ours to state once its time was inferred before."""
     first, again = post(event).body["stored"][0], post(event).body["stored"][0]
@@ -175,10 +178,76 @@ def test_a_failing_store_hides_no_refusal(post: Post, store: MemoryStore) -> Non
 
 def test_an_undated_retry_after_midnight(config: Config, masker: Masker, store: MemoryStore, post: Post) -> None:
     """It goes under another date, as the writer cannot look; its record id still says that it is the same."""
-    first = post({"id": "e1"}).body["stored"][0]
+    first = post({"status": 200, "id": "e1"}).body["stored"][0]
     tomorrow = Writer(config, masker=masker, store=store, now=lambda: NOW + timedelta(days=1))
     headers = {"authorization": f"Bearer {TOKEN}"}
-    body = json.dumps({"id": "e1"}).encode()
+    body = json.dumps({"status": 200, "id": "e1"}).encode()
     tomorrow.handle(Request(method="POST", path="/", headers=headers, body=body, deadline=float("inf")))
     assert len(store.objects) == 2
     assert {record["record_id"] for record in store.records} == {first["record_id"]}
+
+
+def _post_to(writer: Writer, body: object, *, token: str = TOKEN, **headers: str) -> Response:
+    sent = {"authorization": f"Bearer {token}"} | {name.replace("_", "-"): value for name, value in headers.items()}
+    data = json.dumps(body).encode()
+    return writer.handle(Request(method="POST", path="/", headers=sent, body=data, deadline=float("inf")))
+
+
+def _stored(response: Response) -> dict[str, Any]:
+    assert response.status == 200
+    (stored,) = json.loads(response.body)["stored"]
+    return stored
+
+
+@pytest.mark.parametrize("event", [{"status": 200}, EVENT, {"status": 200, "id": "e1"}], ids=["bare", "dated", "named"])
+@pytest.mark.parametrize("change", ["rules", "token", "personal"])
+def test_a_key_across_rules_and_tokens(
+    config: Config, masker: Masker, store: MemoryStore, change: str, event: dict[str, object]
+) -> None:
+    """Rules or token may change between a request and its retry: it is stored again, and not called a duplicate.
+
+    What is called one is stored, whichever of the two wrote it; so nothing is lost.
+    """
+    other = "aal_of-the-same-agent"
+    tokens = tuple(Token(sha256=hashlib.sha256(text.encode()).hexdigest()) for text in (TOKEN, other))
+    config = replace(config, agents=(replace(config.agents[0], tokens=tokens), *config.agents[1:]))
+    changed = {
+        "rules": Masker(custom=CustomRules(key_names=("order",))),
+        "personal": Masker(personal="off"),
+        "token": masker,
+    }[change]
+    first, second = (Writer(config, masker=by, store=store, now=lambda: NOW) for by in (masker, changed))
+    token = other if change == "token" else TOKEN
+    store.failing = True
+    assert _post_to(first, event, idempotency_key="k").status == 503
+    store.failing = False
+    ways = [(second, token), (first, TOKEN), (second, token), (first, TOKEN)]
+    answers = [_stored(_post_to(by, event, token=with_token, idempotency_key="k")) for by, with_token in ways]
+    assert [answer["duplicate"] for answer in answers] == [False, False, True, True]
+    assert len({answer["record_id"] for answer in answers}) == 2
+    assert {record["record_id"] for record in store.records} == {answer["record_id"] for answer in answers}
+
+
+KEYS = ("k", "k" * 100_000, "schlüssel", "\u2028", "a\x00b", "\ud800", "../../x", "k\nk")
+
+
+def test_any_idempotency_key_is_one(writer: Writer, store: MemoryStore) -> None:
+    """Whatever a key holds, and however long it is: each is another request, and a retry of each finds itself."""
+    for duplicate in (False, True):
+        for key in KEYS:
+            assert _stored(_post_to(writer, {"status": 200}, idempotency_key=key))["duplicate"] is duplicate
+    assert len(store.records) == len(KEYS)
+
+
+@pytest.mark.parametrize("name", ["x_correlation_id", "x_trace_id", "traceparent", "content_type", "x_unknown"])
+@pytest.mark.parametrize(
+    "value", ["é", "\ud800", "a\x00b", "x" * 257, "x" * 1_000_000, " ", "\u202ex", "a\r\nb", "\U0001f600", "\x85"]
+)
+def test_any_header_is_survived(writer: Writer, store: MemoryStore, name: str, value: str) -> None:
+    """A header that no record can hold is as good as none; one in another script than Latin is kept."""
+    response = _post_to(writer, EVENT, **{name: value})
+    assert response.status == 200
+    assert "faults" not in response.summary
+    (record,) = store.records
+    kept = value in {"é", "\U0001f600"} and name in {"x_correlation_id", "x_trace_id"}
+    assert record["correlation_id"] == (value if kept else None)

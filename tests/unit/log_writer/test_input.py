@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from openapi_spec_validator import validate
 
 from log_writer.intake.routes import NATIVE_PATH
-from tests.unit.log_writer.harness import EVENT, GUIDE, OPENAPI, SECRET_TEXT, MemoryStore, Post
+from tests.unit.log_writer.harness import AGENT, EVENT, GUIDE, OPENAPI, SECRET_TEXT, MemoryStore, Post
 
 
 @pytest.mark.parametrize("body", ["object", "array", "ndjson", "ndjson with blank lines", "gzip", "bom", "indented"])
@@ -205,6 +205,58 @@ def test_bad_fields(post: Post, store: MemoryStore, name: str) -> None:
     assert (alone.body["index"], alone.body["field"]) == (0, field)
     for response in (reply.response, alone.response):
         assert SECRET_TEXT not in response.body.decode() + repr(response.summary)
+
+
+EMPTY: tuple[dict[str, Any], ...] = (
+    {},
+    {"endpiont": "https://api.example.com", "statuss": 200},
+    {"request_hash": "a1b2c3...", "response_hash": "d4e5f6..."},
+    {"agent_id": AGENT, "request": {"a": 1}, "response": "x"},
+    {"timestamp": None, "endpoint": "", "status": None, "id": "x", "attributes": {"tool": "search"}},
+)
+
+
+@pytest.mark.parametrize("event", EMPTY)
+def test_an_event_that_says_nothing_of_a_call_is_refused(post: Post, store: MemoryStore, event: dict[str, Any]) -> None:
+    """No field of the guide but digests: it would be an empty record. The events around it are stored."""
+    reply = post([EVENT, event, EVENT])
+    assert reply.status == 207
+    (refused,) = reply.body["refused"]
+    assert refused["index"] == 1
+    assert "timestamp, user_id, endpoint, method, status, outcome, correlation_id" in refused["reason"]
+    assert refused["field"] in ({"endpoint", "status"} if "endpiont" in event else {""})
+    assert len(store.records) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "field"),
+    [
+        ("endpiont", "endpoint"), ("statuss", "status"), ("Endpoint", "endpoint"), ("userId", "user_id"),
+        ("outcom", "outcome"), ("reponse_hash", "response_hash"), ("correlationid", "correlation_id"),
+        ("requst", "request"), ("duration", "duration_ms"), ("tokns", "tokens"),
+    ],
+)  # fmt: skip
+def test_a_name_that_is_almost_a_fields_is_told(post: Post, store: MemoryStore, name: str, field: str) -> None:
+    """The event is stored, and the answer names the field that was meant; never the name that was sent."""
+    reply = post([EVENT, {"timestamp": "2026-06-30T12:34:56Z", name: "x"}, {"method": "GET", name: 5}])
+    assert reply.status == 200
+    (warned,) = reply.body["warnings"]
+    assert (warned["index"], warned["field"], warned["events"]) == (1, field, 2)
+    assert name == field or f'"{name}"' not in reply.response.body.decode()
+    assert reply.response.summary["warnings"] == {field: 2}
+    assert len(store.records) == 3
+
+
+@pytest.mark.parametrize("name", ["id", "request_id", "tool", "status_message", "my_own_name", "x" * 5000, ""])
+def test_other_names_are_not_warned_of(post: Post, name: str) -> None:
+    """What is known metadata, or like no field, is nobody's mistake."""
+    assert "warnings" not in post(EVENT | {name: "x"}).body
+
+
+def test_only_some_unknown_names_are_compared(post: Post) -> None:
+    """Comparing takes time: a request that holds nothing but unknown names is warned of the first of them."""
+    events = [EVENT | {f"status{number}": 1} for number in range(10, 510)]
+    assert post(events).body["warnings"][0]["events"] == 200
 
 
 @pytest.mark.parametrize("part", [{"phase": "middle"}, {"chunks": -1}, {"id": 5}])

@@ -86,18 +86,18 @@ def test_a_given_outcome_stays(post: Post, store: MemoryStore) -> None:
 
 
 def test_what_is_missing_is_null(post: Post, store: MemoryStore) -> None:
-    """An empty event is a record: received now, everything else null."""
-    post({})
+    """One field is a record: received now, everything else null."""
+    post({"method": "GET"})
     (record,) = store.records
     assert record["timestamp"] == "2026-07-01T00:00:05.250Z"
     assert record["inferred"] == ["timestamp"]
-    assert [record[name] for name in GUIDE if name not in {"timestamp", "agent_id"}] == [None] * 8
+    assert [record[name] for name in GUIDE if name not in {"timestamp", "agent_id", "method"}] == [None] * 7
 
 
 def test_null_is_absent(post: Post, store: MemoryStore) -> None:
     """Null in any field is as good as not there."""
     names = ["timestamp", *GUIDE, "session_id", "tokens", "stream", "request", "response_base64", "attributes", "other"]
-    post(dict.fromkeys(names))
+    post(dict.fromkeys(names) | {"method": "GET"})
     (record,) = store.records
     assert record["inferred"] == ["timestamp"]
     assert "attributes" not in record
@@ -105,7 +105,9 @@ def test_null_is_absent(post: Post, store: MemoryStore) -> None:
 
 def test_times_are_utc(post: Post, store: MemoryStore) -> None:
     """Offsets are taken off, HTTP dates are read, and the object goes to the earliest event's date."""
-    post([{"timestamp": "2026-06-30T01:00:00.5+02:00"}, {"timestamp": "Tue, 30 Jun 2026 12:00:00 GMT"}, {"id": "x"}])
+    post(
+        [{"timestamp": "2026-06-30T01:00:00.5+02:00"}, {"timestamp": "Tue, 30 Jun 2026 12:00:00 GMT"}, {"status": 200}]
+    )
     assert [record["timestamp"] for record in store.records] == [
         "2026-06-29T23:00:00.5Z",
         "2026-06-30T12:00:00Z",

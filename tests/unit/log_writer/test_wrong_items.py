@@ -1,4 +1,4 @@
-"""An item that is wrong is refused alone, or stored without what is wrong with it: every intake, every kind of wrong."""
+"""An item that is wrong is refused alone, or stored without what is wrong in it: every intake, every kind of wrong."""
 
 import json
 import time
@@ -31,21 +31,21 @@ def _resources(outer: str, middle: str, inner: str) -> Join:
 
 
 def _attribute(key: str, value: str) -> str:
-    return '{"key":"%s","value":%s}' % (key, value)
+    return f'{{"key":"{key}","value":{value}}}'
 
 
 def _otlp(rest: str, *places: str) -> tuple[str, tuple[str, ...]]:
     user = _attribute("user.id", '{"stringValue":"USER"}')
     good = '{"attributes":[' + user + "]" + rest + "}"
     texts = ("stringValue", "intValue", "doubleValue", "boolValue", "bytesValue", "arrayValue", "kvlistValue")
-    values = ["WRONG", *('{"%s":WRONG}' % kind for kind in texts), '{"arrayValue":{"values":[WRONG]}}']
+    values = ["WRONG", *(f'{{"{kind}":WRONG}}' for kind in texts), '{"arrayValue":{"values":[WRONG]}}']
     values += ['{"arrayValue":{"values":[{"stringValue":WRONG}]}}', '{"kvlistValue":{"values":[WRONG]}}']
     values += ['{"kvlistValue":{"values":[{"key":"k","value":{"stringValue":WRONG}}]}}']
     attributes = ['{"attributes":[' + _attribute("k", value) + "]" + rest + "}" for value in values]
     known = ['{"attributes":[' + _attribute(key, '{"stringValue":WRONG}') + "]" + rest + "}" for key in _OTLP_KEYS]
     lists = ['{"attributes":WRONG' + rest + "}", '{"attributes":[WRONG]' + rest + "}"]
     keys = ['{"attributes":[{"key":WRONG,"value":{"stringValue":"x"}}]' + rest + "}"]
-    fields = ['{"attributes":[],"%s":WRONG%s}' % (place, rest) for place in places]
+    fields = [f'{{"attributes":[],"{place}":WRONG{rest}}}' for place in places]
     return good, (*attributes, *known, *lists, *keys, *fields)
 
 
@@ -104,9 +104,11 @@ INTAKES: dict[str, Intake] = {
     **_intakes(
         "/v1/events",
         _NATIVE + "}",
-        tuple('{"user_id":"x","%s":WRONG}' % field for field in FIELDS if field != "user_id")
-        + ('{"status":200,"user_id":WRONG}', '{"status":200,"request":{"a":[WRONG]}}', "WRONG")
-        + ('{"status":200,"attributes":{"tool":WRONG}}', '{"status":200,"attributes":{"x":WRONG}}'),
+        (
+            *(f'{{"user_id":"x","{field}":WRONG}}' for field in FIELDS if field != "user_id"),
+            *('{"status":200,"user_id":WRONG}', '{"status":200,"request":{"a":[WRONG]}}', "WRONG"),
+            *('{"status":200,"attributes":{"tool":WRONG}}', '{"status":200,"attributes":{"x":WRONG}}'),
+        ),
         array=_array,
         lines=b"\n".join,
         single=_single,
@@ -114,10 +116,12 @@ INTAKES: dict[str, Intake] = {
     **_intakes(
         "/v1/litellm",
         _LITELLM + "}",
-        tuple('{"id":"y","%s":WRONG}' % name for name in LITELLM_MEMBERS if name != "id")
-        + ('{"id":WRONG}', '{"id":"y","messages":[{"role":"user","content":WRONG}]}', "WRONG")
-        + ('{"id":"y","metadata":{"usage_object":WRONG,"requester_metadata":WRONG}}',)
-        + ('{"id":"y","error_information":{"error_code":WRONG,"error_class":WRONG},"status":"failure"}',),
+        (
+            *(f'{{"id":"y","{name}":WRONG}}' for name in LITELLM_MEMBERS if name != "id"),
+            *('{"id":WRONG}', '{"id":"y","messages":[{"role":"user","content":WRONG}]}', "WRONG"),
+            '{"id":"y","metadata":{"usage_object":WRONG,"requester_metadata":WRONG}}',
+            '{"id":"y","error_information":{"error_code":WRONG,"error_class":WRONG},"status":"failure"}',
+        ),
         array=_array,
         lines=b"\n".join,
         single=_single,
@@ -125,9 +129,11 @@ INTAKES: dict[str, Intake] = {
     **_intakes(
         "/v1/traces/ingest",
         _SPAN + ',"metadata":{"user_id":"USER"},"span_data":{"type":"function"}}',
-        tuple('{"span_data":{"type":"generation"},"%s":WRONG}' % name for name in SPAN_MEMBERS)
-        + tuple(_SPAN + ',"span_data":{"%s":WRONG}}' % name for name in DATA_MEMBERS)
-        + (_SPAN + ',"span_data":WRONG}', _SPAN + ',"error":{"message":"x","data":WRONG}}', "WRONG"),
+        (
+            *(f'{{"span_data":{{"type":"generation"}},"{name}":WRONG}}' for name in SPAN_MEMBERS),
+            *(f'{_SPAN},"span_data":{{"{name}":WRONG}}}}' for name in DATA_MEMBERS),
+            *(_SPAN + ',"span_data":WRONG}', _SPAN + ',"error":{"message":"x","data":WRONG}}', "WRONG"),
+        ),
         data=lambda items: b'{"object":1,"data":' + _array(items) + b',"more":[1]}',
         array=_array,
         single=lambda items: b'{"data":[' + items[1] + b"]}",
@@ -325,7 +331,8 @@ def test_a_wrong_message_costs_itself_alone(
 def test_what_is_wrong_around_items_costs_no_others(writer: Writer, store: MemoryStore, place: str, wrong: str) -> None:
     """A resource or a scope of OTLP in JSON that is wrong: the items of the others are stored."""
     texts = {
-        "resource": '{"resource":{"attributes":[{"key":"k","value":{"stringValue":WRONG}}]},"scopeLogs":[{"logRecords":[ITEM]}]}',
+        "resource": '{"resource":{"attributes":[{"key":"k","value":{"stringValue":WRONG}}]},'
+        '"scopeLogs":[{"logRecords":[ITEM]}]}',
         "scope": '{"scopeLogs":[{"scope":{"name":WRONG,"attributes":WRONG},"logRecords":[ITEM]}]}',
         "resources": "WRONG",
         "scopes": '{"scopeLogs":[WRONG]}',

@@ -1,0 +1,45 @@
+"""Names that are almost those of fields: most likely misspelt.
+
+Promise: what is said of such a name is the field that it is near to, never the name. The work for one request is
+bounded, whatever names are in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from audit_core.attributes import ALLOWED
+
+MISSPELT: Final = "an unknown name in the event is almost this one; what it holds was kept as an attribute"
+_MOST_NAMES: Final = 200
+_LONGEST: Final = 32
+_LIKENESS: Final = 0.8
+
+
+class NearNames:
+    """Finds the field that an unknown name is near to; for one request."""
+
+    def __init__(self, fields: Iterable[str]) -> None:
+        self._fields = {_plain(name): name for name in sorted(fields)}
+        self._known: dict[str, str | None] = {}
+
+    def field(self, name: str) -> str | None:
+        """Return the field that `name` is almost the name of; null where there is none."""
+        if len(name) > _LONGEST or name in ALLOWED:
+            return None
+        if name not in self._known:
+            if len(self._known) >= _MOST_NAMES:
+                return None
+            self._known[name] = self._nearest(_plain(name))
+        return self._known[name]
+
+    def _nearest(self, plain: str) -> str | None:
+        from difflib import get_close_matches  # noqa: PLC0415 - few requests need it
+
+        found = get_close_matches(plain, self._fields, n=1, cutoff=_LIKENESS)
+        return self._fields[found[0]] if found else None
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", "").replace("-", "").lower()
