@@ -21,8 +21,8 @@ _HOOKS = words("""
 """After these anything by chance lets in, also after words that say what is called."""
 _TELLING = words("""
     trigger callback inbound ingest heartbeat ping mcp mcp-test
-    token api-token api_token apitoken access-token access_token accesstoken auth-token auth_token authtoken
-    apikey api-key api_key key accesskey access-key access_key license license-key licensekey secret password passwd
+    api-token api_token apitoken access-token access_token accesstoken auth-token auth_token authtoken
+    apikey api-key api_key accesskey access-key access_key license-key licensekey
     magic magic-link magic_link magiclink magic-login login login-link signin sign-in passwordless one-time otp
     reset reset-password reset_password resetpassword password-reset password_reset passwordreset set-password
     change-password forgot-password recover recovery account-recovery activate activation verify verification
@@ -34,8 +34,12 @@ _TELLING = words("""
 """After these so does what comes next; further on are identifiers of resources. Names of collections are not here."""
 _COLLECTIONS = words("webhooks")
 """After these come identifiers of resources as well: they stay."""
-_ALL = b"|".join(re.escape(word.encode()) for word in sorted(_HOOKS | _TELLING | _COLLECTIONS, reverse=True))
-_CANDIDATE = compile_bytes(rb"(?i)(?:^|[/\s\"'(\x00])(?:" + _ALL + rb")(?:/[\w.~=@-]+){1,3}")
+_OF_RESOURCES = words("token key secret password passwd license")
+"""After these UUIDs stay, which is what a secret that is kept somewhere is called."""
+_ALL = sorted(_HOOKS | _TELLING | _COLLECTIONS | _OF_RESOURCES, reverse=True)
+_CANDIDATE = compile_bytes(
+    rb"(?i)(?:^|[/\s\"'(\x00])(?:" + "|".join(map(re.escape, _ALL)).encode() + rb")(?:/[\w.~=@-]+){1,3}"
+)
 _SEGMENT = re.compile(rb"[\w.~=@-]+")
 _ID = re.compile(r"(?!(?:sk|tok|token|key|secret|api|pat)_)[A-Za-z]{2,12}_[A-Za-z0-9]+\Z")
 """An identifier with the letters of its kind before it, as Stripe and others have them."""
@@ -56,7 +60,9 @@ def find_links(text: bytes, spend: Callable[[int], None]) -> Iterator[Span]:
         for segment in others:
             name = before.group().decode("utf-8", "replace").lower()
             is_hook = is_hook or name in _HOOKS
-            if _opens(segment.group().decode("utf-8", "replace"), identifiers=is_hook or name in _TELLING):
+            value = segment.group().decode("utf-8", "replace")
+            named = is_hook or name in _TELLING or (name in _OF_RESOURCES and "-" not in value)
+            if _opens(value, identifiers=named):
                 yield Span(*segment.span(), "link/path")
             before = segment
 
