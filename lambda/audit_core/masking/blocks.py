@@ -111,10 +111,6 @@ def _runs(run: bytes, group: bytes, rest: bytes) -> bytes:
     return rb"(?:" + group + rb")?" + run + rb"(?:(?:" + group + rb"){1,2}" + run + rb")*(?:" + rest + rb")?"
 
 
-def _base_32(octet: bytes, digit: bytes) -> bytes:
-    return _runs(rb"(?:" + octet + _LINE_END + rb"){2,}", digit + rb"{8}", digit + rb"{2,8}={0,6}")
-
-
 # Compressed text without a header: a long run after the sign before a value, whose first bits are those of a block.
 _BARE_STREAM = (
     rb"(?:^|[\s\"'`=>(,\x00])"
@@ -162,8 +158,8 @@ _FAMILIES = (
         _Kind(rb"(?:" + _PAIR + rb"00){8,}(?:" + _PAIR + rb")?", _BASE_16),
         _Kind(rb"(?:" + _PAIR + _BETWEEN + rb"){11,}" + _PAIR, _SIGNED_16),
         _Kind(rb"(?:" + _PAIR + _LINE_END + rb"){12,}", _BASE_16),
-        _Kind(_base_32(_OCTET, rb"[A-Z2-7]"), _BASE_32),
-        _Kind(_base_32(_OCTET.lower(), rb"[a-z2-7]"), _BASE_32),
+        _Kind(rb"(?:" + _OCTET + _LINE_END + rb"){2,}(?:[A-Z2-7]{2,8}={0,6})?", _BASE_32),
+        _Kind(rb"(?:" + _OCTET.lower() + _LINE_END + rb"){2,}(?:[a-z2-7]{2,8}={0,6})?", _BASE_32),
     ),
 )
 
