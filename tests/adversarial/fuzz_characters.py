@@ -104,10 +104,6 @@ BLOCKS: dict[str, Coding] = {
         lambda _, text: base64.b64encode(text.encode("utf-16-le")).decode(),
         lambda text: base64.b64decode(text + "=" * (-len(text) % 4)).decode("utf-16-le"),
     ),
-    "base32": (
-        lambda _, text: base64.b32encode(text.encode()).decode(),
-        lambda text: base64.b32decode(text + "=" * (-len(text) % 8)).decode(),
-    ),
     "hexadecimal": (lambda _, text: text.encode().hex(), lambda text: bytes.fromhex(text).decode()),
     "bytes": (lambda _, text: text.encode().hex(" "), lambda text: bytes.fromhex(text).decode()),
 }

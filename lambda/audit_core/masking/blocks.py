@@ -103,18 +103,12 @@ class _Kind(NamedTuple):
     is_packed: bool = False
 
 
-def _runs(run: bytes, group: bytes, rest: bytes, *, between: bytes = rb"{1,2}") -> bytes:
+def _runs(run: bytes, group: bytes, rest: bytes) -> bytes:
     """Match runs of groups that decode to ASCII, with the groups beside them and between two of them.
 
     Those may hold a character beyond ASCII and, in the same group, the first or last letters of a secret.
     """
-    return rb"(?:" + group + rb")?" + run + rb"(?:(?:" + group + rb")" + between + run + rb")*(?:" + rest + rb")?"
-
-
-def _base_32(octet: bytes, digit: bytes) -> bytes:
-    """Match base32 that holds ASCII. Where it begins a word, its groups are counted from there."""
-    group, run, rest = digit + rb"{8}" + _LINE_END, rb"(?:" + octet + _LINE_END + rb"){2,}", digit + rb"{2,8}={0,6}"
-    return rb"\b(?:" + group + rb")*?" + _runs(run, group, rest, between=rb"*?") + rb"|" + _runs(run, group, rest)
+    return rb"(?:" + group + rb")?" + run + rb"(?:(?:" + group + rb"){1,2}" + run + rb")*(?:" + rest + rb")?"
 
 
 # Compressed text without a header: a long run after the sign before a value, whose first bits are those of a block.
@@ -164,8 +158,8 @@ _FAMILIES = (
         _Kind(rb"(?:" + _PAIR + rb"00){8,}(?:" + _PAIR + rb")?", _BASE_16),
         _Kind(rb"(?:" + _PAIR + _BETWEEN + rb"){11,}" + _PAIR, _SIGNED_16),
         _Kind(rb"(?:" + _PAIR + _LINE_END + rb"){12,}", _BASE_16),
-        _Kind(_base_32(_OCTET, rb"[A-Z2-7]"), _BASE_32),
-        _Kind(_base_32(_OCTET.lower(), rb"[a-z2-7]"), _BASE_32),
+        _Kind(rb"(?:" + _OCTET + _LINE_END + rb"){2,}(?:[A-Z2-7]{2,8}={0,6})?", _BASE_32),
+        _Kind(rb"(?:" + _OCTET.lower() + _LINE_END + rb"){2,}(?:[a-z2-7]{2,8}={0,6})?", _BASE_32),
     ),
 )
 

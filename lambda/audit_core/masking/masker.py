@@ -15,7 +15,6 @@ from audit_core.masking.custom import CustomRules
 from audit_core.masking.document import Walk
 from audit_core.masking.jsontext import DuplicateKeyError, edit, find_documents, may_hold_documents, parse
 from audit_core.masking.keys import KeyInfo, classify, holds_secret
-from audit_core.masking.links import find_links
 from audit_core.masking.patterns import Pattern, Span, compile_bytes
 from audit_core.masking.personal import PersonalData
 from audit_core.masking.prefixed import find_prefixed
@@ -63,7 +62,7 @@ class Masker:
         rules = custom if custom is not None else CustomRules()
         self._allow = [compile_bytes(pattern.encode(), characters=True) for pattern in rules.allow]
         self._custom_keys = frozenset(map(_compact, rules.key_names))
-        self._detectors: list[Detector] = [VendorRules().find, find_assigned, find_prefixed, find_links]
+        self._detectors: list[Detector] = [VendorRules().find, find_assigned, find_prefixed]
         if personal != "off":
             self._detectors.append(PersonalData(self._pseudonym if personal == "hmac" else None))
         if rules.patterns:

@@ -9,6 +9,7 @@ from functools import lru_cache
 
 import ahocorasick_rs
 
+from audit_core.masking.links import opening
 from audit_core.masking.patterns import Pattern, Span, compile_bytes
 from audit_core.masking.plausible import (
     STAND_INS,
@@ -21,6 +22,7 @@ from audit_core.masking.plausible import (
     wordiness,
 )
 from audit_core.masking.rules import RULES, Rule
+from audit_core.masking.rules.links import LINK
 from audit_core.masking.wordlist import words
 
 _WINDOW = 4096
@@ -90,7 +92,7 @@ class VendorRules:
 
     def find(self, text: bytes, spend: Callable[[int], None]) -> Iterator[Span]:
         """Yield what has a documented shape. `spend` is called with the work of each mark that is looked at."""
-        done = 0
+        done, short = 0, self._short
         for offset in range(0, len(text), _CHUNK):
             chunk = text[max(0, offset - self._longest) : offset + _CHUNK]
             base = max(0, offset - self._longest)
@@ -98,7 +100,16 @@ class VendorRules:
             spend(len(hits) // _HITS_A_CANDIDATE)
             for index, start, end in hits:
                 place = base + start
-                if base + end <= offset or place < done or self._is_inside_word(text, place, index):
+                if base + end <= offset or place < done:
+                    continue
+                if (  # most marks in the middle of a word are passed over at once
+                    index in short
+                    and place > 2  # noqa: PLR2004 - an escape has three characters at most
+                    and text[place - 1] in _WORD
+                    and text[place - 2] != _BACKSLASH
+                    and text[place - 3] != _PERCENT
+                    and not (index in self._glued and _after_word(text, place))
+                ):
                     continue
                 for rule, head, bounded in self._rules[index]:
                     if head is not None and not head.match(text, base + end):
@@ -111,17 +122,6 @@ class VendorRules:
                     if span is not None:
                         yield span
                         done = max(done, _last_word(text, span))
-
-    def _is_inside_word(self, text: bytes, place: int, index: int) -> bool:
-        """Tell at once, of most marks in the middle of a word, that no rule of theirs can begin there."""
-        return (
-            index in self._short
-            and place > 2  # noqa: PLR2004 - an escape has three characters at most
-            and text[place - 1] in _WORD
-            and text[place - 2] != _BACKSLASH
-            and text[place - 3] != _PERCENT
-            and not (index in self._glued and _after_word(text, place))
-        )
 
     def _may_be_glued(self, text: bytes, place: int, index: int) -> bool:
         return _after_word(text, place) if index in self._glued else index not in self._short
@@ -196,6 +196,9 @@ def _at_mark(text: bytes, rule: Rule, start: int, end: int, *, by_chance: bool) 
         start -= len(before.group())
         if not _at_boundary(text, start, end):
             return None
+    if rule.id == LINK:
+        part = opening(text[start + 1 : end - 1].decode(), text[first:stop])
+        return None if part is None else Span(first + part[0], first + part[1], rule.id)
     if rule.hidden:
         start = first
     tail = text[first : min(stop, first + _JUDGED)].decode("utf-8", "replace")

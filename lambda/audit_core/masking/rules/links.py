@@ -8,12 +8,42 @@ services are found by a telling segment: see `audit_core.masking.links`.
 from __future__ import annotations
 
 from audit_core.masking.rules.rule import ALNUM, HEX, UUID, WORD, Rule
+from audit_core.masking.wordlist import words
 
 
 def _link(rule: str, marks: tuple[str, ...], tail: str, source: str) -> Rule:
     return Rule(rule, marks, tail, source, hidden=True, certain=True)
 
 
+HOOKS = words("""
+    hook hooks webhook webhook-test webhook-waiting webhookb2 incoming incoming-webhook incoming-webhooks
+    webhook-trigger generic-webhook-trigger build-hook build_hook build-hooks build_hooks buildhook deploy-hook
+    deploy_hook deploy-hooks deploy_hooks deployhook
+""")
+"""After these anything by chance lets in, also after words that say what is called."""
+TELLING = words("""
+    trigger callback inbound ingest heartbeat ping mcp mcp-test
+    api-token api_token apitoken access-token access_token accesstoken auth-token auth_token authtoken
+    apikey api-key api_key accesskey access-key access_key license-key licensekey
+    magic magic-link magic_link magiclink magic-login login login-link signin sign-in passwordless one-time otp
+    reset reset-password reset_password resetpassword password-reset password_reset passwordreset set-password
+    change-password forgot-password recover recovery account-recovery activate activation verify verification
+    verify-email verify_email email-verification email_verification confirm confirmation confirm-email confirm_email
+    invite invitation invited join join-team accept-invite accept-invitation accept_invitation
+    unsubscribe unsub optout opt-out email-preferences share shared sharing share-link guest-access
+    feed ical ics
+""")
+"""After these so does what comes next; further on are identifiers of resources. Names of collections are not here."""
+COLLECTIONS = words("webhooks")
+"""After these come identifiers of resources as well: they stay."""
+OF_RESOURCES = words("token key secret password passwd license")
+"""After these UUIDs stay, which is what a secret that is kept somewhere is called."""
+_TELLING_MARKS = tuple(
+    f"/{spelled}/"
+    for word in sorted(HOOKS | TELLING | COLLECTIONS | OF_RESOURCES)
+    for spelled in (word, word.capitalize())
+)
+LINK = "link/path"
 _SLUG = r"[\w-]{1,64}"
 
 RULES: tuple[Rule, ...] = (
@@ -204,5 +234,9 @@ RULES: tuple[Rule, ...] = (
         ("/owa/calendar/",),
         rf"{HEX}{{32}}@[\w.-]+/({HEX}{{32,}})",
         "Outlook: publishing a calendar",
+    ),
+    # any other: which of the segments that follow is one by chance, `audit_core.masking.links` says
+    Rule(
+        LINK, _TELLING_MARKS, r"(?:[\w.~=@-]+/){0,2}[\w.~=@-]{16,}", "this kit: telling segments of paths", hidden=True
     ),
 )
