@@ -208,7 +208,7 @@ FORMS: Final = (
         wire=Wire.LITELLM,
         notes=(
             "Without the package litellm-enterprise, LiteLLM takes that name and logs nothing, without a word.",
-            "It sends up to 512 calls in one request. One of more than 6 MB is lost: for large calls take another form.",
+            "It sends up to 512 calls a request. One of more than 6 MB is lost: take another form for large calls.",
         ),
     ),
     Form(

@@ -2,7 +2,7 @@
  * Logs every external call of an agent to an agent-audit-log endpoint. Node >= 20, no dependencies, one file to copy.
  *
  *     import { fetchWithLog } from './audit-log.mjs';   // AUDIT_LOG_ENDPOINT and AUDIT_LOG_TOKEN: in the environment
- *     const res = await fetchWithLog(url, options, { userId: 'u_12345' });
+ *     const res = await fetchWithLog(url, options, { userId });
  *
  * Promises:
  * - The call is the same as without this file: same response, same errors. What goes wrong in here is a warning.
