@@ -78,12 +78,15 @@ def test_killed_in_the_middle_again_and_again(project: Project) -> None:
                 process.kill()
                 out, _ = process.communicate()
                 counts[name] += out.count("\n")
-        ran = project.run(f"{LOG}print(await log.close(20000));", flaky.url, timeout=40)
+        # Up to a dozen answers ask it to wait for a second; a busy machine adds its own.
+        ran = project.run(f"{LOG}print(await log.close(80000));", flaky.url, timeout=100)
         assert ran.values == [True], ran.err
         got = {*map(str, delivered_once(flaky))}
     refused = project.spool / "node" / "refused.ndjson"
     if refused.exists():
-        got |= {json.loads(line)["event"]["user_id"] for line in refused.read_text().splitlines()}
+        # A kill in the middle of a write that crosses a page leaves half a line: a text there, and never recorded.
+        events = [json.loads(line)["event"] for line in refused.read_text().splitlines()]
+        got |= {event["user_id"] for event in events if isinstance(event, dict)}
     assert min(counts.values()) > 0
     assert {f"{name}{number}" for name, count in counts.items() for number in range(count)} <= got
 
