@@ -103,6 +103,8 @@ _REFERENCES: Final = {
     "python": 'os.environ["{}"]',
     "js": "process.env.{}",
 }
+_STANDARD_IMPORTS: Final = frozenset({"import asyncio", "import uuid"})
+"""What a snippet may begin with: the standard library comes first, in order."""
 _INSTALL: Final = "Install the client first: pip install ./clients/python"
 _STORED: Final = (
     "Content stays out of it: Claude reports prompts and bodies only where OTEL_LOG_* variables ask for it."
@@ -204,7 +206,10 @@ FORMS: Final = (
         file="litellm.sh",
         into='the shell that starts LiteLLM, where callbacks: ["generic_api"] is set already',
         wire=Wire.LITELLM,
-        notes=("Without the package litellm-enterprise, LiteLLM takes that name and logs nothing, without a word.",),
+        notes=(
+            "Without the package litellm-enterprise, LiteLLM takes that name and logs nothing, without a word.",
+            "It sends up to 512 calls a request. One of more than 6 MB is lost: take another form for large calls.",
+        ),
     ),
     Form(
         platform="otel",
@@ -277,8 +282,11 @@ def fill(form: Form, *, endpoint: str | Reference, token: str | Reference) -> st
     if references and form.language in ("python", "js"):
         text = _STRING.sub(lambda match: _expression(match[1], references, form.language), text)
         if form.language == "python":
-            first = "import asyncio\n"  # the standard library comes first, in order
-            text = f"{first}import os\n{text.removeprefix(first)}" if text.startswith(first) else f"import os\n\n{text}"
+            first, _, rest = text.partition("\n")
+            if first in _STANDARD_IMPORTS:
+                text = "\n".join([*sorted([first, "import os"]), rest])
+            else:
+                text = f"import os\n\n{text}"
     values = {
         name: _REFERENCES[form.language].format(value.variable) if isinstance(value, Reference) else value
         for name, value in given.items()

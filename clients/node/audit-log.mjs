@@ -2,7 +2,7 @@
  * Logs every external call of an agent to an agent-audit-log endpoint. Node >= 20, no dependencies, one file to copy.
  *
  *     import { fetchWithLog } from './audit-log.mjs';   // AUDIT_LOG_ENDPOINT and AUDIT_LOG_TOKEN: in the environment
- *     const res = await fetchWithLog(url, options, { userId: 'u_12345' });
+ *     const res = await fetchWithLog(url, options, { userId });
  *
  * Promises:
  * - The call is the same as without this file: same response, same errors. What goes wrong in here is a warning.
@@ -591,15 +591,22 @@ const REASONS = ['finish_reason', 'finishReason', 'stop_reason', 'stopReason', '
 const BLOCKED = 'policy-blocked';
 /** Reasons that say that a policy stopped the answer, as `foldedWord` writes them. */
 const BLOCKED_REASONS = new Set([
-  'contentfilter', 'contentfiltered', 'contentpolicyviolation', 'refusal', 'safety', 'imagesafety', 'blocklist',
-  'prohibitedcontent', 'imageprohibitedcontent', 'spii', 'guardrailintervened', 'moderationblocked', 'errortoxic',
+  'blocked', 'blocklist', 'contentblocked', 'contentfilter', 'contentfiltered', 'contentpolicy',
+  'contentpolicyviolation', 'errortoxic', 'guardrail', 'guardrailblocked', 'guardrailintervened',
+  'imageprohibitedcontent', 'imagerecitation', 'imagesafety', 'jailbreak', 'modelarmor', 'moderation',
+  'moderationblocked', 'policyviolation', 'prohibitedcontent', 'promptblocked', 'recitation', 'refusal', 'safety',
+  'sensitive', 'spii',
 ]);
 const FAILED_REASONS = new Set([
-  'error', 'errorlimit', 'failed', 'cancelled', 'canceled', 'usercancel', 'timeout', 'networkerror',
-  'malformedfunctioncall', 'malformedresponse',
+  'abort', 'aborted', 'cancel', 'canceled', 'cancelled', 'error', 'errorlimit', 'exception', 'failed', 'failure',
+  'insufficientsystemresource', 'internalerror', 'malformedfunctioncall', 'malformedmodeloutput', 'malformedresponse',
+  'malformedtoolcall', 'malformedtooluse', 'missingthoughtsignature', 'modelerror', 'networkerror', 'servererror',
+  'timeout', 'toomanytoolcalls', 'unexpectedtoolcall', 'usercancel',
 ]);
-const THROTTLED_CODE =
-  /^(?:.*ratelimit.*|.*throttl.*|.*toomanyrequests.*|resourceexhausted|insufficientquota|.*quotaexceeded.*|429)$/;
+const THROTTLED_CODE = new RegExp(
+  '^(?:.*(?:ratelimit|throttl|toomanyrequests|quotaexceeded|requestlimitexceeded|usagelimitreached|throughputexceeded).*' +
+    '|.*resourceexhausted(?:error|exception)?|insufficientquota|slowdown|429)$',
+);
 const ERROR_CODE = /^(?:[A-Za-z][A-Za-z_.-]{1,63}|[1-9][0-9]{2})$/;
 const EVENT_STREAM = 'text/event-stream';
 const AWS_STREAM = 'application/vnd.amazon.eventstream';

@@ -8,7 +8,8 @@ HEADERS = {"Authorization": "Bearer {token}"}
 
 
 async def main():
-    litellm.callbacks = [GenericAPILogger(ENDPOINT, HEADERS, max_retries=5, retry_delay=1)]
+    # One call a request: several large ones together would be refused.
+    litellm.callbacks = [GenericAPILogger(ENDPOINT, HEADERS, log_format="single", max_retries=5, retry_delay=1)]
     hello = [{"role": "user", "content": "Say hello."}]
     answer = await litellm.acompletion(model="openai/gpt-5-mini", messages=hello)
     print(answer.choices[0].message.content)

@@ -6,7 +6,8 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 url = "{endpoint}/v1/traces"
 headers = {"Authorization": "Bearer {token}"}
 provider = TracerProvider()
-provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(url, headers=headers)))
+# Few spans a request: many large ones together would be refused.
+provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(url, headers=headers), max_export_batch_size=8))
 trace.set_tracer_provider(provider)
 
 with trace.get_tracer("my-agent").start_as_current_span("POST", kind=trace.SpanKind.CLIENT) as span:

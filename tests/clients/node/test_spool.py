@@ -78,12 +78,15 @@ def test_killed_in_the_middle_again_and_again(project: Project) -> None:
                 process.kill()
                 out, _ = process.communicate()
                 counts[name] += out.count("\n")
-        ran = project.run(f"{LOG}print(await log.close(20000));", flaky.url, timeout=40)
+        # Up to a dozen answers ask it to wait for a second; a busy machine adds its own.
+        ran = project.run(f"{LOG}print(await log.close(80000));", flaky.url, timeout=100)
         assert ran.values == [True], ran.err
         got = {*map(str, delivered_once(flaky))}
     refused = project.spool / "node" / "refused.ndjson"
     if refused.exists():
-        got |= {json.loads(line)["event"]["user_id"] for line in refused.read_text().splitlines()}
+        # A kill in the middle of a write that crosses a page leaves half a line: a text there, and never recorded.
+        events = [json.loads(line)["event"] for line in refused.read_text().splitlines()]
+        got |= {event["user_id"] for event in events if isinstance(event, dict)}
     assert min(counts.values()) > 0
     assert {f"{name}{number}" for name, count in counts.items() for number in range(count)} <= got
 
@@ -255,3 +258,40 @@ def test_many_at_once(project: Project, endpoint: Endpoint) -> None:
         assert out == "true\n", err
     assert sorted(map(str, delivered_once(endpoint))) == sorted(user for name in names for user in expected(name, 300))
     assert not project.files
+
+
+_CHILD = """
+import { createAuditLog } from './audit-log.mjs';
+const log = createAuditLog();
+for (let i = 0; i < 3; i += 1) log.record({ endpoint: 'a.example', userId: 'c' + i });
+const call = log.fetchWithLog(process.env.NOBODY).catch(() => {});
+if (import.meta.url.endsWith('?exit')) process.exit(2);
+await call;
+process.disconnect?.();
+"""
+CHILDREN = {
+    "worker": "new Worker(new URL(child))",
+    "worker that exits": "new Worker(new URL(child + '?exit'))",
+    "process of a cluster": "(cluster.setupPrimary({ exec: fileURLToPath(child) }), cluster.fork())",
+    "forked process": "fork(fileURLToPath(child))",
+}
+
+
+@pytest.mark.parametrize("kind", CHILDREN)
+def test_children(project: Project, endpoint: Endpoint, kind: str) -> None:
+    """Threads and processes that a program starts have what they recorded on disk, or sent, when they are gone."""
+    child = project.folder / "child.mjs"
+    child.write_text(_CHILD, "utf-8")
+    program = f"""
+    import cluster from 'node:cluster';
+    import {{ fork }} from 'node:child_process';
+    import {{ fileURLToPath }} from 'node:url';
+    import {{ Worker }} from 'node:worker_threads';
+    const child = {json.dumps(child.as_uri())};
+    const started = {CHILDREN[kind]};
+    await new Promise((done) => started.on('exit', done));
+    """
+    ran = project.run(program, endpoint.url, {"NOBODY": "http://127.0.0.1:9/x"})
+    assert ran.code == 0, ran.err
+    assert project.run(f"{LOG}print(await log.close());", endpoint.url).values == [True]
+    assert sorted(event.get("user_id", "") for event in endpoint.events) == ["", *expected("c", 3)]

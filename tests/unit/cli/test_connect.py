@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 import shlex
 import subprocess
 from collections.abc import Callable, Iterator
@@ -210,6 +211,13 @@ def test_json_says_the_same(connect: Connect, form: Form) -> None:
 def test_every_file_is_a_form() -> None:
     """No snippet lies there unused, and none is missing."""
     assert {path.name for path in SNIPPETS.iterdir()} == {form.file for form in FORMS}
+
+
+@ids
+def test_no_snippet_brings_an_id_of_its_own(form: Form) -> None:
+    """One that everybody pastes would join the calls of all of them into one workflow."""
+    given = re.compile(r"(?:user|correlation|session|trace)(?:_?id)?[\"']?\s?[(:=]\s*[\"']", re.IGNORECASE)
+    assert not given.search(form.template)
 
 
 def test_the_examples_look_like_the_real_thing() -> None:

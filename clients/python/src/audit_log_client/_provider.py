@@ -42,16 +42,22 @@ _INNER = ("message", "response", "delta", "meta", "result")
 _ENDED = ("message", "delta", "response", "promptFeedback", "messageStop")
 _REASONS = ("finish_reason", "finishReason", "stop_reason", "stopReason", "done_reason", "blockReason")
 _BLOCKED = frozenset({
-    "contentfilter", "contentfiltered", "contentpolicyviolation", "refusal", "safety", "imagesafety", "blocklist",
-    "prohibitedcontent", "imageprohibitedcontent", "spii", "guardrailintervened", "moderationblocked", "errortoxic",
+    "blocked", "blocklist", "contentblocked", "contentfilter", "contentfiltered", "contentpolicy",
+    "contentpolicyviolation", "errortoxic", "guardrail", "guardrailblocked", "guardrailintervened",
+    "imageprohibitedcontent", "imagerecitation", "imagesafety", "jailbreak", "modelarmor", "moderation",
+    "moderationblocked", "policyviolation", "prohibitedcontent", "promptblocked", "recitation", "refusal", "safety",
+    "sensitive", "spii",
 })  # fmt: skip
-"""Reasons that say that a policy stopped the answer, in lower case and without anything but letters and digits."""
+"""Reasons that say that a policy stopped the answer: the writer's own list, of letters and digits in lower case."""
 _FAILED = frozenset({
-    "error", "errorlimit", "failed", "cancelled", "canceled", "usercancel", "timeout", "networkerror",
-    "malformedfunctioncall", "malformedresponse",
+    "abort", "aborted", "cancel", "canceled", "cancelled", "error", "errorlimit", "exception", "failed", "failure",
+    "insufficientsystemresource", "internalerror", "malformedfunctioncall", "malformedmodeloutput",
+    "malformedresponse", "malformedtoolcall", "malformedtooluse", "missingthoughtsignature", "modelerror",
+    "networkerror", "servererror", "timeout", "toomanytoolcalls", "unexpectedtoolcall", "usercancel",
 })  # fmt: skip
 _THROTTLED = re.compile(
-    r"(?:.*ratelimit.*|.*throttl.*|.*toomanyrequests.*|resourceexhausted|insufficientquota|.*quotaexceeded.*|429)"
+    r".*(?:ratelimit|throttl|toomanyrequests|quotaexceeded|requestlimitexceeded|usagelimitreached|throughputexceeded).*"
+    r"|.*resourceexhausted(?:error|exception)?|insufficientquota|slowdown|429"
 )
 _CODE = re.compile(r"[A-Za-z][A-Za-z_.-]{1,63}|[1-9][0-9]{2}")
 _EXCEPTION = re.compile(r"[A-Za-z]{1,60}Exception")
