@@ -7,14 +7,14 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cli.exits import COULD_NOT
-from cli.plan import plan
+from cli.main import main
 from policies.deployer import MAX_CHARACTERS
 
 ACCOUNT = "210987654321"
 
 
 def _run(*arguments: str) -> Result:
-    return CliRunner().invoke(plan, ["--deployer-policy", *arguments])
+    return CliRunner().invoke(main, ["plan", "--deployer-policy", *arguments])
 
 
 @pytest.fixture
