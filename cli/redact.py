@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 import click
 
@@ -57,13 +57,15 @@ def redact(
 def _masker(stack: str | None, personal: str | None) -> Masker:
     """Return a masker with a stack's own rules; without its key, a pseudonym is shown as what is masked."""
     path = project_root() / "stacks" / f"Pulumi.{stack or 'local'}.yaml"
-    config: Mapping[str, object] = {}
+    texts: object = []
+    stacks_own: object = None
     if stack is not None or path.is_file():
         from cli.stack_file import StackFile  # noqa: PLC0415 - 60 ms that a machine without a stack does without
 
-        config = StackFile(path).config
-    texts = config.get(f"{PROJECT}:maskRules", [])
-    kept = (personal or config.get(f"{PROJECT}:personalData")) == "off"
+        file = StackFile(path)
+        texts = file.config.get(file.spelled(f"{PROJECT}:maskRules"), [])
+        stacks_own = file.config.get(file.spelled(f"{PROJECT}:personalData"))
+    kept = (personal or stacks_own) == "off"
     if not isinstance(texts, list):
         raise CouldNot(f"{path}: maskRules: must be a list of strings")
     try:

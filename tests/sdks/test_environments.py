@@ -8,7 +8,7 @@ import pytest
 from components import downloads
 from localcloud.dependencies import SetUpError
 from localcloud.kits import DEMO, Kit, SdkEnvironment
-from tests.sdks.kits import ALL, OTEL
+from tests.sdks.kits import ALL, LOCKS, OTEL
 
 KITS = [pytest.param(kit, id=kit.name) for kit in (DEMO, *ALL)]
 
@@ -22,6 +22,11 @@ def test_locks_pin_by_hash_and_name_no_place(kit: Kit) -> None:
     assert all(re.match(r"[a-z0-9][a-z0-9._-]*==", package) and "--hash=sha256:" in package for package in packages)
     assert "/" not in text
     assert "--index" not in text
+
+
+def test_every_list_is_a_kit_that_the_suite_sets_up() -> None:
+    """What is not in `ALL` is downloaded by several workers at once."""
+    assert {kit.name for kit in ALL} == {path.stem for path in LOCKS.glob("*.lock")}
 
 
 def test_what_cannot_be_had_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

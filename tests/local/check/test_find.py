@@ -27,7 +27,7 @@ def _find(outputs: Path, *arguments: str) -> Result:
 def test_an_agent_that_nobody_knows(cloud: Cloud, outputs: Path) -> None:
     """Neither the stack nor a record read has it: exit code 2, with the names there are."""
     assert cloud.post({"agent_name": "helper", "endpoint": "https://api.example.com/v1/find"}).status_code == 200
-    for more in ([], ["find", "--json"], ["--since", "24h"], ["--outcome", "error"]):
+    for more in ((), ("find", "--json"), ("--since", "24h"), ("--outcome", "error")):
         unknown = _find(outputs, "--agent", "nobody", *more)
         assert (unknown.exit_code, unknown.stdout) == (2, "")
         assert "--agent nobody: no record read is of it" in unknown.stderr

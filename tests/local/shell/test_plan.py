@@ -114,7 +114,11 @@ def test_plan_of_a_stack_with_a_vault(checkout: Path) -> None:
         ({"STACK": "local"}, "", "STACK=local"),
         ({"STACK": "a" * 17}, "", "must be a name of up to 16 of a-z, 0-9 and -"),
         ({"STACK": "bad"}, "retentionDays: 30\nconfig:\n  aws:region: eu-west-1\n", "as agent-audit-log:retentionDays"),
-        ({"STACK": "bad"}, "config:\n  aws:region: eu-west-1\n  retentionDays: 30\n", "agent-audit-log:retentionDays"),
+        (
+            {"STACK": "bad"},
+            "config:\n  aws:region: eu-west-1\n  audit-log:retentionDays: 30\n",
+            "agent-audit-log:retentionDays",
+        ),
         ({"STACK": "gone"}, "", "Pulumi.gone.yaml"),
         ({"STACK": "bad"}, "config: [", "is no YAML"),
         ({"STACK": "bad"}, "config:\n  aws:region: mars\n", "aws:region"),
