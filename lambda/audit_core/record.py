@@ -155,14 +155,12 @@ class RecordMaker:
         verb, counts, endpoint = fields.get("method"), fields.get("tokens"), fields.get("endpoint")
         if isinstance(verb, str) and len(verb) <= _LONGEST:
             expect("/method", verb.upper())
-        if isinstance(counts, dict) and len(counts) <= _LONGEST:
-            for kind in counts:
-                if len(kind) <= _LONGEST:
-                    expect("/tokens", kind)
+        for kind in counts if isinstance(counts, dict) and len(counts) <= _LONGEST else ():
+            if len(kind) <= _LONGEST:
+                expect("/tokens", kind)
         if isinstance(endpoint, str) and len(endpoint) <= LONGEST_ENDPOINT:
-            for cleaned in self._cleaned(endpoint):
-                if cleaned is not None:
-                    expect("/endpoint", cleaned)
+            for cleaned in filter(None, self._cleaned(endpoint)):
+                expect("/endpoint", cleaned)
         self._attributes.expect(event.attributes)
 
     def make(self, event: Event) -> tuple[dict[str, JsonValue], Envelope | None]:
@@ -265,8 +263,7 @@ class RecordMaker:
             digest = self._digested(payload, record)
         except Exception as error:  # noqa: BLE001 - the record is worth more than the digest
             self.faults.note(error)
-            size = len(payload.content)
-            digest = PayloadDigest(digest=None, size=size, mime=BINARY_MIME, undigestible=FAILED)
+            digest = PayloadDigest(digest=None, size=len(payload.content), mime=BINARY_MIME, undigestible=FAILED)
         stream = record.get("stream")
         if side == "response" and isinstance(stream, dict) and stream.get("complete") is False:
             digest = replace(digest, digest=None)

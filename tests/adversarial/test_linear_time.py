@@ -30,7 +30,7 @@ TEXTS: dict[str, Callable[[str], object]] = {
     "a time": utc_timestamp,
     "a traceparent": trace_id_of,
     "a pair of times": lambda text: moments.milliseconds_between(text, text),
-    "the text of an error": lambda text: openai_errors._worded(None, text),
+    "the text of an error": openai_errors._worded,
     "headers": lambda text: correlation_of({"x-correlation-id": text, "x-trace-id": text, "traceparent": text}),
     "the shape of JSON": lambda text: JsonShape().feed(b"[" + text.encode()),
     "the frame of a list": lambda text: _outlined(f"[{text},{text}]".encode()),

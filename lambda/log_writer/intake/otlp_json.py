@@ -9,23 +9,19 @@ from __future__ import annotations
 
 import base64
 import binascii
-import contextlib
-import json
 import math
 import re
 from collections.abc import Callable, Iterator
 from typing import Final, TypeAlias
 
-import orjson
-
-from audit_core.canonical import DUPLICATE_KEY, TOO_DEEP, JsonValue, has_duplicate_key
-from audit_core.errors import AuditError, DecodeError, FieldError
+from audit_core.canonical import DUPLICATE_KEY, JsonValue
+from audit_core.errors import FieldError
+from log_writer.intake.otlp_frame import members, request_of, shared
 from log_writer.intake.otlp_items import (
     MAX_DEPTH,
     MAX_UINT64,
     Attributes,
     Found,
-    FrameError,
     Items,
     LogItem,
     Origin,
@@ -36,14 +32,11 @@ from log_writer.intake.otlp_items import (
     plain_double,
     too_deep,
 )
-from log_writer.intake.outline import Raw, outline, reason_against
 
 _INT64: Final = 2**63
 _MAX_UINT32: Final = 2**32 - 1
 _DIGITS: Final = re.compile(r"-?[0-9]{1,20}")
-_HALF: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 _HEX: Final = re.compile(r"[0-9A-Fa-f]*")
-_SHARED_KEYS: Final = {"resource", "scope", "schemaUrl"}
 _KINDS: Final = {"INTERNAL": 1, "SERVER": 2, "CLIENT": 3, "PRODUCER": 4, "CONSUMER": 5}
 _STATUSES: Final = {"OK": 1, "ERROR": 2}
 _SEVERITIES: Final = {
@@ -69,10 +62,10 @@ def read_spans(body: bytes) -> Items:
 def _items(body: bytes, names: tuple[str, str, str], read: _Read) -> Items:
     """Yield each item, or why it is refused. What is wrong with a resource or a scope refuses its own items alone."""
     outer, middle, inner = names
-    for group in _members(_request(body, names), outer):
-        for scoped in _members(group, middle):
+    for group in members(request_of(body, names), outer):
+        for scoped in members(group, middle):
             origin = _origin(group, scoped)
-            for record in _members(scoped, inner):
+            for record in members(scoped, inner):
                 yield _item(origin, record, read)
 
 
@@ -87,60 +80,9 @@ def _item(origin: Origin | Exception, record: _Object | Exception, read: _Read) 
         return error
 
 
-def _request(body: bytes, names: tuple[str, str, str]) -> object:
-    """Decode a request; or, where something in it is wrong, its frame, so that only that is refused."""
-    position: int | None = None
-    # Where it fails, something in it is wrong: what, its items say one by one.
-    with contextlib.suppress(Exception):
-        try:
-            request: JsonValue = orjson.loads(body)
-        except orjson.JSONDecodeError as error:
-            position = error.pos
-            raise
-        if not has_duplicate_key(body, orjson.dumps(request)):
-            return request
-    try:
-        return _opened(outline(body, names))
-    except AuditError as error:
-        raise DecodeError(error.reason, position=position) from None
-
-
-def _opened(value: object) -> object:
-    """Return `value`, decoded where that is yet to be done. Raises `FrameError` where it cannot be."""
-    if isinstance(value, FieldError):
-        raise FrameError(value.reason)
-    if not isinstance(value, Raw):
-        return value
-    decoded = _loads(value.text)
-    try:
-        if has_duplicate_key(value.text, orjson.dumps(decoded)):
-            raise FrameError(DUPLICATE_KEY)
-    except orjson.JSONEncodeError:
-        raise FrameError(TOO_DEEP) from None
-    return decoded
-
-
-def _loads(text: bytes) -> JsonValue:
-    """Decode `text`. Half of a surrogate pair, where an exporter in JavaScript has cut a text off, becomes U+FFFD.
-
-    That is also what protobuf's encoder makes of it.
-    """
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
-        failed = FrameError(reason_against(text))
-    if not _HALF.search(text):
-        raise failed
-    try:
-        repaired = json.dumps(json.loads(text), ensure_ascii=False)
-        return orjson.loads(repaired.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace"))
-    except (ValueError, RecursionError):
-        raise failed from None
-
-
 def _origin(group: _Object | Exception, scoped: _Object | Exception) -> Origin | Exception:
     try:
-        resource, scope = _shared(group, "resource"), _shared(scoped, "scope")
+        resource, scope = shared(group, "resource"), shared(scoped, "scope")
         return Origin(
             resource=_attributes(resource),
             scope=_text(scope, "name"),
@@ -149,54 +91,6 @@ def _origin(group: _Object | Exception, scoped: _Object | Exception) -> Origin |
         )
     except Exception as error:  # noqa: BLE001 - it must not cost the items of other scopes
         return error
-
-
-def _members(holder: object, name: str) -> Iterator[_Object | Exception]:
-    """Yield the objects in the list `name` of `holder`, each let go as it is read; or what is wrong with one, or all.
-
-    A body that has something else instead is not passed over as empty: it would be acknowledged, and lost.
-    """
-    if isinstance(holder, Exception):
-        yield holder
-        return
-    try:
-        members = _listed(holder, name)
-    except FrameError as error:
-        yield error
-        return
-    for index, member in enumerate(members):
-        members[index] = None
-        try:
-            opened = _opened(member)
-            if not isinstance(opened, dict):
-                raise FrameError(f"must have objects in {name}")
-        except Exception as error:  # noqa: BLE001 - as above
-            yield error
-        else:
-            yield opened
-
-
-def _listed(holder: object, name: str) -> list[object]:
-    if not isinstance(holder, dict):
-        raise FrameError("is not an OTLP request")
-    members = _opened(holder.get(name))
-    if isinstance(members, list):
-        return members
-    if members is not None:
-        raise FrameError(f"must have a list as {name}")
-    if any(isinstance(_opened(value), (list, dict)) for key, value in holder.items() if key not in _SHARED_KEYS):
-        raise FrameError(f"has no {name}")
-    _shared(holder, "resource")
-    return []
-
-
-def _shared(holder: _Object | Exception, name: str) -> _Object:
-    value = _opened(None if isinstance(holder, Exception) else holder.get(name))
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        raise FrameError(f"must have an object as {name}")
-    return value
 
 
 def _log(record: _Object) -> LogItem:

@@ -51,6 +51,13 @@ def test_what_was_not_expected_is_masked_too() -> None:
         assert ask.mask("/stream", None) == (None, ())
 
 
+@pytest.mark.parametrize("value", [["\ud800"], {"a": 10**400}, ["x", {"\udfff": TOKEN}]])
+def test_what_json_cannot_hold_is_masked_too(value: Any) -> None:  # noqa: ANN401 - JSON, nearly
+    """Half a character and a huge number are remembered by no key, and masked by themselves."""
+    masked, _ = Texts(MASKER, Budget(0)).mask("", value)
+    assert TOKEN not in repr(masked)
+
+
 def test_over_the_budget_nothing_is_shown() -> None:
     """When the work of a request is used up, what is left of it is replaced, and says so; no text slips through."""
     texts = Texts(MASKER, Budget(0, 20_000))

@@ -19,10 +19,12 @@ from log_writer.intake import (
     openai_traces,
     otlp_draft,
     otlp_events,
+    otlp_frame,
     otlp_json,
     otlp_protobuf,
     routes,
 )
+from log_writer.intake.decoded import Decoded
 from log_writer.intake.routes import ROUTES
 from log_writer.reply import Response
 from log_writer.service import Request, Writer
@@ -79,7 +81,7 @@ PLACES: dict[str, tuple[str, Any, str]] = {
     "a check of a whole request": ("native", native, "has_duplicate_key"),
     "a check of an export": ("litellm", exported, "has_duplicate_key"),
     "a check of one event": ("native lines", canonical, "has_duplicate_key"),
-    "a check of a log record": ("logs", otlp_json, "has_duplicate_key"),
+    "a check of a log record": ("logs", otlp_frame, "has_duplicate_key"),
     "a stream": ("native", stream.StreamDigest, "add_all"),
     "an endpoint": ("native", record, "clean_endpoint"),
     "a record": ("native", record.RecordMaker, "make"),
@@ -144,8 +146,8 @@ def test_a_fault_of_the_whole_is_final(config: Config, monkeypatch: pytest.Monke
     intake, _ = ROUTES[path].choose(content_type)
     for error, status in ((RecursionError, 400), (MemoryError, 413), (TypeError, 400)):
 
-        def fail(*_: object, error: type[Exception] = error, **__: object) -> object:
-            raise error(MARK)
+        def fail(body: bytes, *, max_events: int, error: type[Exception] = error) -> Decoded:
+            raise error(MARK, body, max_events)
 
         failing = type(intake)(
             decode=fail, answers=intake.answers, too_heavy=intake.too_heavy, carries_trace=intake.carries_trace
