@@ -284,20 +284,21 @@ class Places:
 
     def _raw_place(self, place: int, *, is_end: bool) -> int:
         """Give the raw place of a decoded one. Units that decode to nothing belong to no stretch."""
-        while self._unit is not None:
-            first, last = self._unit.span()
-            begins = first - self._ahead
+        unit, ahead, sizes = self._unit, self._ahead, self._sizes  # locals: there may be a million units
+        found: int | None = None
+        while unit is not None:
+            first, last = unit.span()
+            begins = first - ahead
             if place < begins or (is_end and place == begins):
                 break
-            ends = begins + self._size(self._unit.group())
+            encoded = unit[0]
+            if encoded not in sizes:
+                sizes[encoded] = len(self._decode(encoded))
+            ends = begins + sizes[encoded]
             if place < ends or (is_end and place == ends):
-                return last if is_end else first
-            self._ahead = last - ends
-            self._unit = next(self._units, None)
-        return place + self._ahead
-
-    def _size(self, unit: bytes) -> int:
-        """Give how many bytes a unit decodes to."""
-        if unit not in self._sizes:
-            self._sizes[unit] = len(self._decode(unit))
-        return self._sizes[unit]
+                found = last if is_end else first
+                break
+            ahead = last - ends
+            unit = next(self._units, None)
+        self._unit, self._ahead = unit, ahead
+        return place + ahead if found is None else found

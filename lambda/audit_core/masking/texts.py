@@ -57,7 +57,7 @@ class Texts:
             return value, ()
         key = _key(path, value)
         if key is None:
-            return self._masked([(path, value)])[0]
+            return self._masked([(path, value)], SUSPECT)[0]
         known = self._known.get(key)
         if known is None and not self._budget.is_used_up:
             self.expect(path, value)

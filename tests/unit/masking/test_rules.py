@@ -21,6 +21,8 @@ _SPEC.loader.exec_module(_SAMPLES)
 MASKER = Masker(personal="off")
 ENOUGH_FORMATS = 150
 MOST_MARKS = 12
+JUDGED_BY_MORE_THAN_ITS_PATTERN = {"link/path"}
+"""See `test_links.py`."""
 ONE = [pytest.param(rule, id=rule.id) for rule in RULES]
 
 
@@ -48,7 +50,7 @@ def test_a_rule_never_matches_across_texts(rule: Rule) -> None:
         assert match is None or match.end() <= 4 * count
 
 
-@pytest.mark.parametrize("rule", ONE)
+@pytest.mark.parametrize("rule", [param for param in ONE if param.id not in JUDGED_BY_MORE_THAN_ITS_PATTERN])
 def test_a_token_of_the_documented_shape_vanishes(rule: Rule) -> None:
     """A token made from the rule's own pattern is masked in plain text, nearly always whatever its letters."""
     found = total = 0
