@@ -118,8 +118,7 @@ class Names:
     @property
     def seal_origin(self) -> str:
         """The sealed log's name in its checkpoints: where its files are, without the scheme."""
-        domain = "amazonaws.com.cn" if self.partition == "aws-cn" else "amazonaws.com"
-        return f"{self.bucket}.s3.{self.region}.{domain}/seal"
+        return f"{self.bucket}.s3.{self.region}.amazonaws.com/seal"
 
     @property
     def topic(self) -> str:
