@@ -55,7 +55,13 @@ def plan(
     where = region or found.get("aws:region", _REGION)
     partition = next((name for start, name in _PARTITIONS.items() if where.startswith(start)), "aws")
     try:
-        names = Names(stack=stack, region=where, account=account or _ACCOUNT, partition=partition)
+        names = Names(
+            stack=stack,
+            region=where,
+            account=account or _ACCOUNT,
+            partition=partition,
+            role_path=found.get(f"{PROJECT}:rolePath", "/"),
+        )
     except NameRefusedError as error:
         raise click.UsageError(printable(str(error))) from None
     if account is None:

@@ -150,7 +150,7 @@ _BOUNDED: Final = ("iam:CreateRole", "iam:DeleteRolePolicy", "iam:PutRolePermiss
 
 def _allow(about: str, actions: Iterable[str], resources: list[str], boundary: str) -> Iterable[Statement]:
     """Yield the statement for one kind of resource; two where a boundary binds some of its actions."""
-    within = {"ArnEquals": {"iam:PermissionsBoundary": boundary}}
+    within: dict[str, Json] = {"ArnEquals": {"iam:PermissionsBoundary": boundary}}
     passed: dict[str, Json] = {"StringEquals": {"iam:PassedToService": "lambda.amazonaws.com"}}
     bounded = sorted({*actions} & {*_BOUNDED}) if boundary else []
     free = sorted({*actions} - {*bounded} - ({"iam:DeleteRolePermissionsBoundary"} if boundary else set()))
@@ -165,7 +165,7 @@ def _allow(about: str, actions: Iterable[str], resources: list[str], boundary: s
             "Effect": "Allow",
             "Action": [*bounded],
             "Resource": [*resources],
-            "Condition": {**within},
+            "Condition": within,
         }
 
 

@@ -21,9 +21,6 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-ANYTHING: Final = "*"
-"""For actions that AWS evaluates on no resource."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calls:
@@ -64,7 +61,7 @@ def _bucket_setting(name: str, actions: str, inputs: tuple[str, ...], *, delete:
         create=(put,),
         read=(get,),
         delete=(delete or put,),
-        inputs={("bucket",): (), inputs: (put,)},
+        inputs={("bucket", "timeouts"): (), inputs: (put,)},
     )
 
 
@@ -179,7 +176,7 @@ RESOURCES: Final = (
         delete=("lambda:DeleteFunction",),
         inputs={
             ("name",): (),
-            ("architectures", "code", "sourceCodeHash"): ("lambda:UpdateFunctionCode",),
+            ("architectures", "code", "codeSha256", "sourceCodeHash"): ("lambda:UpdateFunctionCode",),
             ("description", "handler", "memorySize", "runtime", "timeout"): ("lambda:UpdateFunctionConfiguration",),
             ("role",): ("lambda:UpdateFunctionConfiguration", "iam:PassRole"),
             ("reservedConcurrentExecutions",): ("lambda:PutFunctionConcurrency", "lambda:DeleteFunctionConcurrency"),
@@ -363,28 +360,33 @@ RESOURCES: Final = (
 )
 """The types that the program registers."""
 
+
+def _lookup(type_: str, source: str, about: str = "", *read: str) -> Calls:
+    """Return the row of a data source."""
+    module, _, name = type_.partition("/")
+    return Calls(type=f"aws:{module}/{name}:{name}", source=source, about=about, read=read)
+
+
 FUNCTIONS: Final = (
+    _lookup("iam/getSessionContext", "iam/session_context_data_source.go@07e0d0b", "deployers", "iam:GetRole"),
     # AWS refuses sts:GetCallerIdentity to nobody; a partition is known without a call.
-    Calls(type="aws:index/getCallerIdentity:getCallerIdentity", source="sts/caller_identity_data_source.go", about=""),
-    Calls(type="aws:index/getPartition:getPartition", source="meta/partition_data_source.go", about=""),
-    Calls(
-        type="aws:iam/getSessionContext:getSessionContext",
-        source="iam/session_context_data_source.go@07e0d0b",
-        about="deployers",
-        read=("iam:GetRole",),
+    _lookup("index/getCallerIdentity", "sts/caller_identity_data_source.go"),
+    _lookup("index/getPartition", "meta/partition_data_source.go"),
+    _lookup(
+        "s3/getBucketObjectLockConfiguration",
+        "s3/bucket_object_lock_configuration_data_source.go",
+        "buckets",
+        "s3:GetBucketObjectLockConfiguration",
     ),
-    Calls(
-        type="aws:s3/getBucketObjectLockConfiguration:getBucketObjectLockConfiguration",
-        source="s3/bucket_object_lock_configuration_data_source.go",
-        about="buckets",
-        read=("s3:GetBucketObjectLockConfiguration",),
+    _lookup("s3/getBucketPolicy", "s3/bucket_policy_data_source.go", "buckets", "s3:GetBucketPolicy"),
+    _lookup("s3/getObjects", "s3/objects_data_source.go", "buckets", "s3:ListBucket"),
+    _lookup(
+        "servicequotas/getServiceQuota",
+        "servicequotas/service_quota_data_source.go@01f4311",
+        "quota of Lambda",
+        *("servicequotas:GetAWSDefaultServiceQuota", "servicequotas:GetServiceQuota"),
     ),
-    Calls(
-        type="aws:servicequotas/getServiceQuota:getServiceQuota",
-        source="servicequotas/service_quota_data_source.go@01f4311",
-        about="quota of Lambda",
-        read=("servicequotas:GetAWSDefaultServiceQuota", "servicequotas:GetServiceQuota"),
-    ),
+    _lookup("ssm/getParameter", "ssm/parameter_data_source.go", "parameter", "ssm:GetParameter"),
 )
 """The data sources that the program looks up."""
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 from localcloud.engine.state import Entry
 from localcloud.offline import ACCOUNT, DEPLOYER
 from policies.deployer import CONCURRENCY_QUOTA, ELSEWHERE
-from policies.provider_calls import BY_TYPE
+from policies.provider_calls import BY_TYPE, FUNCTIONS
 from tests.component.conftest import REGION, Run
 
 _OWN: Final = f"{REGION}:{ACCOUNT}"
@@ -59,14 +59,22 @@ def lifetime(run: Run) -> Iterator[Request]:
 
 def _lookups(entries: Sequence[Entry]) -> Iterator[Request]:
     buckets = [resource(entry) for entry in entries if entry.type == "aws:s3/bucket:Bucket"]
-    for type_, found in (
-        ("aws:iam/getSessionContext:getSessionContext", DEPLOYER),
-        ("aws:s3/getBucketObjectLockConfiguration:getBucketObjectLockConfiguration", buckets[0]),
-        ("aws:servicequotas/getServiceQuota:getServiceQuota", f"arn:aws:servicequotas:{_OWN}:{CONCURRENCY_QUOTA}"),
-    ):
-        for action in BY_TYPE[type_].read:
+    about: dict[str, list[str]] = {
+        "": [],
+        "buckets": buckets,
+        "deployers": [DEPLOYER],
+        "parameter": [resource(entry) for entry in entries if entry.type == "aws:ssm/parameter:Parameter"],
+        "quota of Lambda": [f"arn:aws:servicequotas:{_OWN}:{CONCURRENCY_QUOTA}"],
+    }
+    # At the first run nothing is there yet; at each later one the buckets' policies are in force.
+    policies = {
+        resource(entry): str(entry.inputs["policy"]) for entry in entries if entry.type.endswith(":BucketPolicy")
+    }
+    for row in FUNCTIONS:
+        for action, found in ((action, found) for action in row.read for found in about[row.about]):
             on = "*" if action in ELSEWHERE else found
-            yield Request(when="look up", who=type_, action=action, resource=on, policy=None)
+            for policy in dict.fromkeys((None, policies.get(on))):
+                yield Request(when="look up", who=row.type, action=action, resource=on, policy=policy)
 
 
 def _asked(when: str, entry: Entry, actions: Sequence[str], force: Mapping[str, str]) -> Iterator[Request]:
@@ -98,7 +106,7 @@ def resource(entry: Entry) -> str:
     if service == "s3":
         return f"arn:aws:s3:::{given['bucket']}"
     if service == "iam":
-        return f"arn:aws:iam::{ACCOUNT}:role/{given.get('role', given['name'])}"
+        return f"arn:aws:iam::{ACCOUNT}:role/{given.get('role') or given['name']}"
     if service == "lambda":
         return f"arn:aws:lambda:{_OWN}:function:{given.get('functionName') or given.get('function') or given['name']}"
     if service == "sqs":

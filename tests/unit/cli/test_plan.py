@@ -59,15 +59,17 @@ def test_the_arns_are_of_the_regions_partition(region: str, partition: str) -> N
     assert {arn.split(":")[1] for arn in arns if arn != "*"} == {partition}
 
 
-def test_a_boundary_in_the_stack_file_binds_the_roles(project: Path) -> None:
-    """As the program then gives each role that boundary."""
+def test_boundary_and_path_in_the_stack_file_are_those_of_the_roles(project: Path) -> None:
+    """As the program then gives each role that boundary and path."""
     boundary = f"arn:aws:iam::{ACCOUNT}:policy/edge"
     (project / "stacks" / "Pulumi.shop.yaml").write_text(
         f"config:\n  aws:region: eu-west-3\n  agent-audit-log:permissionsBoundary: {boundary}\n"
+        "  agent-audit-log:rolePath: /audit/\n"
     )
     documents = json.loads(_run("--stack", "shop", "--account", ACCOUNT).stdout)
     (bound,) = [s for document in documents for s in document["Statement"] if "iam:CreateRole" in s["Action"]]
     assert bound["Condition"] == {"ArnEquals": {"iam:PermissionsBoundary": boundary}}
+    assert all(arn.startswith(f"arn:aws:iam::{ACCOUNT}:role/audit/agent-audit-log-shop-") for arn in bound["Resource"])
 
 
 def test_it_writes_a_file_for_each_document(project: Path) -> None:

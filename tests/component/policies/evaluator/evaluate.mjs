@@ -37,7 +37,7 @@ async function faults({ kind, document }) {
     const keys = Object.values(statement.Condition ?? {}).flatMap(Object.keys);
     for (const action of listed(statement.Action)) {
       const [service, name] = action.split(':');
-      if (name.includes('*')) continue;
+      if (action.includes('*')) continue;
       if (!(await iamActionExists(service, name))) { found.push(`${action} is not an IAM action`); continue; }
       for (const key of keys) if (!(await takes(service, name, key))) found.push(`${action} does not take ${key}`);
     }
