@@ -12,6 +12,7 @@ import pytest
 from localcloud import plan as planning
 from policies import costs, iam
 from policies.place import STANDING
+from policies.retention import PROFILES
 from stacks.settings import parse
 
 
@@ -61,7 +62,7 @@ def test_what_nobody_has_chosen_yet_is_said(checkout: Path) -> None:
     """Which profile is shown, how to choose another, and what a stack may be called; later none of that."""
     said = run(checkout).stdout
     assert "No profile is chosen yet, so this shows the default, `standard`" in said
-    assert "pulumi config set profile trial|standard|regulated" in said
+    assert f"pulumi config set profile {'|'.join(PROFILES)} --stack prod" in said
     assert "`prod` stands for your stack: you choose a name of up to 16 of a-z, 0-9 and -" in said
     (checkout / "stacks" / "Pulumi.acme.yaml").write_text("config:\n  aws:region: eu-central-1\n")
     assert "then: make plan STACK=acme" in run(checkout, STACK="acme").stdout
