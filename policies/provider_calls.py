@@ -372,6 +372,7 @@ FUNCTIONS: Final = (
     # AWS refuses sts:GetCallerIdentity to nobody; a partition is known without a call.
     _lookup("index/getCallerIdentity", "sts/caller_identity_data_source.go"),
     _lookup("index/getPartition", "meta/partition_data_source.go"),
+    _lookup("kms/getKey", "kms/key_data_source.go", "keys", "kms:DescribeKey"),
     _lookup(
         "s3/getBucketObjectLockConfiguration",
         "s3/bucket_object_lock_configuration_data_source.go",

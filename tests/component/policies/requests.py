@@ -63,17 +63,16 @@ def _lookups(entries: Sequence[Entry]) -> Iterator[Request]:
         "": [],
         "buckets": buckets,
         "deployers": [DEPLOYER],
+        "keys": [resource(entry) for entry in entries if entry.type == "aws:kms/key:Key"],
         "parameter": [resource(entry) for entry in entries if entry.type == "aws:ssm/parameter:Parameter"],
         "quota of Lambda": [f"arn:aws:servicequotas:{_OWN}:{CONCURRENCY_QUOTA}"],
     }
-    # At the first run nothing is there yet; at each later one the buckets' policies are in force.
-    policies = {
-        resource(entry): str(entry.inputs["policy"]) for entry in entries if entry.type.endswith(":BucketPolicy")
-    }
+    # At the first run nothing is there yet; at each later one the policies are in force, and a key's from its making.
+    policies = {resource(entry): str(entry.inputs[POLICIES[entry.type]]) for entry in entries if entry.type in POLICIES}
     for row in FUNCTIONS:
         for action, found in ((action, found) for action in row.read for found in about[row.about]):
             on = "*" if action in ELSEWHERE else found
-            for policy in dict.fromkeys((None, policies.get(on))):
+            for policy in dict.fromkeys((policies.get(on), policies.get(on) if row.about == "keys" else None)):
                 yield Request(when="look up", who=row.type, action=action, resource=on, policy=policy)
 
 
