@@ -66,6 +66,8 @@ _NAMES = frozenset(
 )
 """What stands before such a word in identifiers of objects: those of Stripe have it in them which mode they are of."""
 _JOINTS = (b"_", b"-")
+_FINGERPRINTED = b".ico-"
+"""Begins the digest in the name of an icon's file, as well as a token after a point."""
 _NO_WORD = rb"(?:[^A-Za-z0-9]|\z)"
 _IN_BASE64 = re.compile(rb"(?=.*[A-Z])(?=.*[0-9])[A-Za-z0-9+/]{24}")
 
@@ -182,13 +184,16 @@ def _before(rule: Rule) -> Pattern:
     return compile_bytes(b"(?:" + rule.before.encode() + rb")\z")
 
 
-def _at_mark(text: bytes, rule: Rule, start: int, end: int, *, by_chance: bool) -> Span | None:  # noqa: C901, PLR0911 - one reason a line
+def _at_mark(text: bytes, rule: Rule, start: int, end: int, *, by_chance: bool) -> Span | None:  # noqa: C901, PLR0911, PLR0912 - one reason a line
     """Try one rule at its mark. `by_chance`: the mark ends a word, so that only what follows it tells."""
-    is_bounded = "\\b" in rule.tail or (not rule.hidden and end - start < _UNMISTAKABLE_MARK)
+    is_short = not rule.hidden and end - start < _UNMISTAKABLE_MARK
+    is_bounded = "\\b" in rule.tail or (is_short and not rule.before)
     match = _tail(rule, is_bounded=is_bounded).match(text, end, min(len(text), end + _WINDOW))
     if match is None:
         return None
     first, stop = match.span(1)
+    if is_short and stop < len(text) and text[stop] in _WORD:
+        return None
     if rule.before:
         before = _before(rule).search(text[max(0, start - _BEHIND) : start])
         if before is None:
@@ -202,6 +207,8 @@ def _at_mark(text: bytes, rule: Rule, start: int, end: int, *, by_chance: bool) 
     if rule.hidden:
         start = first
     tail = text[first : min(stop, first + _JUDGED)].decode("utf-8", "replace")
+    if text[start - 1 : end] == _FINGERPRINTED and is_identifier(tail):
+        return None
     if rule.id == _USERINFO and _SENTRY_DSN.match(text, start):
         return None
     if rule.id == _USERINFO and ":" in tail:

@@ -40,7 +40,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "telegram/bot-token",
         (":A",),
-        rf"{WORD}{{33,34}}",
+        rf"{WORD}{{33,34}}\b",
         "Telegram Bot API: authorizing your bot; User",
         before=r"\d{5,16}",
         never=rf"(?:\d{{1,4}}|\d{{17,}}):A{WORD}{{30,}}",

@@ -80,7 +80,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "azure/identifiable-key",
         ("+ASt", "ACDb", "+ABa", "+AMC", "/AM7", "APIM"),
-        rf"{BASE64}{{5,6}}={{0,2}}",
+        rf"{BASE64}{{5,6}}={{0,2}}\b",
         _IDENTIFIABLE,
         before=rf"{BASE64}{{76}}",
         certain=True,
@@ -89,7 +89,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "azure/identifiable-short-key",
         ("+ARm", "+AEh", "+ASb", "+AIo", "AIoT", "AzCa"),
-        rf"{BASE64}{{5,6}}={{0,2}}",
+        rf"{BASE64}{{5,6}}={{0,2}}\b",
         _IDENTIFIABLE,
         before=rf"{BASE64}{{33}}",
         certain=True,
@@ -98,7 +98,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "azure/identifiable-query-key",
         ("AzSe", "+ACR"),
-        rf"{BASE64}{{6}}",
+        rf"{BASE64}{{6}}\b",
         _IDENTIFIABLE,
         before=rf"{BASE64}{{42}}",
         certain=True,
@@ -106,7 +106,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "azure/functions-key",
         ("AzFu",),
-        rf"{WORD}{{5,6}}={{0,2}}",
+        rf"{WORD}{{5,6}}={{0,2}}\b",
         _IDENTIFIABLE,
         before=rf"{WORD}{{44}}",
         certain=True,
@@ -114,7 +114,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "azure/annotated-key",
         ("JQQJ9",),
-        rf"[9DH]{ALNUM}{{24,34}}={{0,2}}",
+        rf"[9DH]{ALNUM}{{24,34}}={{0,2}}\b",
         "Microsoft: common annotated security keys",
         before=rf"{ALNUM}{{52}}",
         certain=True,
