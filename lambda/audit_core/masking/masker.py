@@ -31,7 +31,7 @@ MAX_BYTES = 32 * 1024 * 1024
 _PASSES = 4
 _PLAIN = classify("")
 _CUSTOM = "custom"
-_GENERATION = 5
+_GENERATION = 6
 """Raised by hand with what is no token format: key names, assignments, personal data, how values are judged."""
 
 
