@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from typing import cast
 
 from audit_core import values
 from audit_core.attributes import AttributeReader, described_of
@@ -33,6 +34,8 @@ from audit_core.fields import FIELDS as FIELDS  # noqa: PLC0414 - readers of rec
 from audit_core.fields import LONGEST_ENDPOINT, READERS
 from audit_core.masking import Masker, Redaction
 from audit_core.masking.budget import REQUEST_ALLOWANCE, Budget
+from audit_core.masking.echoes import taken
+from audit_core.masking.result import Unscannable
 from audit_core.masking.texts import UNSCANNABLE, Texts
 from audit_core.outcome import derive
 from audit_core.people import split_user
@@ -129,6 +132,7 @@ class RecordMaker:
     _attributes: AttributeReader = field(init=False)
     _name: str = field(init=False)
     _latest: str = field(init=False)
+    _taken: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self._kept = Budget(_KEPT_PASSES * self.size)
@@ -190,12 +194,16 @@ class RecordMaker:
         if envelope is not None and (elsewhere := record.pop("envelope", None)) is not None:
             attributes = {**attributes, "sent_envelope": elsewhere}
         self._derive(record, event, inferred)
+        self._taken.clear()
         self._mask(record, redactions)
         if attributes:
             kept, found = self._attributes.read(attributes)
             if kept:
                 record["attributes"] = kept
+            for name in kept.keys() & attributes.keys() if found else ():
+                self._taken |= taken(attributes[name], kept[name])
             redactions += found
+        self._mask_repeated(record, redactions)
         record["schema"] = SCHEMA
         record["source"] = event.source
         record["masking"] = self._name
@@ -387,4 +395,18 @@ class RecordMaker:
     def _masked(self, name: str, value: str, redactions: list[Redaction]) -> str:
         masked, found = self._texts.mask(f"/{name}", value)
         redactions += found
+        if found:
+            self._taken |= taken(value, masked)
         return str(masked)
+
+    def _mask_repeated(self, record: dict[str, JsonValue], redactions: list[Redaction]) -> None:
+        """Mask in every text of the sender's what was masked in one of them. What this kit writes itself stays."""
+        if not self._taken:
+            return
+        texts = {name: record[name] for name in (*_FREE_TEXT, "attributes") if name in record}
+        try:
+            masked, found = self.rules.masker.mask_repeated(texts, tuple(redactions), self._taken)
+        except Unscannable:  # too deeply encoded to look at once more; all of it was masked by itself
+            return
+        record.update(cast("dict[str, JsonValue]", masked))
+        redactions[:] = found

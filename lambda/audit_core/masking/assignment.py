@@ -29,13 +29,17 @@ _TELLING = (
     + rb")"
 )
 _NAME = _TELLING + rb"[\w.\-\x80-\xff]*"
-_CLOSE = rb"[\\\"'`\])\[*]{0,16}"
+_TAG = rb"(?:</\w{1,10}>|\[/\w{1,8}\])"
+_CLOSE = rb"[\\\"'`\])\[*~]{0,16}" + _TAG + rb"{0,2}"
+_EMPHASIS_ENDS = rb"(?:[*_~`]{1,3}\s|" + _TAG + rb"{1,2})?"
+"""Between a sign and a value, where the sign is part of what stands out: `**Password:** …`."""
+_DASH = rb"(?:-{1,2}|\xe2\x80[\x90-\x95]|\xe2\x88\x92|\xe2\x86\x92|\xe2\x87\x92|\xe2\x9e[\x94-\xbe])"
 _TYPE = (
     rb"(?:[ \t]+as[ \t]+\w+|[ \t]*:?[ \t]*[&*]?(?:'\w+ )?[A-Za-z_][\w.<>\[\]]*(?: ?\| ?None)?"
     rb"|[ \t]\([\w /-]{1,40}\))?"
 )
-_OPERATOR = rb"(?:[:?.+|&!~]{0,3}=[=>~]{0,2}|:{1,2}|<-|,)"
-_OPENED_ELEMENT = rb">\s*(?:<[\w:.-]+>\s*|<!\[CDATA\[\s*)?"
+_OPERATOR = rb"(?:[:?.+|&!~]{0,3}=[=>~]{0,2}|:{1,2}|<-)"
+_OPENED_ELEMENT = rb">\s*(?:<[\w:.-]+>\s*|<!\[CDATA\[\s*|\{(?:[\w.-]{1,40} ){1,2})?"
 _ELEMENT = rb"[\"']?" + _OPENED_ELEMENT + rb"|</[\w:.-]+>\s*<[\w:.-]+>"
 _ATTRIBUTED = (
     rb"(?:\s+(?:type|class|id|lang|encoding|encrypted|\w{1,20}:\w{1,20})=[\"'][^\"'<>\x00]{0,80}[\"']){1,3}"
@@ -44,34 +48,59 @@ _ATTRIBUTED = (
 _OPENED = rb"(?:\{\s*(?:\w{1,20}\s*=\s*[\w\"]{1,40}\s+){0,3})?"
 _PAIR = rb"[\\\"']*,?\s+" + _OPENED + rb"[\\\"']*(?:value|val|content|default|string_?value)[\\\"']*\s*(?:=>?|:)"
 _OPTION_PAIR = rb"[\"']?\s+--?(?:value|val|body|secret-string|data)[ =]"
-_CELL = rb"[\"'`*]{0,3}[ \t]+(?:\|{1,2}|-{1,2}>)[ \t]"
+_CELL = rb"[\"'`*]{0,3}[ \t]+(?:\|{1,2}[ \t]?|-{1,2}>[ \t])"
 _SIGN = rb"|".join(
     (
         _ATTRIBUTED,
-        _CLOSE + _TYPE + rb"[ \t]*" + _OPERATOR,
+        _CLOSE + rb"(?:" + _TYPE + rb"[ \t]*" + _OPERATOR + rb"|[ \t]*,)",
         _PAIR,
         _OPTION_PAIR,
         _ELEMENT,
         rb"[\"'`]?\s+(?:is|was)\s",
         rb"[ \t]+(?:is|was|has been)(?:[ \t]\w{1,16}){1,3}:",
         _CELL,
+        rb"[\"'`*_~)\]]{0,4}[ \t]+" + _DASH + rb"[ \t]",
     )
 )
 _CALL = rb"\([ \t]*"
 _DEFAULT = rb"[\"')\]]{0,3}[ \t]*(?:\|\||\?\?|\?:|\bor\b|\)[ \t]*\{)[ \t]*"
 _JOINED = rb"[:=] ?[\"'][ \t]*[+.]"
-_LISTED = _CLOSE + _TYPE + rb"[ \t]*" + _OPERATOR + rb"\s*[\[({]"
+_COLLECTION = (
+    rb"(?:(?:new[ \t]+)?(?:\w{1,16}\.)?(?:array|list|set|tuple|vec!|of|aslist|(?:list|set|array)of|frozenset|hashset)"
+    rb"(?:<\w{0,16}>)?\(?|\[\][ \t]?\w{1,16}|@)?"
+)
+_LISTED = _CLOSE + _TYPE + rb"[ \t]*" + _OPERATOR + rb"\s*" + _COLLECTION + rb"[\[({]"
 _SIGN_BEFORE_QUOTE = rb"|".join((_CALL, _DEFAULT, _JOINED, _LISTED))
 _QUOTE = rb"\\*(?:\"\"\"|'''|\"\"|[\"'`]|\[\[)"
 _PREFIX = rb"(?:[A-Za-z@$]{0,2}|[\"'])"
 _BLOCK = rb"(?:[|>][-+]?\s+|(?:!!str|!vault|&[\w-]{1,40})[ \t]+)?\s*"
+_FIRST_OF_BLOCK = rb"[ \t]*\r?\n[ \t]*-[ \t]+"
+_CHOSEN = (
+    rb"(?:pass(?:word|wd|wort|phrase|code)?|pwd|pw|pin|kennwort|senha|contrase\xc3\xb1a|wachtwoord|parola|has\xc5\x82o)"
+)
+_LEAD = rb"\b(?:with|using|use|and|by|via|enter|type|the|is|login|user(?:name)?[ \t:=]+[^\s\x00]+)"
 _START = rb"[^\s\"'`<>\x00]{4}"
 _DIRECTIVE_START = rb"[^\s\"'`<>\x00=:,|(\[{-][^\s\"'`<>\x00]{3}"
+_TOLD_VALUE = rb"([\"'`]?)([^\s\"'`<>\x00]*[0-9])"
 _FORMS = (
-    # a name, a sign and a value
-    rb"(" + _NAME + rb")(" + _SIGN + rb")\s*(?:" + _PREFIX + rb"(" + _QUOTE + rb"))?" + _BLOCK + _START,
     # a name and a quoted value that is an argument, a default, the second half of a sum, the first of a list
     rb"(" + _NAME + rb")(" + _SIGN_BEFORE_QUOTE + rb")\s*" + _PREFIX + rb"(" + _QUOTE + rb")" + _START,
+    # a name, a sign and a value
+    rb"("
+    + _NAME
+    + rb")("
+    + _SIGN
+    + rb")"
+    + _EMPHASIS_ENDS
+    + rb"(?:"
+    + _FIRST_OF_BLOCK
+    + rb"|\s*)(?:"
+    + _PREFIX
+    + rb"("
+    + _QUOTE
+    + rb"))?"
+    + _BLOCK
+    + _START,
     # an option of a command
     rb"(?:^|[\s\"'`(\x00])-([\w-]*" + _NAME + rb")[\"']?\s+[\"']?" + _START,
     # a directive: a name and a value that fill a line, or follow a word that sets variables
@@ -83,13 +112,25 @@ _FORMS = (
     rb"(" + _NAME + rb")[ \t]+@?(" + _QUOTE + rb")" + _START,
     # a name before a long value
     rb"(" + _NAME + rb")[ \t][\"']?[A-Za-z0-9_./+=~-]{20}",
+    # a password in a sentence
+    _LEAD + rb"[ \t]+(?:(?:the|a|this|my|your|new)[ \t]+){0,2}(" + _CHOSEN + rb")[ \t]+" + _TOLD_VALUE,
+    rb"("
+    + _NAME
+    + rb")[ \t]+(?:(?:is|was|has been|been|now|set|reset|changed|updated)[ \t]+){0,3}(?:to|as|of)[ \t]+"
+    + _TOLD_VALUE,
+    # a quoted value that is compared with a name, before it
+    rb"([\"'`])([^\s\"'`\x00]{4})[^\s\"'`\x00]*[\"'`][ \t]*[!=]==?[ \t]*([\w.-]*" + _NAME + rb")",
 )
 _CANDIDATE = compile_bytes(rb"(?i)" + re.sub(rb"(?<!\\)\((?!\?)", rb"(?:", rb"|".join(_FORMS)))
 """Finds where a value begins; without groups, so that the engine only has to find the end."""
 _PARTS = compile_bytes(rb"(?i)(?:" + rb"|".join(_FORMS) + rb")")
-_ASSIGNED, _GIVEN, _OPTION, _SETTER, _DIRECTIVE, _QUOTED, _SPACED = 1, 4, 7, 8, 9, 10, 12
-_LINKS = {_ASSIGNED: 2, _GIVEN: 5}
-_QUOTES = {_ASSIGNED: 3, _GIVEN: 6, _QUOTED: 11}
+_GIVEN, _ASSIGNED, _OPTION, _SETTER, _DIRECTIVE, _QUOTED, _SPACED = 1, 4, 7, 8, 9, 10, 12
+_TOLD, _SET, _COMPARED = 13, 16, 21
+_NAMES = (_ASSIGNED, _QUOTED, _SPACED, _GIVEN, _OPTION, _DIRECTIVE, _TOLD, _SET, _COMPARED)
+_LINKS = {_GIVEN: 2, _ASSIGNED: 5}
+_SIGNS = {_DIRECTIVE: b":", _COMPARED: b"=="}
+_VALUES = {_TOLD: 15, _SET: 18, _COMPARED: 20}
+_QUOTES = {_GIVEN: 3, _ASSIGNED: 6, _QUOTED: 11, _TOLD: 14, _SET: 17, _COMPARED: 19}
 """The groups: the name in each form, the sign, the word that sets a variable; the quote before the value."""
 _LINE_END = re.compile(rb"[\"' \t]{0,8}(?:[\r\n\x00]|\Z)")
 _START_BYTES = 4
@@ -109,18 +150,26 @@ _ASKING = words("""
     retrieve require resolve describe list create generate rotate contains compare match matches query test expect
     assert print log raise throw error translate trans t prompt ask
 """)
-_WORD_BEFORE = re.compile(rb"[A-Za-z]+ \Z")
+_WORD_BEFORE = re.compile(rb"(?:[A-Za-z]+ ){1,2}\Z")
 _MAX_WORD = 24
 _BARE = compile_bytes(rb"[^\s\"'`<>\x00]*")
 _CUT = compile_bytes(rb"[&?](?:amp;)?[\w.%\[\]-]{1,64}=|[;,](?:$|\s|[\w-]{1,40}=)|\\[nrt]|\\+$|#")
 _CLOSERS = b",;.)]}:!?\\"
+_OPENERS = (b"[", b"(", b"{")
+_LIST_OPENS = re.compile(rb"(?:%[wi])?[\[({][ \t]*(?=[^\s\"'`<>,;\[({)\]}$\x00]+[\s,;])")
+_NEXT_ITEM = re.compile(rb"[\"'`]?(?:[ \t]*[,;]\s*|[ \t]*\r?\n[ \t]*-[ \t]+|[ \t]+)@?([\"'`]?)(?=[^\s\"'`,;)\]}\x00-])")
+_TAGS = re.compile(_TAG)
+_IS_DASH = re.compile(_DASH)
+_OF_DSN = rb"(?:host|hostaddr|port|user|dbname|sslmode|server|database)[ \t]?="
+_DSN_BEFORE = re.compile(rb"(?i)(?:\A|[\s\"'`(;])" + _OF_DSN + rb"[ \t]?[^\s,]+[ \t;]\s*\Z")
+_DSN_AFTER = re.compile(rb"(?i)[\"']?[ \t]+" + _OF_DSN + rb"[ \t]?[^\s,]")
 
 
 class _Candidate(NamedTuple):
     """A name and what could be its value.
 
-    `fills`: whether the value must end its line, or it is only the next word. `hints`: whether a name that only hints
-    is enough.
+    `fills`: whether the value must end its line, or it is only the next word. `stands`: the same, unless its letters
+    and digits are mixed as in no word. `hints`: whether a name that only hints is enough.
     """
 
     name: tuple[int, int]
@@ -129,60 +178,153 @@ class _Candidate(NamedTuple):
     link_end: int
     start: int
     fills: bool
+    stands: bool
     hints: bool
 
 
 def find_assigned(text: bytes, spend: Callable[[int], None]) -> Iterator[Span]:
     """Yield the values in `text` that a telling name introduces. `spend` is called with the work of each candidate."""
     position = 0
-    end = len(text)
-    bare, cuts = Runs(_BARE, text), Finds(_CUT, text)
+    reader = _Reader(text)
     while (found := _CANDIDATE.search(text, position)) is not None:
         spend(_WEIGHT)
         match = _PARTS.match(text, *found.span())
         if match is None:
             position = found.start() + 1
             continue
-        (name_start, name_end), link, quote, link_end, start, fills, hints = _candidate(text, match)
-        position = max(start, match.start() + 1)
+        candidate = _candidate(match)
+        position = max(candidate.start, match.start() + 1)
+        name_start, name_end = candidate.name
         name_start -= _backwards(text, name_start)
         name = text[name_start:name_end].strip(b".-").decode("utf-8", "replace")
         kind, telling = name_tells(name)
         if kind is None and telling:
-            kind = name_tells(_word_before(text, name_start) + name)[0]
-        if kind is None and not (telling and hints):
+            kind = name_tells(_words_before(text, name_start) + name)[0]
+        if kind is None and not (telling and candidate.hints):
             continue
         spend(_JUDGEMENT)
-        if _is_no_assignment(text, name_start, name_end, link, start, quoted=bool(quote)):
+        quoted = bool(candidate.quote)
+        if _is_no_assignment(text, name_start, name_end, candidate.link, candidate.start, quoted=quoted):
             continue
-        value_end, closed = _value_end(text, bare, start, end, quote)
-        form = _form(text, name_start, name, link, quote if closed else b"", text[value_end : value_end + 1])
-        if not closed:
-            value_end = _trim(text, cuts, start, value_end, form)
-        value = text[start : min(value_end, start + _JUDGED)].decode("utf-8", "replace")
-        if (fills and not _ends_line(text, value_end)) or _is_no_value(text, link_end, start, value_end, link, quote):
-            continue
-        spend(len(value) // _JUDGED_A_CANDIDATE)
-        judged = value.replace(PLACEHOLDER, "")
-        if kind == "authorization":
-            start, value_end, judged = _after_scheme(text, bare, start, value_end, judged)
-        if judged and start < value_end and is_secret(kind, name, judged, form):
-            yield Span(start, value_end, f"assigned/{kind or 'entropy'}")
-            position = max(position, value_end)
+        for start, end in reader.values(name_start, name, kind, candidate, spend):
+            yield Span(start, end, f"assigned/{kind or 'entropy'}")
+            position = max(position, end)
 
 
-def _candidate(text: bytes, match: Match) -> _Candidate:
-    spans = [match.span(group) for group in range(_SPACED + 1)]
-    forms = (_ASSIGNED, _GIVEN, _OPTION, _DIRECTIVE, _QUOTED, _SPACED)
-    form = next(group for group in forms if spans[group][0] >= 0)
-    start = match.end() - (_SPACED_START_BYTES if form == _SPACED else _START_BYTES)
-    linked = spans[_LINKS.get(form, 0)]
-    link = text[slice(*linked)] if form in _LINKS else b":" if form == _DIRECTIVE else b" "
-    quoted = _QUOTES.get(form, 0)
-    quote = text[slice(*spans[quoted])] if quoted and spans[quoted][0] >= 0 else b""
+class _Reader:
+    """Reads the values that stand after the names of one text."""
+
+    def __init__(self, text: bytes) -> None:
+        self._text = text
+        self._bare, self._cuts = Runs(_BARE, text), Finds(_CUT, text)
+
+    def values(
+        self, name_start: int, name: str, kind: str | None, candidate: _Candidate, spend: Callable[[int], None]
+    ) -> Iterator[tuple[int, int]]:
+        """Yield where the secrets are that stand after a name: one, or the items of a list."""
+        text, start, quote = self._text, candidate.start, candidate.quote
+        is_list = candidate.link.rstrip()[-1:] in _OPENERS or b"-" in text[candidate.link_end : start].split()
+        several = kind is not None and name[-1:] in "sS" and name[-2:].lower() != "ss"
+        opened = None if quote else _LIST_OPENS.match(text, start)
+        if opened is not None:
+            is_list, start = True, opened.end()
+        while True:
+            end, closed = self._value_end(start, quote)
+            form = _form(text, name_start, name, candidate.link, quote if closed else b"", text[end : end + 1])
+            if not closed:
+                end = self._trim(start, end, Form.LINE if opened else form)
+            if form in (Form.TIGHT, Form.CODE) and candidate.link == b"=" and _in_dsn(text, name_start, end):
+                form = Form.SETTING
+            value = text[start : min(end, start + _JUDGED)].decode("utf-8", "replace")
+            alone = candidate.stands and (closed or _is_mixed(value))
+            if (candidate.stands or candidate.fills) and not alone and not _ends_line(text, end):
+                return
+            if _is_no_value(text, candidate.link_end, start, end, candidate.link, quote):
+                return
+            spend(_JUDGEMENT + len(value) // _JUDGED_A_CANDIDATE)
+            judged = value.replace(PLACEHOLDER, "")
+            if kind == "authorization":
+                start, end, judged = self._after_scheme(start, end, judged)
+            sure = quote or not is_list or _is_mixed(judged) or kind not in ("password", "pin")
+            if judged and start < end and sure and is_secret(kind, name, judged, form):
+                yield start, end
+            following = _NEXT_ITEM.match(text, end) if is_list or several else None
+            if following is None:
+                return
+            start, quote = following.end(), following[1]
+
+    def _value_end(self, start: int, quote: bytes) -> tuple[int, bool]:
+        """Where the value that begins at `start` ends, and whether a closing quote ended it."""
+        text = self._text
+        if quote:
+            mark = quote.lstrip(b"\\")
+            escapes = len(quote) - len(mark)
+            mark = b"]]" if mark == b"[[" else mark
+            limit = min(len(text), start + _MAX_QUOTED)
+            if len(mark) == 1 and mark != b"`":
+                newline = text.find(b"\n", start, limit)
+                limit = newline if newline >= 0 else limit
+            at = text.find(mark, start, limit)
+            while at >= 0:
+                backslashes = 0
+                while at - backslashes > start and text[at - backslashes - 1] == 0x5C:  # noqa: PLR2004 - a backslash
+                    backslashes += 1
+                if backslashes <= escapes:
+                    zero = text.find(b"\x00", start, at)
+                    return (zero, False) if zero >= 0 else (at - backslashes, True)
+                at = text.find(mark, at + 1, limit)
+        return self._bare.end(start), False
+
+    def _trim(self, start: int, end: int, form: Form) -> int:
+        cut = self._cuts.next(start, end) if form is not Form.PROSE else -1
+        end = cut if cut >= 0 else end
+        closers = b",;\\" if form is Form.SETTING else _CLOSERS
+        while end > start and self._text[end - 1] in closers:
+            end -= 1
+        return end
+
+    def _after_scheme(self, start: int, end: int, judged: str) -> tuple[int, int, str]:
+        """Skip the scheme of an Authorization header: in `Bearer abc` the secret is `abc`."""
+        text = self._text
+        head, space, rest = judged.partition(" ")
+        if space and head.isalpha() and rest.strip():
+            return text.index(b" ", start, end) + 1, end, rest
+        if judged.isalpha() and len(judged) <= 16 and text[end : end + 1] == b" ":  # noqa: PLR2004 - an unquoted header line
+            start, end = end + 1, self._bare.end(end + 1)
+            value = text[start : min(end, start + _JUDGED)].decode("utf-8", "replace")
+            return start, end, value.replace(PLACEHOLDER, "")
+        return start, end, judged
+
+
+def _candidate(match: Match) -> _Candidate:
+    form = next(group for group in _NAMES if match.start(group) >= 0)
+    if form in _VALUES:
+        start = match.start(_VALUES[form])
+    else:
+        start = match.end() - (_SPACED_START_BYTES if form == _SPACED else _START_BYTES)
+    link = match.group(_LINKS[form]) if form in _LINKS else _SIGNS.get(form, b" ")
     return _Candidate(
-        spans[form], link, quote, linked[1], start, form == _DIRECTIVE and spans[_SETTER][0] < 0, form != _GIVEN
+        name=match.span(form),
+        link=link,
+        quote=(match.group(_QUOTES[form]) or b"") if form in _QUOTES else b"",
+        link_end=match.end(_LINKS[form]) if form in _LINKS else start,
+        start=start,
+        fills=form == _DIRECTIVE and match.start(_SETTER) < 0,
+        stands=form == _TOLD,
+        hints=form not in (_GIVEN, _TOLD, _SET, _COMPARED),
     )
+
+
+def _in_dsn(text: bytes, name_start: int, value_end: int) -> bool:
+    """Whether a setting stands among those of a connection string, as libpq has it: `host=db password=x dbname=y`."""
+    before = text[max(0, name_start - _MAX_NAME) : name_start]
+    return _DSN_AFTER.match(text, value_end) is not None or _DSN_BEFORE.search(before) is not None
+
+
+def _is_mixed(value: str) -> bool:
+    """Whether letters and digits are mixed as in no word or number: `Hunter2xyz`, `k3vz`."""
+    capitals = any(map(str.isupper, value))
+    return any(map(str.isdigit, value)) and any(map(str.islower, value)) and (capitals or not value.isalnum())
 
 
 def _ends_line(text: bytes, end: int) -> bool:
@@ -214,7 +356,8 @@ def _is_no_value(text: bytes, link_end: int, start: int, value_end: int, link: b
     if link.strip()[:1] == b">" and b"</" not in text[value_end : value_end + _TO_CLOSING_TAG]:
         return True
     gap = text[link_end:start]
-    return b"\n" in gap and not quote and link.strip()[-1:] in (b"=", b":") and gap.lstrip()[:1] not in (b"|", b">")
+    bare = b"\n" in gap and not quote and link.strip()[-1:] in (b"=", b":")
+    return bare and gap.lstrip()[:1] not in (b"|", b">", b"-")
 
 
 def _asks(name: str) -> bool:
@@ -227,31 +370,11 @@ def _backwards(text: bytes, start: int) -> int:
     return len(before) - len(before.rstrip(_NAME_BYTES))
 
 
-def _value_end(text: bytes, bare: Runs, start: int, end: int, quote: bytes) -> tuple[int, bool]:
-    """Where the value that begins at `start` ends, and whether a closing quote ended it."""
-    if quote:
-        mark = quote.lstrip(b"\\")
-        escapes = len(quote) - len(mark)
-        mark = b"]]" if mark == b"[[" else mark
-        limit = min(end, start + _MAX_QUOTED)
-        if len(mark) == 1 and mark != b"`":
-            newline = text.find(b"\n", start, limit)
-            limit = newline if newline >= 0 else limit
-        at = text.find(mark, start, limit)
-        while at >= 0:
-            backslashes = 0
-            while at - backslashes > start and text[at - backslashes - 1] == 0x5C:  # noqa: PLR2004 - a backslash
-                backslashes += 1
-            if backslashes <= escapes:
-                zero = text.find(b"\x00", start, at)
-                return (zero, False) if zero >= 0 else (at - backslashes, True)
-            at = text.find(mark, at + 1, limit)
-    return bare.end(start), False
-
-
 def _form(text: bytes, name_start: int, name: str, link: bytes, quote: bytes, following: bytes) -> Form:
     """Name the syntax that a name, what follows it and the quote of the value belong to."""
-    operator = link.strip()
+    operator = (
+        _TAGS.sub(b"", link).strip(b"*_~`)] \t\r\n") if link[-1:].isspace() or link[-1:] in b":=" else link.strip()
+    )
     if (not quote and operator[-1:] in (b"|", b",")) or operator[-2:] == b"->":
         return Form.CELL
     tagged = b"<" in operator or (operator[-1:] == b">" and operator[-2:] != b"=>")
@@ -266,30 +389,10 @@ def _form(text: bytes, name_start: int, name: str, link: bytes, quote: bytes, fo
         return Form.CODE
     if operator == b":":
         return Form.LINE
-    return Form.PROSE if operator in (b"is", b"was", b"") else Form.BARE
+    return Form.PROSE if not operator or operator[-1:].isalpha() or _IS_DASH.fullmatch(operator) else Form.BARE
 
 
-def _trim(text: bytes, cuts: Finds, start: int, end: int, form: Form) -> int:
-    cut = cuts.next(start, end) if form is not Form.PROSE else -1
-    end = cut if cut >= 0 else end
-    closers = b",;\\" if form is Form.SETTING else _CLOSERS
-    while end > start and text[end - 1] in closers:
-        end -= 1
-    return end
-
-
-def _word_before(text: bytes, name_start: int) -> str:
-    """Give the word before a name, with the blank between them: `api ` before `key`."""
+def _words_before(text: bytes, name_start: int) -> str:
+    """Give one or two words before a name, with their blanks: `api ` before `key`, `mot de ` before `passe`."""
     word = _WORD_BEFORE.search(text[max(0, name_start - _MAX_WORD) : name_start])
     return word.group().decode("ascii") if word else ""
-
-
-def _after_scheme(text: bytes, bare: Runs, start: int, end: int, judged: str) -> tuple[int, int, str]:
-    """Skip the scheme of an Authorization header: in `Bearer abc` the secret is `abc`."""
-    head, space, rest = judged.partition(" ")
-    if space and head.isalpha() and rest.strip():
-        return text.index(b" ", start, end) + 1, end, rest
-    if judged.isalpha() and len(judged) <= 16 and text[end : end + 1] == b" ":  # noqa: PLR2004 - an unquoted header line
-        start, end = end + 1, bare.end(end + 1)
-        return start, end, text[start : min(end, start + _JUDGED)].decode("utf-8", "replace").replace(PLACEHOLDER, "")
-    return start, end, judged

@@ -15,7 +15,8 @@ from audit_core.masking.cells import byte_values, exchanged, is_masked, written
 from audit_core.masking.keys import KeyInfo, classify, holds_secret, is_count, is_working_directory
 from audit_core.masking.patterns import Span
 from audit_core.masking.personal import holds_personal
-from audit_core.masking.plausible import counts_up, is_identifier, is_placeholder, is_random
+from audit_core.masking.placeholder import is_placeholder
+from audit_core.masking.plausible import counts_up, is_identifier, is_random
 from audit_core.masking.region import hidden
 from audit_core.masking.result import PLACEHOLDER, JsonValue, Redaction, Unscannable
 from audit_core.masking.scanner import replace

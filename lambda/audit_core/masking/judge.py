@@ -21,11 +21,10 @@ from audit_core.masking.keys import (
     words_of,
 )
 from audit_core.masking.patterns import Pattern, compile_bytes
+from audit_core.masking.placeholder import STAND_INS, is_elided, is_placeholder
 from audit_core.masking.plausible import (
-    STAND_INS,
     counts_up,
     is_identifier,
-    is_placeholder,
     is_random,
     is_structured,
     repeats_a_group,
@@ -77,8 +76,13 @@ _PATTERN = re.compile(r"\(\?|\[\^|\\[dswb]|[\])][+*{?]")
 """A regular expression: what a name ending in `_PAT` or `_TOKEN` often holds in a program."""
 _LABELS = tuple(word for word, kind in HEADS.items() if kind == "password" and not word.isascii())
 """What a password is called in a catalogue of messages, where no letters of ASCII are in use."""
-_EXPRESSION = re.compile(r"""\A[$({\[]|[)\]}]\Z|[A-Za-z_\])]\(|\[[\w"']*\]|\$[({]|\{[^}]*\}""")
+_EXPRESSION = re.compile(r"""[)\]}]\Z|[A-Za-z_\])]\(|\[[\w"']*\]|\$[({]|\{[^}]*\}""")
 """A call, an index, a template: what stands without quotes in a program. Signs elsewhere may be a password's."""
+_WRAPPED = re.compile(r"\{[^{}]*\}\Z|\[[^\[\]]*\]\Z|<[^<>]*>\Z|\([^()]*\)\Z")
+"""What stands in brackets is a template, a hint, or (in Jenkins) an encrypted value."""
+_BRACKETS = {"(": ")", "[": "]", "{": "}"}
+_CLOSERS = ")]}"
+_SHORTEST_WRAPPED = 24
 _SHORTEST_PASSWORD = 4
 _SHORTEST_PASSWORD_IN_CODE = 5
 _SHORTEST_PASSWORD_IN_PROSE = 6
@@ -97,12 +101,17 @@ _WORDY = 1.5
 
 def is_secret(kind: str | None, name: str, value: str, form: Form) -> bool:
     """Whether `value`, under a name of this kind (None: one that only hints) in this syntax, is a secret."""
-    lowered = value.lower().strip(".-_ ")
-    if lowered in STAND_INS or is_placeholder(value) or _same_words(name, lowered):
+    value = value.strip()
+    if _WRAPPED.match(value):
+        return kind is not None and is_random(value[1:-1], shortest=_SHORTEST_WRAPPED)
+    if value.lower().strip(".-_") in STAND_INS:
         return False
-    if _is_made_up(value) or is_working_directory(name, value) or _ruled_out().fullmatch(value.encode()):
-        return False
-    if form not in _AS_DATA and form is not Form.CODE and _EXPRESSION.search(value):
+    return _fits(kind, name, value, form) and not _is_stub(kind, name, value)
+
+
+def _fits(kind: str | None, name: str, value: str, form: Form) -> bool:
+    """Whether the value is as what such a name holds in such a syntax."""
+    if form not in _AS_DATA and form is not Form.CODE and _EXPRESSION.search(value) and not _is_ill_nested(value):
         return False
     if kind is None or kind == SERVICE:
         by_chance = " " not in value and form not in _LOOSE and not counts_up(value)
@@ -114,10 +123,21 @@ def is_secret(kind: str | None, name: str, value: str, form: Form) -> bool:
     return _is_chosen(kind, value, form) if chosen else _is_token(value, form)
 
 
+def _is_stub(kind: str | None, name: str, value: str) -> bool:
+    """Whether the value only stands where a secret would, was cut short, or is an example that a vendor printed."""
+    if is_placeholder(value) or _repeats_name(kind, name, value) or _is_made_up(value):
+        return True
+    if is_working_directory(name, value):
+        return True
+    return (kind != "password" and is_elided(value)) or _ruled_out().fullmatch(value.encode()) is not None
+
+
 def _is_hinted(name: str, value: str, form: Form) -> bool:
     """Whether a value is random enough where its name only hints, and no identifier or proof."""
-    proof = form not in _AS_ARGUMENTS and name.lower().endswith(_SIGNATURES)
-    return is_random(value, shortest=_SHORTEST_UNDER_HINT) and not is_identifier(value) and not proof
+    if form not in _AS_ARGUMENTS and name.lower().endswith(_SIGNATURES):
+        return False
+    by_chance = is_random(value, shortest=_SHORTEST_UNDER_HINT) and not is_identifier(value)
+    return by_chance or (len(value) >= _SHORTEST_UNDER_HINT and not _PATTERN.search(value) and _is_ill_nested(value))
 
 
 def _is_made_up(value: str) -> bool:
@@ -161,20 +181,21 @@ def _is_password(value: str, form: Form) -> bool:
 
 def _is_token(value: str, form: Form) -> bool:
     """Tokens and keys are long and made by machines."""
-    program = form is Form.CODE and "(" in value and any(map(value.__contains__, "{};,"))
+    ill_nested = _is_ill_nested(value)
+    program = form is Form.CODE and "(" in value and any(map(value.__contains__, "{};,")) and not ill_nested
     if program or RESOURCE.match(value) or _PATTERN.search(value):
         return False
     if value.isdigit() or is_identifier(value):
         return len(value) >= _SHORTEST_NUMBER
-    if is_random(value, shortest=_SHORTEST_NUMBER) or form in _LOOSE or is_structured(value):
-        return is_random(value, shortest=_SHORTEST_NUMBER)
+    odd = ill_nested and len(value) >= _SHORTEST_WORDY and form not in _LOOSE
+    if odd or is_random(value, shortest=_SHORTEST_NUMBER) or form in _LOOSE or is_structured(value):
+        return odd or is_random(value, shortest=_SHORTEST_NUMBER)
     digits = sum(map(str.isdigit, value))
     if form in _AS_DATA and len(value) >= _SHORTEST_IN_DATA:
         return digits > 0 or is_random(value, shortest=_SHORTEST_IN_CODE) or _has_symbol(value)
-    if len(value) < _SHORTEST_IN_CODE or _is_expression(value, form):
-        return False
     mixed = digits > 1 and len(value) >= _SHORTEST_WORDY and wordiness(value) < _WORDY
-    return mixed or is_random(value, shortest=_SHORTEST_IN_CODE)
+    by_chance = len(value) >= _SHORTEST_IN_CODE and (mixed or is_random(value, shortest=_SHORTEST_IN_CODE))
+    return by_chance and not _is_expression(value, form)
 
 
 @lru_cache(maxsize=8192)
@@ -189,10 +210,27 @@ def name_tells(name: str) -> tuple[str | None, bool]:
     return kind, kind is not None or (parts[-1] not in _OTHER_THINGS and not _OPEN_WORDS.intersection(parts))
 
 
-def _same_words(name: str, value: str) -> bool:
-    squeezed = "".join(filter(str.isalnum, value))
-    own = "".join(filter(str.isalnum, name.lower()))
-    return bool(squeezed) and bool(own) and (squeezed in own or own in squeezed)
+def _repeats_name(kind: str | None, name: str, value: str) -> bool:
+    """Whether the value says no more than the name does: `client_secret = "clientSecret"`, `token: tokenProvider`."""
+    squeezed = "".join(filter(str.isalnum, value.lower()))
+    whole = "".join(filter(str.isalnum, name.lower()))
+    if squeezed and whole and (squeezed in whole or (kind is None and whole in squeezed)):
+        return True
+    if not value.replace("-", "").replace("_", "").isalpha():
+        return False
+    own = words_of(name)
+    return all(part in own or part in STAND_INS or part in _OTHER_THINGS for part in words_of(value))
+
+
+def _is_ill_nested(value: str) -> bool:
+    """Whether brackets close what they did not open: no program does, and no cut-off part of one."""
+    open_now: list[str] = []
+    for mark in value.rstrip(_CLOSERS):
+        if mark in _BRACKETS:
+            open_now.append(_BRACKETS[mark])
+        elif mark in _CLOSERS and (not open_now or open_now.pop() != mark):
+            return True
+    return False
 
 
 def _has_symbol(value: str) -> bool:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 
-from audit_core.masking.plausible import counts_up, is_identifier, is_placeholder, is_random
+from audit_core.masking.placeholder import is_placeholder
+from audit_core.masking.plausible import counts_up, is_identifier, is_random
 from audit_core.masking.rules.links import HOOKS, OF_RESOURCES, TELLING
 
 _SEGMENT = re.compile(rb"[^/]+")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Literal, TypeAlias, cast
 
@@ -13,6 +13,7 @@ from audit_core.masking.assignment import find_assigned
 from audit_core.masking.budget import SUSPECT, TEXT, Budget
 from audit_core.masking.custom import CustomRules
 from audit_core.masking.document import Walk
+from audit_core.masking.echoes import Echoes, taken
 from audit_core.masking.jsontext import DuplicateKeyError, edit, find_documents, may_hold_documents, parse
 from audit_core.masking.keys import KeyInfo, classify, holds_secret
 from audit_core.masking.patterns import Pattern, Span, compile_bytes
@@ -28,6 +29,7 @@ from audit_core.masking.vendor import VendorRules
 Personal: TypeAlias = Literal["mask", "hmac", "off"]
 MAX_BYTES = 32 * 1024 * 1024
 _PASSES = 4
+_PLAIN = classify("")
 _CUSTOM = "custom"
 _GENERATION = 6
 """Raised by hand with what is no token format: key names, assignments, personal data, how values are judged."""
@@ -80,6 +82,38 @@ class Masker:
         self, value: JsonValue, *, path: str = "", within: Budget | None = None
     ) -> tuple[JsonValue, tuple[Redaction, ...]]:
         """Mask a decoded JSON value: keys and leaves. The value handed in is not changed. Raises `Unscannable`."""
+        masked, redactions = self._mask_value(value, path, within)
+        return self.mask_repeated(masked, redactions, taken(value, masked), path=path, within=within)
+
+    def mask_repeated(
+        self,
+        value: JsonValue,
+        redactions: tuple[Redaction, ...],
+        values: set[str],
+        *,
+        path: str = "",
+        within: Budget | None = None,
+    ) -> tuple[JsonValue, tuple[Redaction, ...]]:
+        """Mask what was taken out of one place (see `echoes.taken`) in the rest of a value. Raises `Unscannable`."""
+        if not values or (isinstance(value, str) and not any(map(value.__contains__, values))):
+            return value, redactions
+        echoes = Echoes(values)
+        walk = self._walk_for(echoes, value, within)
+        if not walk.found:
+            return value, redactions
+        value = walk.rebuild(value, path)
+        return value, tuple(dict.fromkeys((*_hidden(redactions, echoes), *_hidden(walk.redactions, echoes))))
+
+    def _walk_for(self, echoes: Echoes, value: JsonValue, within: Budget | None) -> Walk:
+        """Look for known values alone, whatever the keys say."""
+        walk = Walk(lambda _: _PLAIN, personal=False)
+        walk.collect(value)
+        walk.settle(scan(walk.texts, [echoes.find], Budget(sum(map(len, walk.texts)), within=within)), None)
+        return walk
+
+    def _mask_value(
+        self, value: JsonValue, path: str, within: Budget | None
+    ) -> tuple[JsonValue, tuple[Redaction, ...]]:
         info = self._info_of(path)
         redactions: dict[Redaction, None] = {}
         if not _tells(info) and self._quick.is_clean(value, within):
@@ -107,7 +141,10 @@ class Masker:
         suspects = self._suspects(results, infos, budget)
         for _ in range(_PASSES):
             if not suspects:
-                return results
+                return [
+                    self.mask_repeated(*result, taken(value, result[0]), path=path, within=budget)
+                    for (path, value), result in zip(items, results, strict=True)
+                ]
             walk = Walk(self._classify, personal=self._personal != "off")
             for index in suspects:
                 info = infos[index]
@@ -168,7 +205,8 @@ class Masker:
         except UnicodeDecodeError:
             raise Unscannable("not UTF-8") from None
         redactions: dict[Redaction, None] = {}
-        for _ in range(_PASSES):
+        first: JsonValue = None
+        for turn in range(_PASSES):
             try:
                 document = parse(data)
             except DuplicateKeyError:
@@ -176,12 +214,29 @@ class Masker:
             except ValueError:
                 masked, found = self.mask_value(text, within=within)
                 return Masked(data=str(masked).encode() if found else data, redactions=found)
+            first = first if turn else document
             walk = None if self._quick.is_clean(document, within) else self._walk(document, None, within)
             if walk is None or not walk.found:
-                return Masked(data=data, redactions=tuple(redactions))
+                return self._mask_repeated_bytes(data, document, tuple(redactions), taken(first, document), within)
             data = replace(data, list(edit(data, walk.edits_of(document, "", None))))
             redactions = self._joined(redactions, walk, within)
         raise Unscannable("does not come to rest")
+
+    def _mask_repeated_bytes(
+        self,
+        data: bytes,
+        document: JsonValue,
+        redactions: tuple[Redaction, ...],
+        values: set[str],
+        within: Budget | None,
+    ) -> Masked:
+        if values:
+            echoes = Echoes(values)
+            walk = self._walk_for(echoes, document, within)
+            if walk.found:
+                data = replace(data, list(edit(data, walk.edits_of(document, "", None))))
+                redactions = tuple(dict.fromkeys((*_hidden(redactions, echoes), *_hidden(walk.redactions, echoes))))
+        return Masked(data=data, redactions=redactions)
 
     def _walk(self, value: JsonValue, info: KeyInfo | None, within: Budget | None = None) -> Walk:
         walk = Walk(
@@ -217,6 +272,11 @@ class Masker:
     def _classify(self, key: str) -> KeyInfo:
         info = classify(key)
         return info._replace(secret=_CUSTOM) if self._custom_keys and _compact(key) in self._custom_keys else info
+
+
+def _hidden(redactions: Iterable[Redaction], echoes: Echoes) -> Iterator[Redaction]:
+    """Give redactions whose paths do not show what is masked in the keys now."""
+    return (Redaction(path=echoes.hide(redaction.path), rule=redaction.rule) for redaction in redactions)
 
 
 def _tells(info: KeyInfo | None) -> bool:

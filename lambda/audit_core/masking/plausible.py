@@ -1,4 +1,4 @@
-"""Whether a value could be a secret at all: random enough, and no placeholder, code, word or well-known public thing.
+"""Whether a value could be a secret at all: random enough, and no code, word or well-known public thing.
 
 Everything here looks at one short value (see `JUDGED_CHARACTERS`), in time linear in its length.
 """
@@ -11,10 +11,7 @@ import re
 from collections import Counter
 from itertools import pairwise
 
-from audit_core.masking.wordlist import words
-
-JUDGED_CHARACTERS = 512
-"""A longer value is judged by its beginning."""
+from audit_core.masking.placeholder import JUDGED_CHARACTERS
 
 _PAIRS = (
     "37873474725989272989665563"
@@ -48,26 +45,6 @@ _PAIRS = (
 _CHANCE = 6
 _FEWEST_PAIRS = 4
 _STEPS = frozenset((0, 1))
-_PLACEHOLDER_WORDS = re.compile(
-    r"example|placeholder|redacted|changeme|change[-_ ]me|replace[-_ ]?(?:me|with|this)|insert[-_ ]|"
-    r"your[-_ ]|[-_ ]your|my[-_](?:secret|token|key|api|pass)|x{4}|\*{3}|\.{3}|#{4}|todo|lorem|undefined|"
-    r"dummy[-_ ]|"
-    r"secret[-_]?here|token[-_]?here|key[-_]?here|goes[-_ ]?here",
-    re.IGNORECASE,
-)
-_REFERENCE = re.compile(
-    r"![01]\b|[$%#@]?[{(<\[]|\$[A-Za-z_]|%[A-Za-z_]+%|&[a-z]+;|@[A-Za-z]+\.|(?i:process\.env|os\.environ|env[.:(]|vault:|ref\+|secretref|arn:|keyvault)"
-)
-STAND_INS = words("""
-    string str text password passwd secret token bearer basic digest none null nil true false undefined required
-    optional default value int integer number bool boolean object array any bytes byte char file apikey api_key
-    oauth oauth2 header query http https disabled enabled hidden encrypted unknown empty missing invalid valid
-    yes no on off self this password123 varchar uuid float double const static public private final void async
-    await return function lambda readonly nullable unset new old user username login admin root pw pwd
-    passphrase api-key my-password mypassword
-""")
-"""Words that stand where a value could, in schemas, types and settings."""
-_BLANKS = frozenset("xX*.-_\u2022")
 _UUID = re.compile(r"(?i)[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z")
 _HEX = re.compile(r"(?i)(?:0x)?[0-9a-f]+\Z")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d|\Z)|\d\d:\d\d:\d\d|\d\d[/.]\d\d[/.]\d{4}\Z")
@@ -82,23 +59,6 @@ _ADDRESS = re.compile(r"(?i)[a-z][a-z0-9+.-]{1,15}://|/|\./|~/|[a-z]:\\|www\.")
 _FILE = re.compile(r"(?:[\w.-]{1,64}/){1,16}[\w.-]{1,96}\.[A-Za-z][A-Za-z0-9]{1,4}\Z")
 _BASE64 = re.compile(r"(?=[^0-9]*[0-9])(?=[^A-Z]*[A-Z])(?=[^a-z]*[a-z])/[A-Za-z0-9+/]{38,}={0,2}\Z")
 """A sixty-fourth of all that is written in base64 begins as a path does."""
-
-
-def is_placeholder(value: str) -> bool:
-    """Whether the value stands for a secret rather than being one: `<your-key>`, `${TOKEN}`, `xxxxxxxx`."""
-    value = value[:JUDGED_CHARACTERS]
-    distinct = len(set(value))
-    if distinct <= min(5, 2 + len(value) // 12) or _REFERENCE.match(value):
-        return True
-    return _PLACEHOLDER_WORDS.search(value) is not None
-
-
-def stands_in(value: str) -> bool:
-    """Whether the value only marks where a password goes: `${PASS}`, `<password>`, `password`, `xxx`, `***`."""
-    value = value[:JUDGED_CHARACTERS]
-    if value.lower() in STAND_INS or set(value) <= _BLANKS or _REFERENCE.match(value):
-        return True
-    return _PLACEHOLDER_WORDS.search(value) is not None
 
 
 def counts_up(value: str) -> bool:

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from audit_core.masking.patterns import Span, compile_bytes
-from audit_core.masking.plausible import counts_up, is_identifier, is_placeholder, is_random
+from audit_core.masking.placeholder import is_placeholder
+from audit_core.masking.plausible import counts_up, is_identifier, is_random
 from audit_core.masking.rules import RULES
 from audit_core.masking.wordlist import words
 

@@ -33,6 +33,9 @@ ALONE = words("""
     unsplash urlscan userflow userstack vercel virustotal vonage vultr wakatime weatherapi weatherbit weatherstack
     webflow wistia woocommerce worldweather wrike yandex yelp zendesk zenserp zeplin zerobounce zipcodeapi
     zonkafeedback
+    ambee apimetrics apitemplate bulksms clicksend cliengo cloudant cloudimage cloudsmith dnscheck instamojo
+    invoiceocean kanbantool keenio liveagent loggly luno magicbell meraki metaapi metabase softlayer textmagic vouchery
+    websitepulse
 """)
 _PARTED = words("""
     active_campaign assembly_ai browser_stack convert_kit deep_gram digital_ocean docu_sign drone_ci eleven_labs

@@ -11,14 +11,12 @@ import ahocorasick_rs
 
 from audit_core.masking.links import opening
 from audit_core.masking.patterns import Pattern, Span, compile_bytes
+from audit_core.masking.placeholder import STAND_INS, is_elided, is_placeholder, is_reference, stands_in
 from audit_core.masking.plausible import (
-    STAND_INS,
     counting,
     is_identifier,
-    is_placeholder,
     is_random,
     repeats_a_group,
-    stands_in,
     wordiness,
 )
 from audit_core.masking.rules import RULES, Rule
@@ -41,6 +39,8 @@ _JUDGED = 256
 _WORDS_WITHOUT_DIGITS, _WORDS_WITH_DIGITS, _WORDS_IN_PLAIN_SIGHT = 0.6, 1.5, 3.0
 """How much a tail may look like words (see `wordiness`), by what else speaks for a token."""
 _SHORTEST_RANDOM, _SHORTEST_IDENTIFIER = 20, 32
+_LEFT_OUT = "xX0*."
+_MARK_OF_FORMAT = 4
 _TYPED_GROUPS = 4
 _FEWEST_PARTS = 3
 _WORDS_OF_A_SLUG = 0.3
@@ -148,6 +148,8 @@ _COUNTED = re.compile(r"(\[[^\]]+\])\{(\d+)[,}]")
 
 def _head(rule: Rule) -> re.Pattern[bytes] | None:
     """Give a pattern of fixed length for how the tail must begin: far cheaper to try than the tail itself."""
+    if rule.hidden and rule.before:  # the tail is short, and must be there: each e-mail address holds such a mark
+        return re.compile(rule.tail.encode())
     counted = _COUNTED.match(rule.tail)
     if counted is not None and "|" not in rule.tail:
         return re.compile(f"{counted[1]}{{{counted[2]}}}".encode())
@@ -179,6 +181,11 @@ def _tail(rule: Rule, *, is_bounded: bool) -> Pattern:
     return compile_bytes(rb"(" + tail.replace(rb"\b", rb"") + rb")" + (_NO_WORD if is_bounded else rb""))
 
 
+@lru_cache(maxsize=16)
+def _never(rule: Rule) -> Pattern:
+    return compile_bytes(rule.never.encode())
+
+
 @lru_cache(maxsize=256)
 def _before(rule: Rule) -> Pattern:
     return compile_bytes(b"(?:" + rule.before.encode() + rb")\z")
@@ -195,12 +202,16 @@ def _at_mark(text: bytes, rule: Rule, start: int, end: int, *, by_chance: bool) 
     if is_short and stop < len(text) and text[stop] in _WORD:
         return None
     if rule.before:
-        before = _before(rule).search(text[max(0, start - _BEHIND) : start])
+        window = text[max(0, start - _BEHIND) : start]
+        before = _before(rule).search(window)
         if before is None:
             return None
-        start -= len(before.group())
+        base = start - len(window)
+        start = base + before.start()
         if not _at_boundary(text, start, end):
             return None
+        if rule.hidden:
+            first, stop = base + before.start(1), base + before.end(1)
     if rule.id == LINK:
         part = opening(text[start + 1 : end - 1].decode(), text[first:stop])
         return None if part is None else Span(first + part[0], first + part[1], rule.id)
@@ -218,11 +229,15 @@ def _at_mark(text: bytes, rule: Rule, start: int, end: int, *, by_chance: bool) 
         return None
     if rule.certain:
         last = tail.rpartition(":")[2]
-        empty = last.lower() in STAND_INS or (rule.id == _SQL and stands_in(last))
+        empty = (
+            is_reference(last) if rule.before else last.lower() in STAND_INS or (rule.id == _SQL and stands_in(last))
+        )
         return None if empty else Span(start, stop, rule.id)
     if _blanked(text[stop : stop + 4]) or not _machine_made(
-        tail, unmistakable=end - start >= _UNMISTAKABLE_MARK, issued=not rule.hidden
+        tail, mark=0 if rule.hidden else end - start, issued=not rule.hidden
     ):
+        return None
+    if rule.never and _never(rule).fullmatch(text[start:stop]):
         return None
     if (rule.random or by_chance) and not (is_random(tail, shortest=_SHORTEST_RANDOM) or _is_long_identifier(tail)):
         return None
@@ -278,16 +293,17 @@ def _is_slug(tail: str) -> bool:
     return len(parts) >= _FEWEST_PARTS and all(map(_PART.fullmatch, parts)) and wordiness(tail) > _WORDS_OF_A_SLUG
 
 
-def _machine_made(tail: str, *, unmistakable: bool, issued: bool) -> bool:
-    """Whether a tail looks like a machine's. `issued`: the mark is the vendor's own, not a name anyone may write."""
-    if is_placeholder(tail) or repeats_a_group(tail):
-        return False
+def _machine_made(tail: str, *, mark: int, issued: bool) -> bool:
+    """Whether a tail looks like a machine's. `mark`: how long the mark is. `issued`: it is the vendor's own."""
+    if issued and mark >= _MARK_OF_FORMAT and len(set(tail)) == 1:  # made up, but in the format all the same
+        return tail[0] not in _LEFT_OUT
     if issued and _is_slug(tail):
         return False
+    unmistakable = mark >= _UNMISTAKABLE_MARK
     if issued and tail.count("-") >= _TYPED_GROUPS and counting(tail) > _MOST_COUNTING:
         return False
     digits = sum(map(str.isdigit, tail))
-    if digits <= 1:
-        return wordiness(tail) < _WORDS_WITHOUT_DIGITS
     dense = unmistakable or tail.isupper() or digits * 8 > len(tail)
-    return wordiness(tail) < (_WORDS_IN_PLAIN_SIGHT if dense else _WORDS_WITH_DIGITS)
+    plain = digits <= 1 and not (digits and mark and tail.isupper())
+    most = _WORDS_WITHOUT_DIGITS if plain else _WORDS_IN_PLAIN_SIGHT if dense else _WORDS_WITH_DIGITS
+    return wordiness(tail) < most and not (is_placeholder(tail) or is_elided(tail) or repeats_a_group(tail))

@@ -333,3 +333,20 @@ def test_a_stored_record_posts_back(post: Post, store: MemoryStore) -> None:
     assert reply.status == 200
     second = next(record for record in store.records if record["record_id"] == reply.body["stored"][0]["record_id"])
     assert {name: second[name] for name in GUIDE} == {name: first[name] for name in GUIDE}
+
+
+def test_a_secret_found_in_one_field_vanishes_from_all_fields(post: Post, store: MemoryStore) -> None:
+    """A value that a name introduces in one text stands without one in another; what this kit writes itself stays."""
+    secret = "Hunter2xyz"
+    post(
+        EVENT
+        | {
+            "session_id": f"password={secret}",
+            "correlation_id": secret,
+            "attributes": {"service.name": f"app {secret}"},
+        }
+    )
+    (record,) = store.records
+    assert secret not in store.lines[0].decode()
+    assert record["agent_id"] == AGENT
+    assert {"path": "/correlation_id", "rule": "repeated"} in record["redactions"]

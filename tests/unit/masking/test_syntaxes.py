@@ -120,7 +120,7 @@ def test_the_name_of_a_service_tells_in_json() -> None:
     value: dict[str, JsonValue] = {
         "mailgun_key": HEX,
         "finnhub": SECRET,
-        "stripe": {"customer": SECRET},
+        "stripe": {"customer": SECRET[::-1]},
         "jira_key": "PROJ-123",
     }
     masked = MASKER.mask_value(value)[0]

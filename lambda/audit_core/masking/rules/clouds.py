@@ -11,7 +11,8 @@ RULES: tuple[Rule, ...] = (
         "aws/access-key-id",
         ("AKIA", "ASIA", "ABIA", "ACCA"),
         r"[A-Z2-7]{16}\b|[A-Z0-9]{16}\b",
-        "AWS IAM: unique identifiers, access keys",
+        "AWS IAM: unique identifiers, access keys; the keys in its examples end in EXAMPLE",
+        never=r"A[KS]IA[A-Z0-9]{9}EXAMPLE",
     ),
     # as the console hands it out: a key and its secret in the cells of one line
     Rule(
@@ -205,7 +206,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "tailscale/key",
         ("tskey-",),
-        rf"(?:auth|api|client|scim|webhook|oauth)-{ALNUM}+(?:-{ALNUM}{{8,}})?",
+        rf"[a-z]{{3,10}}-{ALNUM}+(?:-{ALNUM}{{8,}})?",
         "Tailscale: key prefixes",
     ),
     Rule("netbird/token", ("nbp_",), rf"{ALNUM}{{36}}", "NetBird: access tokens"),

@@ -71,7 +71,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "shopify/token",
         ("shpat_", "shpca_", "shppa_", "shpss_", "shpua_", "shprt_", "shptka_", "shpit_", "prtapi_"),
-        r"[A-Fa-f0-9]{32,}",
+        rf"{ALNUM}{{32,}}",
         "Shopify changelog: length of the access token; app secret key length",
     ),
     Rule("easypost/key", ("EZAK", "EZTK"), rf"{ALNUM}{{54}}", "EasyPost: authentication"),

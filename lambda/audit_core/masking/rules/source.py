@@ -35,6 +35,12 @@ RULES: tuple[Rule, ...] = (
     Rule("bitbucket/app-password", ("ATBB",), r"[A-Za-z0-9_=.-]{28,}", "Bitbucket Cloud: app passwords"),
     Rule("bitbucket/access-token", ("ATCTT3xFf",), r"[A-Za-z0-9_=.-]{100,}", "Bitbucket Cloud: access tokens"),
     Rule(
+        "bitbucket/data-center-token",
+        ("BBDC-",),
+        r"[A-Za-z0-9+/@_-]{40,50}",
+        "Bitbucket Data Center: HTTP access tokens",
+    ),
+    Rule(
         "atlassian/api-token", ("ATATT3", "ATSTT3"), r"[A-Za-z0-9_=.-]{60,}", "Atlassian: API tokens for your account"
     ),
     Rule("sourcegraph/gateway-token", ("sgd_", "sgs_"), rf"{HEX}{{40,64}}", "Sourcegraph: access tokens, token types"),

@@ -6,6 +6,7 @@ from audit_core.masking.rules.rule import WORD, Rule
 
 _OPTIONS = r"(?:[^\n\x00|;&]{0,200}?\s)?"
 _GIVEN = r"[\"']?([^\s\"'$<{\x00-][^\s\"'\x00]{3,})"
+_LOGIN = r"[A-Za-z_][\w.+-]{0,63}:([^\s:@/\"'`<>\x00(){}\[\],;]{2,128})"
 _PEM_LABEL = r"(?:[A-Z0-9]{2,12} ){0,3}"
 
 RULES: tuple[Rule, ...] = (
@@ -38,6 +39,42 @@ RULES: tuple[Rule, ...] = (
         r"([^\s/?#:@\"'<>\x00]*:[^\s/?#@\"'<>\x00]+|[^\s/?#:@\"'<>\x00]{20,})@[\w\[]",
         "RFC 3986: userinfo",
         hidden=True,
+    ),
+    # a connection string without a scheme: who logs in, and where
+    Rule(
+        "dsn/go",
+        ("@tcp(", "@tcp4(", "@tcp6(", "@unix(", "@cloudsql(", "@(", "@/"),
+        r"[^\s\"'<>\x00]",
+        "Go MySQL driver: data source names",
+        before=_LOGIN,
+        hidden=True,
+        certain=True,
+    ),
+    Rule(
+        "dsn/host",
+        ("@",),
+        r"[A-Za-z0-9_.-]{1,253}:\d{2,5}\b",
+        "RFC 3986: userinfo and a port, without the scheme",
+        before=_LOGIN,
+        hidden=True,
+    ),
+    Rule(
+        "dsn/oracle",
+        ("@//",),
+        r"[A-Za-z0-9_.-]{1,253}(?::\d{2,5})?/",
+        "Oracle Database: easy connect naming",
+        before=r"[A-Za-z][\w$#]{0,30}/([^\s@\"'`<>\x00/]{3,128})",
+        hidden=True,
+        certain=True,
+    ),
+    Rule(
+        "dsn/oracle-port",
+        (":1521/", ":1521:"),
+        r"[A-Za-z]",
+        "Oracle Database: easy connect naming",
+        before=r"[A-Za-z][\w$#]{0,30}/([^\s@\"'`<>\x00/]{3,64})@[A-Za-z0-9_.-]{1,64}",
+        hidden=True,
+        certain=True,
     ),
     Rule(
         "putty-key",

@@ -1,0 +1,102 @@
+"""Finds again what was masked once: a password that a name introduced stands also where no name does.
+
+Promise: what is worth it (long enough, and no ordinary word) and was masked in one place of a value stands in no other.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+import ahocorasick_rs
+
+from audit_core.masking.patterns import Span
+from audit_core.masking.placeholder import stands_in
+from audit_core.masking.plausible import is_random, is_structured
+from audit_core.masking.result import PLACEHOLDER, JsonValue
+from audit_core.masking.scanner import replace
+
+_RULE = "repeated"
+_SHORTEST, _SHORTEST_RANDOM = 6, 10
+_LONGEST = 4096
+_MOST = 256
+_UNMISTAKABLE = 16
+_IN_WORDS = re.compile(rb"[A-Za-z0-9\x80-\xff]")
+_ADDRESS = re.compile(r"[^\s@:]+@[^\s@]+\.[A-Za-z]+\Z")
+_USERINFO = re.compile(r"[^\s:@/]*:([^\s@/]+)\Z")
+
+
+def taken(before: JsonValue, after: JsonValue) -> set[str]:
+    """Give what masking took out of a value and is worth looking for in the rest of it. Linear time."""
+    found: set[str] = set()
+    _compare(before, after, found)
+    return found
+
+
+def _compare(before: JsonValue, after: JsonValue, found: set[str]) -> None:
+    if before == after or len(found) >= _MOST:
+        return
+    if isinstance(before, dict) and isinstance(after, dict):
+        for one, other in zip(before.values(), after.values(), strict=False):
+            _compare(one, other, found)
+    elif isinstance(before, list) and isinstance(after, list):
+        for one, other in zip(before, after, strict=False):
+            _compare(one, other, found)
+    elif isinstance(before, str) and isinstance(after, str):
+        found.update(value for gap in _gaps(before, after) for value in _worth(gap))
+
+
+def _gaps(before: str, after: str) -> Iterator[str]:
+    """Yield what stood where placeholders stand now; nothing from where the two cannot be laid side by side."""
+    first, *kept = after.split(PLACEHOLDER)
+    if not before.startswith(first):
+        return
+    at = len(first)
+    for index, part in enumerate(kept):
+        last = index == len(kept) - 1
+        end = len(before) - len(part) if last else before.find(part, at + 1) if part else -1
+        if end < at:
+            return
+        yield before[at:end]
+        at = end + len(part)
+
+
+def _worth(value: str) -> Iterator[str]:
+    userinfo = _USERINFO.match(value)
+    bare = value.strip()
+    for part in {bare, bare.rstrip(".,;:!?"), userinfo[1] if userinfo else ""}:
+        if len(part) <= _LONGEST and _is_worth(part):
+            yield part
+
+
+def _is_worth(value: str) -> bool:
+    """Whether a value is no ordinary word, number or address."""
+    if value.isdigit():
+        return len(value) >= _UNMISTAKABLE
+    if len(value) < _SHORTEST or PLACEHOLDER in value or _ADDRESS.match(value):
+        return False
+    if stands_in(value) or is_structured(value):
+        return False
+    letters, digits = any(map(str.isalpha, value)), any(map(str.isdigit, value))
+    return (letters and digits) or is_random(value, shortest=_SHORTEST_RANDOM)
+
+
+class Echoes:
+    """Looks for what `taken` gave, in one pass over a text."""
+
+    def __init__(self, values: set[str]) -> None:
+        self._values = sorted(value.encode("utf-8", "surrogatepass") for value in values)
+        self._search = ahocorasick_rs.BytesAhoCorasick(self._values, matchkind=ahocorasick_rs.MatchKind.LeftmostLongest)
+
+    def hide(self, text: str) -> str:
+        """Put the placeholder in their place."""
+        data = text.encode("utf-8", "surrogatepass")
+        return replace(data, list(self.find(data, lambda _: None))).decode("utf-8", "surrogatepass")
+
+    def find(self, text: bytes, spend: Callable[[int], None], /) -> Iterator[Span]:
+        """Yield where they stand by themselves, or in part of a word where they are long enough to be no part of it."""
+        for index, start, end in self._search.find_matches_as_indexes(text):
+            spend(1)
+            glued = _IN_WORDS.match(text, end) or (start and _IN_WORDS.match(text, start - 1))
+            if not glued or len(self._values[index]) >= _UNMISTAKABLE:
+                yield Span(start, end, _RULE)

@@ -1,0 +1,116 @@
+"""Whether a value only stands where a secret would: `<your-key>`, `${TOKEN}`, `xxxxxxxx`, `change-me`.
+
+Promise: the whole value is looked at, never a part of it. `MyPassword2024!` holds words that stand in elsewhere, and is
+a password. Linear in the length of the value.
+"""
+
+from __future__ import annotations
+
+import re
+
+from audit_core.masking.services import BEFORE_KEY
+from audit_core.masking.wordlist import words
+
+JUDGED_CHARACTERS = 512
+"""A longer value is judged by its beginning."""
+STAND_INS = words("""
+    string str text password passwd secret token bearer basic digest none null nil true false undefined required
+    optional default value int integer number bool boolean object array any bytes byte char file apikey api_key
+    oauth oauth2 header query http https disabled enabled hidden encrypted unknown empty missing invalid valid
+    yes no on off self this password123 varchar uuid float double const static public private final void async
+    await return function lambda readonly nullable unset new old user username login admin root pw pwd
+    passphrase api-key my-password mypassword
+""")
+"""Words that stand where a value could, in schemas, types and settings."""
+_SAY_SO = words("""
+    example examples placeholder redacted changeme change replace replaceme insert your yours my todo tbd fixme lorem
+    ipsum undefined dummy fake sample here enter paste put
+""")
+"""Words of which one is enough where all the others could stand in too."""
+_COMMON = STAND_INS | words("""
+    key keys secrets tokens api pass passphrase access auth client app db id with me a an the to of for in from goes
+    and or real actual own name type service account signing webhook session refresh root test demo dev prod live
+    some url base64 hex code host project org team company
+""")
+_SAID = re.compile("(?i)" + "|".join(sorted(_SAY_SO)))
+_PARTS = re.compile(r"[A-Za-z0-9]+")
+_HUMPS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+_JOINTS = re.compile(r"[A-Za-z0-9_. /:-]*\Z")
+_LONGEST_COUNT = 2
+_BLANKS = frozenset("xX*#\u2022\u2026")
+_BETWEEN = str.maketrans("", "", "-_. ")
+_ELIDED = re.compile(r"\*{3,}|\.{3,}|\u2026|\u2022{3,}|#{4,}|[xX]{4,}")
+_CUT_SHORT = re.compile(
+    r"(?i)(?:\*{3}|\.{3}|\u2026|\u2022{3}|#{4}|x{4})\Z|[\[(<](?:redacted|masked|hidden|truncated|omitted|removed|snip)"
+    r"|(?:\A|[-_ ])(?:your[-_ ](?:[a-z]+[-_ ])?(?:token|key|secret)|(?:token|key|secret)[-_ ]here)(?:\Z|[-_ ])"
+)
+"""What no machine writes into a token: signs that more follows, words that say what is to go there."""
+_MOST_LEFT = 12
+_REFERENCE = re.compile(
+    r"![01]\b|\$[{(]|\$(?:[A-Z_][A-Z0-9_]*|[A-Za-z_]+\d?)(?![\w$!@#%^&*])|%[A-Za-z_]+%\Z|&[a-z]+;|ENC\[[A-Z]"
+    r"|@[A-Za-z]+(?:\.[A-Za-z_]+)+(?![\w!])"
+    r"|(?i:process\.env\b|os\.environ\b|env[.:(]|vault:|ref\+|secretref[:(]|arn:|keyvault[.:/(])"
+)
+"""What other programs put a value in the place of: variables of shells and programs, templates, names of secrets."""
+_BRACKETED = re.compile(r"[$%#@]?(?:\{[^\x00]*(\})|\([^\x00]*(\))|<[^\x00]*(>)|\[[^\x00]*(\])|[{(<\[])")
+_GOES_ON = re.compile(r"[^\s({\[</]*[A-Za-z0-9][^\s({\[</]*\Z")
+
+
+def is_placeholder(value: str) -> bool:
+    """Whether the whole value stands for a secret rather than being one."""
+    value = value[:JUDGED_CHARACTERS]
+    distinct = len(set(value))
+    if distinct <= min(5, 2 + len(value) // 12):
+        return True
+    return _is_blank(value) or is_reference(value) or says_so(value)
+
+
+def stands_in(value: str) -> bool:
+    """Whether the value only marks where a password goes; one of few different letters is a password."""
+    value = value[:JUDGED_CHARACTERS]
+    return value.lower() in STAND_INS or _is_blank(value) or is_reference(value) or says_so(value)
+
+
+def is_elided(value: str) -> bool:
+    """Whether a token was cut short or left out: `sk-12...89ab`, `ghp_xxxx`. A password may well hold such signs."""
+    value = value[:JUDGED_CHARACTERS]
+    if _CUT_SHORT.search(value):
+        return True
+    return _ELIDED.search(value) is not None and len(_ELIDED.sub("", value)) <= _MOST_LEFT
+
+
+def is_reference(value: str) -> bool:
+    """Whether the value is a variable or a template: `$TOKEN`, `${TOKEN}`, `{{ token }}`, `<token>`, or begins one."""
+    if _REFERENCE.match(value):
+        return True
+    bracketed = _BRACKETED.match(value)
+    return bracketed is not None and _GOES_ON.match(value, bracketed.end()) is None
+
+
+def says_so(value: str) -> bool:
+    """Whether the value consists of words that stand in, of which one says so: `your-api-key-here`, `ChangeMe`."""
+    if not _JOINTS.match(value) or not _SAID.search(value):
+        return False
+    parts = [hump for part in _PARTS.findall(value) for hump in _words_of(part)]
+    if _SAY_SO.isdisjoint(parts):
+        return False
+    if all(part in _SAY_SO or part in _COMMON or part in BEFORE_KEY or _is_filler(part) for part in parts):
+        return True
+    return parts[0] in _SAY_SO and parts[-1] in _COMMON and value.replace("-", "_").replace("_", "").isalpha()
+
+
+def _words_of(part: str) -> list[str]:
+    if part.isdigit():  # a count of its own, `your-key-2`; one glued to a word makes a password of it
+        return [part if len(part) <= _LONGEST_COUNT else "?"]
+    humps = [hump.lower() for hump in _HUMPS.findall(part)]
+    return ["?"] if any(map(str.isdigit, humps)) and len(humps) > 1 else humps
+
+
+def _is_filler(part: str) -> bool:
+    return part.isdigit() or set(part) <= _BLANKS
+
+
+def _is_blank(value: str) -> bool:
+    """Whether at least half of the value is blanked out, or nothing but marks is left of it."""
+    letters = value.translate(_BETWEEN)
+    return sum(map(_BLANKS.__contains__, letters)) * 2 >= len(letters)
