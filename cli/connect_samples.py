@@ -307,7 +307,8 @@ def _claude_platform(call: _Call) -> Sample:
     return _sample(
         call,
         path="/v1/traces",
-        body=_spans(call, service="claude-platform", name=f"chat {_MODEL}", attributes=attributes),
+        # The platform sets the status of what has ended; what it leaves unset was cancelled.
+        body=_spans(call, service="claude-platform", name=f"chat {_MODEL}", attributes=attributes, status="OK"),
         content_type=_PROTOBUF,
         what="a model call's span in protobuf, as the Claude platform exports it",
         sent={
@@ -355,7 +356,7 @@ def _sample(
     )
 
 
-def _spans(call: _Call, *, service: str, name: str, attributes: Mapping[str, Any]) -> bytes:
+def _spans(call: _Call, *, service: str, name: str, attributes: Mapping[str, Any], status: str = "UNSET") -> bytes:
     """Return one client span as the bytes of an OTLP request."""
     from google.protobuf.json_format import ParseDict  # noqa: PLC0415 - a snippet does without
     from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest  # noqa: PLC0415
@@ -369,6 +370,7 @@ def _spans(call: _Call, *, service: str, name: str, attributes: Mapping[str, Any
         "startTimeUnixNano": _nanoseconds(call.at - _TOOK),
         "endTimeUnixNano": _nanoseconds(call.at),
         "attributes": _attributes(attributes),
+        "status": {"code": f"STATUS_CODE_{status}"},
     }
     resource = {"attributes": _attributes({"service.name": service, "service.version": "0.0.0"})}
     scoped = {"scope": {"name": PROBE_NAME}, "spans": [span]}

@@ -60,6 +60,11 @@ ELSEWHERE: Final[Mapping[str, Elsewhere]] = {
         source="https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html",
     ),
     "kms:CreateKey": _on_nothing("awskeymanagementservice", "The key does not exist yet, and has no name of its own."),
+    "kms:DescribeKey": Elsewhere(
+        about="keys of the region",
+        reason="Looks whether the signing key is there. Before it is, no policy of its own can allow that.",
+        source="https://docs.aws.amazon.com/kms/latest/APIReference/API_DescribeKey.html",
+    ),
     "kms:ListAliases": _on_nothing("awskeymanagementservice", "Lists aliases; AWS evaluates it on no single one."),
     "kms:TagResource": Elsewhere(
         about="keys of the region",

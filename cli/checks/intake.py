@@ -140,7 +140,7 @@ def token_required(probe: Probe) -> Verdict:
     ]
     others = [agent for agent in stack.tokens if agent != stack.first_agent]
     if others:
-        claimed = json.dumps({"agent_id": others[0], "agent_name": PROBE_NAME}).encode()
+        claimed = json.dumps({"agent_id": others[0], "agent_name": PROBE_NAME, "method": "GET"}).encode()
         status = probe.post(claimed, token=token)[0]
         if status != _FORBIDDEN:
             problems.append(f"a call in another agent's name was answered {status}")

@@ -49,8 +49,21 @@ ACCESS: dict[str, Any] = {
     "bucket_name": "b", "bucket_arn": "a", "hold_releaser_arn": "h",
     "role_names": (), "own_trail": True, "bucket": "b", "topic_arn": "t",
 }  # fmt: skip
-KEYS: dict[str, Any] = {"parameter": "/k", "digest_generation": 1, "pseudonym_generation": 30}
-SEAL: dict[str, Any] = {"queue": "q", "alias": "alias/s", "queue_policy": "{}", "key_policy": "{}", "bucket": "b"}
+KEYS: dict[str, Any] = {
+    "parameter": "/k",
+    "digest_generation": 1,
+    "pseudonym_generation": 30,
+    "deployed": "",
+    "protect": False,
+}
+SEAL: dict[str, Any] = {
+    "queue": "q",
+    "alias": "alias/s",
+    "queue_policy": "{}",
+    "key_policy": "{}",
+    "bucket": "b",
+    "protect": False,
+}
 SEALER: dict[str, Any] = {
     "function": "s", "log_group": "l", "log_days": 1, "region": "r", "origin": "o/seal", "retention_days": 1,
     "seal_minutes": 5, "anchor_url": "", "bucket": "b", "role_arn": "a", "queue_url": "u", "key_arn": "k",

@@ -22,8 +22,8 @@ _LONGEST = 4096
 _MOST = 256
 _UNMISTAKABLE = 16
 _IN_WORDS = re.compile(rb"[A-Za-z0-9\x80-\xff]")
-_ADDRESS = re.compile(r"[^\s@:]+@[^\s@]+\.[A-Za-z]+\Z")
-_USERINFO = re.compile(r"[^\s:@/]*:([^\s@/]+)\Z")
+_ADDRESS = re.compile(r"\A[^\s@:]+@[^\s@]+\.[A-Za-z]+\Z")
+_USERINFO = re.compile(r"\A[^\s:@/]*:([^\s@/]+)\Z")
 
 
 def taken(before: JsonValue, after: JsonValue) -> set[str]:

@@ -53,7 +53,7 @@ _REFERENCE = re.compile(
 )
 """What other programs put a value in the place of: variables of shells and programs, templates, names of secrets."""
 _BRACKETED = re.compile(r"[$%#@]?(?:\{[^\x00]*(\})|\([^\x00]*(\))|<[^\x00]*(>)|\[[^\x00]*(\])|[{(<\[])")
-_GOES_ON = re.compile(r"[^\s({\[</]*[A-Za-z0-9][^\s({\[</]*\Z")
+_GOES_ON = re.compile(r"\A[^\s({\[</A-Za-z0-9]*[A-Za-z0-9][^\s({\[</]*\Z")
 
 
 def is_placeholder(value: str) -> bool:
@@ -84,7 +84,7 @@ def is_reference(value: str) -> bool:
     if _REFERENCE.match(value):
         return True
     bracketed = _BRACKETED.match(value)
-    return bracketed is not None and _GOES_ON.match(value, bracketed.end()) is None
+    return bracketed is not None and _GOES_ON.match(value[bracketed.end() :]) is None
 
 
 def says_so(value: str) -> bool:

@@ -283,7 +283,7 @@ def authenticate(header, agents, *, now):
 """
 NEVER_STORED = """
 _put = S3Store.put
-S3Store.put = lambda self, key, *rest, **further: _put(self, key + ".elsewhere", *rest, **further)
+S3Store.put = lambda self, key, *rest, **further: _put(self, key[:-49] + "e" * 40 + key[-9:], *rest, **further)
 """
 CONTENT_KEPT = """
 _make = RecordMaker.make

@@ -61,7 +61,7 @@ def _rotate(*options: str) -> None:
 
 
 def _status(cloud: Cloud, token: str) -> int:
-    return cloud.post({"agent_name": "token-test"}, token=token).status_code
+    return cloud.post({"agent_name": "token-test", "method": "GET"}, token=token).status_code
 
 
 @pytest.mark.timeout(400)

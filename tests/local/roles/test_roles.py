@@ -95,7 +95,7 @@ class Actor:
 
 
 def _put(actor: Actor, prefix: str) -> object:
-    key = f"{prefix}dt=1970-01-01/roles-test-{uuid.uuid4().hex}.jsonl.gz"
+    key = f"{prefix}dt=1970-01-01/{uuid.uuid4().hex}{'0' * 8}.jsonl.gz"
     return actor.s3.put_object(Bucket=actor.bucket, Key=key, Body=RECORD, IfNoneMatch="*", ChecksumAlgorithm="SHA256")
 
 
