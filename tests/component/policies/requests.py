@@ -71,7 +71,7 @@ def _lookups(entries: Sequence[Entry]) -> Iterator[Request]:
     policies = {resource(entry): str(entry.inputs[POLICIES[entry.type]]) for entry in entries if entry.type in POLICIES}
     for row in FUNCTIONS:
         for action, found in ((action, found) for action in row.read for found in about[row.about]):
-            on = "*" if action in ELSEWHERE else found
+            on = "*" if action in ELSEWHERE and ELSEWHERE[action].about == "everything" else found
             for policy in dict.fromkeys((policies.get(on), policies.get(on) if row.about == "keys" else None)):
                 yield Request(when="look up", who=row.type, action=action, resource=on, policy=policy)
 
