@@ -37,6 +37,9 @@ _FIRST_PAUSE = 0.1
 _SECONDS = 30.0
 _MAX_PAGES = 1_000_000
 _PIECE = 256 * 1024
+_MAX_READ = 256 * 1024 * 1024
+"""Whoever may put an object may put one of 5 TB: to read it whole would take longer than a run may."""
+_TOO_LARGE = 413
 _NAMESPACE = "{http://s3.amazonaws.com/doc/2006-03-01/}"
 
 
@@ -74,14 +77,20 @@ class Bucket:
             else f"https://{name}.s3.{client.region}.{domain_of(client.region)}"
         )
 
-    def read(self, key: str, *, version: str | None = None) -> StoredObject | None:
-        """An object, or null where there is none. Without `version`: the newest."""
+    def read(self, key: str, *, version: str | None = None, most: int = MAX_STORED_BYTES) -> StoredObject | None:
+        """Return an object, or null where there is none. Without `version`: the newest.
+
+        An object of more than `most` bytes comes as its digest. Raises `BucketError` for one that is too large to hash.
+        """
         query = {"versionId": version} if version else {}
         cause = ""
         for _ in range(_ATTEMPTS):
             reply = self._send("GET", key, query, missing=True, whole=False)
+            if int(reply.headers.get("content-length") or 0) > _MAX_READ:
+                reply.close()
+                raise BucketError("GET", _TOO_LARGE, "is too large")
             try:
-                body, digest = _taken(reply)
+                body, digest = _taken(reply, most)
             except TRANSPORT_ERRORS as error:  # it broke off
                 cause = type(error).__name__
                 continue
@@ -201,7 +210,7 @@ class Bucket:
         raise BucketError(action, status, cause)
 
 
-def _taken(reply: urllib3.BaseHTTPResponse) -> tuple[bytes, str | None]:
+def _taken(reply: urllib3.BaseHTTPResponse, most: int) -> tuple[bytes, str | None]:
     """An object's bytes; of what is too large its digest alone, so that no object can exhaust the function."""
     pieces: list[bytes] = []
     digest = hashlib.sha256()
@@ -209,11 +218,11 @@ def _taken(reply: urllib3.BaseHTTPResponse) -> tuple[bytes, str | None]:
     for piece in reply.stream(_PIECE, decode_content=False):
         size += len(piece)
         digest.update(piece)
-        if size <= MAX_STORED_BYTES:
+        if size <= most:
             pieces.append(piece)
         else:
             pieces.clear()
-    return b"".join(pieces), None if size <= MAX_STORED_BYTES else f"sha256:{digest.hexdigest()}"
+    return b"".join(pieces), None if size <= most else f"sha256:{digest.hexdigest()}"
 
 
 def _oldest_first(rows: list[Version]) -> list[Version]:

@@ -9,16 +9,18 @@ to be the same, so that a run that died anywhere is finished by the next one. Wh
 from __future__ import annotations
 
 import hmac
+import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from audit_core.contents import StoredObject
+from audit_core.contents import MAX_STORED_BYTES, StoredObject
 from audit_core.entries import Entry, parse_entry
 from audit_core.errors import DecodeError
 from audit_core.merkle import leaf_hash
 from audit_core.notes import Checkpoint
 from audit_core.sealing import (
     CHECKPOINT,
+    CHECKPOINTS,
     EMPTY,
     KEY,
     SEAL,
@@ -32,13 +34,15 @@ from audit_core.sealing import (
     sequence_key,
 )
 from audit_core.tiles import WIDTH, bundle, bundle_path, read_edge, unbundle
-from log_sealer.bucket import Bucket, Version
+from log_sealer.bucket import Bucket, BucketError, Version
 from log_sealer.services import Signer
 
 _BINARY = "application/octet-stream"
 _TEXT = "text/plain; charset=utf-8"
 _JSON = "application/json"
 _MAX_OLDER = 1000
+_MAX_COMMIT = 64 * 1024 * 1024
+_SEQUENCE_KEY = re.compile(re.escape(SEQUENCE) + "[0-9]{16}")
 
 
 class TamperedError(Exception):
@@ -61,14 +65,18 @@ class Ledger:
 
     def open(self) -> Growth:
         """The log as it stands, after what was committed and not yet published has been. Raises `TamperedError`."""
-        head = self._head()
-        log = self._growth(head) if head.size else EMPTY
-        if not head.size and self._bucket.read(CHECKPOINT) is None:
+        head, is_shown = self._head()
+        log = self._growth(head) if head is not None and head.size else EMPTY
+        if head is None:
             self._put(KEY, f"{self._signer.key.text}\n".encode(), _TEXT)
+        if not is_shown:
             self._publish_checkpoint(log)
         # The entries from size - 1 on are in the last sequence that is published; what comes after it is not.
         after = sequence_key(log.size - 1) if log.size else ""
         for key in [*self._bucket.keys(SEQUENCE, after=after)]:
+            if not _SEQUENCE_KEY.fullmatch(key):  # no commit has such a key
+                self._alarm("conflict", key)
+                continue
             if key != sequence_key(log.size):
                 raise TamperedError("sequence-gap", key)
             log = self.publish(log, self._sequence(key))
@@ -83,13 +91,15 @@ class Ledger:
         """Put what follows from committed `entries`: the log's edge after them."""
         larger, added = log.add([entry.data for entry in entries])
         files = [(key, body, _BINARY) for key, body in added.items()]
-        files += [
-            (marker_key(entry.key), marker_of(entry, log.size + number).data, _JSON)
+        markers = [
+            (marker_key(entry.key), marker_of(entry, log.size + number).data)
             for number, entry in enumerate(entries)
             if entry.line == 0
         ]
         with ThreadPoolExecutor(self._threads) as pool:
             for _ in pool.map(self._put, *zip(*files, strict=True)):
+                pass
+            for _ in pool.map(self._put_marker, *zip(*markers, strict=True)):
                 pass
         self._publish_checkpoint(larger)
         return larger
@@ -102,23 +112,48 @@ class Ledger:
         try:
             return parse_marker(stored.body)
         except DecodeError:
+            pass
+        try:  # a later version may lie over the right one
+            return parse_marker(self._oldest(marker_key(key)).body)
+        except DecodeError:
             raise TamperedError("conflict", marker_key(key)) from None
 
-    def _head(self) -> Checkpoint:
-        """The newest checkpoint that our key has signed; what lies over it does not keep us from going on."""
-        newest = self._bucket.read(CHECKPOINT)
-        if newest is None:
-            return Checkpoint(origin=self._signer.key.name, size=0, root=EMPTY.edge.root())
-        opened = self._signer.opened(newest.body)
-        if opened is not None:
-            return opened
-        self._alarm("conflict", CHECKPOINT)
-        for row in self._versions(CHECKPOINT)[-2 : -_MAX_OLDER - 1 : -1]:
-            older = None if row.marker else self._bucket.read(CHECKPOINT, version=row.version)
-            opened = None if older is None else self._signer.opened(older.body)
+    def _head(self) -> tuple[Checkpoint | None, bool]:
+        """Return the newest checkpoint that our key has signed, and whether it is the one that is shown.
+
+        Null where nothing is sealed yet. What lies over it, and whether it is hidden, does not stop the sealing.
+        """
+        try:
+            newest = self._bucket.read(CHECKPOINT)
+            shown = None if newest is None else self._signer.opened(newest.body)
+            is_new = newest is None
+        except BucketError as error:
+            if not error.is_refusal:
+                raise
+            shown, is_new = None, False
+        if shown is not None:
+            return shown, True
+        if not is_new:
+            self._alarm("conflict", CHECKPOINT)
+        elif next(self._bucket.versions(SEQUENCE), None) is not None:  # there was one before the first commit
+            self._alarm("missing", CHECKPOINT)
+        kept = self._kept()
+        if kept is None and next(self._bucket.versions(CHECKPOINTS), None) is not None:
+            raise TamperedError("conflict", CHECKPOINT)
+        return kept, False
+
+    def _kept(self) -> Checkpoint | None:
+        """Return the newest of the checkpoints that were kept before each commit, which no later version replaces."""
+        keys = [rows[0].key for rows in self._bucket.versions(SEQUENCE)]
+        sizes = [int(key.removeprefix(SEQUENCE)) for key in keys if _SEQUENCE_KEY.fullmatch(key)]
+        for size in [*sizes[: -_MAX_OLDER - 1 : -1], 0]:
+            try:
+                opened = self._signer.opened(self._oldest(checkpoint_key(size)).body)
+            except TamperedError:
+                continue
             if opened is not None:
                 return opened
-        raise TamperedError("conflict", CHECKPOINT)
+        return None
 
     def _growth(self, head: Checkpoint) -> Growth:
         index, width = divmod(head.size, WIDTH)
@@ -135,7 +170,7 @@ class Ledger:
 
     def _sequence(self, key: str) -> list[Entry]:
         try:
-            entries = [parse_entry(data) for data in unbundle(self._oldest(key).body)]
+            entries = [parse_entry(data) for data in unbundle(self._oldest(key, most=_MAX_COMMIT).body)]
         except DecodeError:
             raise TamperedError("conflict", key) from None
         if not entries:
@@ -156,16 +191,28 @@ class Ledger:
         if not self._bucket.create(key, body, mime=mime) and not hmac.compare_digest(self._oldest(key).body, body):
             raise TamperedError("conflict", key)
 
+    def _put_marker(self, key: str, body: bytes) -> None:
+        """Put a marker. Another one in its place raises an alarm: no checkpoint depends on it."""
+        try:
+            self._put(key, body, _JSON)
+        except TamperedError as error:
+            self._alarm(error.kind, error.key)
+
     def _read_tile(self, path: str) -> bytes:
         return self._oldest(SEAL + path).body
 
-    def _oldest(self, key: str) -> StoredObject:
+    def _oldest(self, key: str, *, most: int = MAX_STORED_BYTES) -> StoredObject:
         """The first version of a file that must be there: a later one, or a marker, was laid over it."""
         rows = self._versions(key)
         if len(rows) > 1:
             self._alarm("delete-marker" if any(row.marker for row in rows) else "second-version", key)
         first = next((row.version for row in rows if not row.marker), None)
-        stored = None if first is None else self._bucket.read(key, version=first)
+        try:
+            stored = None if first is None else self._bucket.read(key, version=first, most=most)
+        except BucketError as error:
+            if error.is_refusal:
+                raise TamperedError("unreadable", key) from None
+            raise
         if stored is None:
             raise TamperedError("missing", key)
         return stored

@@ -14,12 +14,13 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from audit_core.sealing import RULES
-from log_sealer.bucket import Bucket
-from log_sealer.ledger import TamperedError
+from log_sealer.bucket import Bucket, BucketError, Version
 
 _MIME = "application/json"
 _BODY = re.compile(rb'\{"retention_days":([1-9][0-9]{0,5})\}')
+_BODY_OF = b'{"retention_days":%d}'
 _DIGITS = 4
+_KEY = re.compile(re.escape(RULES) + "[0-9]{4}")
 _CHANGING = timedelta(hours=1)
 """For which either rule may hold: the bucket and this function do not change in the same moment."""
 
@@ -48,23 +49,37 @@ def required_days(rules: Sequence[Rule], stored_at: datetime) -> int:
 
 
 def rules_of(bucket: Bucket, days: int, *, alarm: Callable[[str, str], None]) -> list[Rule]:
-    """The rules that were kept, and the one of `days`, which is kept where it is new. Tells of a file that is none."""
+    """Return the rules that were kept, in the order of time, and the one of `days`, which is kept where it is new.
+
+    Raises an alarm for a file that is not a rule, whatever its name, and goes on without it.
+    """
     rules: list[Rule] = []
-    number = 0
+    names: set[str] = set()
     for rows in bucket.versions(RULES):
-        number += 1
-        first = next((row for row in rows if not row.marker), None)
-        stored = None if first is None else bucket.read(rows[0].key, version=first.version)
-        said = None if stored is None else _BODY.fullmatch(stored.body)
-        if stored is None or said is None:
-            alarm("conflict", rows[0].key)
+        key = rows[0].key
+        names.add(key)
+        rule = _rule(bucket, rows) if _KEY.fullmatch(key) else None
+        if rule is None:
+            alarm("conflict", key)
         else:
-            rules.append(Rule(since=stored.stored_at, days=int(said[1])))
+            rules.append(rule)
+    rules.sort(key=lambda rule: rule.since)
     if not rules or rules[-1].days != days:
-        key = f"{RULES}{number:0{_DIGITS}}"
-        bucket.create(key, b'{"retention_days":%d}' % days, mime=_MIME)
-        put = bucket.read(key)
-        if put is None:
-            raise TamperedError("missing", key)
-        rules.append(Rule(since=put.stored_at, days=days))
+        key = next(key for number in range(len(names) + 1) if (key := f"{RULES}{number:0{_DIGITS}}") not in names)
+        bucket.create(key, _BODY_OF % days, mime=_MIME)
+        put = next(bucket.versions(key))
+        rules.append(Rule(since=put[0].stored_at, days=days))
     return rules
+
+
+def _rule(bucket: Bucket, rows: Sequence[Version]) -> Rule | None:
+    """Return the rule in the first version of a file, or null where that is not one."""
+    first = next((row for row in rows if not row.marker), None)
+    try:
+        stored = None if first is None else bucket.read(rows[0].key, version=first.version)
+    except BucketError as error:
+        if error.is_refusal:
+            return None
+        raise
+    said = None if stored is None else _BODY.fullmatch(stored.body)
+    return None if stored is None or said is None else Rule(since=stored.stored_at, days=int(said[1]))

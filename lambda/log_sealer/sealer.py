@@ -18,7 +18,7 @@ from audit_core.contents import StoredObject, entries_of
 from audit_core.entries import Entry
 from audit_core.sealing import MARKERS, MAX_KEY_BYTES, RECORD_KEY, RECORDS, Marker, marker_key
 from log_sealer.bucket import Bucket, BucketError, Version
-from log_sealer.ledger import Ledger
+from log_sealer.ledger import Ledger, TamperedError
 from log_sealer.rules import Rule, required_days, rules_of
 from log_sealer.services import Notice, Notices
 
@@ -165,14 +165,14 @@ class Sealer:
         return left
 
     def _without_sealed(self, versions: Mapping[str, str]) -> tuple[dict[str, str], set[str]]:
-        """Return what has no marker yet, and the keys whose marker S3 refuses to hand out."""
+        """Return what has no marker yet, and the keys whose marker cannot be read or is not one."""
         with ThreadPoolExecutor(self._threads) as pool:
             markers = pool.map(self._marker, versions)
             left: dict[str, str] = {}
             refused: set[str] = set()
             for (key, version), marker in zip(versions.items(), markers, strict=True):
-                if isinstance(marker, BucketError):
-                    self._alarm("unreadable", key)
+                if isinstance(marker, TamperedError):
+                    self._alarm(marker.kind, marker.key)
                     refused.add(key)
                 elif marker is None:
                     left[key] = version
@@ -180,12 +180,14 @@ class Sealer:
                     self._alarm("second-version", key)
         return left, refused
 
-    def _marker(self, key: str) -> Marker | BucketError | None:
+    def _marker(self, key: str) -> Marker | TamperedError | None:
         try:
             return self._ledger.marker(key)
+        except TamperedError as error:
+            return error
         except BucketError as error:
             if error.is_refusal:
-                return error
+                return TamperedError("unreadable", marker_key(key))
             raise
 
     def _entries(self, versions: Mapping[str, str]) -> tuple[list[Entry], set[str], set[str]]:
@@ -206,7 +208,7 @@ class Sealer:
                         self._alarm("missing", key)
                     else:
                         stored.append(item)
-                        size += len(item.body)
+                        size += len(item.body) if item.digest is None else MAX_BYTES
         stored.sort(key=lambda item: (item.stored_at, item.key))
         entries: list[Entry] = []
         taken: set[str] = set()

@@ -219,13 +219,15 @@ class Notices:
 
 
 def _objects(body: object) -> Iterator[tuple[str, str]]:
-    """Keys and versions in S3's own message. One that is none tells of nothing: the daily reconcile looks anyway."""
+    """Return keys and versions in S3's own message. A malformed one says nothing: the daily reconcile looks anyway."""
     try:
         records = json.loads(body if isinstance(body, str) else "")["Records"]
         for record in records:
             described = record["s3"]["object"]
-            yield unquote_plus(described["key"]), str(described.get("versionId") or "")
-    except (ValueError, KeyError, TypeError, AttributeError):
+            key = unquote_plus(described["key"])
+            key.encode()
+            yield key, str(described.get("versionId") or "")
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return
 
 

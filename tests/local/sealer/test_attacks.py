@@ -205,7 +205,7 @@ def test_a_marker_that_s3_does_not_hand_out(place: Place) -> None:
     marker = bad.replace("records/", "seal/objects/")
     place.sealer(lambda client: _Refusing(client, marker)).seal(deadline=soon())
     assert {entry.key for entry in place.checked()} == {*good}
-    assert set(place.alarms) == {("unreadable", bad)}
+    assert set(place.alarms) == {("unreadable", marker)}
 
 
 def test_short_lock(place: Place) -> None:
