@@ -5,7 +5,6 @@ Promise: reads each listing once, in the order of keys, and holds one row at a t
 
 import hashlib
 import os
-import re
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,6 +19,8 @@ from audit_core.sealing import (
     KEY,
     MARKERS,
     RECORDS,
+    RULE_BODY,
+    RULE_KEY,
     RULES,
     SEAL,
     SEQUENCE,
@@ -35,7 +36,6 @@ from cli.verify.source import FolderSource, Source, Version, path_of
 from cli.verify.tree import MAX_BUNDLE, tiles_of, unbundled
 
 _SECOND = timedelta(seconds=1)
-_RULE = re.compile(r"[0-9]{4}")
 _COMPARED = (RECORDS, MARKERS, SEQUENCE, TILES, CHECKPOINTS)
 """Whose files are compared with what they must be; what they were when they were copied says no more."""
 
@@ -68,7 +68,7 @@ def check_listing(source: Source, *, sizes: Sequence[int], grace: timedelta) -> 
             _check_record(source, report, rows, is_sealed=sealed.has(marker_key(key)), grace=grace)
         elif key.startswith(MARKERS):
             markers += 1
-        elif key.startswith(SEAL) and not _belongs(key, sizes):
+        elif key.startswith(SEAL) and not _belongs(source, key, sizes):
             if source.taken_at - rows[0].stored_at > grace:
                 report.found("unexpected", key)
             else:
@@ -126,12 +126,12 @@ def _check_hidden(rows: Sequence[Version], report: Report) -> None:
             report.found("second-version", row.key, f"version {row.version}")
 
 
-def _belongs(key: str, sizes: Sequence[int]) -> bool:
+def _belongs(source: Source, key: str, sizes: Sequence[int]) -> bool:
     """Whether a log with checkpoints of these sizes has such a file."""
     if key in {CHECKPOINT, KEY} or key.startswith(CHECKPOINTS):  # those were looked at one by one
         return True
     if key.startswith(RULES):
-        return _RULE.fullmatch(key.removeprefix(RULES)) is not None
+        return RULE_KEY.fullmatch(key) is not None and _is_rule(source, key)
     if key.startswith(ANCHORS):
         name = key.removeprefix(ANCHORS)
         return any(name == f"{size}.tsr" for size in _of(name.removesuffix(".tsr"), sizes))
@@ -142,6 +142,12 @@ def _belongs(key: str, sizes: Sequence[int]) -> bool:
         path = key.removeprefix(SEAL)
         return any(_is_tile(path, *tile, sizes) for tile in tiles_of(key.removeprefix(TILES)))
     return False
+
+
+def _is_rule(source: Source, key: str) -> bool:
+    """Return whether a file says for how long objects are locked. One that is not in the copy is found elsewhere."""
+    stored = source.read(key)
+    return stored is None or RULE_BODY.fullmatch(stored.data) is not None
 
 
 def _of(text: str, sizes: Sequence[int]) -> Iterator[int]:

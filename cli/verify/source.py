@@ -11,7 +11,7 @@ import re
 import stat
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO, Final, Protocol
 
@@ -25,7 +25,14 @@ LISTING: Final = "versions.jsonl"
 OTHER_VERSIONS: Final = "versions"
 ODD_KEYS: Final = "odd-keys"
 """Where a copy has what lies under a key that is no path: a file named by the SHA-256 of the key."""
-_OF_SEAL: Final = re.compile(r"seal(?:/(?!\.{1,2}(?:/|$))[0-9A-Za-z=._-]{1,200}){1,16}")
+_OF_SEAL: Final = re.compile(
+    r"seal/(?:key|checkpoint|checkpoints/[0-9]{1,18}|sequence/[0-9]{16}|rules/[0-9]{4}|anchors/[0-9]{1,18}\.tsr"
+    r"|tile/(?:[0-9]|entries)/(?:x[0-9]{3}/){0,6}[0-9]{3}(?:\.p/[0-9]{1,3})?)"
+)
+"""None of these is a file where another one is a folder."""
+_CLOCKS: Final = timedelta(days=1)
+_NOT_HANDED_OUT: Final = frozenset({"InvalidArgument", "InvalidObjectState", "InvalidRequest"})
+"""What S3 answers about an object under a key of the sender's, or in an archive. KMS's own errors begin with `KMS.`."""
 MAX_FILE_BYTES: Final = 1 << 30
 _MAX_ROW: Final = 1 << 16
 _PAGE: Final = 1000
@@ -139,8 +146,11 @@ class BucketSource:
         try:
             reply = self._s3.get_object(Bucket=self._bucket, Key=key, VersionId=version)
         except ClientError as error:
-            if error.response.get("Error", {}).get("Code") in {"NoSuchKey", "NoSuchVersion", "404"}:
+            code = str(error.response.get("Error", {}).get("Code"))
+            if code in {"NoSuchKey", "NoSuchVersion", "404"}:
                 return None
+            if code in _NOT_HANDED_OUT or code.startswith("KMS."):
+                raise BrokenCopyError(f"{key}: S3 does not hand it out ({code})") from None
             raise
         digest, size = hashlib.sha256(), 0
         for piece in reply["Body"].iter_chunks(_PIECE):
@@ -294,7 +304,10 @@ class FolderSource:
         said = _decoded(last[last.rfind(b"\n", 0, -1) + 1 :])
         if said.get("listing_sha256") != digest.hexdigest():
             raise BrokenCopyError(f"{LISTING}: does not end with its own digest")
-        return _time(_decoded(first).get("copied_at"))
+        copied_at = _time(_decoded(first).get("copied_at"))
+        if copied_at > datetime.now(UTC) + _CLOCKS:  # what was removed would pass for expired
+            raise BrokenCopyError(f"{LISTING}: says that it was copied at {copied_at:%Y-%m-%d}, which is yet to come")
+        return copied_at
 
 
 def _opened(path: Path) -> IO[bytes]:

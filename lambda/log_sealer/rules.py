@@ -7,20 +7,17 @@ somebody may have changed; when each began is S3's time of a file that is put on
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-from audit_core.sealing import RULES
+from audit_core.sealing import RULE_BODY, RULE_KEY, RULES
 from log_sealer.bucket import Bucket, BucketError, Version
 
 _MIME = "application/json"
-_BODY = re.compile(rb'\{"retention_days":([1-9][0-9]{0,5})\}')
 _BODY_OF = b'{"retention_days":%d}'
 _DIGITS = 4
-_KEY = re.compile(re.escape(RULES) + "[0-9]{4}")
 _CHANGING = timedelta(hours=1)
 """For which either rule may hold: the bucket and this function do not change in the same moment."""
 
@@ -58,7 +55,7 @@ def rules_of(bucket: Bucket, days: int, *, alarm: Callable[[str, str], None]) ->
     for rows in bucket.versions(RULES):
         key = rows[0].key
         names.add(key)
-        rule = _rule(bucket, rows) if _KEY.fullmatch(key) else None
+        rule = _rule(bucket, rows) if RULE_KEY.fullmatch(key) else None
         if rule is None:
             alarm("conflict", key)
         else:
@@ -81,5 +78,5 @@ def _rule(bucket: Bucket, rows: Sequence[Version]) -> Rule | None:
         if error.is_refusal:
             return None
         raise
-    said = None if stored is None else _BODY.fullmatch(stored.body)
+    said = None if stored is None else RULE_BODY.fullmatch(stored.body)
     return None if stored is None or said is None else Rule(since=stored.stored_at, days=int(said[1]))
