@@ -22,7 +22,8 @@ from typing import IO
 from audit_core.sealing import CHECKPOINT, RECORDS, SEAL
 from cli.console import printable
 from cli.exits import CouldNot
-from cli.verify.source import LISTING, OTHER_VERSIONS, BucketSource, Version, path_of
+from cli.verify.paths import path_of
+from cli.verify.source import LISTING, OTHER_VERSIONS, BucketSource, Version
 
 _VERSION = re.compile(r"(?!\.{1,2}$)[0-9A-Za-z._-]{1,200}")
 _THREADS = 16

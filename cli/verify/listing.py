@@ -32,7 +32,8 @@ from audit_core.sealing import (
 from audit_core.tiles import WIDTH, bundle_path, tile_path
 from cli.verify.findings import Report
 from cli.verify.objects import sealed_until
-from cli.verify.source import FolderSource, Source, Version, path_of
+from cli.verify.paths import path_of
+from cli.verify.source import FolderSource, Source, Version
 from cli.verify.tree import MAX_BUNDLE, tiles_of, unbundled
 
 _SECOND = timedelta(seconds=1)

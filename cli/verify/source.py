@@ -7,7 +7,6 @@ whatever else there is of it is told. A folder is never trusted to be small, who
 import errno
 import hashlib
 import os
-import re
 import stat
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -18,18 +17,12 @@ from typing import IO, Final, Protocol
 import orjson
 
 from audit_core.contents import MAX_STORED_BYTES
-from audit_core.sealing import CHECKPOINT, MARKERS, RECORD_KEY, RECORDS
+from audit_core.sealing import CHECKPOINT, RECORDS
 from cli.connection import Client
+from cli.verify.paths import ODD_KEYS, name_of, path_of
 
 LISTING: Final = "versions.jsonl"
 OTHER_VERSIONS: Final = "versions"
-ODD_KEYS: Final = "odd-keys"
-"""Where a copy has what lies under a key that is no path: a file named by the SHA-256 of the key."""
-_OF_SEAL: Final = re.compile(
-    r"seal/(?:key|checkpoint|checkpoints/[0-9]{1,18}|sequence/[0-9]{16}|rules/[0-9]{4}|anchors/[0-9]{1,18}\.tsr"
-    r"|tile/(?:[0-9]|entries)/(?:x[0-9]{3}/){0,6}[0-9]{3}(?:\.p/[0-9]{1,3})?)"
-)
-"""None of these is a file where another one is a folder."""
 _CLOCKS: Final = timedelta(days=1)
 _NOT_HANDED_OUT: Final = frozenset({"InvalidArgument", "InvalidObjectState", "InvalidRequest"})
 """What S3 answers about an object under a key of the sender's, or in an archive. KMS's own errors begin with `KMS.`."""
@@ -256,7 +249,7 @@ class FolderSource:
             last = b""
             for line in _lines(file, self._end):
                 row = _version(_decoded(line))
-                name = _name(row.key)
+                name = name_of(row.key)
                 if name < last:
                     raise BrokenCopyError(f"{LISTING}: is not in order")
                 last = name
@@ -274,7 +267,7 @@ class FolderSource:
             file.readline(_MAX_ROW)
             place = file.tell()
             line = next(_lines(file, self._end), None) if place < high else None
-            if line is None or _name(_version(_decoded(line)).key) >= key:
+            if line is None or name_of(_version(_decoded(line)).key) >= key:
                 high = middle
             else:
                 low = place
@@ -363,10 +356,6 @@ def _decoded(line: bytes) -> Mapping[str, object]:
     return said
 
 
-def _name(key: str) -> bytes:
-    return key.encode("utf-8", "surrogatepass")
-
-
 def _version(said: Mapping[str, object]) -> Version:
     key, version, size = said.get("key"), said.get("version"), said.get("size")
     mode, sha256, until = said.get("mode"), said.get("sha256"), said.get("retain_until")
@@ -392,13 +381,6 @@ def _time(value: object) -> datetime:
         return when if when.tzinfo is UTC else when.astimezone(UTC)
     except (ValueError, OverflowError):
         raise BrokenCopyError(f"{LISTING}: has a time that is none") from None
-
-
-def path_of(key: str) -> str:
-    """Return where below the folder a copy has a key: no key leads out of it, and every key has a place."""
-    record = RECORDS + key.removeprefix(MARKERS) if key.startswith(MARKERS) else key
-    is_plain = RECORD_KEY.fullmatch(record) if record.startswith(RECORDS) else _OF_SEAL.fullmatch(key)
-    return key if is_plain else f"{ODD_KEYS}/{hashlib.sha256(_name(key)).hexdigest()}"
 
 
 def _walk(folder: str) -> Iterator[str]:

@@ -93,7 +93,7 @@ class _Stream(io.BytesIO):
     ],
 )
 def test_a_key_below_a_file_of_the_seal(log: SealedLog, tmp_path: Path, key: str) -> None:
-    """On a disk no file is also a folder: the key has another place in the copy. It is found there and in the bucket."""
+    """No file is also a folder: the key has another place in the copy. It is found there and in the bucket."""
     log.put(key, b"x")
     source = BucketSource(_S3(log), "log")
     copy_log(source, tmp_path / "copy", copied=lambda _: None)
