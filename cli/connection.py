@@ -9,7 +9,6 @@ import functools
 import json
 import shutil
 import subprocess
-import urllib.parse
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
 
 from cli import stack_outputs
+from cli.console import printable
 from cli.exits import CouldNot
 from policies.iam import Bounds
 from policies.place import Place, Principal
@@ -138,21 +138,19 @@ class Deployment:
             emulator_url = stack_outputs.loopback(emulator_url, "emulator_url")
         has_vault = "vault_bucket" in outputs
         has_sealer = "sealer_role_arn" in outputs
-        endpoint = stack_outputs.text(outputs, "endpoint").rstrip("/")
-        if emulator_url is not None:
-            stack_outputs.loopback(endpoint, "endpoint")
-        elif urllib.parse.urlsplit(endpoint).scheme != "https":
-            raise CouldNot("stack output endpoint: an https URL is required outside the emulator")
+        endpoint = stack_outputs.text(outputs, "endpoint")
+        is_here = emulator_url is not None
+        endpoint = (stack_outputs.loopback if is_here else stack_outputs.remote)(endpoint, "endpoint")
         return cls(
             endpoint=endpoint,
             tokens=stack_outputs.tokens(outputs.get("tokens"), outputs.get("agents")),
             bucket=stack_outputs.text(outputs, "bucket"),
             region=stack_outputs.text(outputs, "region"),
             account=stack_outputs.text(outputs, "account"),
-            writer_role_arn=stack_outputs.text(outputs, "writer_role_arn"),
-            auditor_role_arn=stack_outputs.text(outputs, "auditor_role_arn"),
-            retention_admin_role_arn=stack_outputs.text(outputs, "retention_admin_role_arn"),
-            hold_releaser_role_arn=stack_outputs.text(outputs, "hold_releaser_role_arn"),
+            writer_role_arn=stack_outputs.role(outputs, "writer_role_arn"),
+            auditor_role_arn=stack_outputs.role(outputs, "auditor_role_arn"),
+            retention_admin_role_arn=stack_outputs.role(outputs, "retention_admin_role_arn"),
+            hold_releaser_role_arn=stack_outputs.role(outputs, "hold_releaser_role_arn"),
             administrators=stack_outputs.texts(outputs, "administrators"),
             function_name=stack_outputs.text(outputs, "function_name"),
             function_log_group=stack_outputs.text(outputs, "function_log_group"),
@@ -163,8 +161,8 @@ class Deployment:
             alarm_topic_arn=stack_outputs.text(outputs, "alarm_topic_arn"),
             keys_parameter=stack_outputs.text(outputs, "keys_parameter"),
             vault_bucket=stack_outputs.text(outputs, "vault_bucket") if has_vault else None,
-            vault_reader_role_arn=stack_outputs.text(outputs, "vault_reader_role_arn") if has_vault else None,
-            sealer_role_arn=stack_outputs.text(outputs, "sealer_role_arn") if has_sealer else None,
+            vault_reader_role_arn=stack_outputs.role(outputs, "vault_reader_role_arn") if has_vault else None,
+            sealer_role_arn=stack_outputs.role(outputs, "sealer_role_arn") if has_sealer else None,
             sealer_function_name=stack_outputs.text(outputs, "sealer_function_name") if has_sealer else "",
             sealer_function_log_group=stack_outputs.text(outputs, "sealer_function_log_group") if has_sealer else "",
             sealer_package_sha256=stack_outputs.text(outputs, "sealer_package_sha256") if has_sealer else "",
@@ -189,7 +187,7 @@ def load_deployment(*, outputs: Path | None, stack: str | None) -> Deployment:
         raise CouldNot(f"{path}: no such file; run `make up`, or name a stack with --stack or --outputs")
     try:
         document = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CouldNot(f"{path}: not readable as JSON ({type(error).__name__})") from None
     if not isinstance(document, dict):
         raise CouldNot(f"{path}: a JSON object of stack outputs is required")
@@ -217,10 +215,12 @@ def _pulumi_outputs(stack: str) -> Mapping[str, object]:
     if done.returncode != 0:
         # Standard error carries Pulumi's own reason; standard output may carry secrets and is never shown.
         reason = done.stderr.decode("utf-8", "replace").strip().splitlines()
-        raise CouldNot(f"--stack {stack}: {reason[-1] if reason else f'pulumi exited with {done.returncode}'}")
+        raise CouldNot(
+            f"--stack {stack}: {printable(reason[-1]) if reason else f'pulumi exited with {done.returncode}'}"
+        )
     try:
         document = json.loads(done.stdout)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise CouldNot(f"--stack {stack}: pulumi's outputs are not JSON") from None
     if not isinstance(document, dict) or not document:
         raise CouldNot(f"--stack {stack}: the stack has no outputs; run `pulumi up` first")

@@ -1,17 +1,33 @@
 """Reading single outputs of a stack: each returns a value of its kind, or raises CouldNot naming the output."""
 
 import ipaddress
-import urllib.parse
+import re
 from collections.abc import Mapping
+from typing import Final, TypeGuard
 
+from cli.console import printable
 from cli.exits import CouldNot
+
+# One reading only: what a user, a fragment or a backslash makes of a URL, two readers take for two hosts.
+_URL: Final = re.compile(
+    r"(?P<scheme>https?)://(?P<host>[0-9A-Za-z.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?(?:/[0-9A-Za-z._~/-]*)?"
+)
+_ROLE: Final = re.compile(r"arn:[a-z-]+:iam::[^:]*:role/.+")
 
 
 def text(outputs: Mapping[str, object], name: str) -> str:
     """Return an output that is a non-empty text."""
     value = outputs.get(name)
-    if not isinstance(value, str) or not value:
+    if not _is_text(value):
         raise CouldNot(f"stack output {name}: a non-empty text is required")
+    return value
+
+
+def role(outputs: Mapping[str, object], name: str) -> str:
+    """Return an output that is the ARN of a role."""
+    value = text(outputs, name)
+    if not _ROLE.fullmatch(value):
+        raise CouldNot(f"stack output {name}: the ARN of a role is required")
     return value
 
 
@@ -25,7 +41,7 @@ def minutes(value: object) -> int:
 def texts(outputs: Mapping[str, object], name: str) -> tuple[str, ...]:
     """Return an output that is a list of texts."""
     value = outputs.get(name)
-    if not isinstance(value, list) or not all(isinstance(item, str) and item for item in value):
+    if not isinstance(value, list) or not all(_is_text(item) for item in value):
         raise CouldNot(f"stack output {name}: a list of texts is required")
     return tuple(value)
 
@@ -36,21 +52,37 @@ def tokens(value: object, agents: object) -> Mapping[str, str]:
         raise CouldNot("stack output tokens: an object of agent and token is required (read with --show-secrets)")
     found: dict[str, str] = {}
     for agent, token in value.items():
-        if not isinstance(agent, str) or not isinstance(token, str) or not token:
+        if not _is_text(agent) or not _is_text(token):
             raise CouldNot("stack output tokens: each agent's token must be a non-empty text")
         found[agent] = token
-    order = [name for name in agents if name in found] if isinstance(agents, list) else []
+    order = [name for name in agents if isinstance(name, str) and name in found] if isinstance(agents, list) else []
     return {name: found[name] for name in dict.fromkeys([*order, *found])}
 
 
 def loopback(url: object, name: str) -> str:
     """Return `url` if its host is this machine's own loopback address; anything else would leave the machine."""
-    parts = urllib.parse.urlsplit(url) if isinstance(url, str) else None
-    host = parts.hostname if parts is not None else None
+    host = _host(url, "http")
     try:
-        is_loopback = host == "localhost" or (host is not None and ipaddress.ip_address(host).is_loopback)
+        is_loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         is_loopback = False
     if not isinstance(url, str) or not is_loopback:
         raise CouldNot(f"stack output {name}: with an emulator it must be a loopback URL (http://127.0.0.1:PORT)")
     return url.rstrip("/")
+
+
+def remote(url: str, name: str) -> str:
+    """Return `url` if it is an https URL of a host, a port and a plain path."""
+    if not _host(url, "https"):
+        raise CouldNot(f"stack output {name}: an https URL is required outside the emulator")
+    return url.rstrip("/")
+
+
+def _host(url: object, scheme: str) -> str:
+    match = _URL.fullmatch(url) if isinstance(url, str) else None
+    return match["host"].strip("[]") if match is not None and match["scheme"] == scheme else ""
+
+
+def _is_text(value: object) -> TypeGuard[str]:
+    """Return whether a value is a text that a terminal prints and does not obey."""
+    return isinstance(value, str) and bool(value) and printable(value) == value

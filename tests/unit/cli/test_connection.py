@@ -55,6 +55,65 @@ def test_the_roles_path_is_read_from_their_arns(path: str) -> None:
     assert place.role_arn(Principal.SEALER) == arns["sealer_role_arn"]
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("endpoint", "https://["),
+        ("endpoint", "https://a.example\\@b.example"),
+        ("endpoint", "https://a.example#@b.example"),
+        ("endpoint", "https://user@a.example"),
+        ("endpoint", "https://a.example/\x1b[2J"),
+        ("endpoint", "http://a.example"),
+        ("bucket", "\x1b]0;x\x07"),
+        ("region", "\u202eeu"),
+        ("tokens", {"a\nb": "aal_x"}),
+        ("tokens", {"a": "aal_x\r"}),
+        ("administrators", ["\x1b[1m"]),
+        ("auditor_role_arn", "x"),
+        ("writer_role_arn", "arn:aws:iam::123456789012:user/x"),
+    ],
+)
+def test_outputs_that_somebody_wrote(name: str, value: object) -> None:
+    """What a terminal obeys, two readers take for two hosts, or is not a role is refused by name, and not repeated."""
+    with pytest.raises(CouldNot) as caught:
+        Deployment.from_outputs({**OUTPUTS, name: value})
+    assert str(caught.value).startswith(f"stack output {name}: ")
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://[",
+        "http://evil.example\\@127.0.0.1",
+        "http://127.0.0.1\\@evil.example",
+        "http://127.0.0.1#@evil.example",
+        "http://127.0.0.1?@evil.example",
+        "ftp://127.0.0.1",
+        "http://127.0.0.1.evil.example",
+    ],
+)
+@pytest.mark.parametrize("name", ["endpoint", "emulator_url"])
+def test_an_emulator_elsewhere(name: str, url: str) -> None:
+    """Test credentials and tokens are sent to this machine alone."""
+    with pytest.raises(CouldNot, match=f"stack output {name}: "):
+        Deployment.from_outputs({**LOCAL, name: url})
+
+
+def test_agents_that_are_not_names() -> None:
+    """They say nothing about the order."""
+    found = Deployment.from_outputs({**OUTPUTS, "tokens": {"a": "aal_a"}, "agents": [["a"], {}, None, "a"]})
+    assert found.first_agent == "a"
+
+
+@pytest.mark.parametrize("text", ["[" * 200_000, '{"a":' * 100_000, "9" * 10_000, ""])
+def test_an_outputs_file_that_is_not_json(tmp_path: Path, text: str) -> None:
+    """However deep or long, the message names the file."""
+    (tmp_path / "outputs.json").write_text(text)
+    with pytest.raises(CouldNot, match=r"outputs\.json: not readable as JSON"):
+        load_deployment(outputs=tmp_path / "outputs.json", stack=None)
+
+
 def test_the_default_agent_is_the_stacks_first() -> None:
     """A map of outputs is sorted by name wherever it was read from, so its order says nothing."""
     outputs = {**OUTPUTS, "tokens": {"a": "aal_a", "b": "aal_b", "c": "aal_c"}, "agents": ["b", "c", "a"]}
