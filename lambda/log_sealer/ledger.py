@@ -2,15 +2,16 @@
 
 Promise: `sequence/<start>` is put once, where nothing is, and says which entries come next; whoever is second finds it
 and goes on after it. All else (tiles, bundles, markers, checkpoints) is a function of it, put where nothing is or found
-to be the same, so that a run that died anywhere is finished by the next one. What is found to be different is a
-`TamperedError`, and nothing is put over it. What a run reads and writes does not grow with the log.
+to be the same, so that a run that died anywhere is finished by the next one. A file that is different raises an alarm
+and stays; sealing goes on, as what is signed follows from the commits alone. It stops with a `TamperedError` where a
+commit is wrong, or where no checkpoint of ours is left. What a run reads and writes does not grow with the log.
 """
 
 from __future__ import annotations
 
 import hmac
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from audit_core.contents import MAX_STORED_BYTES, StoredObject
@@ -66,9 +67,11 @@ class Ledger:
     def open(self) -> Growth:
         """The log as it stands, after what was committed and not yet published has been. Raises `TamperedError`."""
         head, is_shown = self._head()
-        log = self._growth(head) if head is not None and head.size else EMPTY
+        log = EMPTY
         if head is None:
             self._put(KEY, f"{self._signer.key.text}\n".encode(), _TEXT)
+        else:
+            log = self._start(head)
         if not is_shown:
             self._publish_checkpoint(log)
         # The entries from size - 1 on are in the last sequence that is published; what comes after it is not.
@@ -91,15 +94,13 @@ class Ledger:
         """Put what follows from committed `entries`: the log's edge after them."""
         larger, added = log.add([entry.data for entry in entries])
         files = [(key, body, _BINARY) for key, body in added.items()]
-        markers = [
-            (marker_key(entry.key), marker_of(entry, log.size + number).data)
+        files += [
+            (marker_key(entry.key), marker_of(entry, log.size + number).data, _JSON)
             for number, entry in enumerate(entries)
             if entry.line == 0
         ]
         with ThreadPoolExecutor(self._threads) as pool:
             for _ in pool.map(self._put, *zip(*files, strict=True)):
-                pass
-            for _ in pool.map(self._put_marker, *zip(*markers, strict=True)):
                 pass
         self._publish_checkpoint(larger)
         return larger
@@ -137,13 +138,13 @@ class Ledger:
             self._alarm("conflict", CHECKPOINT)
         elif next(self._bucket.versions(SEQUENCE), None) is not None:  # there was one before the first commit
             self._alarm("missing", CHECKPOINT)
-        kept = self._kept()
+        kept = next(self._kept(), None)
         if kept is None and next(self._bucket.versions(CHECKPOINTS), None) is not None:
             raise TamperedError("conflict", CHECKPOINT)
         return kept, False
 
-    def _kept(self) -> Checkpoint | None:
-        """Return the newest of the checkpoints that were kept before each commit, which no later version replaces."""
+    def _kept(self) -> Iterator[Checkpoint]:
+        """Yield the checkpoints that were kept before each commit, the newest first; nothing is ever put over them."""
         keys = [rows[0].key for rows in self._bucket.versions(SEQUENCE)]
         sizes = [int(key.removeprefix(SEQUENCE)) for key in keys if _SEQUENCE_KEY.fullmatch(key)]
         for size in [*sizes[: -_MAX_OLDER - 1 : -1], 0]:
@@ -152,10 +153,27 @@ class Ledger:
             except TamperedError:
                 continue
             if opened is not None:
-                return opened
-        return None
+                yield opened
+
+    def _start(self, head: Checkpoint) -> Growth:
+        """Return the log at `head`, or, where a file of its edge is not right, at an earlier checkpoint.
+
+        What was committed after it is then published again.
+        """
+        try:
+            return self._growth(head)
+        except TamperedError as error:
+            self._alarm(error.kind, error.key)
+            for kept in self._kept():
+                try:
+                    return self._growth(kept)
+                except TamperedError:
+                    continue
+            raise
 
     def _growth(self, head: Checkpoint) -> Growth:
+        if not head.size:
+            return EMPTY
         index, width = divmod(head.size, WIDTH)
         try:
             edge = read_edge(head.size, self._read_tile)
@@ -187,14 +205,12 @@ class Ledger:
             self._bucket.replace(CHECKPOINT, signed, mime=_TEXT)
 
     def _put(self, key: str, body: bytes, mime: str) -> None:
-        """Put a file that follows from what is committed; one that is there must be the same."""
-        if not self._bucket.create(key, body, mime=mime) and not hmac.compare_digest(self._oldest(key).body, body):
-            raise TamperedError("conflict", key)
-
-    def _put_marker(self, key: str, body: bytes) -> None:
-        """Put a marker. Another one in its place raises an alarm: no checkpoint depends on it."""
+        """Put a file that follows from what is committed. Another one in its place raises an alarm, and stays."""
+        if self._bucket.create(key, body, mime=mime):
+            return
         try:
-            self._put(key, body, _JSON)
+            if not hmac.compare_digest(self._oldest(key).body, body):
+                self._alarm("conflict", key)
         except TamperedError as error:
             self._alarm(error.kind, error.key)
 

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from audit_core.contents import MAX_STORED_BYTES
-from audit_core.notes import Checkpoint, VerifierKey, note, parse_key
+from audit_core.merkle import leaf_hash, root_of
+from audit_core.notes import Checkpoint, VerifierKey, note, open_checkpoint, parse_key
+from audit_core.tiles import unbundle
 from aws_client.signed import Service, SignedClient
 from log_sealer.ledger import TamperedError
-from tests.local.sealer.conftest import DAYS, ORIGIN, VISIBILITY_SECONDS, Place, soon
+from tests.local.sealer.conftest import DAYS, ORIGIN, VISIBILITY_SECONDS, Place, soon, verify
 
 if TYPE_CHECKING:
     import urllib3
@@ -241,7 +243,7 @@ class _Refusing(SignedClient):
         whole: bool = True,
     ) -> "urllib3.BaseHTTPResponse":
         reply = super().send(service, method, url, body=body, headers=headers, seconds=seconds, whole=whole)
-        if url.replace("%3D", "=").partition("?")[0].endswith(self._refused):
+        if method == "GET" and url.replace("%3D", "=").partition("?")[0].endswith(self._refused):
             reply.status = 400
         return reply
 
@@ -363,17 +365,36 @@ def test_tile_replaced(place: Place) -> None:
     assert len(place.checked()) == 4
 
 
-def test_tile_put_before_its_time(place: Place) -> None:
-    """A file that was put where one of ours comes stops the sealing: nothing is put over it, or signed beside it."""
+@pytest.mark.parametrize("name", ["tile/0/000.p/4", "tile/entries/000.p/4", "checkpoints/4"])
+@pytest.mark.parametrize("body", [b"", b"garbage", bytes(128)])
+def test_file_put_before_its_time(place: Place, name: str, body: bytes) -> None:
+    """A file that was put where one of ours comes raises an alarm; nothing is put over it, and sealing goes on."""
     place.store(2)
     place.sealer().seal(deadline=soon())
-    head = place.objects()["seal/checkpoint"]
-    place.s3.put_object(Bucket=place.bucket, Key="seal/tile/0/000.p/4", Body=bytes(128))
-    place.store(2)
-    with pytest.raises(TamperedError) as caught:
+    place.s3.put_object(Bucket=place.bucket, Key=f"seal/{name}", Body=body)
+    for _ in range(3):
+        place.store(2)
         place.sealer().seal(deadline=soon())
-    assert (caught.value.kind, caught.value.key) == ("conflict", "seal/tile/0/000.p/4")
-    assert place.objects()["seal/checkpoint"] == head
+    assert place.objects()[f"seal/{name}"] == body
+    assert ("conflict", f"seal/{name}") in place.alarms
+    assert {key for _, key in place.alarms} <= {f"seal/{name}", "seal/checkpoint"}
+    head = open_checkpoint(place.objects()["seal/checkpoint"], parse_key(place.objects()["seal/key"].decode()), verify)
+    data = [entry for key, file in sorted(place.objects("seal/sequence/").items()) for entry in unbundle(file)]
+    assert head == Checkpoint(origin=ORIGIN, size=8, root=root_of([leaf_hash(entry) for entry in data]))
+
+
+@pytest.mark.parametrize("name", ["tile/0/000.p/4", "tile/entries/000.p/4"])
+def test_file_of_the_edge_removed(place: Place, name: str) -> None:
+    """It is put again, and the alarm names it."""
+    for _ in range(2):
+        place.store(2)
+        place.sealer().seal(deadline=soon())
+    before = place.objects()
+    version = place.s3.head_object(Bucket=place.bucket, Key=f"seal/{name}")["VersionId"]
+    place.s3.delete_object(Bucket=place.bucket, Key=f"seal/{name}", VersionId=version, BypassGovernanceRetention=True)
+    place.sealer().seal(deadline=soon())
+    assert place.objects() == before
+    assert set(place.alarms) == {("missing", f"seal/{name}")}
 
 
 def test_sequence_with_a_gap(place: Place) -> None:
