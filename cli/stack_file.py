@@ -41,6 +41,8 @@ class StackFile:
         except MarkedYAMLError as error:
             line = 0 if error.problem_mark is None else error.problem_mark.line + 1
             raise CouldNot(f"{path} is no YAML: line {line}: {error.problem}") from None
+        except RecursionError:
+            raise CouldNot(f"{path} is no YAML: it is nested too deep") from None
         except (ValueError, YAMLError) as error:
             raise CouldNot(f"{path} is no YAML: {str(error).splitlines()[0]}") from None
         keys = self._document if isinstance(self._document, Mapping) else {}
@@ -76,14 +78,15 @@ class StackFile:
     def write(self) -> None:
         """Put the changed file in the place of the old one; raises CouldNot when it cannot be written."""
         try:
-            mode = stat.S_IMODE(self.path.stat().st_mode)
+            path = self.path.resolve()  # where it is a link, the file that it leads to changes
+            mode = stat.S_IMODE(path.stat().st_mode)
             with tempfile.NamedTemporaryFile(
-                "w", encoding="utf-8", dir=self.path.parent, prefix=f".{self.path.name}.", delete=False
+                "w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}.", delete=False
             ) as beside:
                 self._yaml.dump(self._document, beside)
                 beside.flush()
                 os.fsync(beside.fileno())
             Path(beside.name).chmod(mode)
-            Path(beside.name).replace(self.path)
+            Path(beside.name).replace(path)
         except OSError as error:
             raise CouldNot(f"cannot write {self.path}: {error.strerror}") from None

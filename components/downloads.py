@@ -58,13 +58,15 @@ def one_at_a_time(cache: Path, *, waiting: Callable[[], None] = lambda: None) ->
         yield
 
 
-def pip(command: Sequence[str], *, log: Path, see: Callable[[str], None] = lambda _: None) -> None:
-    """Run a pip command; `see` gets each line that it prints, and `log` keeps the lines of the last attempt.
+def pip(
+    command: Sequence[str], *, log: Path, folder: Path | None = None, see: Callable[[str], None] = lambda _: None
+) -> None:
+    """Run a pip command in `folder`; `see` gets each line, and `log` keeps the lines of the last attempt.
 
     Raises DownloadError, or OSError when the command or the log cannot be opened.
     """
     for pause in (*PAUSES, None):
-        code = _attempt(command, log, see)
+        code = _attempt(command, log, folder, see)
         if code == 0:
             return
         text = log.read_text(encoding="utf-8")
@@ -90,7 +92,7 @@ def reason(text: str) -> str:
     return f"{last}; the package index is slow or cuts off, run this again" if last and _SLOW.search(text) else last
 
 
-def _attempt(command: Sequence[str], log: Path, see: Callable[[str], None]) -> int:
+def _attempt(command: Sequence[str], log: Path, folder: Path | None, see: Callable[[str], None]) -> int:
     """Run pip once; return its exit code. It is ended when its time is over."""
     environment = {key: value for key, value in os.environ.items() if key not in _MISDIRECTED}
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -104,6 +106,7 @@ def _attempt(command: Sequence[str], log: Path, see: Callable[[str], None]) -> i
             text=True,
             errors="replace",
             env=environment,
+            cwd=folder,
         ) as process,
     ):
         clock = threading.Timer(ATTEMPT_SECONDS, process.kill)

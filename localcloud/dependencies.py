@@ -28,6 +28,11 @@ from localcloud.telling import say
 ROOT: Final = Path(__file__).resolve().parent.parent
 INTERRUPTED: Final = 130
 _PIP_SECONDS: Final = 300
+_UNUSABLE: Final = {":": "a colon", "\n": "a line's end"}
+"""No environment can be made below a folder with one of these in its name."""
+_UNQUOTED: Final = {'"': "a quotation mark", "$": "a dollar sign", "`": "a backtick", "\\": "a backslash"}
+"""Below a folder with one of these and a blank, or with a long name, the commands that pip makes do not run."""
+_LONG: Final = 100
 
 
 class SetUpError(Exception):
@@ -106,6 +111,7 @@ class Environment:
     def _bring(self, wanted: list[str]) -> None:
         if not self._steps(wanted):
             return
+        self._check_name()
         folder = self.folder.relative_to(self.root)
         waiting = f"waiting for another command that is downloading; {folder} comes next"
         with downloads.one_at_a_time(self.log.parent, waiting=lambda: say(waiting)):
@@ -119,6 +125,14 @@ class Environment:
                 else:
                     self._install(self.locks[step])
                 self._note(unfinished=None, done=step)
+
+    def _check_name(self) -> None:
+        name = str(self.root)
+        is_quoted = " " in name or len(name) > _LONG
+        for letter, called in (_UNUSABLE | _UNQUOTED if is_quoted else _UNUSABLE).items():
+            if letter in name:
+                why = f"the folder's name {name!r} holds {called}, with which its commands do not run"
+                raise SetUpError(f"{why}; move the project to a folder with a plainer name")
 
     def state(self, step: str) -> str:
         """What a step of the set-up depends on: it is done again when this is no longer what was noted."""
@@ -197,13 +211,14 @@ class Environment:
 
     def _install_project(self) -> None:
         # Without isolation it is built with the locked setuptools, and needs no network.
-        self._pip(["--no-deps", "--no-build-isolation", "--no-index", "--editable", str(self.root)], progress=None)
+        # Named by a dot, since pip takes brackets at the end of a folder's name for extras of the project.
+        self._pip(["--no-deps", "--no-build-isolation", "--no-index", "--editable", "."], progress=None)
 
     def _pip(self, arguments: list[str], *, progress: "Progress | None") -> None:
         options = ["--disable-pip-version-check", "--no-input", "--progress-bar", "off"]
         command = [*self.installer, "install", *options, *arguments]
         try:
-            downloads.pip(command, log=self.log, see=progress.see if progress else lambda _: None)
+            downloads.pip(command, log=self.log, folder=self.root, see=progress.see if progress else lambda _: None)
         except downloads.DownloadError as error:
             raise SetUpError(f"cannot install the packages: {error} (pip's output: .cache/{self.log.name})") from error
         finally:
@@ -255,8 +270,9 @@ def fail(line: str) -> NoReturn:
 def run(arguments: list[str]) -> NoReturn:
     """Become the module that `arguments` name, in the environment that it needs. Never returns."""
     how = arguments.pop(0) if arguments[0].startswith("--") else ""
-    # The caller's Python settings must not change what gets imported: by pip's children, or by the module.
-    for setting in [name for name in os.environ if name.startswith("PYTHON")]:
+    # The caller's Python settings must not change what gets imported: by pip's children, or by the module. No target
+    # calls AWS: what is set for it could only lead requests away from the emulator.
+    for setting in [name for name in os.environ if name.startswith(("PYTHON", "AWS_"))]:
         del os.environ[setting]
     environment = Environment()
     try:

@@ -140,6 +140,29 @@ def test_life_of_an_environment(kit: Path) -> None:
     assert str(moved) in (moved / ".venv/bin/activate").read_text()
 
 
+@pytest.mark.parametrize("name", ["two words", "-a", "co[x]", "it's %41#;& (x)", "\u00e9\u4e2d\U0001f600", "x" * 200])
+def test_a_checkout_under_any_name(kit: Path, name: str) -> None:
+    """Spaces, quotes, brackets and whatever else a folder's name may hold change nothing."""
+    moved = kit.rename(kit.with_name(name))
+    answer = bootstrap(moved)
+    assert (answer.returncode, answer.stdout.splitlines()[-1:]) == (0, ["tiny 1.0"]), answer.stderr
+
+
+@pytest.mark.parametrize("name", ["a:b", "a\nb", 'a "b"', "a $HOME", "a `id`", "a \\b"])
+def test_a_checkout_whose_commands_would_not_run(kit: Path, name: str) -> None:
+    """The name is refused before anything is installed."""
+    moved = kit.rename(kit.with_name(name))
+    assert "move the project to a folder with a plainer name" in only_line(bootstrap(moved))
+    assert not (moved / ".venv").exists()
+
+
+def test_callers_settings_for_aws(kit: Path) -> None:
+    """No target sees them: they could lead requests away from the emulator, or stop boto3."""
+    (kit / "localcloud" / "up.py").write_text("import os\nprint([name for name in os.environ if 'AWS' in name])\n")
+    answer = bootstrap(kit, "localcloud.up", env=environment(kit, AWS_PROFILE="x", AWS_STS_REGIONAL_ENDPOINTS="zz"))
+    assert answer.stdout.endswith("[]\n"), answer
+
+
 def test_callers_python_settings(kit: Path) -> None:
     """What the caller set for Python elsewhere, a module of the same name as Python's own included, is not imported."""
     elsewhere = kit.parent / "elsewhere"

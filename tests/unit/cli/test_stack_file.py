@@ -24,9 +24,23 @@ def test_a_change_leaves_the_rest(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_link_stays_one(tmp_path: Path) -> None:
+    """Where the file is a link, the file that it leads to is changed."""
+    path, link = tmp_path / "kept" / "prod.yaml", tmp_path / "Pulumi.prod.yaml"
+    path.parent.mkdir()
+    path.write_text(FILE, encoding="utf-8")
+    link.symlink_to(path)
+    file = StackFile(link)
+    file.config["agent-audit-log:retentionDays"] = 30
+    file.write()
+    assert link.is_symlink()
+    assert path.read_text(encoding="utf-8") == FILE + "  agent-audit-log:retentionDays: 30\n"
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
+        ("config: " + "[" * 20_000, "is no YAML: it is nested too deep"),
         ("config: [", "is no YAML: line 1: "),
         ("config:\n  a:b: 1\n  a:b: 2\n", 'is no YAML: line 3: found duplicate key "a:b"'),
         ("config:\n", "has no `config:`"),
