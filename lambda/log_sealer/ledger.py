@@ -4,7 +4,8 @@ Promise: `sequence/<start>` is put once, where nothing is, and says which entrie
 and goes on after it. All else (tiles, bundles, markers, checkpoints) is a function of it, put where nothing is or found
 to be the same, so that a run that died anywhere is finished by the next one. A file that is different raises an alarm
 and stays; sealing goes on, as what is signed follows from the commits alone. It stops with a `TamperedError` where a
-commit is wrong, or where no checkpoint of ours is left. What a run reads and writes does not grow with the log.
+commit is wrong, where our key has signed another history, or where no checkpoint of ours is left. What a run reads and
+writes does not grow with the log.
 """
 
 from __future__ import annotations
@@ -83,6 +84,8 @@ class Ledger:
             if key != sequence_key(log.size):
                 raise TamperedError("sequence-gap", key)
             log = self.publish(log, self._sequence(key))
+        if head is not None and log.size < head.size:
+            raise TamperedError("missing", sequence_key(log.size))
         return log
 
     def commit(self, log: Growth, entries: Sequence[Entry]) -> bool:
@@ -124,14 +127,7 @@ class Ledger:
 
         Null where nothing is sealed yet. What lies over it, and whether it is hidden, does not stop the sealing.
         """
-        try:
-            newest = self._bucket.read(CHECKPOINT)
-            shown = None if newest is None else self._signer.opened(newest.body)
-            is_new = newest is None
-        except BucketError as error:
-            if not error.is_refusal:
-                raise
-            shown, is_new = None, False
+        shown, is_new = self._shown()
         if shown is not None:
             return shown, True
         if not is_new:
@@ -142,6 +138,16 @@ class Ledger:
         if kept is None and next(self._bucket.versions(CHECKPOINTS), None) is not None:
             raise TamperedError("conflict", CHECKPOINT)
         return kept, False
+
+    def _shown(self) -> tuple[Checkpoint | None, bool]:
+        """Return the checkpoint that is shown, where our key has signed it, and whether none is shown at all."""
+        try:
+            newest = self._bucket.read(CHECKPOINT)
+        except BucketError as error:
+            if not error.is_refusal:
+                raise
+            return None, False
+        return None if newest is None else self._signer.opened(newest.body), newest is None
 
     def _kept(self) -> Iterator[Checkpoint]:
         """Yield the checkpoints that were kept before each commit, the newest first; nothing is ever put over them."""
@@ -196,23 +202,31 @@ class Ledger:
         return entries
 
     def _publish_checkpoint(self, log: Growth) -> None:
+        """Sign the log. Raises `TamperedError` where our key has signed another one of this size."""
         checkpoint = Checkpoint(origin=self._signer.key.name, size=log.size, root=log.edge.root())
+        key, (shown, _) = checkpoint_key(log.size), self._shown()
+        if shown is not None and shown.size == log.size and shown != checkpoint:
+            raise TamperedError("conflict", key)
         signed = self._signer.sign(checkpoint)
-        self._put(checkpoint_key(log.size), signed, _TEXT)
-        newest = self._bucket.read(CHECKPOINT)
-        shown = None if newest is None else self._signer.opened(newest.body)
+        other = self._put(key, signed, _TEXT)
+        if other is not None and self._signer.opened(other) not in {None, checkpoint}:
+            raise TamperedError("conflict", key)
         if shown is None or shown.size < log.size:
             self._bucket.replace(CHECKPOINT, signed, mime=_TEXT)
 
-    def _put(self, key: str, body: bytes, mime: str) -> None:
-        """Put a file that follows from what is committed. Another one in its place raises an alarm, and stays."""
+    def _put(self, key: str, body: bytes, mime: str) -> bytes | None:
+        """Put a file that follows from what is committed. Another one in its place raises an alarm, and is returned."""
         if self._bucket.create(key, body, mime=mime):
-            return
+            return None
         try:
-            if not hmac.compare_digest(self._oldest(key).body, body):
-                self._alarm("conflict", key)
+            found = self._oldest(key).body
         except TamperedError as error:
             self._alarm(error.kind, error.key)
+            return None
+        if hmac.compare_digest(found, body):
+            return None
+        self._alarm("conflict", key)
+        return found
 
     def _read_tile(self, path: str) -> bytes:
         return self._oldest(SEAL + path).body

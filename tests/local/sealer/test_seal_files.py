@@ -3,6 +3,7 @@
 Sealing goes on wherever what is signed does not depend on the file, and an alarm names it.
 """
 
+import contextlib
 import gzip
 import json
 import time
@@ -173,6 +174,42 @@ def test_another_key_begins_no_log_over_an_old_one(place: Place) -> None:
     with pytest.raises(TamperedError):
         place.sealer().seal(deadline=soon())
     assert place.objects("seal/tile/") == {key: body for key, body in before.items() if key.startswith("seal/tile/")}
+
+
+def _removed(place: Place, key: str) -> None:
+    """Remove every version of a file, as an administrator can in governance mode."""
+    listed = place.s3.list_object_versions(Bucket=place.bucket, Prefix=key)
+    for row in [*listed["Versions"], *listed.get("DeleteMarkers", [])]:
+        if row["Key"] == key:
+            place.s3.delete_object(
+                Bucket=place.bucket, Key=key, VersionId=row["VersionId"], BypassGovernanceRetention=True
+            )
+
+
+@pytest.mark.parametrize("gone", ["seal/checkpoint", "seal/checkpoints/4", "seal/tile/entries/000.p/4"])
+@pytest.mark.parametrize("hide", [True, False])
+def test_another_history_is_never_signed(place: Place, gone: str, *, hide: bool) -> None:
+    """A commit that is replaced or hidden once its log was signed stops the sealing, whatever else is missing."""
+    for _ in range(2):
+        place.store(2)
+        place.sealer().seal(deadline=soon())
+    commit = f"seal/sequence/{2:016}"
+    head = place.objects()["seal/checkpoint"]
+    other = place.objects("seal/sequence/")[f"seal/sequence/{0:016}"]
+    _removed(place, gone)
+    if gone == "seal/checkpoints/4":
+        _removed(place, "seal/tile/entries/000.p/4")
+    if hide:
+        place.s3.delete_object(Bucket=place.bucket, Key=commit)
+    else:
+        _removed(place, commit)
+        _put(place, commit, other)
+    place.store(2)
+    with pytest.raises(TamperedError):
+        place.sealer().seal(deadline=soon())
+    with contextlib.suppress(TamperedError):  # a commit that was merely hidden is found again
+        place.sealer().seal(deadline=soon())
+    assert place.objects().get("seal/checkpoint", head) in {head, place.objects().get("seal/checkpoints/2")}
 
 
 def _another_key(place: Place) -> str:
