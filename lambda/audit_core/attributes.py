@@ -161,7 +161,8 @@ class AttributeReader:
 
         The digest of a short name that holds a finding could be guessed: such a name is not shown at all.
         """
-        shown, rules = "name:" + digest_bytes(name.encode(), key=self.key).rpartition(":")[2][:16], ()
+        shown: str | None = None
+        rules: tuple[str, ...] = ()
         if len(name) <= _GUESSABLE:
             masked, found = self.texts.mask("", name)
             rules = tuple(dict.fromkeys(redaction.rule for redaction in found))
@@ -169,6 +170,8 @@ class AttributeReader:
                 shown = str(masked)
             elif rules:
                 shown = "name:" + PLACEHOLDER
+        if shown is None:
+            shown = "name:" + digest_bytes(name.encode(), key=self.key).rpartition(":")[2][:16]
         secret = "key/fields-1" if is_secret_field(name) else None
         if secret is None and len(name) <= _GUESSABLE:
             secret = self.texts.names_secret(name)

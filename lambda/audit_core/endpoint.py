@@ -40,7 +40,7 @@ def clean_endpoint(text: str, *, domain_only: bool = False, fold: bool = True) -
         return None if domain_only else match["scheme"].lower() + ":"
     elif text[:2] in {"//", "\\\\"}:
         text = text[2:]
-    if _SETTING.search(_QUERY.split(text, maxsplit=1)[0]):
+    if "=" in text and _SETTING.search(_QUERY.split(text, maxsplit=1)[0]):
         return None
     authority, path = _authority(text, strict=bool(scheme))
     if _NOT_IN_HOST.search(authority):

@@ -35,7 +35,7 @@ class Faults:
     """Counts the faults of one request."""
 
     def __init__(self) -> None:
-        self._found: Counter[str] = Counter()
+        self._found: dict[str, int] = {}
 
     def note(self, error: BaseException) -> None:
         """Count an exception that was caught."""
@@ -43,13 +43,13 @@ class Faults:
 
     def add(self, description: str) -> None:
         """Count a fault that was described before."""
-        self._found[description] += 1
+        self._found[description] = self._found.get(description, 0) + 1
 
     def summary(self) -> dict[str, object]:
         """Return what the operational log says: nothing without a fault, else how many, and where most of them."""
         if not self._found:
             return {}
-        return {"faults": self._found.total(), "fault_at": dict(self._found.most_common(_MOST_KINDS))}
+        return {"faults": sum(self._found.values()), "fault_at": dict(Counter(self._found).most_common(_MOST_KINDS))}
 
 
 def _place(code: CodeType, line: int) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, time, timedelta
+from functools import lru_cache
 from typing import Final
 
 EARLIEST: Final = "2015"
@@ -75,7 +76,12 @@ def _from_http_date(match: re.Match[str]) -> str | None:
 
 def latest_of(received: str) -> str:
     """Return the last second that an event which came at `received` can be from."""
-    return (datetime.fromisoformat(received[:_TO_SECONDS]) + CLOCKS).isoformat() if received else ""
+    return _a_day_after(received[:_TO_SECONDS]) if received else ""
+
+
+@lru_cache(maxsize=4)
+def _a_day_after(second: str) -> str:
+    return (datetime.fromisoformat(second) + CLOCKS).isoformat()
 
 
 def cannot_be_right(stamp: str, latest: str) -> bool:

@@ -36,11 +36,14 @@ class Made:
 
     def summary(self) -> dict[str, object]:
         """Return what the operational log says: counts, and reasons of ours."""
-        reasons = Counter(f"{refusal.field}: {refusal.reason}" for refusal in self.refused)
+        reasons: dict[str, int] = {}
+        if self.refused:
+            counted = Counter(f"{refusal.field}: {refusal.reason}" for refusal in self.refused)
+            reasons = dict(counted.most_common(_MOST_REASONS))
         return {
             "events": len(self.drafts) + len(self.refused),
             "refused": len(self.refused),
-            "reasons": dict(reasons.most_common(_MOST_REASONS)),
+            "reasons": reasons,
             **({"warnings": {name: warned.events for name, warned in self.warnings.items()}} if self.warnings else {}),
         }
 

@@ -139,10 +139,14 @@ class Masker:
         infos = [self._info_of(path) for path, _ in items]
         results: list[tuple[JsonValue, tuple[Redaction, ...]]] = [(value, ()) for _, value in items]
         suspects = self._suspects(results, infos, budget)
+        if not suspects:
+            return results
         for _ in range(_PASSES):
             if not suspects:
                 return [
                     self.mask_repeated(*result, taken(value, result[0]), path=path, within=budget)
+                    if result[1]
+                    else result
                     for (path, value), result in zip(items, results, strict=True)
                 ]
             walk = Walk(self._classify, personal=self._personal != "off")

@@ -21,7 +21,7 @@ class NearNames:
     """Finds the field that an unknown name is near to; for one request."""
 
     def __init__(self, fields: Iterable[str]) -> None:
-        self._fields = {_plain(name): name for name in sorted(fields)}
+        self._fields = fields
         self._known: dict[str, str | None] = {}
 
     def field(self, name: str) -> str | None:
@@ -37,8 +37,9 @@ class NearNames:
     def _nearest(self, plain: str) -> str | None:
         from difflib import get_close_matches  # noqa: PLC0415 - few requests need it
 
-        found = get_close_matches(plain, self._fields, n=1, cutoff=_LIKENESS)
-        return self._fields[found[0]] if found else None
+        fields = {_plain(name): name for name in sorted(self._fields)}
+        found = get_close_matches(plain, fields, n=1, cutoff=_LIKENESS)
+        return fields[found[0]] if found else None
 
 
 def _plain(name: str) -> str:
