@@ -87,6 +87,8 @@ def up(*, port: int | None, retention_days: str, every: bool) -> int:
     say(f"Emulator  {emulator.url} ({'started; all that it holds is in memory' if is_new else 'running'})")
     if is_new and place.STATE.exists():
         say("The one before it took its records along; everything is made again, with the same tokens")
+    if not is_new and not place.STATE.exists():
+        say("The stack's state is gone: what the emulator still holds is taken over, with the keys of digests")
     say(f"Deploying stack {place.STACK}")
     told = Told(every=every, is_new=is_new)
     try:

@@ -1,5 +1,7 @@
 """How a trial is taken down: everything but the locked bucket today, the bucket once its locks have ended."""
 
+import contextlib
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -7,12 +9,14 @@ from typing import Any
 import httpx
 import pytest
 
+from cli.connection import Connection, Deployment
 from localcloud import deployer, place, stack_config
 from localcloud import emulator as emulators
 from localcloud.deploy import deploy, engine
 from localcloud.emulator import Emulator
 from localcloud.engine import EngineError
 from localcloud.provider.cloud import Cloud
+from tests.local.verify.test_verify import Log
 
 CONFIG = stack_config.read(place.STACK_FILE)
 
@@ -63,6 +67,46 @@ def test_teardown_of_a_trial(trial: tuple[Emulator, Path]) -> None:
     engine(emulator, config=CONFIG, folder=folder).destroy()
     assert s3.list_buckets()["Buckets"] == []
     assert [role["RoleName"] for role in iam.list_roles()["Roles"]] == [deployer.ROLE]
+
+
+def test_a_trial_goes_on_where_a_destroy_stopped(trial: tuple[Emulator, Path]) -> None:
+    """The bucket that is left keeps its signing key, so the sealed log continues and is verified as one."""
+    emulator, folder = trial
+    outputs = json.loads((folder / place.OUTPUTS.name).read_text("utf-8"))
+    with contextlib.ExitStack() as stack:
+        connection = stack.enter_context(Connection(Deployment.from_outputs(outputs)))
+        log = Log(deploy(emulator, config=CONFIG, folder=folder), folder, connection)
+        log.seal(log.post()["stored"][0]["object"])
+        with pytest.raises(EngineError, match="BucketNotEmpty"):
+            engine(emulator, config=CONFIG, folder=folder).destroy()
+    again = deploy(emulator, config=CONFIG, folder=folder)
+    assert again.outputs["seal_key_id"] == outputs["seal_key_id"]
+    with Connection(Deployment.from_outputs(again.outputs)) as connection:
+        log = Log(again, folder, connection)
+        log.seal(log.post()["stored"][0]["object"])
+        assert log.live("log").splitlines()[-1] == "verified"
+
+
+def test_keys_of_digests_outlive_the_state(trial: tuple[Emulator, Path]) -> None:
+    """What is there is taken over; the keys that are drawn anew come beside the old ones."""
+    emulator, folder = trial
+    session = deployer.session(emulator, region=CONFIG["aws:region"])
+    cloud = Cloud(
+        endpoint_url=emulator.url, region=CONFIG["aws:region"], access_key=session.access_key,
+        secret_key=session.secret_key, session_token=session.session_token,
+    )  # fmt: skip
+    name = json.loads((folder / place.OUTPUTS.name).read_text("utf-8"))["keys_parameter"]
+
+    def keys() -> dict[str, dict[str, str]]:
+        value = json.loads(cloud.client("ssm").get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"])
+        return {purpose: held["keys"] for purpose, held in value.items()}
+
+    before = keys()
+    (folder / place.STATE.name).unlink()
+    deploy(emulator, config=CONFIG, folder=folder)
+    after = keys()
+    for purpose in before:
+        assert before[purpose].items() < after[purpose].items()
 
 
 def _versions(s3: Any, bucket: str) -> list[dict[str, str]]:  # noqa: ANN401 - boto3 makes its clients' classes at run time
