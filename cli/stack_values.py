@@ -91,7 +91,7 @@ def _plain(text: str) -> str | int | float | bool | None:
 
 
 def _moment(text: str) -> str | None:
-    """Return a time as Go prints it; None for what is no time."""
+    """Return a time as Go prints it, or None for another text."""
     match = _TIME.fullmatch(text)
     if match is None:
         return None

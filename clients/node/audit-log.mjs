@@ -1416,7 +1416,7 @@ const BATCH_BYTES = 3 * 1024 * 1024;
 const BATCH_EVENTS = 5000;
 const EVENT_BYTES = 64 * 1024;
 const REFUSED_BYTES = 8 * 1024 * 1024;
-/** What is larger is no batch. */
+/** A larger file is not read as a batch. */
 const MAX_FILE_BYTES = 16 * 1024 * 1024;
 const MEMORY_BYTES = 16 * 1024 * 1024;
 const NO_LINK = (fs.constants.O_NOFOLLOW ?? 0) | (fs.constants.O_NONBLOCK ?? 0);

@@ -52,7 +52,7 @@ class BucketError(Exception):
 
     @property
     def is_refusal(self) -> bool:
-        """Whether S3 refuses this very key: it was put under a key of the sender's, or has a name that is no path."""
+        """Whether S3 refuses this very object, for its name or its encryption, and not the request as such."""
         return _CLIENT_ERROR <= self.status < _SERVER_ERROR and self.status not in {_CONFLICT, _THROTTLED}
 
 

@@ -15,7 +15,7 @@ TRACES = "traces"
 ROUTES = (EVENTS, TRACES)
 _BATCH = re.compile(rf"[0-9]{{1,20}}-(?P<key>[0-9a-f]{{32}})\.(?P<route>{'|'.join(ROUTES)})")
 MAX_FILE_BYTES = 4 * BATCH_BYTES
-"""What is larger is no batch: no spool makes such a file."""
+"""A larger file is not read as a batch: no spool makes one."""
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ _DISK_SECONDS = 1.0
 
 
 class Ending(Protocol):
-    """A log that is told of its process's end."""
+    """A log that must act before its process ends."""
 
     exit_timeout: float
 
@@ -28,7 +28,7 @@ class Ending(Protocol):
         ...
 
     def keep(self) -> None:
-        """Put all that is only in memory on disk."""
+        """Write to disk what is in memory only."""
         ...
 
     def after_fork(self) -> None:
