@@ -1,7 +1,8 @@
 """What the answer of a model or a tool shows of how the call ended. Answers are content: nothing of one is kept.
 
 Promise: only the members that the providers' interfaces define are read, at the places where those stand. Never raises,
-and looks at a bounded number of members, in a fixed order.
+and looks at a bounded number of members, in a fixed order. A text is read where it is JSON or server-sent events: its
+last `_TAIL` bytes, and its last `_MOST` events.
 
 Source: the interfaces of OpenAI (Chat Completions, Responses), Azure OpenAI, Anthropic (Messages), Google (Gemini),
 Amazon Bedrock (Converse, InvokeModel), the Model Context Protocol and JSON-RPC 2.0.
@@ -9,15 +10,26 @@ Amazon Bedrock (Converse, InvokeModel), the Model Context Protocol and JSON-RPC 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias
 
+import orjson
+
 from audit_core.canonical import JsonValue
+from audit_core.event import Payload
 from audit_core.outcome import Signs
 
 Read: TypeAlias = "Callable[[dict[str, JsonValue], JsonValue, Signs], None]"
 
 _MOST: Final = 64
+_HEAD: Final = 80
+_TAIL: Final = 1024 * 1024
+_OPENS_JSON: Final = re.compile(rb"\s{0,64}[\[{]")
+_OPENS_EVENTS: Final = re.compile(rb"(?:\xef\xbb\xbf)?[\r\n]{0,8}(?:event|data|id|retry)?:")
+_DATA: Final = re.compile(rb"(?:^|[\r\n])data: {0,8}(\{[^\r\n]*)")
+_INSIDE: Final = ("response", "delta")
+"""The members of a stream's event that hold the answer, or the end of it."""
 _FINISHES: Final = ("finish_reason", "finishReason", "stop_reason", "stopReason")
 _ERROR_NAMES: Final = ("type", "code", "status", "message")
 # An object that is an error and nothing else.
@@ -34,11 +46,61 @@ def signs_of(answer: JsonValue) -> Signs | None:
     return signs
 
 
+def signs_of_payload(payload: Payload) -> Signs | None:
+    """Return what an answer shows that was sent as a value, as bytes or in chunks; null when that is nothing."""
+    if payload.value is not None:
+        return signs_of(payload.value)
+    signs = Signs()
+    _read_text(payload.chunks or [payload.data or b""], signs)
+    return None if signs == Signs() else signs
+
+
 def read_answer(answer: JsonValue, signs: Signs) -> None:
     """Add to `signs` what `answer` shows."""
+    if isinstance(answer, str):
+        _read_text([part.encode(errors="replace") for part in (answer[:_HEAD], answer[_HEAD:][-_TAIL:])], signs)
+        return
     for part in _objects(answer):
         if not _READERS.keys().isdisjoint(part):
             _read(part, signs)
+
+
+def _read_text(parts: list[bytes], signs: Signs) -> None:
+    """Read a text that is JSON, or that is a stream of server-sent events."""
+    head = b""
+    for part in parts:
+        head += part[:_HEAD]
+        if len(head) >= _HEAD:
+            break
+    if _OPENS_EVENTS.match(head):
+        for data in _DATA.findall(_tail_of(parts))[-_MOST:]:
+            event = _decoded(data)
+            if isinstance(event, dict):
+                for part in (event, *(event.get(name) for name in _INSIDE)):
+                    if isinstance(part, dict):
+                        _read(part, signs)
+    elif _OPENS_JSON.match(head) and sum(map(len, parts)) <= _TAIL:
+        decoded = _decoded(b"".join(parts))
+        if not isinstance(decoded, str):
+            read_answer(decoded, signs)
+
+
+def _tail_of(parts: list[bytes]) -> bytes:
+    tail: list[bytes] = []
+    size = 0
+    for part in reversed(parts):
+        tail.append(part)
+        size += len(part)
+        if size >= _TAIL:
+            break
+    return b"".join(reversed(tail))[-_TAIL:]
+
+
+def _decoded(text: bytes) -> JsonValue:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
 
 
 def _read(part: dict[str, JsonValue], signs: Signs) -> None:

@@ -236,7 +236,9 @@ def _read_content(
 ) -> None:
     """`marked`: somewhere in the request is what may be LiteLLM's sign that it replaced or cut something."""
     answer = _filled(item.get("response"), tool.get("result"))
-    read_answer(answer, signs)
+    # LiteLLM puts what a pass-through endpoint answered into an object of one member.
+    passed = answer["response"] if isinstance(answer, dict) and answer.keys() == {"response"} else answer
+    read_answer(passed, signs)
     for side, value in (("request", _filled(item.get("messages"), tool.get("arguments"))), ("response", answer)):
         if value is None:
             continue

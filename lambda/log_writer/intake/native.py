@@ -28,7 +28,7 @@ from audit_core.canonical import (
 from audit_core.errors import DecodeError, FieldError
 from audit_core.event import Event, Payload
 from audit_core.fields import FIELDS
-from log_writer.intake.answer import signs_of
+from log_writer.intake.answer import signs_of_payload
 from log_writer.intake.decoded import Decoded, Refusal, TooManyError, refusal_of
 from log_writer.intake.near import NearNames
 from log_writer.intake.outline import item_texts, reason_against
@@ -195,8 +195,8 @@ def _event(index: int, element: JsonValue, near: NearNames) -> Event:
 def _add_payloads(event: Event, element: dict[str, JsonValue]) -> None:
     event.request = _payload(element, "request")
     event.response = _streamed(element, "response") or _payload(element, "response")
-    if event.response is not None and event.response.value is not None:
-        event.signs = signs_of(event.response.value)
+    if event.response is not None:
+        event.signs = signs_of_payload(event.response)
 
 
 def _sort_in(event: Event, element: dict[str, JsonValue], near: NearNames) -> None:

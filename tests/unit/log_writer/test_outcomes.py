@@ -1,5 +1,6 @@
 """How a call ended, in every intake format: one table. A call is a success only where it shows a result."""
 
+import base64
 import json
 from typing import Any
 
@@ -16,6 +17,12 @@ DONE = {"gen_ai.response.finish_reasons": ["stop"]}
 OK, FAILED = {"status": {"code": 1}}, {"status": {"code": 2}}
 ERROR_BODY = {"error": {"type": "overloaded_error", "message": SECRET_TEXT}}
 MCP_ERROR: dict[str, Any] = {"content": [], "isError": True}
+ANTHROPIC_ERROR = 'event: message_start\ndata: {"type": "message_start"}\n\nevent: error\ndata: ' + json.dumps({
+    "type": "error", "error": {"type": "rate_limit_error", "message": SECRET_TEXT}}) + "\n\n"  # fmt: skip
+CHAT_ERROR = 'data: {"choices": [{"delta": {}}]}\r\n\r\ndata: ' + json.dumps(ERROR_BODY) + "\r\n\r\n"
+FAILED_EVENTS = 'event: response.failed\ndata: {"response": {"object": "response", "status": "failed"}}\n\n'
+REFUSED_EVENTS = 'data: {"type": "message_delta", "delta": {"stop_reason": "refusal"}}\n\ndata: {"type": "ping"}\n\n'
+GOOD_EVENTS = 'data: {"choices": [{"finish_reason": "stop"}]}\n\ndata: [DONE]\n\n'
 MESSAGES = [{"role": "user", "content": SECRET_TEXT}]
 
 
@@ -147,6 +154,10 @@ LITELLM: list[tuple[dict[str, Any], str | None]] = [
     ({"metadata": {"mcp_tool_call_metadata": {"name": "t", "result": MCP_ERROR}}, "response": None}, "error"),
     ({"response": {"jsonrpc": "2.0", "result": MCP_ERROR}}, "error"),
     ({"response": ERROR_BODY}, "error"),
+    ({"response": json.dumps(ERROR_BODY)}, "error"),
+    ({"response": ANTHROPIC_ERROR}, "throttled"),
+    ({"response": {"response": CHAT_ERROR}}, "error"),
+    ({"response": GOOD_EVENTS}, "success"),
     ({"response": {"error": {"type": "rate_limit_error"}}}, "throttled"),
     ({"response": {"content": [], "isError": False}}, "success"),
     ({"response": {"choices": [CHOICE | {"finish_reason": "content_filter"}]}}, "policy-blocked"),
@@ -262,6 +273,20 @@ NATIVE: list[tuple[dict[str, Any], str | None]] = [
     ({"status": 200, "response": {"error": {"message": "overloaded"}}}, "error"),
     ({"status": 200, "response": {"text": "Error code: 429", "note": "isError"}}, "success"),
     ({"status": 200, "response": "Error code: 429"}, "success"),
+    # An answer that comes as a text.
+    ({"status": 200, "response": ANTHROPIC_ERROR}, "throttled"),
+    ({"status": 200, "response": CHAT_ERROR}, "error"),
+    ({"status": 200, "response": FAILED_EVENTS}, "error"),
+    ({"status": 200, "response": REFUSED_EVENTS}, "policy-blocked"),
+    ({"status": 200, "response": GOOD_EVENTS}, "success"),
+    ({"status": 200, "response": json.dumps(MCP_ERROR)}, "error"),
+    ({"status": 200, "response_base64": base64.b64encode(CHAT_ERROR.encode()).decode()}, "error"),
+    ({"status": 200, "stream": {"id": "s", "phase": "end"}, "response_chunks": [*CHAT_ERROR]}, "error"),
+    ({"status": 200, "stream": {"id": "s", "phase": "end"}, "response_chunks": [*GOOD_EVENTS]}, "success"),
+    ({"status": 200, "response": GOOD_EVENTS * 60_000 + CHAT_ERROR}, "error"),
+    ({"status": 200, "response": "The stream said:\n" + CHAT_ERROR}, "success"),
+    ({"status": 200, "response": 'data: {\ndata: [1]\ndata: {"error": 1}'}, "success"),
+    ({"status": 200, "response": "[" * 5_000}, "success"),
     ({"status": None}, None),
 ]
 
