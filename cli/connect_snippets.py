@@ -256,10 +256,10 @@ def find_form(platform: str, name: str | None = None) -> Form:
     """Return a platform's form by name, or its first; raise CouldNot naming those there are."""
     forms = [form for form in FORMS if form.platform == platform]
     if not forms:
-        raise CouldNot(f"{platform}: is no platform; there are {', '.join(PLATFORMS)}")
+        raise CouldNot(f"{platform}: unknown platform; choose one of {', '.join(PLATFORMS)}")
     found = next((form for form in forms if name in (None, form.name)), None)
     if found is None:
-        raise CouldNot(f"{platform} {name}: there are {', '.join(form.name for form in forms)}")
+        raise CouldNot(f"{platform} {name}: unknown form; choose one of {', '.join(form.name for form in forms)}")
     return found
 
 

@@ -53,7 +53,7 @@ class Shown:
 @deployment_options
 @json_option
 @click.option("--agent", default="", help="The agent's name; any kind of hyphen matches any other.")
-@click.option("--since", help="From this time on: 2026-06-30T12:00:00Z, 2026-06-30, or 24h, 7d ago.")
+@click.option("--since", help="From this time on: 2026-06-30T12:00:00Z, 2026-06-30, or an age: 24h, 7d.")
 @click.option("--until", help="Before this time.")
 @click.option("--outcome", "outcomes", multiple=True, type=click.Choice(OUTCOMES), help="May be given more than once.")
 @click.option("--status", "statuses", multiple=True, help="404, 4xx, !200, >=400. May be given more than once.")
@@ -105,11 +105,12 @@ def find(  # noqa: PLR0913 - one parameter an option
     narrowed = bool(outcomes or statuses or limit or tail)
     if timeline and (lines or narrowed or not query):
         raise click.UsageError("--timeline: needs QUERY, and no --lines, --outcome, --status, --limit or --tail")
+    start, end = _period(since, until)
     wanted = Query(
         text=query,
         agent=agent,
-        since=_time("--since", since),
-        until=_time("--until", until),
+        since=start,
+        until=end,
         outcomes=outcomes,
         statuses=tuple(_status(text) for text in statuses),
     )
@@ -349,6 +350,13 @@ def _utc_day(when: datetime) -> str:
 
 def _yesterday() -> str:
     return f"{RECORDS_PREFIX}dt={datetime.now(UTC) - timedelta(days=1):%Y-%m-%d}"
+
+
+def _period(since: str | None, until: str | None) -> tuple[datetime | None, datetime | None]:
+    start, end = _time("--since", since), _time("--until", until)
+    if start is not None and end is not None and start >= end:
+        raise click.UsageError("--until: must be later than --since")
+    return start, end
 
 
 def _time(option: str, text: str | None) -> datetime | None:

@@ -36,7 +36,7 @@ def parse_span(text: str) -> timedelta:
     """Return the length of time that `30s`, `90m`, `24h`, `7d` or `2w` names; raises ValueError."""
     match = _SPAN.fullmatch(text)
     if match is None:
-        raise ValueError("a number and s, m, h, d or w, like 24h")
+        raise ValueError("must be a number and s, m, h, d or w, like 24h")
     return timedelta(**{_UNITS[match["unit"]]: int(match["count"])})
 
 
@@ -50,7 +50,8 @@ def parse_time(text: str, *, now: datetime) -> datetime:
     try:
         when = datetime.fromisoformat(text)
     except ValueError:
-        raise ValueError("a time like 2026-06-30T12:34:56Z, a date like 2026-06-30, or 90m, 24h, 7d ago") from None
+        rule = "must be a time like 2026-06-30T12:34:56Z, a date like 2026-06-30, or an age like 90m, 24h, 7d"
+        raise ValueError(rule) from None
     return when if when.tzinfo is not None else when.replace(tzinfo=UTC)
 
 
@@ -58,7 +59,7 @@ def parse_status(text: str) -> Callable[[int], bool]:
     """Return whether a status fits `404`, `4xx`, `!200` (`!=200`), `>=400` and the like; raises ValueError."""
     match = _STATUS.fullmatch(text.replace(" ", ""))
     if match is None:
-        raise ValueError("a status like 404, 4xx, !200 or >=400")
+        raise ValueError("must be a status like 404, 4xx, !200 or >=400")
     number, relation = match["number"].lower(), _RELATIONS[match["relation"] or "="]
     if number.endswith("xx"):
         wanted = int(number[0])

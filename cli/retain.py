@@ -86,7 +86,9 @@ def _version(connection: Connection, deployment: Deployment, record: str, *, rol
 def _extend(version: _Version, deployment: Deployment, until: datetime) -> None:
     mode, now_until = _retention(version)
     if now_until is not None and until <= now_until:
-        raise CouldNot(f"--until: is locked until {_told(now_until)} already, and retention is only ever extended")
+        raise CouldNot(
+            f"--until: the record is already locked until {_told(now_until)}; retention can only be extended"
+        )
     maximum = deployment.bounds.max_days
     if until > datetime.now(UTC) + timedelta(days=maximum):
         raise CouldNot(f"--until: profile {deployment.profile} extends to at most {maximum} days from now")
@@ -142,7 +144,7 @@ def _end(text: str) -> datetime:
         return parse_time(text, now=now)
     except ValueError:
         raise click.UsageError(
-            f"--until: a date like 2027-12-31, a time like 2027-12-31T12:00:00Z, or 400d; got {printable(text)!r}"
+            f"--until: must be like 2027-12-31, 2027-12-31T12:00:00Z or 400d; got {printable(text)!r}"
         ) from None
 
 

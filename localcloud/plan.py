@@ -81,7 +81,9 @@ def _choices(stack: str, config: Mapping[str, str]) -> Iterator[str]:
     """Yield what nobody has chosen yet, and how to choose it."""
     if PROFILE not in config:
         yield f"No profile is chosen yet, so this shows the default, `{DEFAULTS['profile']}`. To choose another:"
-        yield f"  pulumi config set profile {'|'.join(PROFILES)} --stack {stack}   then: make plan STACK={stack}"
+        yield f"  pulumi config set profile NAME --stack {stack}"
+        yield f"  make plan STACK={stack}"
+        yield f"NAME is one of {', '.join(PROFILES)}: docs/settings.md says what each one is for."
         yield ""
     if not os.environ.get("STACK"):
         yield f"`{stack}` stands for your stack: you choose {STACK_RULE}."

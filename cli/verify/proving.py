@@ -29,7 +29,7 @@ def _entry(source: Source, head: Checkpoint, record_id: str) -> tuple[int, Entry
     """Where a record is in the log. The id begins with its object's, and ends with its place in the request."""
     batch, _, place = record_id.rpartition("-")
     if not batch or not place.isdigit():
-        raise CouldNot("the record's id must be one as the writer's reply has it")
+        raise CouldNot("not a record id; the writer's reply and `find --json` name it `record_id`")
     ending = f"/{batch}.jsonl.gz"
     found = next((rows[0].key for rows in source.versions(MARKERS) if rows[0].key.endswith(ending)), None)
     if found is None:

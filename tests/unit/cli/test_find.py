@@ -8,8 +8,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from cli.find import Printer, Shown, _stored
+from cli.main import main
 from cli.query import Query
 from cli.reader import LogReader
 
@@ -65,3 +67,11 @@ def test_what_came_later_is_not_read() -> None:
     wanted = Query(until=STORED - timedelta(days=1))
     reader = LogReader(Bucket("2026-06-30", "2026-06-30T12:00:00Z"), "log")
     assert list(_stored(reader, wanted)) == []
+
+
+@pytest.mark.parametrize(("since", "until"), [("1h", "2h"), ("2026-06-30", "2026-06-30"), ("2026-07-01", "2026-06-30")])
+def test_a_period_that_ends_before_it_begins_is_refused(since: str, until: str) -> None:
+    """It would find nothing, which reads as if nothing had been called."""
+    result = CliRunner().invoke(main, ["find", "--since", since, "--until", until])
+    assert result.exit_code == 2
+    assert "--until: must be later than --since" in result.output
