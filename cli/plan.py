@@ -14,7 +14,7 @@ import click
 
 from cli.connection import project_root
 from cli.console import printable
-from cli.exits import CouldNot
+from cli.exits import COULD_NOT, DONE, CouldNot
 from cli.stack_file import StackFile
 from policies import deployer
 from stacks.names import PROJECT, NameRefusedError, Names
@@ -48,8 +48,11 @@ def plan(
     wildcard in it.
     """
     if not deployer_policy:
+        if given := [name for name, value in (("account", account), ("region", region), ("out", out)) if value]:
+            raise click.UsageError(f"--{given[0]}: only with --deployer-policy")
         command = [sys.executable, "-m", "localcloud.plan"]
-        sys.exit(subprocess.run(command, check=False, env={**os.environ, "STACK": stack or ""}).returncode)
+        done = subprocess.run(command, check=False, env={**os.environ, "STACK": stack or ""})
+        sys.exit(COULD_NOT if done.returncode else DONE)
     stack = stack or _STACK
     found = _settings(stack)
     where = region or found.get("aws:region", _REGION)

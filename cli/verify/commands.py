@@ -321,8 +321,8 @@ def _tell(report: Report) -> None:
     lines += [f"  note: {notice}" for notice in report.notices]
     lines.append(f"  freshness: {'; '.join(report.freshness) or 'not established'}")
     if not report.freshness:
-        lines.append("    a log that ends earlier than it did cannot be told from a copy alone: keep a checkpoint,")
-        lines.append("    and give it with --against")
+        lines.append("    nothing here shows whether the log was longer before: keep a checkpoint, and give it")
+        lines.append("    with --against")
     for finding in report.findings[:_TOLD]:
         lines.append(f"tampering: {finding.kind}: {finding.where}: {finding.detail or KINDS[finding.kind]}")
     if len(report.findings) > _TOLD:

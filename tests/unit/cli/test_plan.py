@@ -89,3 +89,16 @@ def test_names_that_no_service_takes_are_refused(wrong: tuple[str, str]) -> None
     done = _run(*wrong)
     assert done.exit_code == COULD_NOT
     assert wrong[1] in done.stderr
+
+
+@pytest.mark.parametrize("option", [["--account", ACCOUNT], ["--region", "eu-west-3"], ["--out", "policies"]])
+def test_an_option_of_the_policy_alone_is_refused_without_it(option: list[str]) -> None:
+    """The plan would show another account or region than the one asked for."""
+    done = CliRunner().invoke(main, ["plan", *option])
+    assert (done.exit_code, f"{option[0]}: only with --deployer-policy" in done.stderr) == (COULD_NOT, True)
+
+
+def test_a_plan_that_cannot_be_made_exits_with_2(capfd: pytest.CaptureFixture[str]) -> None:
+    """1 would say that something was found."""
+    assert CliRunner().invoke(main, ["plan", "--stack", "local"]).exit_code == COULD_NOT
+    assert "STACK=local: must be" in capfd.readouterr().err
