@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 AGENT: Final = re.compile("[A-Za-z0-9._\u2010\u2011-]{1,64}")
 """An agent's name: letters, digits, dot, underscore, and the three hyphens that guides and editors put there."""
+HYPHENS: Final = str.maketrans({"\u2010": "-", "\u2011": "-"})
+"""The writer takes these for one: agents whose names differ only there could speak in each other's name."""
 ARN: Final = re.compile(r"arn:aws(?:-[a-z]+)*:iam::([0-9]{12}):(?:root|(?:role|user)/[\w+=,.@/-]{1,576})")
 BOUNDARY: Final = re.compile(r"arn:aws(?:-[a-z]+)*:iam::(?:[0-9]{12}|aws):policy/[\w+=,.@/-]{1,576}", re.ASCII)
 ROLE_PATH: Final = re.compile(r"/(?:[\w+=,.@-]+/)*", re.ASCII)
@@ -308,6 +310,10 @@ def _agents(own: Mapping[str, str]) -> tuple[Agent, ...]:
     for name in names:
         if not AGENT.fullmatch(name):
             raise SettingError("agents", "a name has 1 to 64 letters, digits, dots, underscores and hyphens", name)
+    plain = [name.translate(HYPHENS) for name in names]
+    for name, other in zip(names, plain, strict=True):
+        if plain.count(other) > 1:
+            raise SettingError("agents", "must differ in more than the kind of hyphen", name)
     domain_only = _list(own, "domainOnlyAgents")
     rotations = [Rotation.parse(text) for text in _list(own, "tokens")]
     by_agent = {rotation.agent: rotation for rotation in rotations}

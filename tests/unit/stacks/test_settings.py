@@ -91,6 +91,10 @@ def test_the_local_stack_is_sound() -> None:
         ({"agents": []}, "agents: must name 1 to 200 agents, got 0"),
         ({"agents": [f"a{n}" for n in range(201)]}, "agents: must name 1 to 200 agents, got 201"),
         ({"agents": ["a", "b", "a"]}, "agents: must not name anything twice, got 'a'"),
+        (
+            {"agents": ["a-b", "a\u2011b"]},
+            "agents: must differ in more than the kind of hyphen, got 'a-b'",
+        ),
         ({"agents": [""]}, "agents: a name has 1 to 64 letters"),
         ({"agents": ["a" * 65]}, "agents: a name has 1 to 64 letters"),
         ({"agents": ["a b"]}, "agents: a name has 1 to 64 letters"),
