@@ -43,7 +43,7 @@ def connect(  # noqa: PLR0913 - one parameter an option
     is_check: bool,
     as_json: bool,
 ) -> None:
-    """Print what to paste into PLATFORM (in another FORM than its first), or what there is.
+    """Print what to paste into PLATFORM. Without PLATFORM, list the platforms and their forms.
 
     Nothing else goes to standard output: `eval "$(audit-log connect claude)"` is enough where a platform takes its
     settings from the environment. With --check, sends a call in the very form that the platform sends, with an invented

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from cli.connect_snippets import FORMS, Form
+from cli.connect_snippets import FORMS, TOKEN_VARIABLE, Form
 from cli.connection import Deployment
 
 _CLAUDE_FILES: Final = (
@@ -70,7 +70,7 @@ def _verdict(
 
 def _templates(platform: str) -> Mapping[str, set[str]]:
     """Return the variables that a platform's snippets set to an endpoint or a token, with the texts they set."""
-    found: dict[str, set[str]] = {}
+    found: dict[str, set[str]] = {TOKEN_VARIABLE: {"{token}"}}  # what snippets read that hold no token themselves
     for form in FORMS:
         if form.platform == platform and form.language in {"sh", "ini"}:
             for name, text in _LINE.findall(form.template):

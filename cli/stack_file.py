@@ -40,11 +40,11 @@ class StackFile:
             raise CouldNot(f"cannot read {path}: {error.strerror}") from None
         except MarkedYAMLError as error:
             line = 0 if error.problem_mark is None else error.problem_mark.line + 1
-            raise CouldNot(f"{path} is no YAML: line {line}: {error.problem}") from None
+            raise CouldNot(f"{path} is not YAML: line {line}: {error.problem}") from None
         except RecursionError:
-            raise CouldNot(f"{path} is no YAML: it is nested too deep") from None
+            raise CouldNot(f"{path} is not YAML: it is nested too deep") from None
         except (ValueError, YAMLError) as error:
-            raise CouldNot(f"{path} is no YAML: {str(error).splitlines()[0]}") from None
+            raise CouldNot(f"{path} is not YAML: {str(error).splitlines()[0]}") from None
         keys = self._document if isinstance(self._document, Mapping) else {}
         try:
             refuse_beside_config(map(str, keys))

@@ -163,7 +163,7 @@ def named_agent(given: str, agents: tuple[str, ...]) -> str:
     alike = [agent for agent in agents if fold(agent) == fold(given)]
     if len(alike) == 1:
         return alike[0]
-    reason = "is ambiguous" if alike else "is no agent of this stack"
+    reason = "is ambiguous" if alike else "is not an agent of this stack"
     raise CouldNot(printable(f"{given}: {reason}; there are {', '.join(agents)}"))
 
 

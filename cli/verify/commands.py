@@ -43,7 +43,7 @@ Answer = TypeVar("Answer")
 
 @click.group()
 def verify() -> None:
-    """Verify that the log is all that was sealed, unaltered and in order; prove it of single records.
+    """Verify that the log is complete, unaltered and in order, as it was sealed; prove single records.
 
     A copy (`verify copy`) and the public key (`verify key`) are all that `verify log --dir` needs: no account, no
     network. Each command exits with 0, with 1 on evidence of tampering, or with 2 when it could not check.

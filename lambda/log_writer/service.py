@@ -42,7 +42,7 @@ AGENT_HEADER = "Audit-Log-Agent"
 _MAX_HEADER_ID = 256
 _SURROGATE = re.compile("[\ud800-\udfff]")  # in no text that can be stored
 _NOWHERE = "There is nothing at this path. Events go to /v1/events."
-_METRICS = "Metrics tell of no call and are not logged; set OTEL_METRICS_EXPORTER=none. Logs and traces are."
+_METRICS = "Metrics are not logged; set OTEL_METRICS_EXPORTER=none. Logs and traces are logged."
 # What is left of gzip's magic number where a body was decoded as UTF-8, or as Latin-1, and encoded again.
 _SPOILT_GZIP = (b"\x1f\xef\xbf\xbd", b"\x1f\xc2\x8b")
 

@@ -103,6 +103,18 @@ def test_wrong_settings_on_this_machine_are_found(
     assert any(setting["is_wrong"] for setting in document["settings"]) == bool(code)
 
 
+@pytest.mark.parametrize("platform", ["claude", "otel", "openai"])
+def test_a_wrong_token_that_a_snippet_would_read_is_found(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch, platform: str
+) -> None:
+    """With --no-token, what is pasted reads it from the environment; the stack's own token proves nothing then."""
+    monkeypatch.setenv("AUDIT_LOG_TOKEN", "aal_wrong")
+    done = connect(platform, "--no-token", "--check")
+    assert done.exit_code == 1, done.output
+    assert "✗ AUDIT_LOG_TOKEN in this shell is no token of this stack" in done.stdout
+    assert "aal_wrong" not in done.output
+
+
 def test_a_checked_record_is_the_stored_line(cloud: Cloud, connect: Connect) -> None:
     """Byte for byte, in the JSON that is printed, so that its digest is that of the sealed log."""
     done = connect("openai", "--check", "--json")

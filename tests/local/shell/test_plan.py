@@ -121,7 +121,7 @@ def test_plan_of_a_stack_with_a_vault(checkout: Path) -> None:
             "agent-audit-log:retentionDays",
         ),
         ({"STACK": "gone"}, "", "Pulumi.gone.yaml"),
-        ({"STACK": "bad"}, "config: [", "is no YAML"),
+        ({"STACK": "bad"}, "config: [", "is not YAML"),
         ({"STACK": "bad"}, "config:\n  aws:region: mars\n", "aws:region"),
         ({"STACK": "bad"}, "config:\n  aws:region: eu-west-1\n  agent-audit-log:retentionDay: 3\n", "retentionDay"),
     ],

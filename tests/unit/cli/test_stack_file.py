@@ -40,9 +40,9 @@ def test_a_link_stays_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("config: " + "[" * 20_000, "is no YAML: it is nested too deep"),
-        ("config: [", "is no YAML: line 1: "),
-        ("config:\n  a:b: 1\n  a:b: 2\n", 'is no YAML: line 3: found duplicate key "a:b"'),
+        ("config: " + "[" * 20_000, "is not YAML: it is nested too deep"),
+        ("config: [", "is not YAML: line 1: "),
+        ("config:\n  a:b: 1\n  a:b: 2\n", 'is not YAML: line 3: found duplicate key "a:b"'),
         ("config:\n", "has no `config:`"),
         ("- 1\n", "has no `config:`"),
         ("", "has no `config:`"),

@@ -99,5 +99,5 @@ def test_what_pulumi_refuses_is_refused(tmp_path: Path, written: str, says: str)
 @pytest.mark.parametrize("written", ["2027-13-01", "2027-02-30", "2027-01-01T25:00:00Z"])
 def test_an_impossible_date_is_named(tmp_path: Path, written: str) -> None:
     """No value of a stack file ends in a traceback."""
-    with pytest.raises(CouldNot, match="is no YAML: "):
+    with pytest.raises(CouldNot, match="is not YAML: "):
         _read(tmp_path, f"config:\n  agent-audit-log:k: {written}\n")
