@@ -51,7 +51,7 @@ def retain(
 ) -> None:
     """Extend the retention of RECORD (a record id or an object key), or place or release a legal hold on it.
 
-    Retention is only ever extended, and neither --until nor --hold can be taken back by who gave it. An object may hold
+    Retention can only be extended, and neither --until nor --hold can be taken back by who gave it. An object may hold
     other records of the same request: they are kept with it. Without options, says how RECORD is kept now.
     """
     if hold and release:
