@@ -144,8 +144,10 @@ class AttributeReader:
     def _keep(self, kept: dict[str, JsonValue], name: str, value: JsonValue) -> list[Redaction]:
         """Add to `kept` what is kept of an attribute that does not stay as it is."""
         shown, name_rules, secret_rule = self._names.get(name) or self._learn(name)
-        while shown in kept:
-            shown += "_"
+        stem, turn = shown, 1
+        while shown in kept:  # numbered: a hundred names without a name of their own, each longer, would fill a record
+            shown = f"{stem}_{turn}" if turn > 1 else f"{stem}_"
+            turn += 1
         rules: Iterable[str]
         if secret_rule is None:
             kept[shown], rules = self._describe(name, value)

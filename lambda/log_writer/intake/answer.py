@@ -11,7 +11,7 @@ Amazon Bedrock (Converse, InvokeModel), the Model Context Protocol and JSON-RPC 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final, TypeAlias
 
 import orjson
@@ -58,7 +58,10 @@ def signs_of_payload(payload: Payload) -> Signs | None:
 def read_answer(answer: JsonValue, signs: Signs) -> None:
     """Add to `signs` what `answer` shows."""
     if isinstance(answer, str):
-        _read_text([part.encode(errors="replace") for part in (answer[:_HEAD], answer[_HEAD:][-_TAIL:])], signs)
+        _read_text(
+            [part.encode(errors="replace") for part in (answer[:_HEAD], answer[max(_HEAD, len(answer) - _TAIL) :])],
+            signs,
+        )
         return
     for part in _objects(answer):
         if not _READERS.keys().isdisjoint(part):
@@ -80,7 +83,9 @@ def _read_text(parts: list[bytes], signs: Signs) -> None:
                     if isinstance(part, dict):
                         _read(part, signs)
     elif _OPENS_JSON.match(head) and sum(map(len, parts)) <= _TAIL:
-        decoded = _decoded(b"".join(parts))
+        text = _joined(parts)
+        # Decoded, a text of small values is many times its size: it must have something to tell.
+        decoded = _decoded(text) if any(name in text for name in _TOLD) else None
         if not isinstance(decoded, str):
             read_answer(decoded, signs)
 
@@ -93,10 +98,17 @@ def _tail_of(parts: list[bytes]) -> bytes:
         size += len(part)
         if size >= _TAIL:
             break
-    return b"".join(reversed(tail))[-_TAIL:]
+    return bytes(_joined(reversed(tail))[-_TAIL:])
 
 
-def _decoded(text: bytes) -> JsonValue:
+def _joined(parts: Iterable[bytes]) -> bytearray:
+    joined = bytearray()
+    for part in parts:  # `join` takes 80 bytes of memory for each, and a part may be one byte
+        joined += part
+    return joined
+
+
+def _decoded(text: bytes | bytearray) -> JsonValue:
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError:
@@ -194,3 +206,4 @@ _READERS: Final[Mapping[str, Read]] = {
     "result": _result,
 }
 """By the member of an answer that says how the call ended."""
+_TOLD: Final = tuple(f'"{name}"'.encode() for name in _READERS)

@@ -114,6 +114,13 @@ def test_a_short_odd_name_that_holds_a_finding_is_not_shown(name: str) -> None:
     assert not redactions
 
 
+def test_many_odd_names_that_are_not_shown_stay_short() -> None:
+    """Each is told from the others by its number, not by being longer than the one before."""
+    kept, _ = read_by(reader(100), {f"x {TOKEN} {number}": 1 for number in range(100)})
+    assert len(kept) == 100
+    assert max(map(len, kept)) <= len(f"name:{PLACEHOLDER}_99")
+
+
 def test_an_attribute_of_that_name_stays() -> None:
     """What a sender calls by that name is kept beside it."""
     kept, _ = read_by(reader(1), {MORE: 1, "b": 2})
