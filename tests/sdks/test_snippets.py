@@ -206,10 +206,10 @@ def test_litellm_with_large_calls(person: Person) -> None:
     assert one in program
     assert pause in program
     # LiteLLM loses what ends while it sends, so it sends only once they have all ended, also on a busy machine.
-    program = program.replace(one, f"({calls})[0]").replace(pause, "asyncio.sleep(21)")
+    program = program.replace(one, f"({calls})[0]").replace(pause, "asyncio.sleep(32)")
     person.writes("agent.py", program)
     with Server(models.openai([models.say(models.REPLY)] * LARGE)) as model:
-        person.runs([person.python(LITELLM), "agent.py"], **_litellm(model), DEFAULT_FLUSH_INTERVAL_SECONDS="20")
+        person.runs([person.python(LITELLM), "agent.py"], **_litellm(model), DEFAULT_FLUSH_INTERVAL_SECONDS="15")
     assert len(person.backend.wait_for(LARGE)) == LARGE
     assert {status for _, status, _ in person.backend.replies} == {200}
 
