@@ -1,7 +1,7 @@
 """`audit-log check`: runs every control of policies/controls.py against a deployed stack.
 
 Guarantee: `passed` means that every attempt was made and refused for the right reason, or is on the fixed list of what
-an emulator does not enforce. Anything unclear is `could not check`, never a tick.
+an emulator does not enforce. Anything unclear is `could not check`, never `passed`.
 """
 
 import importlib
@@ -50,9 +50,9 @@ class Line:
 
 
 def run_controls(deployment: Deployment, controls: Iterable[Control] = CONTROLS) -> Iterator[Line]:
-    """Yield each control's line as soon as it is known. What a stack does is a verdict.
+    """Yield each control's line as soon as it is known.
 
-    Raises CouldNot as soon as the cloud does not answer: nothing else can be checked then.
+    Raises CouldNot when the cloud stops answering; whatever else a stack does is a verdict.
     """
     with Connection(deployment) as connection:
         connection.require_answer()
@@ -82,7 +82,7 @@ def exit_code(lines: Iterable[Line]) -> int:
 def print_checklist(deployment: Deployment, console: Console, *, every: bool) -> int:
     """Run and print the checklist; return the exit code.
 
-    Prints a line for each area, and in full each control that did not pass; with `every`, each control.
+    Prints a line for each area, and below it each control that did not pass; with `every`, a line for each control.
     """
     agents = f" (there are {len(deployment.tokens)})" if len(deployment.tokens) > 1 else ""
     lines: list[Line] = []
@@ -131,12 +131,12 @@ def report(deployment: Deployment, lines: Iterable[Line]) -> dict[str, Any]:
 @click.command()
 @deployment_options
 @json_option
-@click.option("--all", "every", is_flag=True, help="Print a line for each control, and not one for each area.")
+@click.option("--all", "every", is_flag=True, help="Print a line for each control instead of one for each area.")
 @click.pass_context
 def check(ctx: click.Context, outputs: Path | None, stack: str | None, *, as_json: bool, every: bool) -> None:
     """Try every promise of the kit against a deployed stack.
 
-    Prints a line for each area of the checklist, and in full each control that did not pass. Posts a few calls (each
+    Prints a line for each area of the checklist, and below it each control that did not pass. Posts a few calls (each
     says audit-log-check), reads them back as the auditor, and then tries what must fail on them. Its wrong tokens,
     refused calls and use of the hold releaser raise the alarms that they should. Exits with 0 when every control holds,
     1 when one failed, 2 when one could not be checked.
@@ -166,7 +166,7 @@ def _verdict(probe: Probe, live: Callable[[Probe], Verdict]) -> Verdict:
 
 
 def _print_area(console: Console, title: str, lines: list[Line]) -> None:
-    """Print an area as one line, under the sign of its worst control, and each control that did not pass."""
+    """Print one line for an area, with its worst control's sign, and below it each control that did not pass."""
     worst = max((line.verdict.outcome for line in lines), key=_WORST.index)
     symbol, plain, style = _SIGNS[worst]
     console.print(styled(f"  {encodable(symbol, plain)} ", style) + styled(f"{title}: {_counted(lines)}"))

@@ -85,11 +85,10 @@ def connect(  # noqa: PLR0913 - one parameter an option
         ctx.exit(DONE)
     click.echo(text, nl=False)
     others = [_command(other) for other in FORMS if other.platform == chosen.platform and other is not chosen]
-    choice = ", the first" if agent is None else ""
-    others_named = [other for other in deployment.tokens if other != name]
-    more = f" (--agent chooses another: {', '.join(others_named)})" if others_named else ""
+    rest = ", ".join(other for other in deployment.tokens if other != name)
+    choice = f"{', the first' if agent is None else ''} (--agent chooses another: {rest})" if rest else ""
     _say(
-        f"For agent {name}{choice if others_named else ''}{more}. Paste it into {chosen.into}.",
+        f"For agent {name}{choice}. Paste it into {chosen.into}.",
         *notes,
         *([f"Other forms: {', '.join(others)}"] if others else []),
         f"Try it: {command}{named_options(outputs=outputs, stack=stack, agent=agent)} --check",
@@ -97,7 +96,7 @@ def connect(  # noqa: PLR0913 - one parameter an option
 
 
 def _command(form: Form) -> str:
-    """Return what is typed here to get a snippet."""
+    """Return the command that prints a form's snippet, as it is typed here."""
     return f"{program()}{form.command.removeprefix('audit-log')}"
 
 

@@ -1,7 +1,7 @@
-"""What is set on this machine for a platform, compared with what its snippet sets.
+"""Compares a platform's settings on this machine with those of its snippet.
 
-A program with a wrong token or endpoint in its settings logs nothing, and most programs do not say so. Guarantee: no
-value of a setting is in what is returned here; a token that was found is sent to this stack's endpoint alone.
+A program with a wrong token or endpoint logs nothing, and most programs do not report that. Guarantee: nothing here
+returns the value of a setting; a token that was found is sent to this stack's endpoint alone.
 """
 
 import json
@@ -26,7 +26,7 @@ _MOST: Final = 1 << 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """A setting that was found: where, its name, what is to be said of it, and whether calls get lost by it."""
+    """A setting that was found: its place, its name, the verdict in words, and whether it loses calls."""
 
     place: str
     name: str
@@ -35,9 +35,9 @@ class Setting:
 
 
 def compare(deployment: Deployment, form: Form, *, agent: str, accepts: Callable[[str], bool]) -> Iterator[Setting]:
-    """Yield the settings for a form's platform that are in this shell or in its files, each with its verdict.
+    """Yield a platform's settings in this shell or in its files, each with its verdict.
 
-    `accepts` says whether the stack's endpoint takes a token.
+    `accepts` returns whether the stack's endpoint takes a token.
     """
     templates = _templates(form.platform)
     for place, found in _places(form.platform):
@@ -64,13 +64,13 @@ def _verdict(
             return False, f"is agent {owner}'s token" + ("" if owner == agent else f", not {agent}'s")
         if token.isascii() and token.isprintable() and accepts(token):
             return False, "is an earlier token, which still works for a time"
-        return True, "is no token of this stack: what starts with it logs nothing, and may not say so"
-    return True, "is not what the snippet sets: what starts with it does not log to this stack"
+        return True, "is no token of this stack: a program that starts with it logs nothing, and may not report that"
+    return True, "is not what the snippet sets: a program that starts with it does not log to this stack"
 
 
 def _templates(platform: str) -> Mapping[str, set[str]]:
-    """Return the variables that a platform's snippets set to an endpoint or a token, with the texts they set."""
-    found: dict[str, set[str]] = {TOKEN_VARIABLE: {"{token}"}}  # what snippets read that hold no token themselves
+    """Return the variables that a platform's snippets set to an endpoint or a token, each with its templates."""
+    found: dict[str, set[str]] = {TOKEN_VARIABLE: {"{token}"}}  # snippets without a token read this one
     for form in FORMS:
         if form.platform == platform and form.language in {"sh", "ini"}:
             for name, text in _LINE.findall(form.template):

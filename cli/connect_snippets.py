@@ -104,7 +104,7 @@ _REFERENCES: Final = {
     "js": "process.env.{}",
 }
 _STANDARD_IMPORTS: Final = frozenset({"import asyncio", "import uuid"})
-"""What a snippet may begin with: the standard library comes first, in order."""
+"""First lines with which the added `import os` is sorted."""
 _INSTALL: Final = "Install the client first: pip install ./clients/python"
 _STORED: Final = (
     "Content stays out of it: Claude reports prompts and bodies only where OTEL_LOG_* variables ask for it."
@@ -208,7 +208,7 @@ FORMS: Final = (
         wire=Wire.LITELLM,
         notes=(
             "Without the package litellm-enterprise, LiteLLM takes that name and logs nothing, without a word.",
-            "It sends up to 512 calls a request. One of more than 6 MB is lost: take another form for large calls.",
+            "It sends up to 512 calls in a request, and loses one of more than 6 MB: use another form for large calls.",
         ),
     ),
     Form(

@@ -244,7 +244,7 @@ class Connection:
         return self
 
     def require_answer(self) -> None:
-        """Raise CouldNot, with one line, when the cloud does not answer: else every call to it fails one by one."""
+        """Raise CouldNot when the cloud does not answer: one error instead of one for each call."""
         if self.deployment.emulator_url is None:
             self._identify()
             return

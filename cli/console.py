@@ -33,7 +33,7 @@ def _escape(char: str) -> str:
 
 
 def program() -> str:
-    """Return how this program was called, so that the commands that it prints can be pasted as they stand."""
+    """Return how this program was called, so that the commands that it prints can be pasted."""
     called = sys.argv[0]
     if Path(called).name != _NAME:
         return f".venv/bin/{_NAME}"
@@ -41,9 +41,9 @@ def program() -> str:
 
 
 def record_line(line: bytes) -> bytes:
-    """Return the line to print for a record: its stored bytes, so that its digest and its proof fit what was printed.
+    """Return a record's stored bytes, so that its digest and its proof fit what is printed.
 
-    On a terminal alone, the characters that a terminal obeys are written as JSON's escapes for them.
+    On a terminal alone, escape the characters that a terminal obeys, as JSON does.
     """
     if not sys.stdout.isatty():
         return line
@@ -66,7 +66,7 @@ def json_line(value: object) -> str:
 
 
 def emit_json(value: Mapping[str, object], *, record: bytes | None = None) -> None:
-    """Print one JSON document to standard output; `record` is a stored line, which goes in as its last member."""
+    """Print one JSON document to standard output, with the stored line `record`, if any, as its last member."""
     text = json.dumps(value, ensure_ascii=True, indent=2)
     if record is None:
         sys.stdout.write(f"{text}\n")

@@ -98,7 +98,7 @@ def find(  # noqa: PLR0913 - one parameter an option
 
     With --json, each line is the stored line, byte for byte. Exits with 0, with 1 when something in the log was
     tampered with (a delete marker, a second version, or an object that is not what the writer stores; each is reported
-    on standard error), or with 2 when neither the stack nor the log knows the agent.
+    on standard error), or with 2 when neither the stack nor any record that was read names the agent.
     """
     if seconds is not None and not tail:
         raise click.UsageError("--for: only with --tail")
@@ -133,9 +133,9 @@ def find(  # noqa: PLR0913 - one parameter an option
             if not tail:
                 raise
     if not shown.records and not tail:
-        if agent and not shown.of_agent and not _is_agent(agent, deployment.tokens):
+        if agent and not shown.of_agent and fold(agent) not in map(fold, deployment.tokens):
             there = ", ".join(deployment.tokens)
-            raise CouldNot(printable(f"--agent {agent}: no record read is of it, and the stack's agents are {there}"))
+            raise CouldNot(printable(f"--agent {agent}: no record read is of it; the stack's agents are {there}"))
         click.echo("no record matches", err=True)
     ctx.exit(FOUND if shown.findings else DONE)
 
@@ -229,10 +229,6 @@ class Printer:
             write_record(item.line)
         else:
             self._console.print(one_line(item))
-
-
-def _is_agent(given: str, agents: Iterable[str]) -> bool:
-    return fold(given) in map(fold, agents)
 
 
 def one_line(stored: StoredRecord) -> Text:
@@ -330,7 +326,7 @@ def _may_match(stored: StoredObject, wanted: Query) -> bool:
 
 
 def _is_later(stored: StoredObject, wanted: Query) -> bool:
-    """Whether all that an object holds is from after the time asked for. What came in time may have a wrong date."""
+    """Return whether an object lies after the period. One that was stored in the period may have a wrong date."""
     if wanted.until is None or _day(stored.key) <= _utc_day(wanted.until):
         return False
     return stored.stored_at is None or stored.stored_at >= wanted.until

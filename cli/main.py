@@ -15,7 +15,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str, str]]] = {
     "verify": ("cli.verify.commands", "verify", "Verify the sealed log, copy it, prove single records."),
     "retain": ("cli.retain", "retain", "Keep records for longer, hold them, release holds."),
     "token": ("cli.tokens", "token", "Show, list and rotate agents' tokens."),
-    "plan": ("cli.plan", "plan", "Show what a deployment makes, or what it must be allowed to do."),
+    "plan": ("cli.plan", "plan", "Show what a deployment makes, or which permissions it needs."),
 }
 """Name: module, attribute, and the line for `--help`, which thus needs no import."""
 
@@ -25,7 +25,7 @@ class _LazyGroup(click.Group):
         try:
             return super().invoke(ctx)
         except Exception as error:
-            # Every call to the cloud may fail at any time; only the commands that can do more about it catch it.
+            # Any call to the cloud may fail. A command catches only what it can explain better.
             if not type(error).__module__.startswith("botocore."):
                 raise
             from cli.console import printable  # noqa: PLC0415

@@ -1,6 +1,6 @@
-"""`audit-log plan`: what a deployment takes, before there is one.
+"""`audit-log plan`: shows what a deployment makes, or which permissions it needs, before there is one.
 
-Guarantee: it needs no account and reaches none.
+Guarantee: it needs no account and contacts none.
 """
 
 import json
@@ -23,16 +23,19 @@ _ACCOUNT: Final = "123456789012"
 """The account number that AWS's own examples use."""
 _REGION: Final = "us-east-1"
 _STACK: Final = "prod"
+_REGION_KEY: Final = "aws:region"
+_ROLE_PATH_KEY: Final = f"{PROJECT}:rolePath"
+_BOUNDARY_KEY: Final = f"{PROJECT}:permissionsBoundary"
 _PARTITIONS: Final = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}
 
 
 @click.command()
 @click.option("--stack", help=f"The stack's name.  [default: {_STACK}]")
 @click.option(
-    "--deployer-policy", is_flag=True, help="Print the least policy for whoever runs `pulumi up` and `pulumi destroy`."
+    "--deployer-policy", is_flag=True, help="Print the least policy with which `pulumi up` and `pulumi destroy` work."
 )
-@click.option("--account", help=f"The account's number in that policy.  [default: {_ACCOUNT}]")
-@click.option("--region", help=f"The region in it.  [default: the stack file's, else {_REGION}]")
+@click.option("--account", help=f"The account's number in the policy.  [default: {_ACCOUNT}]")
+@click.option("--region", help=f"The region in the policy.  [default: the stack file's, else {_REGION}]")
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
@@ -41,7 +44,7 @@ _PARTITIONS: Final = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}
 def plan(
     stack: str | None, account: str | None, region: str | None, out: Path | None, *, deployer_policy: bool
 ) -> None:
-    """Show what `pulumi up` would make, as `make plan` does, or what it must be allowed to do.
+    """Show what `pulumi up` would make, as `make plan` does; with --deployer-policy, which permissions it needs.
 
     The policy covers creating, updating, refreshing and destroying this one stack, whatever its settings. It is a list
     of documents, each of which fits a managed policy; attach all of them. docs/permissions.md gives the reason for each
@@ -55,7 +58,7 @@ def plan(
         sys.exit(COULD_NOT if done.returncode else DONE)
     stack = stack or _STACK
     found = _settings(stack)
-    where = region or found.get("aws:region", _REGION)
+    where = region or found.get(_REGION_KEY, _REGION)
     partition = next((name for start, name in _PARTITIONS.items() if where.startswith(start)), "aws")
     try:
         names = Names(
@@ -63,13 +66,13 @@ def plan(
             region=where,
             account=account or _ACCOUNT,
             partition=partition,
-            role_path=found.get(f"{PROJECT}:rolePath", "/"),
+            role_path=found.get(_ROLE_PATH_KEY, "/"),
         )
     except NameRefusedError as error:
         raise click.UsageError(printable(str(error))) from None
     if account is None:
         click.echo(f"audit-log: {_ACCOUNT} stands for your account; --account names it", err=True)
-    documents = deployer.documents(names.place(vault=True), boundary=found.get(f"{PROJECT}:permissionsBoundary", ""))
+    documents = deployer.documents(names.place(vault=True), boundary=found.get(_BOUNDARY_KEY, ""))
     if out is None:
         click.echo(json.dumps(documents, indent=2))
         return
@@ -78,11 +81,13 @@ def plan(
 
 
 def _settings(stack: str) -> dict[str, str]:
-    """Return the texts of a stack's file; nothing where there is no file yet."""
+    """Return the settings that the policy depends on, by full key; nothing where the stack has no file yet."""
     path = project_root() / "stacks" / f"Pulumi.{stack}.yaml"
     if not path.is_file():
         return {}
-    return {key: value for key, value in StackFile(path).config.items() if isinstance(value, str)}
+    file = StackFile(path)
+    found = {key: file.config.get(file.spelled(key)) for key in (_REGION_KEY, _ROLE_PATH_KEY, _BOUNDARY_KEY)}
+    return {key: value for key, value in found.items() if isinstance(value, str)}
 
 
 def _write(path: Path, text: str) -> None:

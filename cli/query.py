@@ -74,7 +74,7 @@ class Query:
 
     `text` must stand in some value of the record, `agent` be its agent_id or agent_name (both without regard to case
     and to which hyphen was typed); `since` is included, `until` is not; `outcomes` and `statuses` each give
-    alternatives. A record whose time cannot be right is in a period when it was received in it.
+    alternatives. A record whose time cannot be right counts by its time of receipt.
     """
 
     text: str = ""
@@ -85,7 +85,7 @@ class Query:
     statuses: tuple[Callable[[int], bool], ...] = ()
 
     def matches(self, record: Mapping[str, object], received: datetime | None = None) -> bool:
-        """Whether `record`, which was received at that time, is asked for."""
+        """Return whether `record` matches; `received` is when it was received."""
         return (
             self._is_in_time(record, received)
             and self.is_of_agent(record)
@@ -95,7 +95,7 @@ class Query:
         )
 
     def is_of_agent(self, record: Mapping[str, object]) -> bool:
-        """Whether `record` is of the agent that is asked for."""
+        """Return whether `record` is of the query's agent; every record is, where the query names none."""
         return not self.agent or fold(self.agent) in {
             fold(str(record.get(name))) for name in ("agent_id", "agent_name")
         }
@@ -113,10 +113,9 @@ class Query:
 
 
 def time_of(record: Mapping[str, object], received: datetime | None) -> datetime | None:
-    """Return when a record's call was made; when it was received, where its own time cannot be right or read.
+    """Return when a record's call was made, or when it was received, if its own time is unreadable or cannot be right.
 
-    This is decided anew, whatever the record says of itself: older ones do not say it, and a clock is not to be trusted
-    with hiding what it stamped.
+    Does not read `inferred`: older records lack it, and a wrong clock must not hide its records.
     """
     from audit_core.times import cannot_be_right, latest_of, now_timestamp  # noqa: PLC0415 - starting does not pay for it
 
@@ -124,11 +123,16 @@ def time_of(record: Mapping[str, object], received: datetime | None) -> datetime
     latest = "" if received is None else latest_of(now_timestamp(received))
     if received is not None and cannot_be_right(stamp, latest):
         return received
+    return moment_of(stamp) or received
+
+
+def moment_of(stamp: str) -> datetime | None:
+    """Return the moment of a timestamp, of a leap second the second before it; None of a text without a zone."""
     try:
         when = datetime.fromisoformat(stamp.replace(_LEAP, ":59"))
     except ValueError:
-        return received
-    return when if when.tzinfo is not None else received
+        return None
+    return when if when.tzinfo is not None else None
 
 
 def _texts(value: object) -> Iterator[str]:

@@ -60,7 +60,7 @@ class StoredObject:
 class StoredRecord:
     """One line of an object: its decoded `record`, its exact bytes without the newline, and where it stands.
 
-    `stored_at`: when it was stored, within seconds of its receipt; null where that is not known.
+    `stored_at`: when it was stored, within seconds of its receipt; None where that is not known.
     """
 
     record: Mapping[str, object]
@@ -154,7 +154,7 @@ class LogReader:
 def decode(data: bytes) -> Iterator[bytes]:
     """Yield the lines of a stored gzip object, without their newlines; raise Undecodable where it is not one.
 
-    Holds one piece of what is unpacked at a time. The limits are those of the sealer.
+    Holds one unpacked piece at a time. The limits are the sealer's.
     """
     engine = zlib.decompressobj(_GZIP_WINDOW)
     left, size, count = b"", 0, 0

@@ -27,16 +27,16 @@ _NOT_JSON = "is not JSON"
     type=click.Choice(["mask", "off"]),
     help="What becomes of personal data such as e-mail addresses. Default: the stack's `personalData`.",
 )
-@click.option("--stack", help="The stack whose config file says the rules. Default: local, where it has a file.")
+@click.option("--stack", help="The stack whose settings apply. Default: local, if it has a file.")
 @click.pass_context
 def redact(
     ctx: click.Context, *, file: str, explain: bool, is_jsonl: bool, personal: str | None, stack: str | None
 ) -> None:
     """Print the masked form of FILE (`-`: standard input) on standard output, and what was masked on standard error.
 
-    The built-in rules and the stack's `maskRules` apply, as in its log. Exits with 0, with 1 when a line of --jsonl
-    could not be masked, or with 2 when FILE could not be. Such a line has null as `masked`, `error` says why, and its
-    number is printed on standard error; the next lines are masked.
+    The built-in rules and the stack's `maskRules` apply, as in its log. With --jsonl, a line that cannot be masked does
+    not stop the others: its `masked` is null, `error` gives the reason, and standard error names its number. Exits with
+    0, with 1 when a line of --jsonl could not be masked, or with 2 when FILE could not be.
     """
     masker = _masker(stack, personal)
     data = read_input(file)
@@ -44,7 +44,7 @@ def redact(
         ctx.exit(_redact_lines(masker, data, file))
     try:
         masked = masker.mask_bytes(data)
-    except Exception as error:  # noqa: BLE001 - what fails here stores nothing in the log writer either
+    except Exception as error:  # noqa: BLE001 - the log writer stores nothing of such a payload either
         kept = "of such a payload only size, type and digest are kept"
         raise CouldNot(f"{file}: cannot be masked: {_reason(error)}; {kept}") from None
     _write(masked.data)
@@ -55,7 +55,7 @@ def redact(
 
 
 def _masker(stack: str | None, personal: str | None) -> Masker:
-    """Return a masker with a stack's own rules; without its key, a pseudonym is shown as what is masked."""
+    """Return a masker with a stack's own rules. It has no key, so it masks what the log would pseudonymise."""
     path = project_root() / "stacks" / f"Pulumi.{stack or 'local'}.yaml"
     texts: object = []
     stacks_own: object = None
@@ -94,7 +94,7 @@ def _redact_lines(masker: Masker, data: bytes, file: str) -> int:
 
 
 def _reason(error: Exception) -> str:
-    """Return why something could not be masked: of a fault of ours its type and place, as its message may hold data."""
+    """Return why masking failed. A fault's message may hold data, so a fault is named by type and place."""
     return error.reason if isinstance(error, Unscannable) else f"the masker failed: {describe(error)}"
 
 

@@ -20,7 +20,7 @@ _NEVER_FOLDED: Final = 4096
 
 
 class StackFile:
-    """The file at `path`; `config` holds its settings as they are spelled, to be changed in place and then written."""
+    """The file at `path`; `config` holds its settings under the keys as spelled. Change it in place, then write."""
 
     def __init__(self, path: Path) -> None:
         """Read the file; raises CouldNot when that cannot be done, or there is no `config:` in it."""
@@ -33,9 +33,8 @@ class StackFile:
         self._yaml.indent(mapping=2, sequence=4, offset=2)  # as `pulumi config set` writes lists
         self._yaml.width = _NEVER_FOLDED
         try:
-            text = path.read_text(encoding="utf-8-sig")
-            self._document: object = self._yaml.load(text)
-            self._root: Any = YAML().compose(text)
+            self._text = path.read_text(encoding="utf-8-sig")
+            self._document: object = self._yaml.load(self._text)
         except OSError as error:
             raise CouldNot(f"cannot read {path}: {error.strerror}") from None
         except MarkedYAMLError as error:
@@ -56,16 +55,19 @@ class StackFile:
         self.config: MutableMapping[str, Any] = config
 
     def spelled(self, key: str) -> str:
-        """Return how the file spells a full key: as it is, or without the project's name, which Pulumi adds."""
+        """Return how the file spells a full key: in full, or without the project's name, which Pulumi adds."""
         bare = key.removeprefix(f"{PROJECT}:")
         return bare if bare in self.config and key not in self.config else key
 
     def values(self) -> dict[str, str]:
-        """Return the settings as the Pulumi CLI hands them to the program: full keys, values as text or JSON.
+        """Return the settings as the Pulumi CLI passes them to the program: full keys, values as text or JSON.
 
         Raises CouldNot for a value that Pulumi refuses, or that is encrypted.
         """
-        settings = next(value for key, value in self._root.value if key.value == "config")
+        from ruamel.yaml import YAML  # noqa: PLC0415 - see above
+
+        root: Any = YAML().compose(self._text)
+        settings = next(value for key, value in root.value if key.value == "config")
         found: dict[str, str] = {}
         for key, value in settings.value:
             full = key.value if ":" in key.value else f"{PROJECT}:{key.value}"
@@ -78,7 +80,7 @@ class StackFile:
     def write(self) -> None:
         """Put the changed file in the place of the old one; raises CouldNot when it cannot be written."""
         try:
-            path = self.path.resolve()  # where it is a link, the file that it leads to changes
+            path = self.path.resolve()  # of a link, the file that it leads to
             mode = stat.S_IMODE(path.stat().st_mode)
             with tempfile.NamedTemporaryFile(
                 "w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}.", delete=False

@@ -1,4 +1,4 @@
-"""Reading single outputs of a stack: each returns a value of its kind, or raises CouldNot naming the output."""
+"""Reads single outputs of a stack: each function returns a value of its kind, or raises CouldNot naming the output."""
 
 import ipaddress
 import re
@@ -8,7 +8,7 @@ from typing import Final, TypeGuard
 from cli.console import printable
 from cli.exits import CouldNot
 
-# One reading only: what a user, a fragment or a backslash makes of a URL, two readers take for two hosts.
+# No user, fragment or backslash: of a URL with one, two parsers may read two different hosts.
 _URL: Final = re.compile(
     r"(?P<scheme>https?)://(?P<host>[0-9A-Za-z.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?(?:/[0-9A-Za-z._~/-]*)?"
 )
@@ -84,5 +84,5 @@ def _host(url: object, scheme: str) -> str:
 
 
 def _is_text(value: object) -> TypeGuard[str]:
-    """Return whether a value is a text that a terminal prints and does not obey."""
+    """Return whether a value is a non-empty text without characters that a terminal obeys."""
     return isinstance(value, str) and bool(value) and printable(value) == value

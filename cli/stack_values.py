@@ -1,7 +1,7 @@
 """A stack file's values as the Pulumi CLI reads them: the text that the program gets.
 
 Guarantee: a plain scalar is typed by the rules of Pulumi's YAML library (go-yaml v3), not by YAML 1.2 alone: `0365` is
-octal, `1_000` has an underscore, a date becomes a time in UTC, and nothing is an empty text. Compared with
+octal, `1_000` is 1000, a date becomes a time in UTC, and an empty value is an empty text. Compared with
 `LoadProjectStackBytes` of pulumi/sdk v3.274.1 (tests/unit/cli/test_stack_values.py holds its answers).
 """
 
@@ -97,7 +97,7 @@ def _moment(text: str) -> str | None:
         return None
     year, month, day, mark, *clock, fraction, zone = match.groups()
     if mark and (mark == " ") == bool(zone):
-        return None  # a zone belongs to the form with a T, and to no other
+        return None  # only the form with a T has a zone
     hour, minute, second = (int(part or 0) for part in clock)
     try:
         of = f"{date(int(year), int(month), int(day))} {time(hour, minute, second)}"

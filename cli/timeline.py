@@ -7,7 +7,6 @@ holds, it is printed as one line with nothing in it that a terminal obeys.
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Final
 
 from rich.text import Text
@@ -16,7 +15,7 @@ from audit_core.joining import Call, Joined, join
 from audit_core.joining_keys import Item, Key, keys
 from audit_core.times import LONGEST_MS, cannot_be_right
 from cli.console import encodable, styled
-from cli.query import fold
+from cli.query import fold, moment_of
 
 STATUS_STYLES: Final = {"success": "green", "throttled": "yellow", "error": "red", "policy-blocked": "magenta"}
 _NAMES: Final = ("session_id", "correlation_id", "trace_id")
@@ -27,7 +26,6 @@ _DEEPEST: Final = 24
 _NAMED: Final = 5
 _LABEL: Final = 44
 _MINUTE: Final = 60
-_LEAP: Final = ":60"
 
 
 def _is(value: object, query: str) -> bool:
@@ -259,11 +257,8 @@ def _listed(value: object) -> list[object]:
 def _seconds(stamp: object) -> float | None:
     if not isinstance(stamp, str) or cannot_be_right(stamp, ""):
         return None
-    try:
-        when = datetime.fromisoformat(stamp.replace(_LEAP, ":59"))
-        return when.timestamp() if when.tzinfo is not None else None
-    except (ValueError, OverflowError):
-        return None
+    when = moment_of(stamp)
+    return None if when is None else when.timestamp()
 
 
 def _least(one: float | None, other: float | None) -> float | None:

@@ -78,13 +78,13 @@ def list_(stack: str, *, as_json: bool) -> None:
 @click.option(
     "--overlap", default="24h", show_default=True, help="How long the old token still works: 0, 90m, 24h, 7d."
 )
-@click.option("--end-previous", is_flag=True, help="Rotate although the token before the current one still works.")
+@click.option("--end-previous", is_flag=True, help="Rotate even though the token before the current one still works.")
 def rotate(agent: str, stack: str, overlap: str, *, end_previous: bool) -> None:
     """Give AGENT a new token at the next deployment, while the old one still works for a time.
 
     Edits the stack's config file and says which command applies it. With --overlap 0 the old token stops at once, as it
-    should when it has leaked. Only two tokens work at a time: a second rotation would end the one that agents may still
-    use, so it is refused until that one's time is over, unless --end-previous or --overlap 0 says so.
+    should when it has leaked. Only two tokens work at a time: a second rotation would end a token that agents may still
+    use. Until that token expires, only --end-previous or --overlap 0 allow another rotation.
     """
     span = _overlap(overlap)
     document = _Rotations(stack)
@@ -92,11 +92,11 @@ def rotate(agent: str, stack: str, overlap: str, *, end_previous: bool) -> None:
     before = document.rotations().get(name, Rotation(agent=name, generation=1))
     now = datetime.now(UTC)
     apply = "make up" if stack == _LOCAL_STACK else f"pulumi up --stack {stack}"
-    overlaps = before.previous_until is not None and before.previous_until > now
-    if span and not end_previous and (overlaps or _deployed(stack, name) < before.generation):
+    still = before.previous_until if before.previous_until is not None and before.previous_until > now else None
+    if span and not end_previous and (still is not None or _deployed(stack, name) < before.generation):
         raise CouldNot(
             printable(
-                f"{name}: the file rotates its token to generation {before.generation} already. Another rotation would "
+                f"{name}: the file already rotates its token to generation {before.generation}. Another rotation would "
                 f"end generation {before.generation - 1}, which agents may still use. Run `{apply}` and give the agent "
                 "its new token first; or end the old one with --end-previous"
             )
@@ -104,9 +104,8 @@ def rotate(agent: str, stack: str, overlap: str, *, end_previous: bool) -> None:
     after = Rotation(agent=name, generation=before.generation + 1, previous_until=now + span if span else None)
     document.write(after)
     click.echo(printable(f"{document.path}: {name} gets token generation {after.generation}"))
-    if overlaps and before.previous_until is not None:
-        until = rfc3339(before.previous_until)
-        click.echo(f"generation {before.generation - 1} was to work until {until}; it ends when this is applied")
+    if still is not None:
+        click.echo(f"generation {before.generation - 1}, valid until {rfc3339(still)}, ends when this is applied")
     if after.previous_until is None:
         click.echo("the old token ends when this is applied")
     else:
@@ -168,7 +167,7 @@ def named_agent(given: str, agents: tuple[str, ...]) -> str:
 
 
 def _deployed(stack: str, agent: str) -> int:
-    """Return the generation of an agent's token in the local cloud; a high number where that is not known here."""
+    """Return the generation of an agent's token in the local cloud; the highest number where that is not known here."""
     try:
         document = json.loads((project_root() / LOCAL_OUTPUTS).read_bytes()) if stack == _LOCAL_STACK else {}
         return int(document["token_generations"][agent])

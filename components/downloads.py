@@ -33,12 +33,14 @@ _OFFLINE: Final = re.compile(
 # A second attempt changes nothing: pip itself has retried the connection, and bytes stay what they are.
 _FINAL: Final = re.compile(rf"{_OFFLINE.pattern}|DO NOT MATCH THE HASHES|No space left")
 _SLOW: Final = re.compile(
-    r"Time-?out|timed out|IncompleteRead|incomplete-download|Connection interrupted|50\d ", re.IGNORECASE
+    r"Time-?out|timed out|IncompleteRead|incomplete-download|Connection interrupted"
+    r"|HTTP error 50\d|50\d (?:Server Error|error responses)",
+    re.IGNORECASE,
 )
 _NOISE: Final = ("WARNING:", "[notice]", "hint:", "note:")
 UNREACHABLE: Final = "the package index does not answer; check the network, then run this again"
 AGAIN: Final = "trying again in"
-"""How the line begins that announces the next attempt."""
+"""The beginning of the line that announces the next attempt."""
 
 
 class DownloadError(Exception):
@@ -47,7 +49,7 @@ class DownloadError(Exception):
 
 @contextlib.contextmanager
 def one_at_a_time(cache: Path, *, waiting: Callable[[], None] = lambda: None) -> Iterator[None]:
-    """Hold the one lock for downloads of the checkout whose cache folder this is. Calls `waiting` if it has to wait."""
+    """Hold the one lock for downloads of the checkout with this cache folder. Call `waiting` if another holds it."""
     cache.mkdir(parents=True, exist_ok=True)
     with (cache / "downloads.lock").open("w") as lock:
         try:
@@ -63,7 +65,7 @@ def pip(
 ) -> None:
     """Run a pip command in `folder`; `see` gets each line, and `log` keeps the lines of the last attempt.
 
-    Raises DownloadError, or OSError when the command or the log cannot be opened.
+    Raise DownloadError, or OSError when the command or the log cannot be opened.
     """
     for pause in (*PAUSES, None):
         code = _attempt(command, log, folder, see)
@@ -93,7 +95,7 @@ def reason(text: str) -> str:
 
 
 def _attempt(command: Sequence[str], log: Path, folder: Path | None, see: Callable[[str], None]) -> int:
-    """Run pip once; return its exit code. It is ended when its time is over."""
+    """Run pip once; return its exit code. Kill it when its time is over."""
     environment = {key: value for key, value in os.environ.items() if key not in _MISDIRECTED}
     log.parent.mkdir(parents=True, exist_ok=True)
     with (

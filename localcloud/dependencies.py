@@ -31,7 +31,7 @@ _PIP_SECONDS: Final = 300
 _UNUSABLE: Final = {":": "a colon", "\n": "a line's end"}
 """No environment can be made below a folder with one of these in its name."""
 _UNQUOTED: Final = {'"': "a quotation mark", "$": "a dollar sign", "`": "a backtick", "\\": "a backslash"}
-"""Below a folder with one of these and a blank, or with a long name, the commands that pip makes do not run."""
+"""pip's commands do not run below a folder that has one of these in its name together with a blank, or a long name."""
 _LONG: Final = 100
 
 

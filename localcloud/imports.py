@@ -1,4 +1,4 @@
-"""`make imports`: what `pulumi import --file` takes to adopt a deployed stack whose state was lost.
+"""`make imports`: write the file with which `pulumi import` adopts a deployed stack whose state was lost.
 
 Guarantee: every resource of the program that has a place in the account is in the file, under its own component, with
 the id by which the official provider imports its type. Random values have none: tokens are drawn anew, and the keys of
@@ -16,20 +16,15 @@ from components.package import PackageError, ensure_wheels
 from localcloud import place, plan, stack_config
 from localcloud.engine import EngineError, Plan, Step
 from localcloud.telling import say
+from policies.provider_calls import RESOURCES
 from stacks.names import PROJECT, Names
 from stacks.settings import parse
 
 Id = Callable[[Mapping[str, Any], Names], str]
 
 
-def _bucket(inputs: Mapping[str, Any], names: Names) -> str:
-    del names
-    return str(inputs["bucket"])
-
-
-def _name(inputs: Mapping[str, Any], names: Names) -> str:
-    del names
-    return str(inputs["name"])
+def _input(name: str) -> Id:
+    return lambda given, _: str(given[name])
 
 
 def _arn(service: str, kind: str = "") -> Id:
@@ -43,41 +38,28 @@ def _topic(inputs: Mapping[str, Any], names: Names) -> str:
 
 def _queue(inputs: Mapping[str, Any], names: Names) -> str:
     del inputs
-    domain = "amazonaws.com.cn" if names.partition == "aws-cn" else "amazonaws.com"
-    return f"https://sqs.{names.region}.{domain}/{names.account}/{names.queue}"
+    return f"https://sqs.{names.region}.amazonaws.com/{names.account}/{names.queue}"
 
 
 IDS: Final[Mapping[str, Id]] = {
     "aws:cloudtrail/trail:Trail": _arn("cloudtrail", "trail/"),
     "aws:cloudwatch/eventRule:EventRule": lambda given, _: f"default/{given['name']}",
     "aws:cloudwatch/eventTarget:EventTarget": lambda given, _: f"default/{given['rule']}/{given['targetId']}",
-    "aws:cloudwatch/logGroup:LogGroup": _name,
+    "aws:cloudwatch/logGroup:LogGroup": _input("name"),
     "aws:cloudwatch/logMetricFilter:LogMetricFilter": lambda given, _: f"{given['logGroupName']}:{given['name']}",
-    "aws:cloudwatch/metricAlarm:MetricAlarm": _name,
-    "aws:iam/role:Role": _name,
+    "aws:cloudwatch/metricAlarm:MetricAlarm": _input("name"),
+    "aws:iam/role:Role": _input("name"),
     "aws:iam/rolePolicy:RolePolicy": lambda given, _: f"{given['role']}:{given['name']}",
-    "aws:kms/alias:Alias": _name,
-    "aws:lambda/function:Function": _name,
-    "aws:lambda/functionUrl:FunctionUrl": lambda given, _: str(given["functionName"]),
+    "aws:kms/alias:Alias": _input("name"),
+    "aws:lambda/function:Function": _input("name"),
+    "aws:lambda/functionUrl:FunctionUrl": _input("functionName"),
     "aws:lambda/permission:Permission": lambda given, _: f"{given['function']}/{given['statementId']}",
-    **dict.fromkeys(
-        (
-            "aws:s3/bucket:Bucket",
-            *(
-                f"aws:s3/bucket{setting}:Bucket{setting}"
-                for setting in (
-                    *("LifecycleConfiguration", "Notification", "ObjectLockConfiguration", "OwnershipControls"),
-                    *("Policy", "PublicAccessBlock", "ServerSideEncryptionConfiguration", "Versioning"),
-                )
-            ),
-        ),
-        _bucket,
-    ),
+    **dict.fromkeys((row.type for row in RESOURCES if row.about == "buckets"), _input("bucket")),
     "aws:sns/topic:Topic": _arn("sns"),
     "aws:sns/topicPolicy:TopicPolicy": _topic,
     "aws:sqs/queue:Queue": _queue,
     "aws:sqs/queuePolicy:QueuePolicy": _queue,
-    "aws:ssm/parameter:Parameter": _name,
+    "aws:ssm/parameter:Parameter": _input("name"),
 }
 """By type: the id that the official provider imports it by.
 
@@ -91,7 +73,6 @@ LOOK_UPS: Final[Mapping[str, str]] = {
 }
 """By type: the command that prints an id which only the account knows."""
 FILE: Final = place.ROOT / "imports.json"
-_PARTITIONS: Final = (("cn-", "aws-cn"), ("us-gov-", "aws-us-gov"))
 
 
 def main() -> int:
@@ -102,9 +83,8 @@ def main() -> int:
             raise CouldNot("STACK=...: name the stack whose state was lost")
         config = stack_config.read(place.ROOT / "stacks" / f"Pulumi.{stack}.yaml")
         settings = parse(config)
-        partition = next((name for start, name in _PARTITIONS if settings.region.startswith(start)), "aws")
         names = Names(
-            stack=stack, region=settings.region, account=account, partition=partition, role_path=settings.role_path
+            stack=stack, region=settings.region, account=account, partition="aws", role_path=settings.role_path
         )
         ensure_wheels(settings.function_target)
         found = [*resources(plan.preview(stack=stack, config=config, account=account), names)]
@@ -112,7 +92,7 @@ def main() -> int:
     except (CouldNot, ValueError, EngineError, PackageError, OSError) as error:
         sys.stderr.write(f"agent-audit-log: {str(error).strip().splitlines()[-1]}\n")
         return 1
-    say(f"Wrote {FILE.name}: {len(found)} resources. Put in the place of each <...> in it what that command prints:")
+    say(f"Wrote {FILE.name}: {len(found)} resources. Replace each <...> in it with what that command prints:")
     for item in found:
         if item.get("id", "").startswith("<"):
             say(f"  {item['name']}: {item['id'][1:-1]}")
@@ -135,7 +115,7 @@ def _id(step: Step, names: Names) -> str:
     if step.type in LOOK_UPS:
         alias = names.vault_alias if own else names.seal_alias
         return "<" + LOOK_UPS[step.type].format(alias=alias, topic=_topic({}, names)) + ">"
-    # What comes from another resource is unknown before it is there.
+    # Another resource's output is unknown before that resource exists.
     known = {"bucket": names.vault if own else names.bucket, **{k: v for k, v in step.inputs.items() if v is not None}}
     return IDS[step.type](known, names)
 

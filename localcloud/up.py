@@ -74,7 +74,7 @@ def main() -> int:
 
 
 def up(*, port: int | None, retention_days: str, every: bool) -> int:
-    """Start, deploy, check, tell (`every`: each resource and each control). Raises what `main` turns into a line."""
+    """Start, deploy, check, print (`every`: each resource and each control). Raise what `main` turns into a line."""
     if retention_days and stack_config.set_retention_days(place.STACK_FILE, retention_days):
         say(f"{place.STACK_FILE.relative_to(place.ROOT)}: retentionDays is now {retention_days}")
     config = stack_config.read(place.STACK_FILE)
@@ -102,9 +102,9 @@ def up(*, port: int | None, retention_days: str, every: bool) -> int:
 
 
 class Told:
-    """Tells what is done to resources: for each service how many were made or changed, and the rest one by one.
+    """Print what is done to resources: for each service how many were made or changed, and the rest one by one.
 
-    With `every`, each by itself. `is_new`: the emulator was just started; that nothing is left in it was said before.
+    `every` prints each resource. `is_new`: the emulator was just started, and a message before says that it is empty.
     """
 
     def __init__(self, *, every: bool, is_new: bool) -> None:
@@ -135,7 +135,7 @@ class Told:
                 sys.stdout.flush()
 
     def end(self) -> None:
-        """Tell the groups."""
+        """Print the groups."""
         for (action, service), lines in self._groups.items():
             self._say(f"  {lines[0] if len(lines) == 1 else f'{_SIGNS[action]} {service}: {len(lines)} resources'}")
 
@@ -185,7 +185,7 @@ def _check(outputs: Mapping[str, Any], emulator: Emulator, *, changed: bool, eve
 
 
 def _introduce(outputs: Mapping[str, Any], *, every: bool) -> None:
-    """Say where the log is and who may write; what to paste only once for an endpoint and its agents."""
+    """Print where the log is and who may write. Print what to paste only once for an endpoint and its agents."""
     retention = outputs["retention"]
     days = "day" if retention["days"] == 1 else "days"
     agents = outputs["agents"]

@@ -2,8 +2,8 @@
 
 Guarantee: with this policy in force, records are only added, by the writer alone, over TLS, under keys of its own form
 and never over one another. The sealed log is added to by the sealer alone, in the same way, but for its newest
-checkpoint, of which every version stays. Both are under the bucket's own encryption, which whoever may read can read,
-and in the standard storage class. Nothing else is added but what CloudTrail delivers. Nothing is deleted, no governance
+checkpoint, of which every version stays. Both have the bucket's own encryption, so that every reader can read them,
+and the standard storage class. Nothing else is added but what CloudTrail delivers. Nothing is deleted, no governance
 lock is bypassed, and only the administrators change what keeps it so.
 """
 
@@ -107,7 +107,7 @@ def statements(
             # A request by a role or user that does not carry the key at all is none by a service.
             {"BoolIfExists": {"aws:PrincipalIsAWSService": "false"}},
         ),
-        # A key that the writer does not make could be one that readers stumble over, such as `records/./x`.
+        # Readers could stumble over a key that the writer never makes, such as `records/./x`.
         _nothing_elsewhere([place.object_arn(RECORD_OBJECT), seal, place.objects_arn(TRAIL)]),
         deny("NothingIsWrittenDeeper", ["s3:PutObject"], [place.object_arn(DEEPER)]),
         *own_encryption_only([records, seal]),
@@ -178,7 +178,7 @@ def own_encryption_only(objects: Sequence[str]) -> list[Statement]:
 def standard_class_only(objects: Sequence[str]) -> Statement:
     """Refuse every storage class but the standard one.
 
-    From an archive, an object can be read hours after it was asked for, or not at all; others lose it with one zone.
+    An object in an archive can be read only hours later, or not at all. Some other classes keep it in one zone only.
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/storage-class-intro.html
     """
     return deny(

@@ -1,14 +1,14 @@
 """The least policy that lets a person or CI run `pulumi up`, `pulumi refresh` and `pulumi destroy` for one stack.
 
-Guarantee: it allows the actions of `policies.provider_calls` on the stack's own resources and nothing else; what AWS
-evaluates on no single resource has a listed reason. Each document fits a managed policy. What the settings leave out
-(the vault, a trail of the stack's own) is in it all the same, so that a change of settings needs no new policy.
+Guarantee: it allows the actions of `policies.provider_calls` on the stack's own resources and nothing else; an action
+that AWS evaluates on no single resource has a listed reason. Each document fits a managed policy. The policy covers
+what the settings leave out (the vault, a trail of the stack's own), so that a change of settings needs no new policy.
 
 The keys are not in it: their own policies name the deployer (policies/seal_policy.py, policies/vault_policy.py), so
 that it manages no other key of the account.
 
-Whoever holds this policy writes the policies of the stack's roles, so it is worth as much as the most that a role may
-have. `boundary` keeps that within a permissions boundary.
+Whoever holds this policy can write the policies of the stack's roles, and so gain whatever a role can have. `boundary`
+keeps the roles within a permissions boundary.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 MAX_CHARACTERS: Final = 6_144
-"""Of a managed policy, white space apart.
+"""The limit of a managed policy; IAM does not count white space.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 """
@@ -36,7 +36,7 @@ _REFERENCE: Final = "https://docs.aws.amazon.com/service-authorization/latest/re
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Elsewhere:
-    """An action that is not about the resources of its row: about which, why, and where that is documented."""
+    """An action that AWS evaluates on other resources than its row's: on which, why, and where that is documented."""
 
     about: str
     reason: str
@@ -51,24 +51,24 @@ ELSEWHERE: Final[Mapping[str, Elsewhere]] = {
     "cloudtrail:DescribeTrails": _on_nothing("awscloudtrail", "Lists trails; AWS evaluates it on no single one."),
     "cloudwatch:DescribeAlarms": Elsewhere(
         about="alarms of the region",
-        reason="Lists alarms; AWS evaluates it on all of the region's, also where the call names one.",
+        reason="Lists alarms; AWS evaluates it on all alarms of the region, even if the call names one.",
         source="https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/iam-access-control-overview-cw.html",
     ),
     "iam:PassRole": Elsewhere(
         about="roles of functions",
-        reason="Gives the two functions their roles, and no other service any.",
+        reason="Gives the two functions their roles; no other service gets one.",
         source="https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html",
     ),
     "kms:CreateKey": _on_nothing("awskeymanagementservice", "The key does not exist yet, and has no name of its own."),
     "kms:DescribeKey": Elsewhere(
         about="keys of the region",
-        reason="Looks whether the signing key is there. Before it is, no policy of its own can allow that.",
+        reason="Looks for the signing key. Before the key exists, no key policy can allow that.",
         source="https://docs.aws.amazon.com/kms/latest/APIReference/API_DescribeKey.html",
     ),
     "kms:ListAliases": _on_nothing("awskeymanagementservice", "Lists aliases; AWS evaluates it on no single one."),
     "kms:TagResource": Elsewhere(
         about="keys of the region",
-        reason="A key that is made with tags (aws:defaultTags) takes this on all keys: it has no ARN yet.",
+        reason="To make a key with tags (aws:defaultTags) takes this on all keys: the key has no ARN yet.",
         source="https://docs.aws.amazon.com/kms/latest/developerguide/tag-permissions.html",
     ),
     "logs:DescribeLogGroups": _on_nothing("amazoncloudwatchlogs", "Lists groups; AWS evaluates it on no single one."),
@@ -81,11 +81,11 @@ ELSEWHERE: Final[Mapping[str, Elsewhere]] = {
 
 WIDE: Final[Mapping[str, tuple[str, str]]] = {
     "alarms": (
-        "All alarms of the stack, by how their names begin. One by one, they would take a policy of their own.",
+        "All alarms of the stack, by how their names begin. Listed one by one, they would fill another document.",
         f"{_REFERENCE}amazoncloudwatch.html",
     ),
     "rules": (
-        "All rules of the stack, by how their names begin. One by one, they would take a policy of their own.",
+        "All rules of the stack, by how their names begin. Listed one by one, they would fill another document.",
         f"{_REFERENCE}amazoneventbridge.html",
     ),
     "log groups": (
@@ -135,7 +135,7 @@ def arns(place: Place) -> dict[str, list[str]]:
 
 
 def statements(place: Place, *, boundary: str = "") -> list[Statement]:
-    """Return all that the deployer may do. `boundary`: the ARN that its roles must have as permissions boundary."""
+    """Return all statements for the deployer. `boundary`: the ARN that its roles must have as permissions boundary."""
     granted: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
     for row in (*RESOURCES, *FUNCTIONS):
         for action in row.actions:
@@ -150,7 +150,7 @@ def statements(place: Place, *, boundary: str = "") -> list[Statement]:
 
 
 _BOUNDED: Final = ("iam:CreateRole", "iam:DeleteRolePolicy", "iam:PutRolePermissionsBoundary", "iam:PutRolePolicy")
-"""Actions that take `iam:PermissionsBoundary` as a condition. A boundary that could be removed would be none."""
+"""Actions that take `iam:PermissionsBoundary` as a condition. A boundary that can be removed bounds nothing."""
 
 
 def _allow(about: str, actions: Iterable[str], resources: list[str], boundary: str) -> Iterable[Statement]:

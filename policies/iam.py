@@ -316,10 +316,10 @@ def _reaches_vault(principal: Principal, place: Place) -> bool:
 
 
 def _only_in_its_function(principal: Principal, place: Place) -> list[Statement]:
-    """Refuse the role of a function to every other function that somebody gives it to.
+    """Refuse everything to any other function that somebody gives a function's role to.
 
     Lambda names the function in every call that its code makes. A call without that name comes from Lambda itself, or
-    from a service that the function called: the refusal spares those. No resource policy can say this.
+    from a service that the function called; it is not refused. Resource policies cannot use this key.
     https://docs.aws.amazon.com/lambda/latest/dg/permissions-source-function-arn.html
     """
     scope = {Principal.WRITER: Scope.FUNCTION, Principal.SEALER: Scope.SEALER_FUNCTION}.get(principal)

@@ -23,7 +23,7 @@ _ID_DIGITS: Final = 8
 
 
 class KeysError(ValueError):
-    """The deployed parameter holds something else than keys of this kit, or more than fits; says no value."""
+    """The deployed parameter does not hold keys of this kit, or holds too many; the message has no value."""
 
 
 def render_keys(drawn: Mapping[str, Sequence[str]], deployed: str = "") -> str:

@@ -62,7 +62,7 @@ def page() -> str:
             "",
             "Only Lambda can take the writer's and the sealer's roles, and each role refuses everything to any",
             "function but its own (`lambda:SourceFunctionArn`). The settings `auditors`, `retentionAdmins`,",
-            "`holdReleasers` and `vaultReaders` say who may take the others; where they say nothing, the",
+            "`holdReleasers` and `vaultReaders` say who may take the others; where they are empty, the",
             "administrators may. The hold releaser is taken through STS in the stack's own region only, where the",
             "alarm on its use listens. The vault reader is there only where there is a vault (`envelope`).",
             "",
@@ -113,9 +113,9 @@ def page() -> str:
             "written from what the official provider asks of AWS for each resource (`policies/provider_calls.py`).",
             "Each document fits a managed policy; attach all of them. Access to Pulumi's state is not in it.",
             "",
-            "Whoever holds this policy writes the policies of the stack's buckets and roles: it is worth as much as",
-            "the most that these can be given. With the setting `permissionsBoundary`, no role of the stack gets",
-            "beyond that boundary. The keys' own policies, above, name the deployer, so it manages no other key.",
+            "Whoever holds this policy can write the policies of the stack's buckets and roles, and so gain whatever",
+            "these can have. With the setting `permissionsBoundary`, no role of the stack gets beyond that boundary.",
+            "The keys' own policies, above, name the deployer, so it manages no other key.",
             "",
             *(line for document in deployer.documents(_PLACE) for line in ("```json", _indented(document), "```", "")),
             "Its wildcards:",
@@ -124,8 +124,8 @@ def page() -> str:
             "",
             "## Wildcards",
             "",
-            "In all other policies, a `*` stands in ARNs of these forms alone; never in an action that is allowed,",
-            "nor in a principal that is allowed something.",
+            "In all other policies, a `*` stands only in ARNs of these forms; never in an allowed action or an",
+            "allowed principal.",
             "",
             *(f"- `{item.arn.pattern}`: {item.reason} [Source]({item.source})" for item in WILDCARDS),
             "",
@@ -134,7 +134,7 @@ def page() -> str:
 
 
 def _deployer_wildcards() -> Iterator[str]:
-    """A line for each wildcard of the deployer's policy."""
+    """Yield a line for each wildcard of the deployer's policy."""
     for about, (reason, source) in deployer.WIDE.items():
         found = ", ".join(f"`{arn}`" for arn in deployer.arns(_PLACE)[about] if "*" in arn)
         yield f"- {found}: {reason} [Source]({source})"
@@ -185,7 +185,7 @@ def _document(statements: Sequence[Statement]) -> str:
 
 
 def _indented(document: Mapping[str, Json]) -> str:
-    """A document as people read it."""
+    """Return a document as people read it."""
     return json.dumps(document, indent=2)
 
 

@@ -17,7 +17,7 @@ RECORDS: Final = "records/"
 RECORD_OBJECT: Final = f"{RECORDS}dt=????-??-??/{'?' * 40}.jsonl.gz"
 """The form of the keys that the writer makes, as a pattern of IAM, where `?` is any one character."""
 DEEPER: Final = f"{RECORDS}*/*/*"
-"""Keys with more slashes than the writer's: among the characters that `?` stands for is the slash."""
+"""Keys with more slashes than the writer's, because `?` stands for a slash too."""
 TRAIL: Final = "trail/"
 """Where CloudTrail puts who touched the log's protections."""
 SEAL: Final = "seal/"
@@ -95,13 +95,13 @@ class Place:
     vault: str = ""
     """The vault's bucket; empty where there is no vault."""
     vault_fills: bool = True
-    """Whether payloads still go to the vault; not so in one that only waits until the last of them has expired."""
+    """Whether payloads still go to the vault; false for one that only waits until its last payload has expired."""
     role_path: str = "/"
     """The IAM path of every role; begins and ends with a slash."""
 
     @property
     def prefix(self) -> str:
-        """What the name of everything of this stack begins with."""
+        """The beginning of every name in this stack."""
         return self.function.removesuffix("-writer")
 
     def bucket_arn(self) -> str:

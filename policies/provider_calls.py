@@ -1,6 +1,6 @@
 """What the official provider asks of AWS for each type that the program registers: one table.
 
-Guarantee: every type that the program registers or looks up has a row, and every input that it sets stands in it (a
+Guarantee: every type that the program registers or looks up has a row, and the row has every input that it sets (a
 test runs the program and compares). The deployer's policy is written from this table, each resource policy is evaluated
 against it, and the local cloud makes the same reads.
 
@@ -8,8 +8,8 @@ A call stands here by its IAM action, which for S3 is often not the call's name.
 https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
 
 Source: hashicorp/terraform-provider-aws, `internal/service/<file>`, on which pulumi-aws 7.51.1 is built. `@` names the
-commit where the file was read, which is not the very release: most are of 2025 and 2026. Files of 2022 (s3/bucket,
-lambda/function_url) were brought up to date from the pull requests that are named beside them.
+commit at which the file was read, which is not exactly the release: most are of 2025 and 2026. Files of 2022
+(s3/bucket, lambda/function_url) were brought up to date from the pull requests that are named beside them.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 class Calls:
     """One row: which actions the provider needs for a type, and on what.
 
-    `about`: a key of `policies.deployer.arns`. `create`, `read` and `delete`: what these always take. `inputs`: what
-    setting or changing each of these inputs takes beyond that. A data source has `read` alone.
+    `about`: a key of `policies.deployer.arns`. `create`, `read` and `delete`: the actions that these always
+    need. `inputs`: the further actions that setting or changing an input needs. A data source has `read` alone.
     """
 
     type: str
@@ -39,7 +39,7 @@ class Calls:
     inputs: Mapping[tuple[str, ...], tuple[str, ...]] = field(default_factory=dict)
 
     def of_inputs(self, *names: str) -> tuple[str, ...]:
-        """Return what these inputs take."""
+        """Return the actions that these inputs need."""
         wanted = {action for keys, actions in self.inputs.items() if set(keys) & set(names) for action in actions}
         return tuple(sorted(wanted))
 
@@ -49,9 +49,11 @@ class Calls:
         return frozenset((*self.create, *self.read, *self.delete, *(a for more in self.inputs.values() for a in more)))
 
 
-def _bucket_setting(name: str, actions: str, inputs: tuple[str, ...], *, delete: str = "") -> Calls:
-    """Return the row of a type that sets one thing of a bucket; deleting it is a put too, for all but the policy."""
-    setting = actions.removeprefix("Put/Get")
+def _bucket_setting(name: str, setting: str, inputs: tuple[str, ...], *, delete: str = "") -> Calls:
+    """Return the row of a type that sets one thing of a bucket, by the end of its actions' names.
+
+    Deleting it is a put too, except for the policy.
+    """
     put, get = f"s3:Put{setting}", f"s3:Get{setting}"
     snake = re.sub(r"([A-Z])", r"_\1", name).lower()
     return Calls(
@@ -66,7 +68,7 @@ def _bucket_setting(name: str, actions: str, inputs: tuple[str, ...], *, delete:
 
 
 _DEFAULT_TAGS: Final = ("tags",)
-"""Every type that can have tags gets those of `aws:defaultTags`, whether or not the program names any."""
+"""Every type that can have tags gets those of `aws:defaultTags`, even if the program sets none."""
 
 RESOURCES: Final = (
     Calls(
@@ -88,7 +90,7 @@ RESOURCES: Final = (
             "s3:GetReplicationConfiguration",
             "s3:GetEncryptionConfiguration",
             "s3:GetBucketObjectLockConfiguration",
-            # Pull request 45251: where s3:ListTagsForResource is refused, s3:GetBucketTagging is what is left.
+            # Pull request 45251: if s3:ListTagsForResource is refused, the provider uses s3:GetBucketTagging.
             "s3:ListTagsForResource",
             "s3:GetBucketTagging",
         ),
@@ -100,18 +102,18 @@ RESOURCES: Final = (
             _DEFAULT_TAGS: ("s3:TagResource", "s3:UntagResource", "s3:PutBucketTagging"),
         },
     ),
-    _bucket_setting("LifecycleConfiguration", "Put/GetLifecycleConfiguration", ("rules",)),
-    _bucket_setting("Notification", "Put/GetBucketNotification", ("queues",)),
-    _bucket_setting("ObjectLockConfiguration", "Put/GetBucketObjectLockConfiguration", ("rule",)),
-    _bucket_setting("OwnershipControls", "Put/GetBucketOwnershipControls", ("rule",)),
-    _bucket_setting("Policy", "Put/GetBucketPolicy", ("policy",), delete="s3:DeleteBucketPolicy"),
+    _bucket_setting("LifecycleConfiguration", "LifecycleConfiguration", ("rules",)),
+    _bucket_setting("Notification", "BucketNotification", ("queues",)),
+    _bucket_setting("ObjectLockConfiguration", "BucketObjectLockConfiguration", ("rule",)),
+    _bucket_setting("OwnershipControls", "BucketOwnershipControls", ("rule",)),
+    _bucket_setting("Policy", "BucketPolicy", ("policy",), delete="s3:DeleteBucketPolicy"),
     _bucket_setting(
         "PublicAccessBlock",
-        "Put/GetBucketPublicAccessBlock",
+        "BucketPublicAccessBlock",
         ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets"),
     ),
-    _bucket_setting("ServerSideEncryptionConfiguration", "Put/GetEncryptionConfiguration", ("rules",)),
-    _bucket_setting("Versioning", "Put/GetBucketVersioning", ("versioningConfiguration",)),
+    _bucket_setting("ServerSideEncryptionConfiguration", "EncryptionConfiguration", ("rules",)),
+    _bucket_setting("Versioning", "BucketVersioning", ("versioningConfiguration",)),
     Calls(
         type="aws:iam/role:Role",
         source="iam/role.go@0040ea6",
@@ -141,7 +143,7 @@ RESOURCES: Final = (
         source="kms/key.go@00a3530",
         about="keys",
         create=("kms:CreateKey",),
-        # The status of the rotation for every key that KMS made, also for one that signs.
+        # The provider reads the rotation status of every key that KMS made, also of one that signs.
         read=("kms:DescribeKey", "kms:GetKeyPolicy", "kms:GetKeyRotationStatus", "kms:ListResourceTags"),
         delete=("kms:ScheduleKeyDeletion",),
         inputs={
@@ -166,7 +168,7 @@ RESOURCES: Final = (
         source="lambda/function.go@0156d84",
         about="functions",
         create=("lambda:CreateFunction", "iam:PassRole"),
-        # Lambda leaves the tags out of what lambda:GetFunction returns to whoever may not list them.
+        # Without lambda:ListTags, Lambda leaves the tags out of the answer to lambda:GetFunction.
         read=(
             "lambda:GetFunction",
             "lambda:GetFunctionCodeSigningConfig",
@@ -314,7 +316,7 @@ RESOURCES: Final = (
         source="sns/topic_subscription.go@04a2e6e",
         about="topic and subscriptions",
         create=("sns:Subscribe",),
-        # Pull request 42117: refused, the second is let pass, and the deletion of a topic is seen later.
+        # Pull request 42117: if the second is refused, the provider goes on, and sees a deleted topic later.
         read=("sns:GetSubscriptionAttributes", "sns:ListSubscriptionsByTopic"),
         delete=("sns:Unsubscribe",),
         inputs={("endpoint", "protocol", "topic"): ()},
@@ -348,7 +350,7 @@ RESOURCES: Final = (
         source="ssm/parameter.go@0073593",
         about="parameter",
         create=("ssm:PutParameter",),
-        # With its value: the provider keeps that in the stack's state, as a secret.
+        # The provider reads the value too, and keeps it in the stack's state as a secret.
         read=("ssm:GetParameter", "ssm:DescribeParameters", "ssm:ListTagsForResource"),
         delete=("ssm:DeleteParameter",),
         inputs={
@@ -369,7 +371,7 @@ def _lookup(type_: str, source: str, about: str = "", *read: str) -> Calls:
 
 FUNCTIONS: Final = (
     _lookup("iam/getSessionContext", "iam/session_context_data_source.go@07e0d0b", "deployers", "iam:GetRole"),
-    # AWS refuses sts:GetCallerIdentity to nobody; a partition is known without a call.
+    # AWS allows sts:GetCallerIdentity to everybody; a partition is known without a call.
     _lookup("index/getCallerIdentity", "sts/caller_identity_data_source.go"),
     _lookup("index/getPartition", "meta/partition_data_source.go"),
     _lookup("kms/getKey", "kms/key_data_source.go", "keys", "kms:DescribeKey"),

@@ -22,7 +22,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/API_DefaultRetention.html
 
 
 SIX_MONTHS: Final = 184
-"""The most days that six calendar months in a row can have, in days (March to August, or July to December)."""
+"""The most days that six calendar months in a row can have (March to August, or July to December)."""
 
 
 class RetentionError(ValueError):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 NEVER_RENEWED: Final = ("kms:DisableKeyRotation", "kms:EnableKeyRotation")
 """A key that signs is never renewed by KMS: readers know the log by its public half.
 
-Reading whether it is renewed must stay allowed: the official provider does so each time that it reads a key.
+To read the rotation status must stay allowed: the official provider does so each time that it reads a key.
 """
 
 

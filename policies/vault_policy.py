@@ -85,7 +85,7 @@ def key_statements(place: Place, *, administrators: Sequence[str]) -> list[State
     https://docs.aws.amazon.com/kms/latest/developerguide/key-policies.html
     """
     root = f"arn:{place.partition}:iam::{place.account}:root"
-    # A part of an encryption context is a text to IAM, whatever it holds.
+    # IAM compares values of an encryption context as text, even an ARN.
     # https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-encryption-context
     payloads: dict[str, Json] = {"StringLike": {"kms:EncryptionContext:aws:s3:arn": place.payloads_arn(PAYLOADS)}}
     return [

@@ -28,7 +28,7 @@ WILDCARDS: Final[tuple[Wildcard, ...]] = (
     ),
     Wildcard(
         arn=re.compile(r"arn:[a-z-]+:s3:::[a-z0-9.-]+/records/(?:dt=\?{4}-\?\?-\?\?/\?{40}\.jsonl\.gz|\*/\*/\*)"),
-        reason="The one form that the keys of records have, and keys with more slashes than that: both in refusals.",
+        reason="The one form of a record's key, and keys with more slashes than that; both only in refusals.",
         source="https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html",
     ),
     Wildcard(

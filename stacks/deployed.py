@@ -1,21 +1,25 @@
-"""What the account holds already: looks that the program makes before it registers anything.
+"""Look at what the account holds already, before the program registers anything.
 
 Guarantee: a look that is refused is an error and never counts as nothing found.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import pulumi
 import pulumi_aws as aws
 
 from policies.bucket_policy import excluded
+from policies.deployer import CONCURRENCY_QUOTA
 from policies.retention import Mode, Retention
 from stacks.settings import SettingError
 
-_LAMBDA_QUOTA: Final = ("lambda", "L-B99A9384")
-"""Concurrent executions, by Service Quotas' code."""
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from stacks.settings import Settings
+
 _UNRESERVED: Final = 100
 """What Lambda keeps for functions without a reservation.
 
@@ -26,21 +30,17 @@ _ABSENT: Final = (
     *("parameternotfound", "couldn't find resource", "empty result"),
 )
 """How the provider answers a look at something that is not there."""
+_Found = TypeVar("_Found")
 
 
 def deployed_retention(bucket: str) -> Retention | None:
-    """Return the default rule in force, or None where there is no bucket or no rule yet.
-
-    A look that is refused is an error: nothing may be weakened because nobody could see it.
-    """
-    try:
-        found = aws.s3.get_bucket_object_lock_configuration(bucket=bucket)
-    except Exception as error:  # an invoke raises no narrower one
-        said = str(error)
-        if says_absent(said):
-            return None
-        msg = f"retentionDays: cannot see how {bucket} is locked now, so cannot tell whether this weakens it: {said}"
-        raise pulumi.RunError(msg) from error
+    """Return the default rule in force, or None where there is no bucket or no rule yet."""
+    found = _look(
+        lambda: aws.s3.get_bucket_object_lock_configuration(bucket=bucket),
+        f"retentionDays: cannot see how {bucket} is locked now, so cannot tell whether this weakens it",
+    )
+    if found is None:
+        return None
     # Each of these may be null: a bucket that is locked and has no rule, a rule in days or in years.
     for rule in found.rules or ():
         for default in rule.default_retentions or ():
@@ -51,55 +51,42 @@ def deployed_retention(bucket: str) -> Retention | None:
 
 
 def check_deployer(bucket: str, deployer: str) -> None:
-    """Refuse a run that the deployed bucket policy would stop half-way, and say who can run it.
+    """Refuse a run that the deployed bucket policy would stop half-way, and name those who can run it.
 
     The preview would show an update, and `up` would get AccessDenied at the bucket policy.
     """
-    try:
-        document = aws.s3.get_bucket_policy(bucket=bucket).policy
-    except Exception as error:  # an invoke raises no narrower one
-        if says_absent(str(error)):
-            return
-        msg = f"administrators: cannot read the policy of {bucket}, so cannot tell who may change it: {error}"
-        raise pulumi.RunError(msg) from error
-    if others := excluded(document, deployer):
+    found = _look(
+        lambda: aws.s3.get_bucket_policy(bucket=bucket),
+        f"administrators: cannot read the policy of {bucket}, so cannot tell who may change it",
+    )
+    if found is not None and (others := excluded(found.policy, deployer)):
         msg = (
             f"administrators: the policy of {bucket} lets only {', '.join(others)} change it, and you deploy as "
             f"{deployer}. One of them sets `administrators` to all who deploy, you included, and runs `pulumi up`. "
-            "If none of them is there any more: see docs/recovery.md"
+            "If none of them exists any more, see docs/recovery.md"
         )
         raise pulumi.RunError(msg)
 
 
 def deployed_keys(parameter: str) -> str:
     """Return the value of the parameter that holds the keys of digests; empty where there is none."""
-    try:
-        return str(aws.ssm.get_parameter(name=parameter, with_decryption=True).value)
-    except Exception as error:  # an invoke raises no narrower one
-        if says_absent(str(error)):
-            return ""
-        msg = f"keys: cannot read {parameter}, so cannot keep the keys that it holds: {error}"
-        raise pulumi.RunError(msg) from error
-
-
-def says_absent(said: str) -> bool:
-    """Tell whether a failed look says that there is no such thing, and not that it may not be seen."""
-    return any(words in said.lower() for words in _ABSENT)
+    found = _look(
+        lambda: aws.ssm.get_parameter(name=parameter, with_decryption=True),
+        f"keys: cannot read {parameter}, so cannot keep the keys that it holds",
+    )
+    return "" if found is None else str(found.value)
 
 
 def check_signing_key(alias: str) -> None:
-    """Refuse to go on without a signing key that somebody scheduled for deletion.
+    """Refuse to go on while the signing key is scheduled for deletion.
 
-    The provider takes such a key for gone, and a run would make another one, which cannot continue the sealed log.
+    The provider treats such a key as gone, so a run would make another one, which cannot continue the sealed log.
     """
-    try:
-        found = aws.kms.get_key(key_id=alias)
-    except Exception as error:  # an invoke raises no narrower one
-        if says_absent(str(error)):
-            return
-        msg = f"signing key: cannot see whether {alias} is about to be deleted; grant kms:DescribeKey on it: {error}"
-        raise pulumi.RunError(msg) from error
-    if found.key_state == "PendingDeletion":
+    found = _look(
+        lambda: aws.kms.get_key(key_id=alias),
+        f"signing key: cannot see whether {alias} is about to be deleted; grant kms:DescribeKey on it",
+    )
+    if found is not None and found.key_state == "PendingDeletion":
         msg = (
             f"signing key: {alias} is about to be deleted, and no other key can continue the log; "
             f"run `aws kms cancel-key-deletion --key-id {found.arn}` first"
@@ -107,11 +94,33 @@ def check_signing_key(alias: str) -> None:
         raise pulumi.RunError(msg)
 
 
+def vault_waits(settings: Settings, vault: str) -> bool:
+    """Tell whether a vault that gets no more payloads still holds some, and so must stay.
+
+    A bucket with objects in it cannot be deleted. Without this, `envelope: off` would fail at the end of each run until
+    the last payload has expired.
+    """
+    found = _look(
+        lambda: aws.s3.get_objects(bucket=vault, max_keys=1),
+        f"envelope: cannot see whether {vault} still holds payloads; grant s3:ListBucket on it",
+    )
+    if found is None or not found.keys:
+        return False
+    if settings.access_trail != "own":
+        rule = "must be own while the vault holds payloads: a trail that the account has already records no reads"
+        raise SettingError("accessTrail", rule, settings.access_trail)
+    pulumi.warn(
+        "envelope: nothing goes to the vault any more, but it still holds payloads; it stays, shut, until the last one "
+        "has expired, in 48 hours at most. Run this again then to remove it"
+    )
+    return True
+
+
 def check_concurrency(reserved: int) -> None:
     """Refuse a reservation that the account cannot give."""
     if not reserved:
         return
-    service, code = _LAMBDA_QUOTA
+    service, _, code = CONCURRENCY_QUOTA.partition("/")
     try:
         quota = int(aws.servicequotas.get_service_quota(service_code=service, quota_code=code).value)
     except Exception as error:  # an invoke raises no narrower one
@@ -121,3 +130,19 @@ def check_concurrency(reserved: int) -> None:
         most = max(quota - _UNRESERVED, 0)
         rule = f"the account runs {quota} at once, of which Lambda keeps {_UNRESERVED}, so must be at most {most}"
         raise SettingError("reservedConcurrency", rule, reserved)
+
+
+def says_absent(said: str) -> bool:
+    """Tell whether a failed look means that there is no such thing; a refused look does not mean that."""
+    return any(words in said.lower() for words in _ABSENT)
+
+
+def _look(find: Callable[[], _Found], refused: str) -> _Found | None:
+    """Return what is there, or None where there is nothing. Raise RunError with `refused` if the look fails."""
+    try:
+        return find()
+    except Exception as error:  # an invoke raises no narrower one
+        if says_absent(str(error)):
+            return None
+        msg = f"{refused}: {error}"
+        raise pulumi.RunError(msg) from error

@@ -23,7 +23,7 @@ _ALIKE: Final = 0.8
 
 
 def nearest(name: str, settings: Collection[str]) -> str | None:
-    """Return the setting that `name` is, or is a misspelling of."""
+    """Return the setting with this name, or with nearly this name."""
     by_letters = {setting.lower(): setting for setting in settings}
     letters = name.lower().replace("_", "").replace("-", "")
     found = difflib.get_close_matches(letters, by_letters, n=1, cutoff=_ALIKE)
@@ -31,7 +31,7 @@ def nearest(name: str, settings: Collection[str]) -> str | None:
 
 
 def meant(key: str, settings: Collection[str]) -> str | None:
-    """Return the full key that a key of another prefix, or of none, was meant to be; None if it is not ours."""
+    """Return the full key that somebody meant by a key with another prefix or none; None if the key is not ours."""
     prefix, _, name = key.rpartition(":")
     if prefix in _OTHERS or prefix == PROJECT:
         return None

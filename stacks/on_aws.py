@@ -34,7 +34,7 @@ from stacks.deployed import (
     check_signing_key,
     deployed_keys,
     deployed_retention,
-    says_absent,
+    vault_waits,
 )
 from stacks.names import Names
 from stacks.settings import LOCAL_ACCOUNT, SettingError, Settings, rfc3339
@@ -70,7 +70,7 @@ def deploy(settings: Settings) -> None:
     ensure_wheels(settings.function_target, WRITER, ANCHORING_SEALER if settings.anchor_url else SEALER)
 
     filled = settings.envelope != "off"
-    place = names.place(vault=filled or _waits(settings, names), vault_fills=filled)
+    place = names.place(vault=filled or vault_waits(settings, names.vault), vault_fills=filled)
     trail = names.trail if settings.access_trail == "own" else None
     protect = settings.profile.protect
     roles = Roles(
@@ -296,36 +296,11 @@ def _refuse_first(everything: Sequence[pulumi.Resource], *, protect: bool) -> No
     """Register what `pulumi destroy` comes to first, so that it refuses before it deletes anything.
 
     The engine deletes in layers, dependents first, and looks at `protect` only when it comes to a resource: without
-    this, `destroy --skip-preview` takes the functions and their alarms before it comes to the log. This depends on
-    everything, is therefore the first layer alone, and is nothing in the cloud.
+    this, `destroy --skip-preview` takes the functions and their alarms before it comes to the log. This resource
+    depends on everything, so it is the first layer alone. It has no counterpart in the cloud.
     """
     options = pulumi.ResourceOptions(protect=protect, depends_on=everything)
     pulumi.ComponentResource("agent-audit-log:aws:Protection", "protection", None, options)
-
-
-def _waits(settings: Settings, names: Names) -> bool:
-    """Tell whether a vault to which nothing goes any more still holds payloads, and so stays.
-
-    A bucket with objects in it cannot be deleted. Without this, `envelope: off` would fail at the end of each run until
-    the last payload has expired.
-    """
-    try:
-        found = aws.s3.get_objects(bucket=names.vault, max_keys=1)
-    except Exception as error:  # an invoke raises no narrower one
-        if says_absent(str(error)):
-            return False
-        msg = f"envelope: cannot see whether {names.vault} still holds payloads; grant s3:ListBucket on it: {error}"
-        raise pulumi.RunError(msg) from error
-    if not found.keys:
-        return False
-    if settings.access_trail != "own":
-        rule = "must be own while the vault holds payloads: a trail that the account has already records no reads"
-        raise SettingError("accessTrail", rule, settings.access_trail)
-    pulumi.warn(
-        "envelope: nothing goes to the vault any more, but it still holds payloads; it stays, shut, until the last one "
-        "has expired, in 48 hours at most. Run this again then to remove it"
-    )
-    return True
 
 
 def _vault(settings: Settings, names: Names, administrators: Sequence[str], roles: Roles) -> Vault:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 AGENT: Final = re.compile("[A-Za-z0-9._\u2010\u2011-]{1,64}")
 """An agent's name: letters, digits, dot, underscore, and the three hyphens that guides and editors put there."""
 HYPHENS: Final = str.maketrans({"\u2010": "-", "\u2011": "-"})
-"""The writer takes these for one: agents whose names differ only there could speak in each other's name."""
+"""The writer reads these three as one: two agents whose names differ only there could use each other's name."""
 ARN: Final = re.compile(r"arn:aws(?:-[a-z]+)*:iam::([0-9]{12}):(?:root|(?:role|user)/[\w+=,.@/-]{1,576})")
 BOUNDARY: Final = re.compile(r"arn:aws(?:-[a-z]+)*:iam::(?:[0-9]{12}|aws):policy/[\w+=,.@/-]{1,576}", re.ASCII)
 ROLE_PATH: Final = re.compile(r"/(?:[\w+=,.@-]+/)*", re.ASCII)
@@ -234,7 +234,8 @@ def read() -> Settings:
     """The settings that Pulumi was started with."""
     from pulumi.runtime import config as pulumi_config  # noqa: PLC0415 - `parse` and the tools need no Pulumi
 
-    refuse_beside_config(top_keys(_stack_file().read_text("utf-8")) if _stack_file().is_file() else [])
+    if (file := _stack_file()).is_file():
+        refuse_beside_config(top_keys(file.read_text("utf-8")))
     # The CLI hands configuration over in the environment, an embedding engine by set_all_config.
     given = {**pulumi_config.get_config_env(), **pulumi_config.CONFIG.get()}
     return parse({key: value if isinstance(value, str) else json.dumps(value) for key, value in given.items()})
@@ -247,7 +248,7 @@ def refuse_beside_config(keys: Iterable[str]) -> None:
 
 
 def _stack_file() -> Path:
-    """Where Pulumi keeps this stack's file, unless --config-file names another."""
+    """Return where Pulumi keeps this stack's file, unless --config-file names another."""
     import pulumi  # noqa: PLC0415 - see `read`
 
     return Path(__file__).parent / f"Pulumi.{pulumi.get_stack()}.yaml"

@@ -18,14 +18,14 @@ GAPS: Final[Mapping[str, str]] = {
 """The gap's name, which an attempt carries, and the reason that the checklist prints."""
 
 BATCHES: Final = frozenset({"sqs:ChangeMessageVisibilityBatch", "sqs:DeleteMessageBatch", "sqs:SendMessageBatch"})
-"""Names of calls that the emulator evaluates as actions; the local cloud adds them to the actions they belong to.
+"""Calls for which the emulator asks for a permission of their own. The local cloud adds it to the action's own.
 
-On AWS they are no actions: whoever may delete a message may delete several at once.
+On AWS the action for one message also allows the call for several.
 """
 
 
 def without_batches(statement: Mapping[str, object]) -> Mapping[str, object]:
-    """Return a statement of the emulator as the program wrote it."""
+    """Return a statement as the program wrote it, without the actions that the local cloud added."""
     actions = statement.get("Action")
     kept = [action for action in actions if action not in BATCHES] if isinstance(actions, list) else actions
     return {**statement, "Action": kept}

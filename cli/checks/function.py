@@ -14,7 +14,7 @@ _LOG_POLL_SECONDS: Final = 1.0
 _WATCHED_METRICS: Final = ("Errors", "Throttles")
 _OWN_METRICS: Final = {
     "Refusals": "what the writer refuses",
-    "Faults": "at what the writer fails",
+    "Faults": "what the writer fails at",
     "Sealed": "whether the log is sealed",
     "SealFindings": "what the sealer finds",
     "ApproximateAgeOfOldestMessage": "what waits to be sealed",

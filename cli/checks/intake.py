@@ -162,16 +162,16 @@ def refusal(probe: Probe) -> Verdict:
 
 
 def _digest(probe: Probe, form: bytes, *, like: str) -> str:
-    """Return the digest of `form`, under the key that `like` names if it is a keyed one, written out here by hand.
+    """Return the digest of `form`, computed here; with the key that `like` names, where `like` is a keyed digest.
 
-    Raises CouldNot when the caller cannot read the stack's keys.
+    Raises CouldNot when the caller cannot read that key.
     """
     kind, _, key_id = like.rpartition(":")[0].partition(":")
     if kind != "hmac-sha256":
         return f"sha256:{hashlib.sha256(form).hexdigest()}"
     key = stack_ring(probe.connection).keys.get(key_id)
     if key is None:
-        raise CouldNot("the stack digests under a key that is not among its own")
+        raise CouldNot("the record's digest names a key that the stack does not have")
     return f"{kind}:{key_id}:{hmac.digest(key.key, form, 'sha256').hex()}"
 
 

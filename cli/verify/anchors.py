@@ -104,7 +104,7 @@ def _check_signature(response: TimeStampResponse, digest: bytes, roots: Sequence
     for root in dict.fromkeys(roots):
         builder = builder.add_root_certificate(root)
     try:
-        # rfc3161-client takes status 0 alone, RFC 3161 also 1 (granted with mods). No signature covers the status.
+        # rfc3161-client accepts status 0 alone; RFC 3161 also 1 (granted with mods). No signature covers the status.
         granted = _sequence(_GRANTED + response.time_stamp_token())
         builder.build().verify(decode_timestamp_response(granted), digest)
     except (VerificationError, ValueError, TypeError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):

@@ -88,7 +88,7 @@ def _fetch(source: BucketSource, folder: Path, rows: Sequence[Version], copied: 
 
 
 def _taken(source: BucketSource, folder: Path, row: Version, *, shown: bool) -> Version:
-    """Put a version in place whole, a piece at a time; return its row with what was copied."""
+    """Copy a version to its file, piece by piece; return its row with the size, digest and lock of the copy."""
     key = path_of(row.key)
     version = row.version if _VERSION.fullmatch(row.version) else hashlib.sha256(row.version.encode()).hexdigest()
     target = folder / key if shown else folder / OTHER_VERSIONS / key / version

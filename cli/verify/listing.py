@@ -146,7 +146,7 @@ def _belongs(source: Source, key: str, sizes: Sequence[int]) -> bool:
 
 
 def _is_rule(source: Source, key: str) -> bool:
-    """Return whether a file says for how long objects are locked. One that is not in the copy is found elsewhere."""
+    """Return whether a file holds a rule of retention. A file that the copy lacks is reported elsewhere."""
     stored = source.read(key)
     return stored is None or RULE_BODY.fullmatch(stored.data) is not None
 

@@ -25,7 +25,7 @@ LISTING: Final = "versions.jsonl"
 OTHER_VERSIONS: Final = "versions"
 _CLOCKS: Final = timedelta(days=1)
 _NOT_HANDED_OUT: Final = frozenset({"InvalidArgument", "InvalidObjectState", "InvalidRequest"})
-"""What S3 answers about an object under a key of the sender's, or in an archive. KMS's own errors begin with `KMS.`."""
+"""S3's errors for an object that the sender's own key encrypts, or in an archive. KMS's errors begin with `KMS.`."""
 MAX_FILE_BYTES: Final = 1 << 30
 _MAX_ROW: Final = 1 << 16
 _PAGE: Final = 1000
@@ -73,7 +73,7 @@ class Version:
 class Body:
     """A version's bytes, and its lock as it is now, where that is known.
 
-    `digest`: in place of the bytes, where there are more than the writer can store; `size`: how many, where counted.
+    `digest` replaces the bytes where there are more than the writer can store. `size` is 0 where nothing counted them.
     """
 
     data: bytes
@@ -122,7 +122,7 @@ class BucketSource:
         return self.sealed(key, rows[-1 if key == CHECKPOINT else 0].version) if rows else None
 
     def sealed(self, key: str, version: str) -> Body | None:
-        """A version of an object, with its lock; of one that the writer cannot have stored, the digest alone."""
+        """Return a version with its lock; of one larger than the writer can store, only the digest."""
         limit = MAX_STORED_BYTES if key.startswith(RECORDS) else MAX_FILE_BYTES
         pieces: list[bytes] = []
         body = self.fetch(key, version, lambda piece, size: pieces.append(piece) if size <= limit else pieces.clear())
@@ -133,7 +133,7 @@ class BucketSource:
         return body
 
     def fetch(self, key: str, version: str, take: Callable[[bytes, int], object]) -> Body | None:
-        """Hand a version's bytes to `take`, a piece at a time with the size up to its end; return all else of it."""
+        """Pass each piece of a version to `take`, with the size so far; return the version's size, digest and lock."""
         from botocore.exceptions import ClientError  # noqa: PLC0415
 
         try:
@@ -143,7 +143,7 @@ class BucketSource:
             if code in {"NoSuchKey", "NoSuchVersion", "404"}:
                 return None
             if code in _NOT_HANDED_OUT or code.startswith("KMS."):
-                raise BrokenCopyError(f"{key}: S3 does not hand it out ({code})") from None
+                raise BrokenCopyError(f"{key}: S3 refuses to return it ({code})") from None
             raise
         digest, size = hashlib.sha256(), 0
         for piece in reply["Body"].iter_chunks(_PIECE):
@@ -298,7 +298,7 @@ class FolderSource:
         if said.get("listing_sha256") != digest.hexdigest():
             raise BrokenCopyError(f"{LISTING}: does not end with its own digest")
         copied_at = _time(_decoded(first).get("copied_at"))
-        if copied_at > datetime.now(UTC) + _CLOCKS:  # what was removed would pass for expired
+        if copied_at > datetime.now(UTC) + _CLOCKS:  # else a removed record could pass for an expired one
             raise BrokenCopyError(f"{LISTING}: says that it was copied at {copied_at:%Y-%m-%d}, which is yet to come")
         return copied_at
 

@@ -31,7 +31,7 @@ import { threadId } from 'node:worker_threads';
 /**
  * @typedef {object} Context  Who calls, for whom, as part of what. Anything left out is null in the record.
  * @property {string} [agentId]  the agent's name; the token says who it really is
- * @property {string | number | bigint} [userId]  a number is kept as its decimal text; so are the other ids
+ * @property {string | number | bigint} [userId]  a number becomes its decimal text; so do the other ids
  * @property {string} [sessionId]
  * @property {string} [correlationId]  ties the calls of a workflow together; sent along as X-Trace-ID
  * @property {string} [agentVersion]
@@ -584,12 +584,12 @@ const COUNTED_DETAILS = /** @type {const} */ ([
 ]);
 const OLLAMA_COUNTS = /** @type {const} */ ([['input', 'prompt_eval_count'], ['output', 'eval_count']]);
 const USAGES = ['usage', 'usageMetadata', 'usage_metadata', 'amazon-bedrock-invocationMetrics'];
-/** Members that hold what other providers have at the top. */
+/** Members in which a provider puts what others put at the top. */
 const INNER = ['message', 'response', 'delta', 'meta', 'result'];
 const ENDED = ['message', 'delta', 'response', 'promptFeedback', 'messageStop'];
 const REASONS = ['finish_reason', 'finishReason', 'stop_reason', 'stopReason', 'done_reason', 'blockReason'];
 const BLOCKED = 'policy-blocked';
-/** Reasons that say that a policy stopped the answer, as `foldedWord` writes them. */
+/** Reasons of answers that a policy stopped, as `foldedWord` writes them. */
 const BLOCKED_REASONS = new Set([
   'blocked', 'blocklist', 'contentblocked', 'contentfilter', 'contentfiltered', 'contentpolicy',
   'contentpolicyviolation', 'errortoxic', 'guardrail', 'guardrailblocked', 'guardrailintervened',
@@ -620,7 +620,7 @@ const TELLING = new RegExp(
     '|response\\.(?:created|completed|failed|incomplete|cancelled)' +
     '|(?:finish_reason|finishReason|stop_reason|stopReason)"\\s*:\\s*"|blockReason)',
 );
-/** So many events are read whatever is in them: they say which protocol it is. */
+/** The first events are always read: they show which protocol it is. */
 const FIRST_EVENTS = 8;
 const FIRST_TYPES = new Set(['message_start', 'response.created', 'message-start']);
 const LAST_TYPES = new Set([
@@ -637,7 +637,7 @@ function plainText(value, most = 256) {
   return typeof value === 'string' && value !== '' && value.length <= most && !CONTROL.test(value) ? value : undefined;
 }
 
-/** An id as the text that a record holds: a number is its decimal text. @param {unknown} id */
+/** An id as the text of a record: a number becomes its decimal text. @param {unknown} id */
 function idText(id) {
   if (typeof id === 'bigint' || (typeof id === 'number' && Number.isFinite(id))) {
     return Number.isInteger(id) ? BigInt(id).toString() : String(id);
@@ -650,25 +650,25 @@ function plainName(value) {
   return typeof value === 'string' && /^[A-Za-z0-9][\w.:/@-]{0,127}$/.test(value) ? value : undefined;
 }
 
-/** The members that JSON can say: no bigint, no circle. @param {Record<string, any>} members */
-function withoutUnsayable(members) {
-  const isSayable = (/** @type {unknown} */ value) => {
+/** The members that JSON can hold: no bigint, no circle. @param {Record<string, any>} members */
+function jsonMembers(members) {
+  const isJson = (/** @type {unknown} */ value) => {
     try {
       return JSON.stringify(value) !== undefined;
     } catch {
       return false;
     }
   };
-  return Object.fromEntries(Object.entries(members).filter(([, value]) => isSayable(value)));
+  return Object.fromEntries(Object.entries(members).filter(([, value]) => isJson(value)));
 }
 
-/** An event as JSON; a member that JSON cannot say is left out. @param {Record<string, unknown>} event */
+/** An event as JSON, without the members that JSON cannot hold. @param {Record<string, unknown>} event */
 function jsonOf(event) {
   try {
     return JSON.stringify(event);
   } catch {
-    const attributes = withoutUnsayable(event.attributes ?? {});
-    return JSON.stringify({ ...withoutUnsayable(event), attributes });
+    const attributes = jsonMembers(event.attributes ?? {});
+    return JSON.stringify({ ...jsonMembers(event), attributes });
   }
 }
 
@@ -685,7 +685,7 @@ function mediaType(contentType) {
   return plainText(contentType?.split(';', 1)[0].trim().toLowerCase(), 255);
 }
 
-/** What the answer of a model or a tool says of itself. `outcome` is never success: that follows from the status. */
+/** What the answer of a model or a tool says. `outcome` is never success: that follows from the status. */
 class Said {
   /** @type {string | undefined} */
   model;
@@ -693,12 +693,12 @@ class Said {
   tokens = {};
   /** @type {'error' | 'throttled' | 'policy-blocked' | undefined} */
   outcome;
-  /** @type {string | undefined} which error it was */
+  /** @type {string | undefined} of the error */
   code;
-  /** @type {string | undefined} why the answer ended, where that is no error */
+  /** @type {string | undefined} why the answer ended, where that is not an error */
   reason;
 
-  /** Take what one JSON document says. A later count replaces an earlier one, but not by zero. @param {any} value */
+  /** Read one JSON document. A later count replaces an earlier one, unless it is zero. @param {any} value */
   read(value) {
     // A list: Gemini's stream as one document.
     for (const item of Array.isArray(value) ? value : [value]) {
@@ -770,13 +770,13 @@ function foldedWord(text) {
   return text.slice(0, 128).toLowerCase().replace(/[^a-z0-9]/g, '');
 }
 
-/** Whether an `error` member says that there was one: some services always send it, empty. @param {any} error */
+/** Whether an `error` member reports an error: some services always send it, empty. @param {any} error */
 function isError(error) {
   if (isObject(error)) return Object.values(error).some((value) => ![null, '', 0, false].includes(value));
   return typeof error === 'string' && error !== '' && !/^(?:none|null|ok|false|0)$/.test(foldedWord(error));
 }
 
-/** The most telling code of an error: one of a limit, or of a policy, before any other. @param {any} error */
+/** The most specific code of an error: one of a limit or a policy before any other. @param {any} error */
 function codeOf(error) {
   if (!isObject(error)) return error;
   const codes = [error.type, error.code, error.status, error.innererror?.code].filter(
@@ -789,7 +789,7 @@ function codeOf(error) {
   return codes.find(isTelling) ?? codes.find((code) => typeof code === 'string') ?? codes[0];
 }
 
-/** Why an answer ended, wherever the providers say so. @param {any} item */
+/** Why an answer ended, from every member where providers put it. @param {any} item */
 function endReasons(item) {
   const listed = [item.choices, item.candidates].filter(Array.isArray).flatMap((list) => list.slice(0, 128));
   const parts = [item, ...ENDED.map((name) => item[name]), ...listed].filter(isObject);
@@ -802,8 +802,8 @@ function endReasons(item) {
 }
 
 /**
- * Reads the events of one streamed answer, of the media type `mime`: an answer is over when its protocol says so, not
- * when its connection ends. One event is held at a time, up to 32 MiB; a longer one is passed over.
+ * Reads the events of one streamed answer of the media type `mime`. The protocol's last event ends an answer, not the
+ * end of its connection. One event is in memory at a time, up to 32 MiB; a longer one is skipped.
  */
 class Events {
   /** @param {string} mime */
@@ -825,7 +825,7 @@ class Events {
     this.isOver = false; // the protocol's last event has come
   }
 
-  /** Whether an answer that has no more bytes lacks its protocol's last event. */
+  /** Whether the protocol's last event is missing, after the answer's last byte. */
   get isCut() {
     return this.lastIsDue && !this.isOver;
   }
@@ -842,7 +842,7 @@ class Events {
     this.hold(bytes.subarray(end));
   }
 
-  /** Read an event that no line's end ended. */
+  /** Read the last event where it has no line end. */
   finish() {
     if (!this.isAws) {
       this.line(Buffer.concat(this.held).toString());
@@ -861,7 +861,7 @@ class Events {
     this.skipping = true;
   }
 
-  /** Take whole lines, of which the first may have begun before. @param {Uint8Array} bytes */
+  /** Take whole lines. The first may have begun in earlier bytes. @param {Uint8Array} bytes */
   takeLines(bytes) {
     const lines = Buffer.concat([...this.held, bytes]).toString().split('\n');
     this.held = [];
@@ -909,7 +909,7 @@ class Events {
     if (isObject(value)) this.follow(value);
   }
 
-  /** See which protocol it is, and whether this was its last event. @param {Record<string, any>} value */
+  /** Note which protocol it is, and whether this was its last event. @param {Record<string, any>} value */
   follow({ type, done, is_finished: isFinished, candidates, choices }) {
     const last = done ?? isFinished; // Ollama; Cohere's first version
     const isListed = Array.isArray(candidates) || Array.isArray(choices);
@@ -931,7 +931,7 @@ class Events {
       const total = buffer.readUInt32BE(at);
       const headers = buffer.readUInt32BE(at + 4);
       if (total < AWS_PREFIX + headers + AWS_CRC || total > MAX_JSON_BYTES) {
-        this.skipping = true; // no such stream
+        this.skipping = true; // not an event stream of AWS
         return;
       }
       if (buffer.length - at < total) break;
@@ -954,7 +954,7 @@ class Events {
     }
     this.lastIsDue ||= names.event === 'messageStart';
     this.isOver ||= names.event === 'messageStop';
-    this.count = 0; // there are few, and each may tell
+    this.count = 0; // AWS's frames are few: read each
     this.read(payload);
   }
 }
@@ -1015,7 +1015,7 @@ class Call {
     this.startTold = false;
     this.over = false; // for the caller
     this.concluded = false; // for the log
-    this.isJudged = context.outcome !== undefined; // by the program itself
+    this.isJudged = context.outcome !== undefined; // the program gives the outcome itself
     /** @type {Uint8Array[]} */
     this.arrived = []; // what of the body is still to be digested
     /** @type {Events | null} */
@@ -1195,7 +1195,7 @@ class Call {
   describeAnswer({ headers, status, redirected, url }) {
     this.attributes.first_byte_ms = this.answeredAfter;
     this.fields.status = status;
-    // Whether it is a success is known at its end.
+    // A success is known only at the end.
     if (status >= 400) this.fields.outcome ??= status === 429 ? 'throttled' : 'error';
     this.fields.response_mime = mediaType(headers.get('content-type'));
     this.fields.provider_request_id = REQUEST_ID_HEADERS.map((name) => plainText(headers.get(name))).find(Boolean);
@@ -1416,7 +1416,7 @@ const BATCH_BYTES = 3 * 1024 * 1024;
 const BATCH_EVENTS = 5000;
 const EVENT_BYTES = 64 * 1024;
 const REFUSED_BYTES = 8 * 1024 * 1024;
-/** A larger file is not read as a batch. */
+/** A larger file is not read. */
 const MAX_FILE_BYTES = 16 * 1024 * 1024;
 const MEMORY_BYTES = 16 * 1024 * 1024;
 const NO_LINK = (fs.constants.O_NOFOLLOW ?? 0) | (fs.constants.O_NONBLOCK ?? 0);
@@ -1469,27 +1469,20 @@ function makeFolders(folder) {
 /** @param {fs.Stats} stat */
 const isOwn = (stat) => !process.getuid || stat.uid === process.getuid();
 
-/** Whether it is a folder of this user's, and no link to one. @param {string} folder */
+/** Whether it is a regular file of this user, and not too large. @param {fs.Stats} stat @param {number} most */
+const isReadable = (stat, most) => stat.isFile() && isOwn(stat) && stat.size <= most;
+
+/** Whether it is a folder of this user, not a link to one. @param {string} folder */
 function isOwnFolder(folder) {
   const stat = fs.lstatSync(folder, { throwIfNoEntry: false });
   return stat !== undefined && stat.isDirectory() && isOwn(stat);
 }
 
-/**
- * How large a file is that may be read: a regular one of this user's own, and no giant.
- * @param {string} file
- */
-function sizeOfOwn(file) {
-  const stat = fs.lstatSync(file, { throwIfNoEntry: false });
-  return stat?.isFile() && isOwn(stat) && stat.size <= MAX_FILE_BYTES ? stat.size : undefined;
-}
-
-/** All of a file that may be read. No link is followed. @param {string} file @param {number} most */
+/** Read a whole file. No link is followed. @param {string} file @param {number} most */
 function readOwn(file, most) {
   const fd = fs.openSync(file, fs.constants.O_RDONLY | NO_LINK);
   try {
-    const stat = fs.fstatSync(fd);
-    if (!stat.isFile() || !isOwn(stat) || stat.size > most) throw new Error('is no file of a spool');
+    if (!isReadable(fs.fstatSync(fd), most)) throw new Error('is not a file of a spool');
     return fs.readFileSync(fd);
   } finally {
     fs.closeSync(fd);
@@ -1526,7 +1519,10 @@ class Spool {
     this.retryDisk = 0;
     try {
       this.makeFolder();
-      for (const name of fs.readdirSync(folder)) this.bytes += sizeOfOwn(path.join(folder, name)) ?? 0;
+      for (const name of fs.readdirSync(folder)) {
+        const stat = fs.lstatSync(path.join(folder, name), { throwIfNoEntry: false });
+        if (stat !== undefined && isReadable(stat, MAX_FILE_BYTES)) this.bytes += stat.size;
+      }
     } catch (error) {
       this.withoutDisk(error);
     }
@@ -1711,9 +1707,8 @@ class Spool {
     for (const file of names) {
       try {
         const stat = fs.lstatSync(path.join(folder, file));
-        const size = sizeOfOwn(path.join(folder, file));
-        if (size === undefined) continue; // a link, a pipe, somebody else's, or too large: no spool made it
-        this.bytes += size;
+        if (!isReadable(stat, MAX_FILE_BYTES)) continue; // no spool made it
+        this.bytes += stat.size;
         const match = FILE.exec(file);
         if (match === null) {
           // Whoever was splitting a batch when it was killed left the batch as it was.
@@ -1765,14 +1760,14 @@ class Spool {
     ownFiles.delete(path.basename(batch.file, '.batch'));
   }
 
-  /** Two batches instead of one that is too large. @param {Batch} batch @param {string[]} lines */
+  /** Make two batches of one that is too large. @param {Batch} batch @param {string[]} lines */
   split(batch, lines) {
     const middle = Math.ceil(lines.length / 2);
     this.replace(batch, [lines.slice(0, middle), lines.slice(middle)]);
   }
 
   /**
-   * Other batches in the place of one. Done twice, it gives the same.
+   * Put other batches in the place of one. The result is the same where this is done again.
    * @param {Batch} batch @param {string[][]} parts
    */
   replace(batch, parts) {
@@ -1915,7 +1910,7 @@ class Delivery {
       text = this.spool.read(batch);
     } catch (error) {
       if (/** @type {any} */ (error).code !== 'ENOENT') {
-        this.warn('unreadable', 'a file of the spool cannot be read: it is left where it is');
+        this.warn('unreadable', 'a file of the spool cannot be read: it stays there');
         this.setAside.set(batch.id, Date.now() + FORBIDDEN_MS);
       }
       return true; // another process sent it
@@ -1970,12 +1965,12 @@ class Delivery {
       return true;
     }
     if (status === 400) {
-      // What is no JSON costs its neighbours nothing: a disk or a person has damaged it.
+      // A disk or a person has damaged some lines: send the others.
       const isGood = lines.map((line) => isObject(tryJson(line)));
       const good = lines.filter((_, index) => isGood[index]);
       if (good.length > 0 && good.length < lines.length) {
         const bad = lines.filter((_, index) => !isGood[index]);
-        this.spool.refuse(bad.map((event) => ({ event, reason: 'is no JSON' })));
+        this.spool.refuse(bad.map((event) => ({ event, reason: 'is not JSON' })));
         this.spool.replace(batch, [good]);
         return true;
       }
@@ -2019,7 +2014,7 @@ class Delivery {
       const request = (this.target.protocol === 'https:' ? https : http).request(this.target, {
         method: 'POST',
         agent: false,
-        rejectUnauthorized: true, // whatever NODE_TLS_REJECT_UNAUTHORIZED says: the token goes out with it
+        rejectUnauthorized: true, // also with NODE_TLS_REJECT_UNAUTHORIZED=0: the request holds the token
         headers: {
           authorization: `Bearer ${this.token}`,
           'content-type': 'application/x-ndjson',
@@ -2290,9 +2285,8 @@ class Recorder {
         made[field] = fields[name];
         delete fields[name];
       }
-      Object.assign(made, fields);
+      Object.assign(made, fields, { attributes: { ...context.attributes, ...attributes } });
       for (const name of IDS) made[name] = idText(made[name]);
-      Object.assign(made, { attributes: { ...context.attributes, ...attributes } });
       if (typeof endpoint === 'string') {
         made.endpoint = cleanEndpoint(endpoint, this.domainOnly) ?? withoutQuery(endpoint);
       }
@@ -2375,7 +2369,7 @@ const ENDPOINT = new RegExp(
 );
 
 /**
- * Where events go, or null. The address is read by its own grammar first: `URL` makes something else of an odd one.
+ * Where events go, or null. A grammar of our own reads the address first, because `URL` rewrites unusual ones.
  * @param {string} endpoint
  */
 function eventsAddress(endpoint) {
@@ -2384,7 +2378,7 @@ function eventsAddress(endpoint) {
   if (match === null || !URL.canParse(text)) return null;
   const url = new URL(text);
   const host = match[2].toLowerCase();
-  // An address has one form that nobody reads otherwise. Port 0 is none.
+  // Only the one unambiguous form of an address is taken. Port 0 is not valid.
   if ((!host.startsWith('[') && url.hostname !== host) || url.port === '0') return null;
   // Without TLS anybody on the way could read the token.
   const isLoopback = /^(?:localhost|127(?:\.\d+){3}|\[::1\])$/.test(host);

@@ -32,7 +32,7 @@ class KeyStoreArgs:
     """`parameter`: its name. The generations (from 1) say which key of each kind is the current one.
 
     `deployed`: the value that the parameter holds already, or nothing; its keys are kept. `protect` makes `pulumi
-    destroy` refuse the keys: without them, nobody recomputes what the log holds.
+    destroy` refuse the keys: without them, nobody can recompute the log's digests.
     """
 
     parameter: str
@@ -80,7 +80,7 @@ class KeyStore(pulumi.ComponentResource):
         self.register_outputs({"parameter": self.parameter})
 
     def _draw(self, name: str, key: str, *, protect: bool) -> pulumi.Output[str]:
-        """Draw what one key is made of. The resource's id is `none`, where that of RandomBytes would be the key."""
+        """Draw the text that one key is made of. Its resource's id is `none`; RandomBytes would have the key as id."""
         return random.RandomPassword(
             f"{name}-{key}",
             length=KEY_CHARACTERS,

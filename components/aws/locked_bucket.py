@@ -27,8 +27,8 @@ class LockedBucketArgs:
     """What the log is: its physical name, its retention, and its policy (JSON text, from `policies.bucket_policy`).
 
     `profile` is written on the bucket, where the guardrails read which retention is the least. `protect` makes
-    `pulumi destroy` refuse whatever keeps the log locked. `after`: what readers need beside the log. It is made before
-    the bucket and so deleted after it: as long as the bucket holds records, all of it stays.
+    `pulumi destroy` refuse whatever keeps the log locked. `after`: resources that readers need beside the
+    log. They are made before the bucket and deleted after it, so they stay as long as the bucket holds records.
     """
 
     name: str
@@ -57,7 +57,7 @@ class LockedBucket(pulumi.ComponentResource):
     Lifecycle does nothing but abort multipart uploads; nothing expires.
 
     Each setting waits for the one before: S3 answers 409 to a second change of a bucket during the first. Each is
-    deleted with the bucket and never before it, so that a bucket which cannot be deleted yet stays as it is.
+    deleted with the bucket and never before it, so a bucket that cannot be deleted yet keeps its settings.
     """
 
     bucket: pulumi.Output[str]

@@ -122,7 +122,7 @@ class LogSealer(pulumi.ComponentResource):
             timeout=TIMEOUT_S,
             code=package.apply(lambda built: pulumi.FileArchive(str(built.path))),
             source_code_hash=package.apply(lambda built: built.sha256_base64),
-            # What the provider reads back: code that somebody else uploaded is replaced at the next run.
+            # The provider reads this back, so the next run replaces code that somebody else uploaded.
             code_sha256=package.apply(lambda built: built.sha256_base64),
             # Lambda would otherwise make a log group of its own, which never ends.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[log_group]),
@@ -134,7 +134,7 @@ class LogSealer(pulumi.ComponentResource):
                 name=f"{args.function}-{task.key}",
                 description=task.says,
                 schedule_expression=task.when,
-                # Said in full: the provider takes a rule that somebody disabled for one that nobody asked to enable.
+                # Without this, the provider would leave a rule disabled that somebody disabled.
                 state="ENABLED",
                 opts=pulumi.ResourceOptions(parent=self),
             )
@@ -145,7 +145,7 @@ class LogSealer(pulumi.ComponentResource):
                 action="lambda:InvokeFunction",
                 principal="events.amazonaws.com",
                 source_arn=rule.arn,
-                # One after the other: each changes the same policy.
+                # One after the other, since each changes the same policy.
                 opts=pulumi.ResourceOptions(parent=self, depends_on=[before]),
             )
             before = permission

@@ -150,7 +150,7 @@ class LogWriter(pulumi.ComponentResource):
             timeout=TIMEOUT_S,
             code=package.apply(lambda built: pulumi.FileArchive(str(built.path))),
             source_code_hash=package.apply(lambda built: built.sha256_base64),
-            # What the provider reads back: code that somebody else uploaded is replaced at the next run.
+            # The provider reads this back, so the next run replaces code that somebody else uploaded.
             code_sha256=package.apply(lambda built: built.sha256_base64),
             reserved_concurrent_executions=args.reserved_concurrency or None,
             # Lambda would otherwise make a log group of its own, which never ends.
@@ -176,9 +176,9 @@ class LogWriter(pulumi.ComponentResource):
         They take the function by its name, so that the guardrails see beforehand which one is open. Since October 2025
         an open address takes two permissions. https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html
 
-        The permissions wait for the address: the provider adds two of its own with an open address, under other names,
-        and Lambda answers 409 to whoever changes a function's policy at the same time. Those two stay as they are until
-        the function is deleted, and allow no more than ours.
+        The permissions wait for the address. With an open address, the provider adds two permissions of its own, under
+        other names. Lambda answers 409 to a second change of a function's policy at the same time. The provider's two
+        stay until the function is deleted, and allow no more than ours.
         """
         url = aws.lambda_.FunctionUrl(
             f"{name}-url",

@@ -1,7 +1,7 @@
 """What sealing takes beside the sealer: the key that signs checkpoints, and the queue that tells what was stored.
 
-Guarantee: the key never leaves KMS, and its policy says who signs; by the time that anything can depend on what
-`listen` returns, S3 tells the queue of every object that is put under `records/`, and nobody else can.
+Guarantee: the key never leaves KMS, and its policy says who signs; once `listen`'s result is known, S3 tells the queue
+of every object that is put under `records/`, and nobody else can.
 
 A message is kept for two weeks, which is how long the sealer may be down before only its daily look at the bucket finds
 what was stored. It is hidden for longer than a run of the sealer may take, so that two runs do not read the same.
@@ -30,7 +30,7 @@ class SealArgs:
     """`queue`: its name; `alias`: the key's, with `alias/`. `queue_policy`, `key_policy`: IAM documents.
 
     `bucket`: the log's name. `after`: what must be there before the key, because KMS refuses a policy about roles that
-    do not exist. `protect` makes `pulumi destroy` refuse the key: without it, nobody seals the log again.
+    do not exist. `protect` makes `pulumi destroy` refuse the key: without it, nobody can seal the log again.
     """
 
     queue: str
@@ -53,9 +53,9 @@ class SealArgs:
 
 
 class Seal(pulumi.ComponentResource):
-    """The key and the queue. Outputs: `key_arn`, and `queue_url`, of a queue that S3 tells nothing before `listen`.
+    """The key and the queue. Outputs: `key_arn` and `queue_url`; S3 sends nothing to the queue before `listen`.
 
-    `signing` is the key and its alias: what the log's bucket is made after, and so deleted before.
+    `signing` is the key and its alias. The log's bucket is made after them and deleted before them.
     """
 
     key_arn: pulumi.Output[str]
@@ -103,7 +103,7 @@ class Seal(pulumi.ComponentResource):
     def listen(self, bucket: pulumi.Resource) -> pulumi.Output[str]:
         """Have S3 tell the queue what is stored in the log's bucket; return the queue's URL, known once it does.
 
-        Not in the constructor: the bucket is made after the key, and this after the bucket and its settings.
+        This is not in the constructor: the bucket is made after the key, and this after the bucket and its settings.
         """
         name = self._name
         told = aws.s3.BucketNotification(

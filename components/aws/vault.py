@@ -53,8 +53,8 @@ class Vault(pulumi.ComponentResource):
     """The bucket and its key. Outputs: `bucket`, its name, known once all that shuts it is in place; `key_arn`.
 
     Each setting waits for the one before: S3 answers 409 to a second change of a bucket during the first. Each is
-    deleted with the bucket and never before it, and the key after the bucket: a vault that still holds payloads cannot
-    be deleted, and stays shut, encrypted and about to expire.
+    deleted with the bucket and never before it, and the key after the bucket. A vault that still holds payloads cannot
+    be deleted; it stays shut and encrypted until they expire.
     """
 
     bucket: pulumi.Output[str]
@@ -91,7 +91,7 @@ class Vault(pulumi.ComponentResource):
     def _settings(
         self, name: str, args: VaultArgs, bucket: aws.s3.Bucket, key: aws.kms.Key
     ) -> tuple[pulumi.CustomResource, ...]:
-        """Register all that shuts the bucket and empties it; by its name, so that the guardrails see whose it is."""
+        """Register what shuts and empties the bucket, by its name, so that the guardrails see whose each setting is."""
         public_access = aws.s3.BucketPublicAccessBlock(
             f"{name}-public-access",
             bucket=args.name,

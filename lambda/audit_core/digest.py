@@ -15,6 +15,7 @@ import hashlib
 import hmac
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from audit_core.canonical import Encoded, JsonValue, canonical, canonical_pieces, decode_json, encode
@@ -83,16 +84,15 @@ def digest_form(value: JsonValue) -> bytes:
 def digest_json(value: JsonValue, encoded: Encoded | None = None, *, key: HmacKey | None = None) -> PayloadDigest:
     """Digest a decoded JSON payload. `size` is that of its shortest JSON text.
 
-    What has no canonical form gets no digest. `encoded`: what `encode` makes of it, where somebody has it already.
+    A value without a canonical form gets no digest. `encoded`: what `encode` makes of it, where that is known already.
     """
-    size = 0 if encoded is None else len(encoded.text)
     try:
         encoded = encoded or encode(value)
-        size = len(encoded.text)
         digest = _digest_of(value, encoded, key)
     except DecodeError as error:
-        return PayloadDigest(digest=None, size=size or _size_of(value), mime=JSON_MIME, undigestible=error.reason)
-    return PayloadDigest(digest=digest, size=size, mime=JSON_MIME)
+        size = _size_of(value) if encoded is None else len(encoded.text)
+        return PayloadDigest(digest=None, size=size, mime=JSON_MIME, undigestible=error.reason)
+    return PayloadDigest(digest=digest, size=len(encoded.text), mime=JSON_MIME)
 
 
 def _size_of(value: JsonValue) -> int:
@@ -101,12 +101,18 @@ def _size_of(value: JsonValue) -> int:
     return len(text.encode("utf-8", "surrogatepass"))
 
 
-def digest_payload(data: bytes, *, key: HmacKey | None = None, text: bool = False) -> PayloadDigest:
+def digest_payload(
+    data: bytes,
+    *,
+    key: HmacKey | None = None,
+    text: bool = False,
+    on_json: Callable[[JsonValue], None] | None = None,
+) -> PayloadDigest:
     """Digest a payload given as bytes: as JSON where it is JSON, as it is otherwise. `size` is the number of bytes.
 
     JSON that is ambiguous (a key twice), has no canonical form (NaN, a lone surrogate, too deep) or is too large gets
     no digest: one over its bytes would hold the secret fields that a digest must not hold. `text` tells the media type
-    of what is not JSON.
+    of what is not JSON. `on_json` is called with the decoded JSON.
     """
     if len(data) > MAX_JSON_BYTES:
         shape = JsonShape()
@@ -116,6 +122,8 @@ def digest_payload(data: bytes, *, key: HmacKey | None = None, text: bool = Fals
     elif _may_be_json(data):
         try:
             value = decode_json(data)
+            if on_json is not None:
+                on_json(value)
             digest = _digest_of(value, encode(value), key)
         except DecodeError as error:
             if _is_loose_json(data):

@@ -1,8 +1,8 @@
 """What an agent called, without what must not be kept of it.
 
 Promise: userinfo, path parameters (`;jsessionid=…`), query and fragment are gone, whatever the input looks like, also
-where their marks are full-width ones; in domain mode so is everything but the host. What is left is a host and a path:
-a connection string of settings, or what stands in a host's place and cannot be one, gives nothing. Never raises.
+where their marks are full-width ones; in domain mode so is everything but the host. The result is a host and a path, or
+null for a text that is neither, such as a connection string of settings. Never raises.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ _PARAMETERS = re.compile(r";[^/\\]*")
 _LOOKALIKES = str.maketrans("\uff1f\ufe56\uff03\ufe5f\uff20\ufe6b\uff1b\ufe54", "??##@@;;")
 _PORT = re.compile(r"(?P<host>\[[^\]]*\]|[^:\[\]]*):(?P<port>[0-9]{0,5})")
 _INNER_USERINFO = re.compile(r"(:[/\\]{2})[^/\\]*@")
-# A list of settings such as `host=db password=...` is no address, wherever an address could be read into it.
+# A list of settings such as `host=db password=...` is not an address, even where a part of it looks like one.
 _SETTING = re.compile(r"(?:^|\s)\w{1,64} ?=")
 _NOT_IN_HOST = re.compile(r"[\s=(){}<>\"'`|^]")
 
 
 def clean_endpoint(text: str, *, domain_only: bool = False, fold: bool = True) -> str | None:
-    """`text`, a URL with or without a scheme, without userinfo, parameters, query, fragment; null: it is no address.
+    """`text`, a URL with or without a scheme, without userinfo, parameters, query, fragment; null: not an address.
 
     The scheme and, with `fold`, the host become lower case; the rest stays as it is. With `domain_only`: the host
     alone.
@@ -66,5 +66,5 @@ def _authority(text: str, *, strict: bool) -> tuple[str, str]:
             return _authority(rest.rpartition("@")[2], strict=strict)
         if strict:
             authority = authority.partition(":")[0]
-    authority = authority.rpartition("%40")[2]  # an at sign that was escaped ends userinfo, too
+    authority = authority.rpartition("%40")[2]  # an escaped at sign ends userinfo, too
     return authority.partition(";")[0], _QUERY.split(rest, maxsplit=1)[0]

@@ -5,6 +5,7 @@ Promise: an Event is never stored. `audit_core.record` turns it into a Record, o
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from io import BytesIO
 
@@ -19,7 +20,8 @@ class Payload:
     """A request's or a response's content, to be digested and dropped.
 
     Either `value`, decoded JSON, or `data`, bytes, or `chunks`, the same as it was streamed; `text` when those bytes
-    were sent as text. `encoded`: what `encode` made of `value`, where it was needed before.
+    were sent as text. `encoded`: what `encode` made of `value`, where it was needed before. `on_json` is called with
+    what `data` holds when that is decoded as JSON for its digest, which is not done twice.
     """
 
     value: JsonValue = None
@@ -27,6 +29,7 @@ class Payload:
     data: bytes | None = None
     chunks: list[bytes] | None = None
     text: bool = False
+    on_json: Callable[[JsonValue], None] | None = None
 
     @property
     def content(self) -> bytes:
@@ -43,9 +46,9 @@ class Event:
     """One call of an agent, before masking.
 
     `fields` holds raw values under the names of record fields, `attributes` what has no field of its own; `inferred`
-    the names of fields that the intake derived. `source` names the intake format. `signs`: what else the event shows
-    of how the call ended. Its `outcome` is the sender's own verdict, or nothing. `misspelt`: fields that a name in the
-    event is almost the name of.
+    the names of fields that the intake derived. `source` names the intake format. `signs`: other signs in the
+    event of how the call ended; the field `outcome` is the sender's own verdict. `misspelt`: fields whose names the
+    event almost has.
     """
 
     index: int

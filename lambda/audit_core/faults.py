@@ -1,7 +1,7 @@
-"""Faults: exceptions that nobody expected, contained where they happen.
+"""Faults: unexpected exceptions, contained where they happen.
 
-Promise: a fault is described by the exception's type and by places in our own code. Its message, which may hold a value
-of the input, is never kept.
+Promise: a fault is described by the exception's type and by places in our own code. Its message is never kept, because
+it may hold a value of the input.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from types import CodeType
 from typing import Final
 
 UNPROCESSABLE: Final = "could not be processed, because of a fault in the log writer; its log says where"
-"""The reason for a refusal that is nobody's but the writer's own fault."""
+"""Why an event was refused where the writer itself failed."""
 
 _OWN_PACKAGES: Final = ("log_writer", "audit_core", "aws_client")
 _MOST_PLACES: Final = 4
@@ -21,7 +21,7 @@ _MOST_KINDS: Final = 10
 
 
 def places_of(error: BaseException) -> list[str]:
-    """List where in our own code `error` came from, at most the innermost four places, outermost first."""
+    """Return the places in our own code that `error` came through: at most the innermost four, outermost first."""
     frames = traceback.walk_tb(error.__traceback__)
     return [place for frame, line in frames if (place := _place(frame.f_code, line))][-_MOST_PLACES:]
 
@@ -35,21 +35,21 @@ class Faults:
     """Counts the faults of one request."""
 
     def __init__(self) -> None:
-        self._found: dict[str, int] = {}
+        self._found: Counter[str] = Counter()
 
     def note(self, error: BaseException) -> None:
         """Count an exception that was caught."""
         self.add(describe(error))
 
     def add(self, description: str) -> None:
-        """Count a fault that was described before."""
-        self._found[description] = self._found.get(description, 0) + 1
+        """Count a fault by its description."""
+        self._found[description] += 1
 
     def summary(self) -> dict[str, object]:
-        """Return what the operational log says: nothing without a fault, else how many, and where most of them."""
+        """Return what to log: how many faults there were, and the places of most; nothing without a fault."""
         if not self._found:
             return {}
-        return {"faults": sum(self._found.values()), "fault_at": dict(Counter(self._found).most_common(_MOST_KINDS))}
+        return {"faults": self._found.total(), "fault_at": dict(self._found.most_common(_MOST_KINDS))}
 
 
 def _place(code: CodeType, line: int) -> str:

@@ -1,6 +1,6 @@
-"""The fields that an event may bring, and what checks each.
+"""The fields that an event may bring, and the function that checks each.
 
-Promise: a value that its reader returns is one that the record's schema allows.
+Promise: the record's schema allows every value that a reader returns.
 """
 
 from __future__ import annotations
@@ -37,6 +37,6 @@ READERS: Final[Mapping[str, values.Reader]] = {
     "model": values.text(256),
     "tokens": values.tokens,
 }
-"""By field: what checks a value that an event brings."""
+"""By field: the function that checks an event's value."""
 FIELDS: Final[frozenset[str]] = frozenset({"timestamp", "agent_id", *READERS})
 """The fields that an event may bring."""

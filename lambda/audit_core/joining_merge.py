@@ -163,7 +163,7 @@ def _merge_members(
         values = _different([part[member] for part in objects if part.get(member) is not None])
         if not values:
             continue
-        if name == "tokens":  # a zero is what many write where they know nothing
+        if name == "tokens":  # many senders write zero for an unknown count
             values.sort(key=lambda value: _same(value, 0))
         merged[member] = values[0]
         if len(values) > 1 and member not in _LABELS_OF_A_RECORD:

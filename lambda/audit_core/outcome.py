@@ -1,8 +1,8 @@
 """How a call ended: the one place that decides it, for every intake format.
 
-Promise: `success` only when the event shows a result, or the sender says so and nothing in the event contradicts it.
-A cancelled, failed, throttled or blocked call is never a success. What is unknown is null. Only the beginning of an
-error's own text is read: what a payload says decides nothing.
+Promise: `success` only when the event shows a result, or the sender reports success and nothing contradicts it.
+A cancelled, failed, throttled or blocked call is never a success. An unknown outcome is null. Only the beginning of an
+error's text is read. The content of a payload decides nothing.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ BLOCKED_FINISHES: Final = frozenset({
     "moderationblocked", "policyviolation", "prohibitedcontent", "promptblocked", "recitation", "refusal", "safety",
     "sensitive", "spii",
 })  # fmt: skip
-"""Finish reasons that say that a policy stopped the answer. All words in this module are as `word` makes them."""
+"""Finish reasons of answers that a policy stopped. Words in this module have the form that `word` returns."""
 FAILED_FINISHES: Final = frozenset({
     "abort", "aborted", "cancel", "canceled", "cancelled", "error", "errorlimit", "exception", "failed", "failure",
     "insufficientsystemresource", "internalerror", "malformedfunctioncall", "malformedmodeloutput",
@@ -32,7 +32,7 @@ FAILED_FINISHES: Final = frozenset({
 _NO_FINISH: Final = frozenset({
     "", "finishreasonunspecified", "none", "null", "other", "undefined", "unknown", "unspecified",
 })  # fmt: skip
-"""Finish reasons that say nothing: a library writes them when it never saw the end."""
+"""Finish reasons without a meaning: a library writes them when it did not see the end."""
 _DONE: Final = frozenset({"complete", "completed", "done", "finished", "succeeded", "success"})
 _PENDING: Final = frozenset({
     "created", "incomplete", "inprogress", "pending", "processing", "queued", "requiresaction", "running", "started",
@@ -44,16 +44,16 @@ _BLOCKED_ERRORS: Final = (
     "contentfilterfinishreasonerror", "guardrailintervened", "guardrailraisedexception", "guardrailtripwiretriggered",
     "blockedpiientityerror", "moderationblocked", "responsibleaipolicyviolation",
 )  # fmt: skip
-"""How the types of errors end that say that a policy stopped the call."""
+"""Endings of error types that mean: a policy stopped the call."""
 _THROTTLED_ERRORS: Final = (
     "ratelimit", "ratelimited", "ratelimiterror", "ratelimitexceeded", "ratelimitexceedederror", "ratelimitexception",
     "ratelimitreached", "requestlimitexceeded", "usagelimitreached", "throttling", "throttled", "throttlingexception",
-    "throttledexception", "throttlingerror", "requestthrottled", "throughputexceededexception", "toomanyrequests",
+    "throttledexception", "throttlingerror", "throughputexceededexception", "toomanyrequests",
     "toomanyrequestsexception", "toomanyrequestserror", "resourceexhausted", "resourceexhaustedexception",
     "resourceexhaustederror", "insufficientquota", "insufficientquotaerror", "quotaexceeded", "quotaexceedederror",
     "quotaexceededexception", "slowdown",
 )  # fmt: skip
-"""How the types of errors end that say that there were too many calls."""
+"""Endings of error types that mean: there were too many calls."""
 _THROTTLED_CODES: Final = frozenset({"429", "http429", "error429", "status429"})
 _NO_ERROR: Final = frozenset({
     "", "0", "200", "[]", "false", "nan", "no", "no_error", "none", "null", "ok", "success", "undefined", "{}",
@@ -67,17 +67,17 @@ _SHORT: Final = 16
 _HEAD: Final = 300
 _MOST_PREFIXES: Final = 4
 _MOST_FINISHES: Final = 128
-# A class or a code, and what separates it from the rest: `litellm.RateLimitError: …`, `ThrottlingException(…`.
+# A class or a code, and the separator after it: `litellm.RateLimitError: …`, `ThrottlingException(…`.
 _PREFIX: Final = re.compile(r"[\s('\"]{0,4}([A-Za-z_][A-Za-z0-9_.-]{0,79})['\"]?(?:\s?[:(]|\s-\s)\s{0,4}")
 
 
 @dataclass(slots=True, kw_only=True)
 class Signs:
-    """What an event shows of its end, beside its fields and its attributes.
+    """Signs of how a call ended, beside the event's fields and attributes.
 
-    `failed`: it shows an error; `told`: its sender says so itself. `blocked`, `throttled`: by what. `unfinished`: it
-    was cancelled, or had not ended. `result`: it shows a result. `errors`: types, codes and texts of errors;
-    `finishes`: finish reasons; `state`: what the called service says of its answer.
+    `failed`: there was an error; `told`: the sender itself reports the error. `blocked`: a policy stopped the call.
+    `throttled`: there were too many calls. `unfinished`: the call was cancelled, or had not ended. `result`: there is
+    a result. `errors`: types, codes and texts of errors. `finishes`: finish reasons. `state`: the answer's own status.
     """
 
     failed: bool = False
@@ -107,13 +107,13 @@ def derive(
     attributes: Mapping[str, JsonValue],
     signs: Signs | None,
 ) -> str | None:
-    """Return the outcome of an event; null when it does not show one.
+    """Return the outcome of an event; null when it is unknown.
 
-    `said`: the sender's own verdict. It stands, but for a success that something else in the event contradicts.
+    `said`: the sender's own verdict. It is kept, unless it is a success that something else in the event contradicts.
     """
     if said not in (None, "success"):
         return said
-    if signs is None and _READ.isdisjoint(attributes):
+    if (signs is None or signs == _NO_SIGNS) and _READ.isdisjoint(attributes):
         outcome = status_outcome(status) if isinstance(status, int) else said
         return None if outcome == "success" and _is_cut(stream) else outcome
     signs = signs or _NO_SIGNS
@@ -149,12 +149,12 @@ def status_outcome(status: int) -> str:
 
 
 def shows_end(reasons: Iterable[JsonValue]) -> bool:
-    """Whether one of these finish reasons says how an answer ended."""
+    """Return whether one of these finish reasons shows how an answer ended."""
     return any(isinstance(reason, str) and word(reason) not in _NO_FINISH for reason in reasons)
 
 
 def names_throttling(error: JsonValue) -> bool:
-    """Whether the type, the code or the text of an error says that there were too many calls."""
+    """Return whether the type, code or text of an error means that there were too many calls."""
     if not isinstance(error, str):
         return False
     head = error[:_HEAD]
@@ -175,7 +175,7 @@ def names_throttling(error: JsonValue) -> bool:
 
 @cache
 def _worded() -> re.Pattern[str]:
-    """Return how a rate limit is worded by SDKs, clouds and HTTP clients. Compiled when first needed."""
+    """Return the pattern of how SDKs, clouds and HTTP clients word a rate limit. Compile it when first needed."""
     return re.compile(
         r"""['"(\s]{0,4}(?:
             (?:(?:request|call|response|server)\ (?:failed|returned|responded)\ (?:with\ )?(?:an?\ )?)?
@@ -206,7 +206,7 @@ def word(value: JsonValue) -> str:
 
 
 def _is_name(error: JsonValue) -> bool:
-    """Whether an error is a type or a code, and no text."""
+    """Return whether an error is a type or a code, not a text."""
     return isinstance(error, str) and len(error) <= _LONGEST_WORD and " " not in error
 
 
@@ -223,7 +223,7 @@ def _finishes(attributes: Mapping[str, JsonValue], signs: Signs) -> list[str]:
 
 
 def _errors(attributes: Mapping[str, JsonValue], signs: Signs) -> list[JsonValue]:
-    """Return what names an error: texts and codes, or the attribute's name where it is something else."""
+    """Return the errors' texts and codes; of an attribute that is neither, its name."""
     found = [
         value if isinstance(value, str | int | float) else name
         for name in _ERROR_NAMES
@@ -260,12 +260,12 @@ def _is_throttled(
 
 
 def _is_unfinished(stream: JsonValue, signs: Signs, state: str, finishes: list[str]) -> bool:
-    """Whether there is no end to speak of: cancelled, cut off, or not over."""
+    """Return whether the call was cancelled or cut off, or has not ended."""
     if signs.unfinished or (state in _PENDING and all(reason in _NO_FINISH for reason in finishes)):
         return True
     return _is_cut(stream)
 
 
 def _is_cut(stream: JsonValue) -> bool:
-    """Whether a record is of a stream's beginning, or of one that was cut off."""
+    """Return whether a record is about the start of a stream, or about a stream that was cut off."""
     return isinstance(stream, dict) and (stream.get("complete") is False or stream.get("phase") == "start")

@@ -1,9 +1,9 @@
 """Who made a call, where one text holds account, device and session together.
 
-Promise: the account becomes the user and the session the session; a text in any other form stays as it is.
+Promise: the account becomes the user, and the session becomes the session. A text in any other form stays as it is.
 
-Claude Code sends such texts as `metadata.user_id` of Anthropic's Messages API, and whatever stands between (LiteLLM,
-other gateways) reports them as the user.
+Claude Code sends such texts as `metadata.user_id` of Anthropic's Messages API. Gateways such as LiteLLM report them as
+the user.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ _JOINED: Final = re.compile(
 )
 _OPENINGS: Final = ("{", "user_")
 _USERS: Final = ("account_uuid", "account_id", "user_id", "device_id")
-"""Who it is, the best first."""
+"""Members that name the user, the best first."""
 _read_id = identifier(256)
 
 
 def split_user(fields: dict[str, JsonValue]) -> tuple[dict[str, JsonValue], dict[str, JsonValue]]:
-    """Return an event's `fields` with user and session apart, and what else their text held, as attributes."""
+    """Return an event's `fields` with user and session split, and attributes for the rest of that text."""
     given = fields.get("user_id")
     if isinstance(given, str):
         if not given.startswith(_OPENINGS):

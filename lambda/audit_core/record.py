@@ -47,7 +47,7 @@ MAX_RECORD_BYTES = 65_535
 """A stored line, at most: what one entry of a C2SP tlog-tiles log may hold."""
 
 TOO_HEAVY = "is text that holds more values than are decoded"
-FAILED = "the log writer failed at it"
+FAILED = "caused a fault in the log writer"
 
 _ALWAYS = ("user_id", "endpoint", "method", "status", "request_hash", "response_hash", "outcome", "correlation_id")
 # A key id is the sender's own words; a plain digest has no room for any.
@@ -63,7 +63,7 @@ _SHORT_TEXTS = tuple(
 )
 _OUR_MIMES = frozenset((JSON_MIME, TEXT_MIME, BINARY_MIME))
 _MEMORY = 256  # endpoints
-_LONGEST = 256  # no field but the endpoint takes a longer text, nor so many members
+_LONGEST = 256  # characters or members: only the endpoint may have more
 _KEPT_PASSES = 4  # over payloads that are kept, to mask them and to see that all is masked
 _read_name = values.text(256)
 _HYPHENS = str.maketrans({"\u2010": "-", "\u2011": "-"})
@@ -115,8 +115,8 @@ class RecordMaker:
 
     `received`: when the request came, for events without a time. `size`: the bytes of the request, to which the work
     of masking what is stored of it is in proportion. `too_heavy`: whether JSON holds, with that before, more values
-    than are to be decoded; a payload that came as such text gets no digest. `faults` counts the exceptions that nobody
-    expected: where it can, the part of a record at which one came is left out, and the record says so.
+    than are to be decoded; a payload that came as such text gets no digest. `faults` counts unexpected
+    exceptions. Where possible, only the part of a record that failed is left out, and the record says so.
     """
 
     sender: Sender
@@ -144,7 +144,7 @@ class RecordMaker:
     def look_at(self, events: Iterable[Event]) -> None:
         """Mask at once what the records of these events will hold. Optional: `make` is faster for it."""
         for event in events:
-            # What fails here fails again in `make`, where it costs its own event alone.
+            # An event that fails here fails again in `make`, which rejects that event only.
             with contextlib.suppress(Exception):
                 self._look_at(event)
         self._texts.look()
@@ -301,7 +301,7 @@ class RecordMaker:
 
     def _digest(self, payload: Payload) -> PayloadDigest:
         if payload.data is not None:
-            return digest_payload(payload.data, key=self.rules.key, text=payload.text)
+            return digest_payload(payload.data, key=self.rules.key, text=payload.text, on_json=payload.on_json)
         return digest_json(payload.value, payload.encoded, key=self.rules.key)
 
     def _digest_stream(self, payload: Payload, record: dict[str, JsonValue]) -> PayloadDigest:
@@ -324,7 +324,7 @@ class RecordMaker:
         if outcome != said:
             record["outcome"] = outcome
             if outcome is not None and not (outcome == "error" and signs is not None and signs.told):
-                # Where records have always named it.
+                # Older records list it at this place, too.
                 at = inferred.index("correlation_id") if "correlation_id" in inferred else len(inferred)
                 inferred.insert(at, "outcome")
         if record["correlation_id"] is None and self.correlation.correlation_id is not None:
@@ -400,13 +400,13 @@ class RecordMaker:
         return str(masked)
 
     def _mask_repeated(self, record: dict[str, JsonValue], redactions: list[Redaction]) -> None:
-        """Mask in every text of the sender's what was masked in one of them. What this kit writes itself stays."""
+        """Mask in every text of the sender a value that was masked in one of them. Texts of the kit itself stay."""
         if not self._taken:
             return
         texts = {name: record[name] for name in (*_FREE_TEXT, "attributes") if name in record}
         try:
             masked, found = self.rules.masker.mask_repeated(texts, tuple(redactions), self._taken)
-        except Unscannable:  # too deeply encoded to look at once more; all of it was masked by itself
+        except Unscannable:  # too deeply encoded to scan again; each text was masked on its own
             return
         record.update(cast("dict[str, JsonValue]", masked))
         redactions[:] = found

@@ -29,12 +29,12 @@ ANCHORS = f"{SEAL}anchors/"
 KEY = f"{SEAL}key"
 RULES = f"{SEAL}rules/"
 """How long what is stored must be locked, from when on: for the sealer; no other file follows from these."""
-RULE_KEY = re.compile(r"seal/rules/[0-9]{4}")
+RULE_KEY = re.compile(re.escape(RULES) + "[0-9]{4}")
 RULE_BODY = re.compile(rb'\{"retention_days":([1-9][0-9]{0,5})\}')
 RECORD_KEY = re.compile(r"records/dt=[0-9]{4}-[0-9]{2}-[0-9]{2}/[0-9a-f]{40}\.jsonl\.gz")
-"""How the writer names an object. The bucket's policy refuses what is longer or shorter."""
+"""The writer's names of objects. The bucket's policy rejects longer and shorter ones."""
 MAX_KEY_BYTES = 1024 - len(MARKERS) + len(RECORDS)
-"""Of a key whose marker's key still fits into the 1,024 bytes that S3 takes."""
+"""Of an object's key. The key of its marker must fit into the 1,024 bytes that S3 allows."""
 _DIGITS = 16
 _FIRST_LINE = b'"line":0,'
 _HEAD = 128

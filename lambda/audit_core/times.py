@@ -12,11 +12,11 @@ from functools import lru_cache
 from typing import Final
 
 EARLIEST: Final = "2015"
-"""The first year that a call can be from. An earlier time is a clock that was never set, or counts from its start."""
+"""No call is from before this year. An earlier time comes from a clock that was never set, or counts from its start."""
 CLOCKS: Final = timedelta(days=1)
 """How far an agent's clock may run ahead."""
 LONGEST_MS: Final = 366 * 24 * 3600 * 1000
-"""No call takes longer: such a duration lies between the times of two clocks."""
+"""No call takes longer. A longer duration compares the times of two different clocks."""
 _TO_SECONDS: Final = len("2026-06-30T12:34:56")
 _RFC_3339 = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt ]([0-9]{2}):([0-9]{2}):([0-9]{2})(\.[0-9]{1,12})?"
@@ -75,7 +75,7 @@ def _from_http_date(match: re.Match[str]) -> str | None:
 
 
 def latest_of(received: str) -> str:
-    """Return the last second that an event which came at `received` can be from."""
+    """Return the latest possible time, in seconds, of an event that arrived at `received`."""
     return _a_day_after(received[:_TO_SECONDS]) if received else ""
 
 
@@ -85,7 +85,7 @@ def _a_day_after(second: str) -> str:
 
 
 def cannot_be_right(stamp: str, latest: str) -> bool:
-    """Whether a time (RFC 3339, UTC) is before `EARLIEST`, or after `latest` (see `latest_of`), where that is known."""
+    """Return whether a time (RFC 3339, UTC) is before `EARLIEST` or after `latest` (`latest_of`; empty: unknown)."""
     return stamp < EARLIEST or (latest != "" and stamp[:_TO_SECONDS] > latest)
 
 

@@ -53,7 +53,7 @@ def text(limit: int, *, or_number: bool = False) -> Callable[[str, JsonValue], s
 
 
 def identifier(limit: int) -> Callable[[str, JsonValue], str | None]:
-    """An id: text, or an integer, which becomes its decimal text. A double may have been rounded and is refused."""
+    """Read an id: text, or an integer, which becomes decimal text. Reject a double that may have been rounded."""
     return text(limit, or_number=True)
 
 

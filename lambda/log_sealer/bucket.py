@@ -38,22 +38,19 @@ _SECONDS = 30.0
 _MAX_PAGES = 1_000_000
 _PIECE = 256 * 1024
 _MAX_READ = 256 * 1024 * 1024
-"""Whoever may put an object may put one of 5 TB: to read it whole would take longer than a run may."""
-_TOO_LARGE = 413
+"""A larger object is not read: S3 takes up to 5 TB, and reading that would take longer than a run may."""
 _NAMESPACE = "{http://s3.amazonaws.com/doc/2006-03-01/}"
 
 
 class BucketError(Exception):
-    """The bucket could not be asked. `status` is the last reply's, 0 where none came."""
+    """A request to the bucket failed."""
 
-    def __init__(self, action: str, status: int, cause: str) -> None:
+    def __init__(self, action: str, cause: str) -> None:
         super().__init__(f"{action}: {cause}")
-        self.status = status
 
-    @property
-    def is_refusal(self) -> bool:
-        """Whether S3 refuses this very object, for its name or its encryption, and not the request as such."""
-        return _CLIENT_ERROR <= self.status < _SERVER_ERROR and self.status not in {_CONFLICT, _THROTTLED}
+
+class RefusedError(BucketError):
+    """S3 refuses the request for this object, for example because of its name or its encryption."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +77,7 @@ class Bucket:
     def read(self, key: str, *, version: str | None = None, most: int = MAX_STORED_BYTES) -> StoredObject | None:
         """Return an object, or null where there is none. Without `version`: the newest.
 
-        An object of more than `most` bytes comes as its digest. Raises `BucketError` for one that is too large to hash.
+        Of more than `most` bytes, return the digest only. Raise `RefusedError` where an object is too large to hash.
         """
         query = {"versionId": version} if version else {}
         cause = ""
@@ -88,7 +85,7 @@ class Bucket:
             reply = self._send("GET", key, query, missing=True, whole=False)
             if int(reply.headers.get("content-length") or 0) > _MAX_READ:
                 reply.close()
-                raise BucketError("GET", _TOO_LARGE, "is too large")
+                raise RefusedError("GET", "is too large")
             try:
                 body, digest = _taken(reply, most)
             except TRANSPORT_ERRORS as error:  # it broke off
@@ -107,7 +104,7 @@ class Bucket:
                 body=body,
                 digest=digest,
             )
-        raise BucketError("GET", _OK, cause)
+        raise BucketError("GET", cause)
 
     def create(self, key: str, body: bytes, *, mime: str) -> bool:
         """Put an object where none is: whether it was put. False: one was there, and is left as it is."""
@@ -168,7 +165,7 @@ class Bucket:
         try:
             return ET.fromstring(reply.data)  # noqa: S314 - S3's own reply, over TLS and signed for
         except ET.ParseError:
-            raise BucketError("LIST", reply.status, "the reply is none") from None
+            raise BucketError("LIST", "the reply is none") from None
 
     def _send(
         self,
@@ -190,7 +187,7 @@ class Bucket:
             sent["x-amz-checksum-sha256"] = base64.b64encode(hashlib.sha256(body).digest()).decode()
         action = method if key else "LIST"
         pause = _FIRST_PAUSE
-        cause, status = "no reply", 0
+        cause = "no reply"
         for attempt in range(_ATTEMPTS):
             if attempt:
                 time.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - spreads retries, guards nothing
@@ -198,7 +195,7 @@ class Bucket:
             try:
                 reply = self._client.send("s3", method, url, body=body, headers=sent, seconds=_SECONDS, whole=whole)
             except TRANSPORT_ERRORS as error:
-                cause, status = type(error).__name__, 0
+                cause = type(error).__name__
                 continue
             status, cause = reply.status, str(reply.status)
             if status == _OK or (missing and status == _MISSING) or (exists and status == _EXISTS):
@@ -206,8 +203,8 @@ class Bucket:
             if not whole:
                 reply.drain_conn()
             if status not in {_CONFLICT, _THROTTLED} and status < _SERVER_ERROR:
-                break
-        raise BucketError(action, status, cause)
+                raise (RefusedError if status >= _CLIENT_ERROR else BucketError)(action, cause)
+        raise BucketError(action, cause)
 
 
 def _taken(reply: urllib3.BaseHTTPResponse, most: int) -> tuple[bytes, str | None]:

@@ -2,8 +2,8 @@
 
 Promise: `sequence/<start>` is put once, where nothing is, and says which entries come next; whoever is second finds it
 and goes on after it. All else (tiles, bundles, markers, checkpoints) is a function of it, put where nothing is or found
-to be the same, so that a run that died anywhere is finished by the next one. A file that is different raises an alarm
-and stays; sealing goes on, as what is signed follows from the commits alone. It stops with a `TamperedError` where a
+to be the same, so that a run that died anywhere is finished by the next one. A file that differs raises an alarm and
+stays. Sealing goes on, because the signed tree follows from the commits alone. It stops with a `TamperedError` where a
 commit is wrong, where our key has signed another history, or where no checkpoint of ours is left. What a run reads and
 writes does not grow with the log.
 """
@@ -36,7 +36,7 @@ from audit_core.sealing import (
     sequence_key,
 )
 from audit_core.tiles import WIDTH, bundle, bundle_path, read_edge, unbundle
-from log_sealer.bucket import Bucket, BucketError, Version
+from log_sealer.bucket import Bucket, RefusedError, Version
 from log_sealer.services import Signer
 
 _BINARY = "application/octet-stream"
@@ -123,16 +123,16 @@ class Ledger:
             raise TamperedError("conflict", marker_key(key)) from None
 
     def _head(self) -> tuple[Checkpoint | None, bool]:
-        """Return the newest checkpoint that our key has signed, and whether it is the one that is shown.
+        """Return the newest checkpoint that our key has signed, and whether `CHECKPOINT` shows it.
 
-        Null where nothing is sealed yet. What lies over it, and whether it is hidden, does not stop the sealing.
+        The checkpoint is null where nothing is sealed yet. One that is replaced or hidden does not stop the sealing.
         """
         shown, is_new = self._shown()
         if shown is not None:
             return shown, True
         if not is_new:
             self._alarm("conflict", CHECKPOINT)
-        elif next(self._bucket.versions(SEQUENCE), None) is not None:  # there was one before the first commit
+        elif next(self._bucket.versions(SEQUENCE), None) is not None:  # each commit comes after a checkpoint
             self._alarm("missing", CHECKPOINT)
         kept = next(self._kept(), None)
         if kept is None and next(self._bucket.versions(CHECKPOINTS), None) is not None:
@@ -140,17 +140,15 @@ class Ledger:
         return kept, False
 
     def _shown(self) -> tuple[Checkpoint | None, bool]:
-        """Return the checkpoint that is shown, where our key has signed it, and whether none is shown at all."""
+        """Return the shown checkpoint, or null where our key has not signed it, and whether there is none to read."""
         try:
             newest = self._bucket.read(CHECKPOINT)
-        except BucketError as error:
-            if not error.is_refusal:
-                raise
+        except RefusedError:
             return None, False
         return None if newest is None else self._signer.opened(newest.body), newest is None
 
     def _kept(self) -> Iterator[Checkpoint]:
-        """Yield the checkpoints that were kept before each commit, the newest first; nothing is ever put over them."""
+        """Yield the valid checkpoints that were stored before each commit, the newest first."""
         keys = [rows[0].key for rows in self._bucket.versions(SEQUENCE)]
         sizes = [int(key.removeprefix(SEQUENCE)) for key in keys if _SEQUENCE_KEY.fullmatch(key)]
         for size in [*sizes[: -_MAX_OLDER - 1 : -1], 0]:
@@ -162,9 +160,9 @@ class Ledger:
                 yield opened
 
     def _start(self, head: Checkpoint) -> Growth:
-        """Return the log at `head`, or, where a file of its edge is not right, at an earlier checkpoint.
+        """Return the log at `head`, or at an earlier checkpoint where a file of its edge is wrong.
 
-        What was committed after it is then published again.
+        The commits after that checkpoint are then published again.
         """
         try:
             return self._growth(head)
@@ -202,7 +200,7 @@ class Ledger:
         return entries
 
     def _publish_checkpoint(self, log: Growth) -> None:
-        """Sign the log. Raises `TamperedError` where our key has signed another one of this size."""
+        """Sign the log. Raise `TamperedError` where our key has signed another log of this size."""
         checkpoint = Checkpoint(origin=self._signer.key.name, size=log.size, root=log.edge.root())
         key, (shown, _) = checkpoint_key(log.size), self._shown()
         if shown is not None and shown.size == log.size and shown != checkpoint:
@@ -215,7 +213,7 @@ class Ledger:
             self._bucket.replace(CHECKPOINT, signed, mime=_TEXT)
 
     def _put(self, key: str, body: bytes, mime: str) -> bytes | None:
-        """Put a file that follows from what is committed. Another one in its place raises an alarm, and is returned."""
+        """Put a file that follows from the commits. Raise an alarm for other content in its place, and return that."""
         if self._bucket.create(key, body, mime=mime):
             return None
         try:
@@ -239,10 +237,8 @@ class Ledger:
         first = next((row.version for row in rows if not row.marker), None)
         try:
             stored = None if first is None else self._bucket.read(key, version=first, most=most)
-        except BucketError as error:
-            if error.is_refusal:
-                raise TamperedError("unreadable", key) from None
-            raise
+        except RefusedError:
+            raise TamperedError("unreadable", key) from None
         if stored is None:
             raise TamperedError("missing", key)
         return stored

@@ -13,10 +13,9 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from audit_core.sealing import RULE_BODY, RULE_KEY, RULES
-from log_sealer.bucket import Bucket, BucketError, Version
+from log_sealer.bucket import Bucket, RefusedError, Version
 
 _MIME = "application/json"
-_BODY_OF = b'{"retention_days":%d}'
 _DIGITS = 4
 _CHANGING = timedelta(hours=1)
 """For which either rule may hold: the bucket and this function do not change in the same moment."""
@@ -46,9 +45,9 @@ def required_days(rules: Sequence[Rule], stored_at: datetime) -> int:
 
 
 def rules_of(bucket: Bucket, days: int, *, alarm: Callable[[str, str], None]) -> list[Rule]:
-    """Return the rules that were kept, in the order of time, and the one of `days`, which is kept where it is new.
+    """Return the stored rules in the order of time. Store a rule of `days` first where the newest is another one.
 
-    Raises an alarm for a file that is not a rule, whatever its name, and goes on without it.
+    Raise an alarm for each file that is not a rule, and skip it.
     """
     rules: list[Rule] = []
     names: set[str] = set()
@@ -63,20 +62,19 @@ def rules_of(bucket: Bucket, days: int, *, alarm: Callable[[str, str], None]) ->
     rules.sort(key=lambda rule: rule.since)
     if not rules or rules[-1].days != days:
         key = next(key for number in range(len(names) + 1) if (key := f"{RULES}{number:0{_DIGITS}}") not in names)
-        bucket.create(key, _BODY_OF % days, mime=_MIME)
+        bucket.create(key, b'{"retention_days":%d}' % days, mime=_MIME)
         put = next(bucket.versions(key))
         rules.append(Rule(since=put[0].stored_at, days=days))
     return rules
 
 
 def _rule(bucket: Bucket, rows: Sequence[Version]) -> Rule | None:
-    """Return the rule in the first version of a file, or null where that is not one."""
+    """Return the rule in the first version of a file, or null where it is not a rule."""
     first = next((row for row in rows if not row.marker), None)
     try:
         stored = None if first is None else bucket.read(rows[0].key, version=first.version)
-    except BucketError as error:
-        if error.is_refusal:
-            return None
-        raise
-    said = None if stored is None else RULE_BODY.fullmatch(stored.body)
-    return None if stored is None or said is None else Rule(since=stored.stored_at, days=int(said[1]))
+    except RefusedError:
+        return None
+    if stored is None or (match := RULE_BODY.fullmatch(stored.body)) is None:
+        return None
+    return Rule(since=stored.stored_at, days=int(match[1]))

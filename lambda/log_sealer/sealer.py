@@ -17,7 +17,7 @@ from itertools import islice
 from audit_core.contents import StoredObject, entries_of
 from audit_core.entries import Entry
 from audit_core.sealing import MARKERS, MAX_KEY_BYTES, RECORD_KEY, RECORDS, Marker, marker_key
-from log_sealer.bucket import Bucket, BucketError, Version
+from log_sealer.bucket import Bucket, RefusedError, Version
 from log_sealer.ledger import Ledger, TamperedError
 from log_sealer.rules import Rule, required_days, rules_of
 from log_sealer.services import Notice, Notices
@@ -32,6 +32,7 @@ _LOST_RACES = 100
 _CLOCKS = timedelta(hours=1)
 _RECENT_DAYS = 3
 _CYCLE_DAYS = 30
+
 Alarm = Callable[[str, str], None]
 """Told of a kind of finding, and the key that it is about."""
 
@@ -155,7 +156,7 @@ class Sealer:
         return unread
 
     def _sealable(self, versions: Mapping[str, str]) -> dict[str, str]:
-        """Raise an alarm for each key that the writer does not make, and skip those too long to have a marker."""
+        """Raise an alarm for each key that the writer does not make. Skip keys that are too long to have a marker."""
         left: dict[str, str] = {}
         for key, version in versions.items():
             if not RECORD_KEY.fullmatch(key):
@@ -165,7 +166,7 @@ class Sealer:
         return left
 
     def _without_sealed(self, versions: Mapping[str, str]) -> tuple[dict[str, str], set[str]]:
-        """Return what has no marker yet, and the keys whose marker cannot be read or is not one."""
+        """Return the versions without a marker, and the keys whose marker cannot be read or is not valid."""
         with ThreadPoolExecutor(self._threads) as pool:
             markers = pool.map(self._marker, versions)
             left: dict[str, str] = {}
@@ -185,10 +186,8 @@ class Sealer:
             return self._ledger.marker(key)
         except TamperedError as error:
             return error
-        except BucketError as error:
-            if error.is_refusal:
-                return TamperedError("unreadable", marker_key(key))
-            raise
+        except RefusedError:
+            return TamperedError("unreadable", marker_key(key))
 
     def _entries(self, versions: Mapping[str, str]) -> tuple[list[Entry], set[str], set[str]]:
         """The entries of some objects, in the order of their storing; the keys of those, and of what was refused."""
@@ -200,7 +199,7 @@ class Sealer:
             while size < MAX_BYTES and (some := list(islice(keys, self._threads))):
                 read = pool.map(self._read, some, [versions[key] for key in some])
                 for key, item in zip(some, read, strict=True):
-                    if isinstance(item, BucketError):
+                    if isinstance(item, RefusedError):
                         # Whoever may put an object could put one that nobody can read: it must not stop the others.
                         self._alarm("unreadable", key)
                         refused.add(key)
@@ -215,7 +214,7 @@ class Sealer:
         for item in stored:
             try:
                 own = entries_of(item)
-            except Exception:  # noqa: BLE001 - whatever one object holds, the others are sealed
+            except Exception:  # noqa: BLE001 - one bad object does not stop the others
                 self._alarm("unreadable", item.key)
                 refused.add(item.key)
                 continue
@@ -226,14 +225,12 @@ class Sealer:
             self._look(item, own[0])
         return entries, taken, refused
 
-    def _read(self, key: str, version: str) -> StoredObject | BucketError | None:
+    def _read(self, key: str, version: str) -> StoredObject | RefusedError | None:
         first = version or self._first_version(key)
         try:
             return self._bucket.read(key, version=first)
-        except BucketError as error:
-            if error.is_refusal:
-                return error
-            raise
+        except RefusedError as error:
+            return error
 
     def _look(self, stored: StoredObject, first: Entry) -> None:
         """Tell of an object that is not as the writer makes them, or not locked for as long as it must be."""

@@ -219,7 +219,7 @@ class Notices:
 
 
 def _objects(body: object) -> Iterator[tuple[str, str]]:
-    """Return keys and versions in S3's own message. A malformed one says nothing: the daily reconcile looks anyway."""
+    """Yield keys and versions in S3's own message. Skip the rest of a malformed one: the daily reconcile finds it."""
     try:
         records = json.loads(body if isinstance(body, str) else "")["Records"]
         for record in records:

@@ -40,10 +40,10 @@ _NONE_INFERRED = b'"inferred":[]'
 class Draft:
     """A record without its id, as the line that it will be.
 
-    `line` lacks its closing brace. The id may not depend on when the request came: the line has a null timestamp when
-    the time is inferred, and no mark when it is `doubtful`, which is the event's own, but one that cannot be right.
-    `date`: that of the event, or of receipt for those two. `index` is the event's in the request; `envelope`: what is
-    kept of its payloads.
+    `line` lacks its closing brace. The id must not depend on the time of receipt. So the line has a null timestamp when
+    the time is inferred, and no mark when the time is `doubtful`: the event's own, but impossible.
+    `date`: the date of the event; the date of receipt when the time is inferred or doubtful. `index`: the position of
+    the event in the request. `envelope`: what is kept of its payloads.
     """
 
     index: int
@@ -186,6 +186,6 @@ def make_batch(
 
 
 def _date(drafts: list[Draft]) -> str:
-    """Return the earliest date that an event brought and that can be right; that of receipt where none did."""
+    """Return the earliest possible date in the events; the date of receipt when there is none."""
     brought = [item for item in drafts if not item.inferred_time and not item.doubtful]
     return min(item.date or item.timestamp[:10] for item in brought or drafts)

@@ -28,7 +28,7 @@ _BEFORE_VALUE = re.compile(rb"\s*+:").match
 
 
 class TooLargeError(DecodeError):
-    """More bytes than the writer takes; with no `limit`, more than it has memory for."""
+    """Raised for a body of more than `limit` bytes; without a `limit`, for one that does not fit into memory."""
 
     def __init__(self, limit: int | None) -> None:
         super().__init__("needs more memory than there is" if limit is None else f"is larger than {limit} bytes")

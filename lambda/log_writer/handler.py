@@ -94,7 +94,7 @@ def handler(event: FunctionUrlEvent, context: Context) -> dict[str, object]:
 
 
 def request_of(event: FunctionUrlEvent, *, deadline: float) -> Request:
-    """The HTTP request in a function URL's event (payload format 2.0). Raises `DecodeError`."""
+    """Return the HTTP request in a function URL's event (payload format 2.0). Raises `DecodeError`."""
     described = event.get("requestContext")
     http = described.get("http") if isinstance(described, dict) else None
     method = http.get("method") if isinstance(http, dict) else None

@@ -1,7 +1,7 @@
-"""From events to the lines of a batch.
+"""Make the lines of a batch from events.
 
 Promise: an exception at one event, whatever it is, refuses that event and no other. `RecordMaker` masks many events at
-once; where that fails, it masks them one by one.
+once; when that fails, it masks them one by one.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _MOST_REASONS: Final = 10
 
 @dataclass(slots=True, kw_only=True)
 class Made:
-    """What became of a request's events. `identified`: each that is stored can be told from any other."""
+    """The result for a request's events. `identified`: each accepted event has a time or an id of its own."""
 
     received: str
     drafts: list[Draft] = field(default_factory=list)
@@ -35,7 +35,7 @@ class Made:
     batch: Batch | None = None
 
     def summary(self) -> dict[str, object]:
-        """Return what the operational log says: counts, and reasons of ours."""
+        """Return the entry for the operational log: counts, and our own reasons."""
         reasons: dict[str, int] = {}
         if self.refused:
             counted = Counter(f"{refusal.field}: {refusal.reason}" for refusal in self.refused)
@@ -49,7 +49,7 @@ class Made:
 
 
 def make_drafts(items: Iterator[Event | Refusal], maker: RecordMaker, *, received: str) -> Made:
-    """Make a line of each event, or refuse it. Raises what `items` raises."""
+    """Make a line of each event, or refuse it. Raises the exceptions of `items`."""
     made = Made(received=received)
     while some := list(islice(items, _EVENTS_AT_ONCE)):
         maker.look_at(item for item in some if isinstance(item, Event))
@@ -63,7 +63,7 @@ def make_drafts(items: Iterator[Event | Refusal], maker: RecordMaker, *, receive
 
 
 def _add(made: Made, event: Event, maker: RecordMaker) -> Refusal | None:
-    """Add the line of `event`, or return why there is none."""
+    """Add the line of `event`, or return its refusal."""
     try:
         record, envelope = maker.make(event)
         made.drafts.append(draft(event.index, record, envelope, received=made.received))

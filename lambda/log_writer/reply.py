@@ -37,7 +37,7 @@ class Response:
 
 @dataclass(slots=True, kw_only=True)
 class Warned:
-    """Something about events that are stored: `events` so many, the first of them `index`. Names of ours alone."""
+    """A warning about `events` stored events, of which `index` is the first. Holds our own names only."""
 
     index: int
     field: str
@@ -45,111 +45,89 @@ class Warned:
     events: int = 0
 
 
-class Answers(Protocol):
-    """How one format's senders are told what became of a request: in words that they understand."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """The result of a request: `records` are durable, in the object `key`; `refused` are refused for good.
 
-    def stored(
-        self,
-        records: Sequence[StoredRecord],
-        refused: Sequence[Refusal],
-        warnings: Sequence[Warned],
-        *,
-        key: str,
-        duplicate: bool,
-        ours: bool,
-    ) -> Response:
-        """The records are durable, in the object `key`; what is refused is refused for good. See `stored`."""
+    `duplicate`: an earlier request stored them.
+    """
+
+    records: Sequence[StoredRecord] = ()
+    refused: Sequence[Refusal] = ()
+    warnings: Sequence[Warned] = ()
+    key: str = ""
+    duplicate: bool = False
+
+
+class Answers(Protocol):
+    """The answers to the senders of one format, in the form that they understand."""
+
+    def stored(self, stored: Stored) -> Response:
+        """Answer a request whose records are stored."""
         ...
 
     def refused_all(self, refused: Sequence[Refusal]) -> Response:
-        """Each of one or more events is refused for good."""
+        """Answer a request whose events, one or more, are all refused for good."""
         ...
 
     def problem(self, status: HTTPStatus, detail: str, *, headers: Mapping[str, str] | None = None) -> Response:
-        """The request as a whole is refused for good: a 4xx."""
+        """Refuse the request as a whole, for good: a 4xx."""
         ...
 
     def unavailable(self) -> Response:
-        """503: it is not known that anything is stored; the same request may be sent again."""
+        """Answer 503: nothing is known to be stored; the sender may send the same request again."""
         ...
 
 
 class JsonAnswers:
-    """The writer's own way: a list of what is stored and what is refused, and problem documents."""
+    """The writer's own answers: a list of what is stored and what is refused, and problem documents."""
 
-    def stored(
-        self,
-        records: Sequence[StoredRecord],
-        refused: Sequence[Refusal],
-        warnings: Sequence[Warned],
-        *,
-        key: str,
-        duplicate: bool,
-        ours: bool,
-    ) -> Response:
-        """200 or 207."""
-        return stored(records, refused, warnings, key=key, duplicate=duplicate, ours=ours)
+    def stored(self, stored: Stored) -> Response:
+        """Answer 200 when all were stored, 207 when some were refused.
+
+        A leaf is null where an earlier request stored the record and its bytes depend on that request's time.
+        """
+        status = HTTPStatus.MULTI_STATUS if stored.refused else HTTPStatus.OK
+        body: dict[str, object] = {
+            "stored": [
+                {
+                    "index": record.index,
+                    "record_id": record.record_id,
+                    "leaf": None if record.timed and stored.duplicate else record.leaf,
+                    "object": stored.key,
+                    "duplicate": stored.duplicate,
+                }
+                for record in stored.records
+            ],
+            "refused": _refused(stored.refused),
+        }
+        if stored.warnings:
+            body["warnings"] = [asdict(warned) for warned in stored.warnings]
+        return Response(status=status, body=orjson.dumps(body), headers={"Content-Type": JSON, **ALWAYS})
 
     def refused_all(self, refused: Sequence[Refusal]) -> Response:
-        """403 or 422."""
-        return refused_all(refused)
+        """Answer 403 when each event claims to be another agent's, 422 otherwise."""
+        if all(refusal.forbidden for refusal in refused):
+            return _problem(HTTPStatus.FORBIDDEN, "Every event is another agent's.", refused=refused)
+        return _problem(HTTPStatus.UNPROCESSABLE_ENTITY, "No event could be stored.", refused=refused)
 
     def problem(self, status: HTTPStatus, detail: str, *, headers: Mapping[str, str] | None = None) -> Response:
-        """A problem document."""
-        return problem(status, detail, headers=headers)
+        """Answer with a problem document."""
+        return _problem(status, detail, headers=headers)
 
     def unavailable(self) -> Response:
-        """A problem document, and when to come again."""
-        return unavailable()
+        """Answer with a problem document that says when to send the request again."""
+        return _problem(HTTPStatus.SERVICE_UNAVAILABLE, UNAVAILABLE, headers=RETRY_AFTER)
 
 
-def stored(
-    records: Sequence[StoredRecord],
-    refused: Sequence[Refusal],
-    warnings: Sequence[Warned],
-    *,
-    key: str,
-    duplicate: bool,
-    ours: bool,
-) -> Response:
-    """200 when all were stored, 207 when some were refused.
-
-    A leaf is null where the stored bytes depend on a clock and are not ours: those of a request before this one.
-    """
-    status = HTTPStatus.MULTI_STATUS if refused else HTTPStatus.OK
-    body: dict[str, object] = {
-        "stored": [
-            {
-                "index": record.index,
-                "record_id": record.record_id,
-                "leaf": None if record.timed and not ours else record.leaf,
-                "object": key,
-                "duplicate": duplicate,
-            }
-            for record in records
-        ],
-        "refused": _refused(refused),
-    }
-    if warnings:
-        body["warnings"] = [asdict(warned) for warned in warnings]
-    return Response(status=status, body=orjson.dumps(body), headers={"Content-Type": JSON, **ALWAYS})
-
-
-def refused_all(refused: Sequence[Refusal]) -> Response:
-    """403 when each event claims to be another agent's, 422 otherwise."""
-    if all(refusal.forbidden for refusal in refused):
-        return problem(HTTPStatus.FORBIDDEN, "Every event is another agent's.", refused=refused)
-    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, "No event could be stored.", refused=refused)
-
-
-def problem(
+def _problem(
     status: HTTPStatus,
     detail: str,
     *,
     refused: Sequence[Refusal] = (),
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """A problem document. `index`, `field` and `reason` are those of the first refusal."""
+    """Return a problem document. `index`, `field` and `reason` are those of the first refusal."""
     body: dict[str, object] = {
         "type": "about:blank",
         "title": status.phrase,
@@ -164,11 +142,6 @@ def problem(
     return Response(
         status=status.value, body=orjson.dumps(body), headers={"Content-Type": PROBLEM, **ALWAYS, **(headers or {})}
     )
-
-
-def unavailable() -> Response:
-    """503: it is not known that anything is stored; the same request may be sent again."""
-    return problem(HTTPStatus.SERVICE_UNAVAILABLE, UNAVAILABLE, headers=RETRY_AFTER)
 
 
 def _refused(refused: Sequence[Refusal]) -> list[dict[str, object]]:

@@ -32,7 +32,7 @@ from log_writer.intake.decoded import Decoded, TooManyError
 from log_writer.intake.routes import HEALTH_PATH, METRICS_PATH, ROUTES, Intake, plain_path
 from log_writer.key_source import KeySource, KeysUnavailableError
 from log_writer.making import Made, make_drafts
-from log_writer.reply import Response
+from log_writer.reply import Response, Stored
 from log_writer.rules import RuleBook
 from log_writer.store import NotDurableError, Store
 
@@ -40,7 +40,7 @@ STORE_SECONDS = 10.0
 AGENT_HEADER = "Audit-Log-Agent"
 """Whose token it was, percent-encoded: on every answer to a sender who is known."""
 _MAX_HEADER_ID = 256
-_SURROGATE = re.compile("[\ud800-\udfff]")  # in no text that can be stored
+_SURROGATE = re.compile("[\ud800-\udfff]")  # cannot be stored
 _NOWHERE = "There is nothing at this path. Events go to /v1/events."
 _METRICS = "Metrics are not logged; set OTEL_METRICS_EXPORTER=none. Logs and traces are logged."
 # What is left of gzip's magic number where a body was decoded as UTF-8, or as Latin-1, and encoded again.
@@ -112,7 +112,7 @@ class Writer:
             return _health(request.method)
         route = ROUTES.get(path)
         if route is None:
-            return reply.problem(HTTPStatus.NOT_FOUND, _METRICS if path == METRICS_PATH else _NOWHERE)
+            return reply.JsonAnswers().problem(HTTPStatus.NOT_FOUND, _METRICS if path == METRICS_PATH else _NOWHERE)
         intake, readable = route.choose(request.content_type)
         if request.method != "POST":
             return _method_not_allowed(intake.answers, "POST")
@@ -229,7 +229,7 @@ class Writer:
         batch, refused = made.batch, made.refused
         if batch is None:
             if not refused:
-                return intake.answers.stored([], [], [], key="", duplicate=False, ours=True)
+                return intake.answers.stored(Stored())
             return intake.answers.refused_all(refused)
         existed = self._store_batch(batch, made.received, request.deadline, summary)
         if existed is None:
@@ -239,7 +239,7 @@ class Writer:
         summary |= {"stored": len(batch.records), "duplicate": duplicate, "object_bytes": len(batch.body)}
         warnings = list(made.warnings.values())
         return intake.answers.stored(
-            batch.records, refused, warnings, key=batch.key, duplicate=duplicate, ours=not duplicate
+            Stored(records=batch.records, refused=refused, warnings=warnings, key=batch.key, duplicate=duplicate)
         )
 
     def _store_batch(self, batch: Batch, received: str, deadline: float, summary: dict[str, object]) -> bool | None:

@@ -75,7 +75,7 @@ class Resource(ABC):
         """Remove it."""
 
     def confirm(self, state: Props) -> None:
-        """Raise the cloud's error where whoever deploys may not read all that the official provider reads."""
+        """Raise the cloud's error if the deployer may not read everything that the official provider reads."""
         del state
 
 

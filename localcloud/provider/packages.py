@@ -53,7 +53,7 @@ class AwsProvider(Provider):
     config: ClassVar[Schema] = {
         **_PLUGIN,
         "accessKey": text(),
-        # Taken, so that a stack file for AWS runs here too, and not applied: nothing here asks for a tag.
+        # Accepted so that a stack file for AWS runs here too; the tags are not set.
         "defaultTags": text(),
         "endpoints": text(),
         "region": text(force_new=True),

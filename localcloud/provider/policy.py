@@ -1,4 +1,4 @@
-"""When two JSON documents say the same, and what a policy has to say for the emulator to understand it.
+"""Compare JSON documents by what they mean, and adapt policies to the emulator.
 
 Guarantees: key order, spacing, and (in a policy) the order of a list and `"x"` for `["x"]` make no difference; nothing
 else is glossed over. What is not JSON equals only itself.
@@ -48,12 +48,12 @@ def _policy(value: Any) -> Any:  # noqa: ANN401 - any JSON value
 
 
 def for_emulator(text: str) -> str:
-    """Return a policy document as the emulator has to see it, so that it means what it means on AWS."""
+    """Return a policy document with the batch actions that the emulator asks for and AWS does not have."""
     return _with_actions(text, lambda actions: [name for action in actions for name in _names(action)])
 
 
 def from_emulator(text: str) -> str:
-    """Return a policy document of the emulator as it was asked for."""
+    """Return a policy document of the emulator without those batch actions."""
     return _with_actions(text, lambda actions: [action for action in actions if action not in BATCHES])
 
 
@@ -63,7 +63,7 @@ def _names(action: str) -> tuple[str, ...]:
 
 
 def _with_actions(text: str, change: Callable[[list[str]], list[str]]) -> str:
-    """Return `text` with each statement's actions changed; as it is when nothing changes, or it is no policy."""
+    """Return `text` with each statement's actions changed; the same text if it is no policy or nothing changes."""
     try:
         document = json.loads(text)
     except ValueError:

@@ -1,7 +1,7 @@
 """The calls that the official provider makes to read a resource, made here too, from its own table.
 
-Guarantee: a policy that would refuse one of them to whoever deploys fails on the local cloud as well, by the call's
-name. What else they answer is of no interest: the handlers read what they need themselves.
+Guarantee: if a policy refuses one of them to the deployer, the local cloud fails as well and names the call. Other
+answers are not used: the handlers read what they need themselves.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -14,7 +14,7 @@ from localcloud.provider.cloud import Cloud, code
 from policies.provider_calls import BY_TYPE, OPERATIONS
 
 DENIED: Final = frozenset({"403", "AccessDenied", "AccessDeniedException", "AuthorizationError"})
-"""How services say that somebody may not."""
+"""The codes with which services deny access."""
 LACKING: Final[Mapping[str, str]] = {
     "s3:ListTagsForResource": "a call of S3 Control, whose host name begins with the account's number: not loopback",
 }
@@ -64,7 +64,7 @@ _ABOUT: Final[Mapping[str, Callable[[State], dict[str, Any]]]] = {
         "ParameterFilters": [{"Key": "Name", "Option": "Equals", "Values": [state["name"]]}],
     },
 }
-"""By how a type begins: the parameters that say which resource is meant. A call takes those that it has."""
+"""The parameters that name the resource, by the beginning of its type. Each call gets those that it takes."""
 
 
 def make(cloud: Cloud, token: str, state: State) -> None:

@@ -7,8 +7,8 @@ Guarantees:
 - a difference is reported by property, and says whether it replaces the resource; one whose id stays the same is
   deleted before it is made again;
 - what came in marked as secret goes out marked as secret;
-- two resources of one type never share an id: making refuses what another resource of the run, or an entry of the
-  state that the engine has read, holds.
+- two resources of one type never share an id: making refuses an id that another resource of the run holds, or an
+  entry of the state that the engine has read.
 
 Errors are gRPC status UNKNOWN with a message for a person; INVALID_ARGUMENT for what could never work.
 """
@@ -199,7 +199,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer, ABC):
             if resource_id is None or found is None:
                 return provider_pb2.ReadResponse()
             if request.id:
-                with self._lock:  # an entry of the state holds this one: `Create` must not take it over
+                with self._lock:  # an entry of the state holds this id: `Create` must not take it over
                     self._made.setdefault((resource.token, resource_id), request.urn)
             state = schema.settle(resource.inputs, known, found)
             resource.confirm(state)
@@ -282,8 +282,8 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer, ABC):
     def _claim(self, urn: str, resource: Resource, inputs: Mapping[str, Any]) -> Iterator[None]:
         """Keep an id for one resource.
 
-        Making adopts what is there. So a second resource of the same name would share the first's, and under a new
-        logical name it would be deleted together with the old entry of the state.
+        Making adopts what exists. So a second resource of the same name would share the first's id. Under a new
+        logical name, it would be deleted together with the old entry of the state.
         """
         resource_id = resource.identify(inputs)
         key = (resource.token, resource_id or urn)

@@ -1,7 +1,7 @@
 """Tries to break the masker with text beyond ASCII: escapes around a secret, JSON in JSON, every encoding.
 
-`python tests/adversarial/fuzz_characters.py [SECONDS] [FIRST SEED]` runs it at length; `test_masking_characters.py`
-runs a fixed share of it, always. A seed makes the same text again.
+`python tests/adversarial/fuzz_characters.py [SECONDS] [FIRST SEED]` runs many cases. `test_masking_characters.py` runs
+a fixed set of them. A seed always makes the same text.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ WORDS = "nothing to see"
 
 
 def _some_escaped(source: random.Random, text: str) -> str:
-    """Write the inside of a JSON literal, some of its characters as they are and some as escapes."""
+    """Write the inside of a JSON literal, and escape some of its characters."""
     needed = frozenset('"\\' + "".join(map(chr, range(32))))
     return "".join(
         json.dumps(c)[1:-1] if c in needed or (not c.isascii() and source.random() < 0.5) else c for c in text
@@ -121,7 +121,7 @@ class Case(NamedTuple):
     seed: int
 
     def encode(self, secret: str) -> str:
-        """Write the text with this in the place of the secret."""
+        """Return the encoded text, with this secret in its place."""
         source = random.Random(self.seed)  # noqa: S311 - test data
         text = f"{self.left} {self.place.format(secret)} {self.right}"
         for encode, _ in self.codings:
@@ -156,7 +156,7 @@ def make(seed: int) -> Case:
 
 
 def check(seed: int) -> None:
-    """Raise `AssertionError` where a secret survives, text beside it is damaged, or JSON is no more JSON."""
+    """Raise `AssertionError` where a secret survives, the text beside it is damaged, or JSON becomes invalid."""
     case, masker = make(seed), MASKERS[seed % len(MASKERS)]
     planted = case.encode(case.secret)
     masked, _ = masker.mask_value({"note": planted})
@@ -164,7 +164,7 @@ def check(seed: int) -> None:
     shown = str(masked["note"])
     assert case.secret not in shown, f"{seed}: survives"
     assert masker.mask_value(masked) == (masked, ()), f"{seed}: not at rest"
-    if case.place == "{}":  # of a password, what looks like the rest of it goes too
+    if case.place == "{}":  # with a password, text that looks like a part of it is masked too
         _check_decoded(case, masker, shown)
     as_key, redactions = masker.mask_value({planted: 1})
     assert case.secret not in repr(as_key) + repr(redactions), f"{seed}: survives in a key"
@@ -177,24 +177,24 @@ def check(seed: int) -> None:
 
 
 def _check_decoded(case: Case, masker: Masker, shown: str) -> None:
-    """Check what the masked text says: the same as before but for the secret."""
+    """Check that the decoded text has changed in nothing but the secret."""
     decoded = case.decode(shown)
     assert case.secret not in decoded, f"{case.seed}: survives when it is decoded"
     if masker.mask_value({"note": case.encode(WORDS)})[1]:
         return  # something beside the secret is masked as well
-    if case.is_block:  # a group of digits is filled up
+    if case.is_block:  # stars fill up the last group of digits
         decoded = re.sub(re.escape(PLACEHOLDER) + r"\*{1,8}", PLACEHOLDER, decoded)
     assert decoded == f"{case.left} {PLACEHOLDER} {case.right}", f"{case.seed}: damaged: {decoded!r}"
 
 
 def main() -> None:
-    """Check seeds for so many seconds and print those that fail."""
+    """Check seeds for the given time and print those that fail."""
     seconds, seed = float(sys.argv[1] if len(sys.argv) > 1 else 60), int(sys.argv[2] if len(sys.argv) > 2 else 0)
     until, first, failed = time.monotonic() + seconds, seed, 0
     while time.monotonic() < until:
         try:
             check(seed)
-        except Exception as error:  # noqa: BLE001 - a crash is a find
+        except Exception as error:  # noqa: BLE001 - a crash counts as a failure
             failed += 1
             sys.stdout.write(f"{type(error).__name__} {seed}: {str(error)[:300]}\n")
         seed += 1

@@ -1,4 +1,4 @@
-"""Answers with status 200 as model providers and tools send them, and what a record must say of each."""
+"""Answers with status 200 as model providers and tools send them, and what a record of each must hold."""
 
 import json
 import struct
@@ -13,9 +13,9 @@ JSON = "application/json"
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """`outcome`: what the client says; null where the status decides, or where nobody knows.
+    """One answer. `outcome`: what the client sends; null where the status decides, or where it is unknown.
 
-    `code`: of the error, or the reason why the answer ended. `complete`: whether the stream came to its protocol's end.
+    `code`: of the error, or the reason why the answer ended. `complete`: whether the protocol's last event came.
     """
 
     chunks: list[bytes]
@@ -42,7 +42,7 @@ def lines(*values: object) -> list[bytes]:
 
 
 def frame(value: object, **names: str) -> bytes:
-    """One frame of AWS's event stream; its checksums are not looked at."""
+    """One frame of AWS's event stream. Nothing reads its checksums."""
     headers = b""
     for name, text in names.items():
         key = ":" + name.replace("_", "-")
@@ -100,7 +100,7 @@ def _anthropic_error(kind: str) -> dict[str, Any]:
 
 
 def _large(size: int) -> list[bytes]:
-    """A Responses stream whose last event has that many bytes and more, cut into pieces as a network does it."""
+    """A Responses stream whose last event has at least that many bytes, in pieces as from a network."""
     last = named(_response("completed", output=["x" * size], error=None, incomplete_details=None, usage=USED))[0]
     pieces = [last[at : at + 16_000] for at in range(0, len(last), 16_000)]
     return [*named(CREATED, DELTA), *pieces]

@@ -1,4 +1,4 @@
-"""Certificates for servers on loopback, each its own authority, and a log's endpoint that shows one."""
+"""Self-signed certificates for servers on loopback, and a log's endpoint that uses one."""
 
 import datetime as dt
 import ipaddress
@@ -21,14 +21,14 @@ _DAY = dt.timedelta(days=1)
 
 @dataclass(frozen=True)
 class Certificate:
-    """Its file, and that of its key."""
+    """A certificate's file, and its key's file."""
 
     file: Path
     key: Path
 
 
 def make(folder: Path, *, host: str = "127.0.0.1", expired: bool = False) -> Certificate:
-    """Make a certificate that signs itself, for an address or a name."""
+    """Make a self-signed certificate for an address or a name."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
     begin = dt.datetime.now(dt.UTC) - 10 * _DAY
@@ -54,20 +54,20 @@ def make(folder: Path, *, host: str = "127.0.0.1", expired: bool = False) -> Cer
 
 
 class SecureEndpoint(ThreadingHTTPServer):
-    """Stores all, over TLS; `got` counts the requests that came through."""
+    """Stores every event, over TLS. `got` counts the requests."""
 
     daemon_threads = True
     got = 0
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A client that hangs up is part of the tests."""
+        """Print nothing: clients hang up in these tests."""
 
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_POST(self) -> None:
-        """Store."""
+        """Answer that the event is stored."""
         self.rfile.read(int(self.headers["Content-Length"]))
         assert isinstance(self.server, SecureEndpoint)
         self.server.got += 1
@@ -78,12 +78,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as the base class has it
-        """Nothing is printed."""
+        """Print nothing."""
 
 
 @contextmanager
 def serving_tls(certificate: Certificate) -> Iterator[tuple[SecureEndpoint, str]]:
-    """Serve on loopback with this certificate: the server, and its address."""
+    """Serve on loopback with this certificate. Yield the server and its address."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate.file, certificate.key)
     with SecureEndpoint(("127.0.0.1", 0), _Handler) as server:

@@ -1,4 +1,4 @@
-"""What may be an endpoint, and what must not: for both clients."""
+"""Valid and invalid endpoints, for both clients."""
 
 GOOD: dict[str, str] = {
     "https://log.example.com": "https://log.example.com",
@@ -15,19 +15,19 @@ GOOD: dict[str, str] = {
     "http://localhost:8080": "http://localhost:8080",
     "http://[::1]:8080": "http://[::1]:8080",
 }  # fmt: skip
-"""What is given, and the base that follows from it."""
+"""By given text: the base address that follows from it."""
 
 BAD: list[str] = [
     "", "log.example.com", "https://", "https:///x", "https:/log.example.com", "https:log.example.com", "https://:443",
     "ftp://log.example.com", "file:///etc/passwd", "javascript:alert(1)", "//log.example.com",
     "https//log.example.com",
-    # where two readers see two hosts
+    # two readers would find two different hosts
     "http://127.0.0.1#@other.example", "http://127.0.0.1?@other.example", "http://127.0.0.1\\@other.example",
     "http://127.0.0.1@other.example", "http://127.0.0.1:80@other.example", "http://other.example@127.0.0.1",
     "http://127.0.0.1%23@other.example", "http://127.0.0.1%2f@other.example", "http://127.0.0.1;@other.example",
     "https://u:p@log.example.com", "https://@log.example.com", "https://log.example.com\\.other.example",
     "https:\\\\log.example.com", "https://log.example.com:443:80", "https://log.example.com,other.example",
-    # no part of a base
+    # parts that a base address does not have
     "https://log.example.com/?a=b", "https://log.example.com?", "https://log.example.com#",
     "https://log.example.com/#a",
     "https://log.example.com/a/../b", "https://log.example.com/./", "https://log.example.com/%2e%2e/",
@@ -40,13 +40,13 @@ BAD: list[str] = [
     "https://lög.example.com", "https://log\u3002example.com", "https://log\uff0eexample.com", "https://\uff4cog.example",
     "http://\u24db\u24de\u24d2alhost", "https://log.ex\u0430mple.com", "http://127\u30020.0.1",
     "http://\u0661\u0662\u0667.0.0.1",
-    # http to anything but loopback, in whatever form it is written
+    # http to another host than loopback, in any spelling
     "http://log.example.com", "http://localhost.other.example", "http://127.0.0.1.other.example", "http://localhost.",
     "http://0.0.0.0", "http://2130706433", "http://0x7f000001", "http://0x7f.1", "http://0177.0.0.1", "http://127.1",
     "http://127.0.0.01", "http://127.0.0.256", "http://[::ffff:127.0.0.1]", "http://[::]", "http://[::2]",
     "http://169.254.169.254",
     "http://127.0.0.1.", "http://[::1%25lo]",
-    # hosts and ports that are none
+    # invalid hosts and ports
     "https://-log.example.com", "https://log..example.com", "https://.example.com", "https://log.example.com.",
     "https://1.2.3", "https://example.0x7f", "https://[::1", "https://::1", "https://[1::2::3]",
     "https://log.example.com:0",

@@ -177,6 +177,14 @@ def test_reason(printed: str, says: str) -> None:
     assert bool(downloads.reason(printed)) == bool(says)
 
 
+def test_a_package_of_503_kb_is_no_error_of_the_index() -> None:
+    """Only an HTTP status from 500 on blames the index."""
+    error = "ERROR: THESE PACKAGES DO NOT MATCH THE HASHES\n"
+    assert downloads.reason(f"Downloading a.whl (503 kB)\n{error}") == "THESE PACKAGES DO NOT MATCH THE HASHES"
+    for blames in ("HTTP error 503 while getting a", "502 Server Error: Bad", "too many 500 error responses"):
+        assert downloads.reason(f"{blames}\n{error}").endswith("the package index is slow or cuts off, run this again")
+
+
 def _ensure(folder: Path) -> str:
     try:
         ensure_wheels("aws", wheels_dir=folder)

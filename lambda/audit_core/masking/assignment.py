@@ -32,7 +32,7 @@ _NAME = _TELLING + rb"[\w.\-\x80-\xff]*"
 _TAG = rb"(?:</\w{1,10}>|\[/\w{1,8}\])"
 _CLOSE = rb"[\\\"'`\])\[*~]{0,16}" + _TAG + rb"{0,2}"
 _EMPHASIS_ENDS = rb"(?:[*_~`]{1,3}\s|" + _TAG + rb"{1,2})?"
-"""Between a sign and a value, where the sign is part of what stands out: `**Password:** …`."""
+"""Ends an emphasis that holds the sign as well: `**Password:** …`."""
 _DASH = rb"(?:-{1,2}|\xe2\x80[\x90-\x95]|\xe2\x88\x92|\xe2\x86\x92|\xe2\x87\x92|\xe2\x9e[\x94-\xbe])"
 _TYPE = (
     rb"(?:[ \t]+as[ \t]+\w+|[ \t]*:?[ \t]*[&*]?(?:'\w+ )?[A-Za-z_][\w.<>\[\]]*(?: ?\| ?None)?"
@@ -118,7 +118,7 @@ _FORMS = (
     + _NAME
     + rb")[ \t]+(?:(?:is|was|has been|been|now|set|reset|changed|updated)[ \t]+){0,3}(?:to|as|of)[ \t]+"
     + _TOLD_VALUE,
-    # a quoted value that is compared with a name, before it
+    # a quoted value before the name that it is compared with
     rb"([\"'`])([^\s\"'`\x00]{4})[^\s\"'`\x00]*[\"'`][ \t]*[!=]==?[ \t]*([\w.-]*" + _NAME + rb")",
 )
 _CANDIDATE = compile_bytes(rb"(?i)" + re.sub(rb"(?<!\\)\((?!\?)", rb"(?:", rb"|".join(_FORMS)))
@@ -140,6 +140,8 @@ _JUDGED_A_CANDIDATE = 16
 _PAIRED = re.compile(rb"(?i)val|content|default")
 _JUDGED = 1024
 _SPACED_START_BYTES = 20
+_MOST_DULL = 64
+"""A list ends after this number of items in a row without a secret. It is a sentence, and costly to read to its end."""
 _TO_CLOSING_TAG = 256
 _NAME_BYTES = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-$" + bytes(range(0x80, 0xC6))
 """With the letters of Latin scripts; what this leaves of a letter of another script is none (see `keys.words_of`)."""
@@ -168,8 +170,8 @@ _DSN_AFTER = re.compile(rb"(?i)[\"']?[ \t]+" + _OF_DSN + rb"[ \t]?[^\s,]")
 class _Candidate(NamedTuple):
     """A name and what could be its value.
 
-    `fills`: whether the value must end its line, or it is only the next word. `stands`: the same, unless its letters
-    and digits are mixed as in no word. `hints`: whether a name that only hints is enough.
+    `fills`: whether the value must end its line, or it is only the next word. `stands`: the same, unless the value
+    mixes letters and digits. `hints`: whether a name that only hints is enough.
     """
 
     name: tuple[int, int]
@@ -212,7 +214,7 @@ def find_assigned(text: bytes, spend: Callable[[int], None]) -> Iterator[Span]:
 
 
 class _Reader:
-    """Reads the values that stand after the names of one text."""
+    """Reads the values after the names in one text."""
 
     def __init__(self, text: bytes) -> None:
         self._text = text
@@ -221,14 +223,15 @@ class _Reader:
     def values(
         self, name_start: int, name: str, kind: str | None, candidate: _Candidate, spend: Callable[[int], None]
     ) -> Iterator[tuple[int, int]]:
-        """Yield where the secrets are that stand after a name: one, or the items of a list."""
+        """Yield the places of the secrets after a name: one value, or the items of a list."""
         text, start, quote = self._text, candidate.start, candidate.quote
         is_list = candidate.link.rstrip()[-1:] in _OPENERS or b"-" in text[candidate.link_end : start].split()
         several = kind is not None and name[-1:] in "sS" and name[-2:].lower() != "ss"
         opened = None if quote else _LIST_OPENS.match(text, start)
         if opened is not None:
             is_list, start = True, opened.end()
-        while True:
+        dull = 0
+        while dull < _MOST_DULL:
             end, closed = self._value_end(start, quote)
             form = _form(text, name_start, name, candidate.link, quote if closed else b"", text[end : end + 1])
             if not closed:
@@ -246,8 +249,10 @@ class _Reader:
             if kind == "authorization":
                 start, end, judged = self._after_scheme(start, end, judged)
             sure = quote or not is_list or _is_mixed(judged) or kind not in ("password", "pin")
+            dull += 1
             if judged and start < end and sure and is_secret(kind, name, judged, form):
                 yield start, end
+                dull = 0
             following = _NEXT_ITEM.match(text, end) if is_list or several else None
             if following is None:
                 return
@@ -316,13 +321,13 @@ def _candidate(match: Match) -> _Candidate:
 
 
 def _in_dsn(text: bytes, name_start: int, value_end: int) -> bool:
-    """Whether a setting stands among those of a connection string, as libpq has it: `host=db password=x dbname=y`."""
+    """Return whether a setting is part of a connection string, as in libpq: `host=db password=x dbname=y`."""
     before = text[max(0, name_start - _MAX_NAME) : name_start]
     return _DSN_AFTER.match(text, value_end) is not None or _DSN_BEFORE.search(before) is not None
 
 
 def _is_mixed(value: str) -> bool:
-    """Whether letters and digits are mixed as in no word or number: `Hunter2xyz`, `k3vz`."""
+    """Return whether the value mixes letters and digits, unlike a word or a number: `Hunter2xyz`, `k3-vz`."""
     capitals = any(map(str.isupper, value))
     return any(map(str.isdigit, value)) and any(map(str.islower, value)) and (capitals or not value.isalnum())
 
@@ -393,6 +398,6 @@ def _form(text: bytes, name_start: int, name: str, link: bytes, quote: bytes, fo
 
 
 def _words_before(text: bytes, name_start: int) -> str:
-    """Give one or two words before a name, with their blanks: `api ` before `key`, `mot de ` before `passe`."""
+    """Return one or two words before a name, with their blanks: `api ` before `key`, `mot de ` before `passe`."""
     word = _WORD_BEFORE.search(text[max(0, name_start - _MAX_WORD) : name_start])
     return word.group().decode("ascii") if word else ""

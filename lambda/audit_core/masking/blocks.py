@@ -104,9 +104,9 @@ class _Kind(NamedTuple):
 
 
 def _runs(run: bytes, group: bytes, rest: bytes) -> bytes:
-    """Match runs of groups that decode to ASCII, with the groups beside them and between two of them.
+    """Return the pattern of runs that decode to ASCII, with the groups beside them and between them.
 
-    Those may hold a character beyond ASCII and, in the same group, the first or last letters of a secret.
+    Such a group may hold a character beyond ASCII together with the first or last letters of a secret.
     """
     return rb"(?:" + group + rb")?" + run + rb"(?:(?:" + group + rb"){1,2}" + run + rb")*(?:" + rest + rb")?"
 

@@ -281,7 +281,7 @@ class Walk:
         masked: dict[str, JsonValue] = {}
         for key, member in value.items():
             shown = self._key(key, path, masked)
-            place = f"{path}/{_in_pointer(shown)}"
+            place = f"{path}/{in_pointer(shown)}"
             member_info = self._classify(key)
             member_kind = self._kind(value, key, member, member_info, kind)
             if self._skipped(member, member_info, member_kind, depth):
@@ -331,7 +331,7 @@ class Walk:
                 leaf.spans[0].replacement = f"{PLACEHOLDER}#{count}".encode()
                 shown = replace(leaf.text, leaf.spans).decode("utf-8", "surrogatepass")
                 count += 1
-            place = f"{path}/{_in_pointer(shown)}"
+            place = f"{path}/{in_pointer(shown)}"
             for span in leaf.spans:
                 self.redactions[Redaction(path=place, rule=span.rule)] = None
         self._edit(leaf.spans)
@@ -393,7 +393,8 @@ def _encoded(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
-def _in_pointer(key: str) -> str:
+def in_pointer(key: str) -> str:
+    """Escape a key for a JSON pointer."""
     return key.replace("~", "~0").replace("/", "~1")
 
 

@@ -1,6 +1,6 @@
-"""Finds again what was masked once: a password that a name introduced stands also where no name does.
+"""Finds the other places of a masked value: a password may also stand where no name introduces it.
 
-Promise: what is worth it (long enough, and no ordinary word) and was masked in one place of a value stands in no other.
+Promise: a value that is masked in one place is left in no other. It must be long enough, and no ordinary word.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ _USERINFO = re.compile(r"\A[^\s:@/]*:([^\s@/]+)\Z")
 
 
 def taken(before: JsonValue, after: JsonValue) -> set[str]:
-    """Give what masking took out of a value and is worth looking for in the rest of it. Linear time."""
+    """Return what masking took out of a value, where it is worth a search in the rest of the value."""
     found: set[str] = set()
     _compare(before, after, found)
     return found
 
 
 def _compare(before: JsonValue, after: JsonValue, found: set[str]) -> None:
-    if before == after or len(found) >= _MOST:
+    if before is after or before == after or len(found) >= _MOST:
         return
     if isinstance(before, dict) and isinstance(after, dict):
         for one, other in zip(before.values(), after.values(), strict=False):
@@ -47,7 +47,7 @@ def _compare(before: JsonValue, after: JsonValue, found: set[str]) -> None:
 
 
 def _gaps(before: str, after: str) -> Iterator[str]:
-    """Yield what stood where placeholders stand now; nothing from where the two cannot be laid side by side."""
+    """Yield the texts that placeholders replaced. Stop where the two texts no longer match."""
     first, *kept = after.split(PLACEHOLDER)
     if not before.startswith(first):
         return
@@ -70,7 +70,7 @@ def _worth(value: str) -> Iterator[str]:
 
 
 def _is_worth(value: str) -> bool:
-    """Whether a value is no ordinary word, number or address."""
+    """Return whether a value is more than an ordinary word, a number or an e-mail address."""
     if value.isdigit():
         return len(value) >= _UNMISTAKABLE
     if len(value) < _SHORTEST or PLACEHOLDER in value or _ADDRESS.match(value):
@@ -82,19 +82,19 @@ def _is_worth(value: str) -> bool:
 
 
 class Echoes:
-    """Looks for what `taken` gave, in one pass over a text."""
+    """Finds the values that `taken` returned, in one pass over a text."""
 
     def __init__(self, values: set[str]) -> None:
         self._values = sorted(value.encode("utf-8", "surrogatepass") for value in values)
         self._search = ahocorasick_rs.BytesAhoCorasick(self._values, matchkind=ahocorasick_rs.MatchKind.LeftmostLongest)
 
     def hide(self, text: str) -> str:
-        """Put the placeholder in their place."""
+        """Replace the values with the placeholder."""
         data = text.encode("utf-8", "surrogatepass")
         return replace(data, list(self.find(data, lambda _: None))).decode("utf-8", "surrogatepass")
 
     def find(self, text: bytes, spend: Callable[[int], None], /) -> Iterator[Span]:
-        """Yield where they stand by themselves, or in part of a word where they are long enough to be no part of it."""
+        """Yield the places of the values. Skip a short value inside a longer word."""
         for index, start, end in self._search.find_matches_as_indexes(text):
             spend(1)
             glued = _IN_WORDS.match(text, end) or (start and _IN_WORDS.match(text, start - 1))

@@ -27,7 +27,7 @@ _AFTER = 512
 class Codec(NamedTuple):
     """One way to hide text.
 
-    `regions`: what to decode, as a pattern. `unit`: one encoded character; `decode` changes the length of nothing else.
+    `regions`: what to decode, as a pattern. `unit`: one encoded character; `decode` changes the length of units only.
     `margin`: whether what stands around a region is decoded with it (a name in front of the value, the rest of the
     value). `decode`: linear, never lengthens. `needed`: a text without any of these has no such region; empty: a plain
     text. `signs`: their first bytes. `worth`: nor has one where this is not found.
@@ -268,13 +268,13 @@ def _inlined(start: int, end: int, raw: bytes, codec: Codec) -> Region | None:
 class Places:
     """Maps places in decoded text to places in the raw text that it came from. Ask in ascending order.
 
-    It walks from unit to unit, so that no place is ever inside an encoded unit or inside a character.
+    It goes from unit to unit, so that no place is inside an encoded unit or a character.
     """
 
     def __init__(self, codec: Codec, raw: bytes) -> None:
         self._decode = codec.decode
         self._sizes: dict[bytes, int] = {}
-        self._units = iter(codec.unit.finditer(raw))
+        self._units = codec.unit.finditer(raw)
         self._unit = next(self._units, None)
         self._ahead = 0
 
@@ -283,7 +283,7 @@ class Places:
         return self._raw_place(start, is_end=False), self._raw_place(end, is_end=True)
 
     def _raw_place(self, place: int, *, is_end: bool) -> int:
-        """Give the raw place of a decoded one. Units that decode to nothing belong to no stretch."""
+        """Return the raw place of a decoded place. A unit that decodes to nothing belongs to no stretch."""
         unit, ahead, sizes = self._unit, self._ahead, self._sizes  # locals: there may be a million units
         found: int | None = None
         while unit is not None:

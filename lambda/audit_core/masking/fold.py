@@ -109,7 +109,7 @@ _COMMAND = rb"\x1b\[[0-9;:?]{0,16}[A-Za-z]"
 """What sets a colour on a terminal, or moves its cursor."""
 _COMMANDS = re.compile(_COMMAND.decode())
 UNIT = re.compile(_COMMAND + rb"|[\x01-\x08\x0b\x0c\x0e-\x1f\x7f]|[\xc0-\xff][\x80-\xbf]*")
-"""What `fold` treats by itself: a command to a terminal, a control, a character beyond ASCII."""
+"""What `fold` may replace: a command to a terminal, a control, a character beyond ASCII."""
 
 
 def fold(raw: bytes) -> bytes:

@@ -79,7 +79,7 @@ _LABELS = tuple(word for word, kind in HEADS.items() if kind == "password" and n
 _EXPRESSION = re.compile(r"""[)\]}]\Z|[A-Za-z_\])]\(|\[[\w"']*\]|\$[({]|\{[^}]*\}""")
 """A call, an index, a template: what stands without quotes in a program. Signs elsewhere may be a password's."""
 _WRAPPED = re.compile(r"\{[^{}]*\}\Z|\[[^\[\]]*\]\Z|<[^<>]*>\Z|\([^()]*\)\Z")
-"""What stands in brackets is a template, a hint, or (in Jenkins) an encrypted value."""
+"""A value in brackets is a template, a hint, or (in Jenkins) an encrypted value."""
 _BRACKETS = {"(": ")", "[": "]", "{": "}"}
 _CLOSERS = ")]}"
 _SHORTEST_WRAPPED = 24
@@ -110,7 +110,7 @@ def is_secret(kind: str | None, name: str, value: str, form: Form) -> bool:
 
 
 def _fits(kind: str | None, name: str, value: str, form: Form) -> bool:
-    """Whether the value is as what such a name holds in such a syntax."""
+    """Return whether the value looks like a secret of this kind in this syntax."""
     if form not in _AS_DATA and form is not Form.CODE and _EXPRESSION.search(value) and not _is_ill_nested(value):
         return False
     if kind is None or kind == SERVICE:
@@ -124,7 +124,7 @@ def _fits(kind: str | None, name: str, value: str, form: Form) -> bool:
 
 
 def _is_stub(kind: str | None, name: str, value: str) -> bool:
-    """Whether the value only stands where a secret would, was cut short, or is an example that a vendor printed."""
+    """Return whether the value is a placeholder, a shortened secret, or an example that a vendor printed."""
     if is_placeholder(value) or _repeats_name(kind, name, value) or _is_made_up(value):
         return True
     if is_working_directory(name, value):
@@ -188,8 +188,10 @@ def _is_token(value: str, form: Form) -> bool:
     if value.isdigit() or is_identifier(value):
         return len(value) >= _SHORTEST_NUMBER
     odd = ill_nested and len(value) >= _SHORTEST_WORDY and form not in _LOOSE
-    if odd or is_random(value, shortest=_SHORTEST_NUMBER) or form in _LOOSE or is_structured(value):
-        return odd or is_random(value, shortest=_SHORTEST_NUMBER)
+    if odd or is_random(value, shortest=_SHORTEST_NUMBER):
+        return True
+    if form in _LOOSE or is_structured(value):
+        return False
     digits = sum(map(str.isdigit, value))
     if form in _AS_DATA and len(value) >= _SHORTEST_IN_DATA:
         return digits > 0 or is_random(value, shortest=_SHORTEST_IN_CODE) or _has_symbol(value)
@@ -211,7 +213,7 @@ def name_tells(name: str) -> tuple[str | None, bool]:
 
 
 def _repeats_name(kind: str | None, name: str, value: str) -> bool:
-    """Whether the value says no more than the name does: `client_secret = "clientSecret"`, `token: tokenProvider`."""
+    """Return whether the value only repeats the name: `client_secret = "clientSecret"`, `token: tokenProvider`."""
     squeezed = "".join(filter(str.isalnum, value.lower()))
     whole = "".join(filter(str.isalnum, name.lower()))
     if squeezed and whole and (squeezed in whole or (kind is None and whole in squeezed)):
@@ -223,7 +225,7 @@ def _repeats_name(kind: str | None, name: str, value: str) -> bool:
 
 
 def _is_ill_nested(value: str) -> bool:
-    """Whether brackets close what they did not open: no program does, and no cut-off part of one."""
+    """Return whether a bracket closes what is not open. Neither a program nor the beginning of one does that."""
     open_now: list[str] = []
     for mark in value.rstrip(_CLOSERS):
         if mark in _BRACKETS:

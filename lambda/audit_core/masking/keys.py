@@ -207,6 +207,16 @@ def secret_kind(name: str) -> str | None:
     return None
 
 
+def _personal_kind(words: list[str]) -> str | None:
+    """Return the kind of personal data that a key of these words holds, or None."""
+    last = words[-1] if words else ""
+    if last in _ADDRESS_WORDS or (last in ("addr", "address") and not _BEFORE_ADDRESS.isdisjoint(words[-2:-1])):
+        return "ip"
+    squeezed = "".join(words)
+    heads = (head for head in _PERSONAL if squeezed == head or (squeezed.endswith(head) and last != "id"))
+    return _PERSONAL.get(next(heads, ""))
+
+
 @lru_cache(maxsize=8192)
 def classify(name: str) -> KeyInfo:
     """Say what a key of this name may hold."""
@@ -215,16 +225,7 @@ def classify(name: str) -> KeyInfo:
     last = words[-1] if words else ""
     return KeyInfo(
         secret=secret_kind(name),
-        personal="ip"
-        if last in _ADDRESS_WORDS or (last in ("addr", "address") and not _BEFORE_ADDRESS.isdisjoint(words[-2:-1]))
-        else next(
-            (
-                kind
-                for head, kind in _PERSONAL.items()
-                if squeezed == head or (squeezed.endswith(head) and last != "id")
-            ),
-            None,
-        ),
+        personal=_personal_kind(words),
         identifier=last in IDENTIFIERS or last.isdigit(),
         user=squeezed in _USERS,
         telling=names_service(words)
@@ -246,7 +247,7 @@ _NOT_SECRET_VALUES = words("""
     openidconnect
 """)
 RESOURCE = re.compile(r"(?!SK)[A-Z]{2}[0-9a-f]{32}\Z|S-1-\d{1,14}(?:-\d{1,10}){1,15}\Z")
-"""What Twilio calls a SID, but for those of API keys, and what Windows calls one (MS-DTYP, 2.4.2)."""
+"""A SID of Twilio, except that of an API key, or a SID of Windows (MS-DTYP, 2.4.2)."""
 _WORKING_DIRECTORY = words("PWD OLDPWD")
 _DIRECTORY = re.compile(r"[/~.]|[A-Za-z]:[/\\]")
 _COUNTED = words("pass passed")
@@ -260,12 +261,12 @@ _LONG_IDENTIFIER = 32
 
 
 def is_working_directory(name: str, value: str) -> bool:
-    """Whether a shell's own variable holds a directory: `PWD` means a password only in the settings of databases."""
+    """Return whether a shell's own variable holds a directory. In settings of databases `PWD` is a password."""
     return name in _WORKING_DIRECTORY and _DIRECTORY.match(value) is not None
 
 
 def is_count(name: str, value: object, beside: Iterable[str]) -> bool:
-    """Whether a member counts what passed, as the names beside it say: `{"pass": 42, "fail": 1}`."""
+    """Return whether a member counts passed tests, as a name beside it shows: `{"pass": 42, "fail": 1}`."""
     number = isinstance(value, int) or (isinstance(value, str) and value.isdigit())
     return number and name.lower() in _COUNTED and any(other.lower() in _COUNTED_BESIDE for other in beside)
 

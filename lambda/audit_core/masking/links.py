@@ -1,7 +1,7 @@
-"""Paths that are themselves the permission, whatever service they are of: a telling segment, then one by chance.
+"""Finds the secret in paths that grant access by themselves, for any service.
 
-`/webhook/…`, `/reset-password/…`, `/apikey/…`, `/unsubscribe/…`: what follows lets in whoever has it. Services that are
-known, and the telling segments, stand in `rules.links`. Identifiers of resources stay: `/v1/webhooks/<uuid>`,
+A telling segment comes first, then a random one: `/webhook/…`, `/reset-password/…`, `/apikey/…`, `/unsubscribe/…`.
+`rules.links` lists the telling segments and the known services. Identifiers of resources stay: `/v1/webhooks/<uuid>`,
 `/tokens/tok_…`, `/keys/<hex>`.
 """
 
@@ -15,14 +15,14 @@ from audit_core.masking.rules.links import HOOKS, OF_RESOURCES, TELLING
 
 _SEGMENT = re.compile(rb"[^/]+")
 _ID = re.compile(r"(?!(?:sk|tok|token|key|secret|api|pat)_)[A-Za-z]{2,12}_[A-Za-z0-9]+\Z")
-"""An identifier with the letters of its kind before it, as Stripe and others have them."""
+"""An identifier that begins with its kind, as in Stripe: `we_1MgnNUEeb8a0`."""
 _ULID = re.compile(r"(?i)[0-7][0-9a-hjkmnp-tv-z]{25}\Z")
 _ENDING = re.compile(r"\.[a-z]{2,5}\Z")
 _SHORTEST, _SHORTEST_IN_COLLECTION, _LONGEST = 16, 20, 512
 
 
 def opening(name: str, path: bytes) -> tuple[int, int] | None:
-    """Give the part of a path, after a segment of this name, that lets in whoever has it."""
+    """Return where the secret part of a path begins and ends, after a segment of this name."""
     before, is_hook = name.lower(), False
     found: list[tuple[int, int]] = []
     for segment in _SEGMENT.finditer(path):
@@ -36,7 +36,7 @@ def opening(name: str, path: bytes) -> tuple[int, int] | None:
 
 
 def _opens(segment: str, *, identifiers: bool) -> bool:
-    """Whether nobody could guess the segment, and it names nothing. `identifiers`: whether one of these opens, too."""
+    """Return whether nobody can guess the segment. `identifiers`: whether an identifier is a secret here, too."""
     value = _ENDING.sub("", segment)
     if not _SHORTEST <= len(value) <= _LONGEST or _ID.match(value) or is_placeholder(value) or counts_up(value):
         return False

@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias, cast
 from audit_core.masking.assignment import find_assigned
 from audit_core.masking.budget import SUSPECT, TEXT, Budget
 from audit_core.masking.custom import CustomRules
-from audit_core.masking.document import Walk
+from audit_core.masking.document import Walk, in_pointer
 from audit_core.masking.echoes import Echoes, taken
 from audit_core.masking.jsontext import DuplicateKeyError, edit, find_documents, may_hold_documents, parse
 from audit_core.masking.keys import KeyInfo, classify, holds_secret
@@ -94,7 +94,7 @@ class Masker:
         path: str = "",
         within: Budget | None = None,
     ) -> tuple[JsonValue, tuple[Redaction, ...]]:
-        """Mask what was taken out of one place (see `echoes.taken`) in the rest of a value. Raises `Unscannable`."""
+        """Mask `values` (see `echoes.taken`) wherever they still stand in `value`. Raises `Unscannable`."""
         if not values or (isinstance(value, str) and not any(map(value.__contains__, values))):
             return value, redactions
         echoes = Echoes(values)
@@ -102,13 +102,14 @@ class Masker:
         if not walk.found:
             return value, redactions
         value = walk.rebuild(value, path)
-        return value, tuple(dict.fromkeys((*_hidden(redactions, echoes), *_hidden(walk.redactions, echoes))))
+        return value, _hidden((*redactions, *walk.redactions), echoes)
 
     def _walk_for(self, echoes: Echoes, value: JsonValue, within: Budget | None) -> Walk:
-        """Look for known values alone, whatever the keys say."""
+        """Look for known values only, and ignore what the keys say."""
         walk = Walk(lambda _: _PLAIN, personal=False)
         walk.collect(value)
-        walk.settle(scan(walk.texts, [echoes.find], Budget(sum(map(len, walk.texts)), within=within)), None)
+        budget = Budget(sum(map(len, walk.texts)), within=within)
+        walk.settle(scan(walk.texts, [echoes.find], budget, self._allow), None)
         return walk
 
     def _mask_value(
@@ -145,8 +146,6 @@ class Masker:
             if not suspects:
                 return [
                     self.mask_repeated(*result, taken(value, result[0]), path=path, within=budget)
-                    if result[1]
-                    else result
                     for (path, value), result in zip(items, results, strict=True)
                 ]
             walk = Walk(self._classify, personal=self._personal != "off")
@@ -239,7 +238,7 @@ class Masker:
             walk = self._walk_for(echoes, document, within)
             if walk.found:
                 data = replace(data, list(edit(data, walk.edits_of(document, "", None))))
-                redactions = tuple(dict.fromkeys((*_hidden(redactions, echoes), *_hidden(walk.redactions, echoes))))
+                redactions = _hidden((*redactions, *walk.redactions), echoes)
         return Masked(data=data, redactions=redactions)
 
     def _walk(self, value: JsonValue, info: KeyInfo | None, within: Budget | None = None) -> Walk:
@@ -254,11 +253,9 @@ class Masker:
         """Put the redactions of one more pass to earlier ones, in whose keys more may have been found since."""
         if not earlier:
             return walk.redactions
-        paths: JsonValue = [
-            [part.replace("~1", "/").replace("~0", "~") for part in redaction.path.split("/")] for redaction in earlier
-        ]
+        paths: JsonValue = [[*_keys_of(redaction.path)] for redaction in earlier]
         masked = cast("list[list[str]]", self.mask_value(paths, within=within)[0])
-        shown = ["/".join(part.replace("~", "~0").replace("/", "~1") for part in parts) for parts in masked]
+        shown = map(_pointer, masked)
         joined = [Redaction(path=path, rule=redaction.rule) for path, redaction in zip(shown, earlier, strict=True)]
         return dict.fromkeys((*joined, *walk.redactions))
 
@@ -270,7 +267,9 @@ class Masker:
 
     def _info_of(self, path: str) -> KeyInfo | None:
         """What the last part of a path says, taken for a key."""
-        key = path.rpartition("/")[2].replace("~1", "/").replace("~0", "~")
+        key = path.rpartition("/")[2]
+        if "~" in key:
+            key = _keys_of(key)[0]
         return self._classify(key) if key else None
 
     def _classify(self, key: str) -> KeyInfo:
@@ -278,9 +277,23 @@ class Masker:
         return info._replace(secret=_CUSTOM) if self._custom_keys and _compact(key) in self._custom_keys else info
 
 
-def _hidden(redactions: Iterable[Redaction], echoes: Echoes) -> Iterator[Redaction]:
-    """Give redactions whose paths do not show what is masked in the keys now."""
-    return (Redaction(path=echoes.hide(redaction.path), rule=redaction.rule) for redaction in redactions)
+def _hidden(redactions: Iterable[Redaction], echoes: Echoes) -> tuple[Redaction, ...]:
+    """Return each redaction once, with the known values masked in the keys of its path."""
+    shown = (
+        Redaction(path=_pointer(map(echoes.hide, _keys_of(redaction.path))), rule=redaction.rule)
+        for redaction in redactions
+    )
+    return tuple(dict.fromkeys(shown))
+
+
+def _keys_of(path: str) -> list[str]:
+    """Return the keys of a JSON pointer."""
+    return [part.replace("~1", "/").replace("~0", "~") for part in path.split("/")]
+
+
+def _pointer(keys: Iterable[str]) -> str:
+    """Return the JSON pointer of these keys."""
+    return "/".join(map(in_pointer, keys))
 
 
 def _tells(info: KeyInfo | None) -> bool:

@@ -87,16 +87,16 @@ _IBAN_LENGTHS = {
 
 _DIGITS_OF_PHONE, _LONGEST_UNDER_NAME = 7, 64
 _OUT_OF_SCALE = 100
-"""Parts of numbers of sections, versions and object identifiers are hardly ever as large as this."""
+"""Numbers of sections, versions and object identifiers rarely have a part as large as this."""
 _SAID_BEFORE = re.compile(
     rb"(?i)(?:\b(?:ips?|ipv4|inet|addr\w*|hosts?|clients?|peers?|remote\w*|nameserver|gateway|ssh|ping)\b[^\n\w]{1,4}|//|@)\Z"
 )
 _SAID_AFTER = re.compile(rb":\d{2,5}\b|/\d{1,2}\b")
-"""What says that four small numbers are an address: a word or a sign before it, a port or a network's prefix."""
+"""Show that four small numbers are an address: a word or a sign before them, a port or a network's prefix after."""
 
 
 def holds_personal(kind: str, value: str) -> bool:
-    """Whether the value under a name of this kind (see `keys.KeyInfo.personal`) is personal data."""
+    """Return whether the value under a name of this kind (see `keys.KeyInfo.personal`) is personal data."""
     if kind == "ip":
         try:
             return _is_somebodys(ip_address(value.strip()))

@@ -1,7 +1,7 @@
-"""Whether a value only stands where a secret would: `<your-key>`, `${TOKEN}`, `xxxxxxxx`, `change-me`.
+"""Tells placeholders from secrets: `<your-key>`, `${TOKEN}`, `xxxxxxxx`, `change-me`.
 
-Promise: the whole value is looked at, never a part of it. `MyPassword2024!` holds words that stand in elsewhere, and is
-a password. Linear in the length of the value.
+Promise: the whole value decides, never a part of it. `MyPassword2024!` contains words of placeholders, but it is a
+password. Time is linear in the length of the value.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _SAY_SO = words("""
     example examples placeholder redacted changeme change replace replaceme insert your yours my todo tbd fixme lorem
     ipsum undefined dummy fake sample here enter paste put
 """)
-"""Words of which one is enough where all the others could stand in too."""
+"""One of these words makes a placeholder, where all other words are common in placeholders."""
 _COMMON = STAND_INS | words("""
     key keys secrets tokens api pass passphrase access auth client app db id with me a an the to of for in from goes
     and or real actual own name type service account signing webhook session refresh root test demo dev prod live
@@ -44,20 +44,20 @@ _CUT_SHORT = re.compile(
     r"(?i)(?:\*{3}|\.{3}|\u2026|\u2022{3}|#{4}|x{4})\Z|[\[(<](?:redacted|masked|hidden|truncated|omitted|removed|snip)"
     r"|(?:\A|[-_ ])(?:your[-_ ](?:[a-z]+[-_ ])?(?:token|key|secret)|(?:token|key|secret)[-_ ]here)(?:\Z|[-_ ])"
 )
-"""What no machine writes into a token: signs that more follows, words that say what is to go there."""
+"""No machine writes these into a token: signs that something is left out, words that describe a token."""
 _MOST_LEFT = 12
 _REFERENCE = re.compile(
     r"![01]\b|\$[{(]|\$(?:[A-Z_][A-Z0-9_]*|[A-Za-z_]+\d?)(?![\w$!@#%^&*])|%[A-Za-z_]+%\Z|&[a-z]+;|ENC\[[A-Z]"
     r"|@[A-Za-z]+(?:\.[A-Za-z_]+)+(?![\w!])"
     r"|(?i:process\.env\b|os\.environ\b|env[.:(]|vault:|ref\+|secretref[:(]|arn:|keyvault[.:/(])"
 )
-"""What other programs put a value in the place of: variables of shells and programs, templates, names of secrets."""
+"""Other programs replace these with a value: variables of shells and programs, templates, names of secrets."""
 _BRACKETED = re.compile(r"[$%#@]?(?:\{[^\x00]*(\})|\([^\x00]*(\))|<[^\x00]*(>)|\[[^\x00]*(\])|[{(<\[])")
 _GOES_ON = re.compile(r"\A[^\s({\[</A-Za-z0-9]*[A-Za-z0-9][^\s({\[</]*\Z")
 
 
 def is_placeholder(value: str) -> bool:
-    """Whether the whole value stands for a secret rather than being one."""
+    """Return whether the whole value is a placeholder for a secret."""
     value = value[:JUDGED_CHARACTERS]
     distinct = len(set(value))
     if distinct <= min(5, 2 + len(value) // 12):
@@ -66,13 +66,13 @@ def is_placeholder(value: str) -> bool:
 
 
 def stands_in(value: str) -> bool:
-    """Whether the value only marks where a password goes; one of few different letters is a password."""
+    """Return whether the value only marks the place of a password. A password may have few different letters."""
     value = value[:JUDGED_CHARACTERS]
     return value.lower() in STAND_INS or _is_blank(value) or is_reference(value) or says_so(value)
 
 
 def is_elided(value: str) -> bool:
-    """Whether a token was cut short or left out: `sk-12...89ab`, `ghp_xxxx`. A password may well hold such signs."""
+    """Return whether a token is shortened or left out: `sk-12...89ab`, `ghp_xxxx`. A password may have such signs."""
     value = value[:JUDGED_CHARACTERS]
     if _CUT_SHORT.search(value):
         return True
@@ -80,7 +80,7 @@ def is_elided(value: str) -> bool:
 
 
 def is_reference(value: str) -> bool:
-    """Whether the value is a variable or a template: `$TOKEN`, `${TOKEN}`, `{{ token }}`, `<token>`, or begins one."""
+    """Return whether the value is or begins a variable or template: `$TOKEN`, `${TOKEN}`, `{{ token }}`, `<token>`."""
     if _REFERENCE.match(value):
         return True
     bracketed = _BRACKETED.match(value)
@@ -88,7 +88,7 @@ def is_reference(value: str) -> bool:
 
 
 def says_so(value: str) -> bool:
-    """Whether the value consists of words that stand in, of which one says so: `your-api-key-here`, `ChangeMe`."""
+    """Return whether the value consists of placeholder words, one of them clear: `your-api-key-here`, `ChangeMe`."""
     if not _JOINTS.match(value) or not _SAID.search(value):
         return False
     parts = [hump for part in _PARTS.findall(value) for hump in _words_of(part)]
@@ -96,11 +96,11 @@ def says_so(value: str) -> bool:
         return False
     if all(part in _SAY_SO or part in _COMMON or part in BEFORE_KEY or _is_filler(part) for part in parts):
         return True
-    return parts[0] in _SAY_SO and parts[-1] in _COMMON and value.replace("-", "_").replace("_", "").isalpha()
+    return parts[0] in _SAY_SO and parts[-1] in _COMMON and value.replace("-", "").replace("_", "").isalpha()
 
 
 def _words_of(part: str) -> list[str]:
-    if part.isdigit():  # a count of its own, `your-key-2`; one glued to a word makes a password of it
+    if part.isdigit():  # a separate count, `your-key-2`; digits inside a word mean a password
         return [part if len(part) <= _LONGEST_COUNT else "?"]
     humps = [hump.lower() for hump in _HUMPS.findall(part)]
     return ["?"] if any(map(str.isdigit, humps)) and len(humps) > 1 else humps
@@ -111,6 +111,6 @@ def _is_filler(part: str) -> bool:
 
 
 def _is_blank(value: str) -> bool:
-    """Whether at least half of the value is blanked out, or nothing but marks is left of it."""
+    """Return whether at least half of the value is blanked out, or it has only separators."""
     letters = value.translate(_BETWEEN)
     return sum(map(_BLANKS.__contains__, letters)) * 2 >= len(letters)

@@ -1,8 +1,8 @@
 """The short texts of one request: looked at all at once, and none of them twice.
 
-Promise: each comes out as `Masker.mask_value` would give it, at a fraction of the cost, or, when the request has used
-up its budget or the masker fails at it, as `***REDACTED***` under the rule `unscannable`. What comes out depends on the
-request alone.
+Promise: each comes out as `Masker.mask_value` would give it, at a fraction of the cost. When the budget of the request
+is used up or the masker fails, it comes out as `***REDACTED***` under the rule `unscannable`. What comes out depends on
+the request alone.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _Result: TypeAlias = "tuple[JsonValue, tuple[Redaction, ...]]"
 class Texts:
     """Masks what a request's records hold. `expect` what will be asked for, `look` at it, then ask with `mask`.
 
-    What was not expected is masked when it is asked for. `note` gets every exception that the masker should not raise.
+    What was not expected is masked when it is asked for. `note` is called with each unexpected exception of the masker.
     """
 
     def __init__(self, masker: Masker, budget: Budget, *, note: Callable[[Exception], None] = lambda _: None) -> None:
@@ -77,11 +77,11 @@ class Texts:
             return UNSCANNABLE
 
     def _masked(self, items: list[tuple[str, JsonValue]], cost: int = 0) -> list[_Result]:
-        """Mask all items at once; where that fails, half of them at a time, so that only the bad one is hidden."""
+        """Mask all items at once. Where that fails, mask each half, so that only the bad item is hidden."""
         try:
             self._budget.take(cost)
             return self._masker.mask_each(items, self._budget)
-        except Exception as error:  # noqa: BLE001 - a fault of the masker hides one value, and stops nothing
+        except Exception as error:  # noqa: BLE001 - an error of the masker hides one value and stops nothing
             if len(items) == 1 or self._budget.is_used_up:
                 if not isinstance(error, Unscannable):
                     self._note(error)
@@ -95,7 +95,7 @@ def _unscannable(path: str) -> _Result:
 
 
 def _key(path: str, value: JsonValue) -> _Key | None:
-    """Say by what a result is remembered; None where JSON cannot hold it: a lone surrogate, a huge number."""
+    """Return the key of a result in memory; None where JSON cannot hold the value: a lone surrogate, a huge number."""
     if isinstance(value, str):
         return path, value
     try:

@@ -60,14 +60,14 @@ _GLUED = frozenset(
 _WORDS = frozenset(
     mark.encode() for mark in words("test_ live_ sandbox_ key_ key- app- api- sdk- mob- dataset- sess- secret_ secret-")
 )
-"""Marks that are words as well."""
+"""Marks that are also words."""
 _NAMES = frozenset(
     name.encode() for name in words("cs pk pub ca ch pi si sub evt in src tok we seti price prod cus session checkout")
 )
-"""What stands before such a word in identifiers of objects: those of Stripe have it in them which mode they are of."""
+"""What stands before such a word in an identifier of an object. Stripe puts the mode there: `cs_test_…`."""
 _JOINTS = (b"_", b"-")
 _FINGERPRINTED = b".ico-"
-"""Begins the digest in the name of an icon's file, as well as a token after a point."""
+"""In `favicon.ico-<digest>` a digest follows; after another point, a token may follow the same letters."""
 _NO_WORD = rb"(?:[^A-Za-z0-9]|\z)"
 _IN_BASE64 = re.compile(rb"(?=.*[A-Z])(?=.*[0-9])[A-Za-z0-9+/]{24}")
 
@@ -104,7 +104,7 @@ class VendorRules:
                 place = base + start
                 if base + end <= offset or place < done:
                     continue
-                if (  # most marks in the middle of a word are passed over at once
+                if (  # skips most marks in the middle of a word at once
                     index in short
                     and place > 2  # noqa: PLR2004 - an escape has three characters at most
                     and text[place - 1] in _WORD
@@ -148,7 +148,7 @@ _COUNTED = re.compile(r"(\[[^\]]+\])\{(\d+)[,}]")
 
 def _head(rule: Rule) -> re.Pattern[bytes] | None:
     """Give a pattern of fixed length for how the tail must begin: far cheaper to try than the tail itself."""
-    if rule.hidden and rule.before:  # the tail is short, and must be there: each e-mail address holds such a mark
+    if rule.hidden and rule.before:  # the tail is short; each e-mail address has such a mark
         return re.compile(rule.tail.encode())
     counted = _COUNTED.match(rule.tail)
     if counted is not None and "|" not in rule.tail:
@@ -159,7 +159,7 @@ def _head(rule: Rule) -> re.Pattern[bytes] | None:
 
 
 def _needs_boundary(rule: Rule, mark: bytes) -> bool:
-    """Whether a token begins with the mark, so that the mark must not be the end of another word."""
+    """Return whether a token begins with the mark. Then the mark must not end another word."""
     return not rule.before and not rule.hidden and (mark[0] in _WORD or _is_plain(mark))
 
 
@@ -170,10 +170,10 @@ def _is_plain(mark: bytes) -> bool:
 
 @lru_cache(maxsize=2048)
 def _tail(rule: Rule, *, is_bounded: bool) -> Pattern:
-    r"""Compile what follows a mark. Its first group is what is masked.
+    r"""Compile the pattern of what follows a mark. Its first group is the secret.
 
-    `is_bounded`: no letter or digit follows. That is also what `\b` says in a rule, so that no sign hides a token:
-    for the engine, `_` belongs to the word before it.
+    `is_bounded`: no letter or digit may follow. `\b` in a rule means the same. The engine's own `\b` counts `_` as part
+    of a word and would miss a token before it.
     """
     tail = rule.tail.encode()
     if re.compile(tail).groups:
@@ -192,7 +192,7 @@ def _before(rule: Rule) -> Pattern:
 
 
 def _at_mark(text: bytes, rule: Rule, start: int, end: int, *, by_chance: bool) -> Span | None:  # noqa: C901, PLR0911, PLR0912 - one reason a line
-    """Try one rule at its mark. `by_chance`: the mark ends a word, so that only what follows it tells."""
+    """Try one rule at its mark. `by_chance`: the mark may end a word by chance, so the tail must decide."""
     is_short = not rule.hidden and end - start < _UNMISTAKABLE_MARK
     is_bounded = "\\b" in rule.tail or (is_short and not rule.before)
     match = _tail(rule, is_bounded=is_bounded).match(text, end, min(len(text), end + _WINDOW))
@@ -261,10 +261,10 @@ def _blanked(following: bytes) -> bool:
 
 
 def _at_boundary(text: bytes, start: int, end: int) -> bool:
-    r"""Whether a token can begin at `start`, with a mark that ends at `end`.
+    r"""Return whether a token can begin at `start`, with a mark that ends at `end`.
 
-    No letter or digit stands before it, unless it ends an escape such as `\n` or `%3D`; nor a sign of base64 with more
-    of it before. A mark that is a word (`test_`) is not the second word of a name such as `cs_test_…`.
+    No letter or digit may stand before it, except at the end of an escape such as `\n` or `%3D`. No base64 may end
+    there. A mark that is a word (`test_`) must not be the second word of a name such as `cs_test_…`.
     """
     before = text[max(0, start - 24) : start]
     if not before or before[-1] not in _WORD:
@@ -288,14 +288,14 @@ def _after_word(text: bytes, start: int) -> bool:
 
 
 def _is_slug(tail: str) -> bool:
-    """Whether a tail is words and numbers with dashes between them, as people name things."""
+    """Return whether a tail is words and numbers with dashes or points between them, like a name for a thing."""
     parts = _JOINT.split(tail)
     return len(parts) >= _FEWEST_PARTS and all(map(_PART.fullmatch, parts)) and wordiness(tail) > _WORDS_OF_A_SLUG
 
 
 def _machine_made(tail: str, *, mark: int, issued: bool) -> bool:
-    """Whether a tail looks like a machine's. `mark`: how long the mark is. `issued`: it is the vendor's own."""
-    if issued and mark >= _MARK_OF_FORMAT and len(set(tail)) == 1:  # made up, but in the format all the same
+    """Return whether a tail looks machine-made. `mark`: its length. `issued`: whether the mark is the vendor's own."""
+    if issued and mark >= _MARK_OF_FORMAT and len(set(tail)) == 1:  # made up, but in the right format
         return tail[0] not in _LEFT_OUT
     if issued and _is_slug(tail):
         return False

@@ -1,7 +1,7 @@
-"""What the answer of a model or a tool shows of how the call ended. Answers are content: nothing of one is kept.
+"""Read from the answer of a model or a tool how the call ended. Answers are content: nothing of them is stored.
 
-Promise: only the members that the providers' interfaces define are read, at the places where those stand. Never raises,
-and looks at a bounded number of members, in a fixed order. A text is read where it is JSON or server-sent events: its
+Promise: reads only the members that the providers' interfaces define, where they define them. Never raises. Reads a
+bounded number of members, in a fixed order. A text is read where it is JSON or server-sent events: its
 last `_TAIL` bytes, and its last `_MOST` events.
 
 Source: the interfaces of OpenAI (Chat Completions, Responses), Azure OpenAI, Anthropic (Messages), Google (Gemini),
@@ -11,7 +11,8 @@ Amazon Bedrock (Converse, InvokeModel), the Model Context Protocol and JSON-RPC 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Final, TypeAlias
 
 import orjson
@@ -25,6 +26,7 @@ Read: TypeAlias = "Callable[[dict[str, JsonValue], JsonValue, Signs], None]"
 _MOST: Final = 64
 _HEAD: Final = 80
 _TAIL: Final = 1024 * 1024
+_SMALL: Final = 64 * 1024
 _OPENS_JSON: Final = re.compile(rb"\s{0,64}[\[{]")
 _OPENS_EVENTS: Final = re.compile(rb"(?:\xef\xbb\xbf)?[\r\n]{0,8}(?:event|data|id|retry)?:")
 _DATA: Final = re.compile(rb"(?:^|[\r\n])data: {0,8}(\{[^\r\n]*)")
@@ -38,7 +40,7 @@ _BLOCK_REASONS: Final = ("blockReason", "block_reason")
 
 
 def signs_of(answer: JsonValue) -> Signs | None:
-    """Return what `answer`, decoded JSON, shows: one answer, or a list of messages; null when that is nothing."""
+    """Return the signs in `answer`, decoded JSON: one answer or a list of messages. Return null when there are none."""
     if isinstance(answer, dict) and _READERS.keys().isdisjoint(answer):
         return None
     signs = Signs()
@@ -46,69 +48,49 @@ def signs_of(answer: JsonValue) -> Signs | None:
     return signs
 
 
-def signs_of_payload(payload: Payload) -> Signs | None:
-    """Return what an answer shows that was sent as a value, as bytes or in chunks; null when that is nothing."""
+def read_payload(payload: Payload) -> Signs | None:
+    """Return the signs in an answer that came as a value, as bytes or in chunks; null when there are none.
+
+    JSON that came as bytes is decoded once, for its digest. Only then are its signs added to the returned ones.
+    """
     if payload.value is not None:
         return signs_of(payload.value)
     signs = Signs()
-    _read_text(payload.chunks or [payload.data or b""], signs)
+    if payload.data is not None and _OPENS_JSON.match(payload.data):
+        payload.on_json = partial(read_answer, signs=signs)
+        return signs
+    _read_text(payload.content, signs)
     return None if signs == Signs() else signs
 
 
 def read_answer(answer: JsonValue, signs: Signs) -> None:
-    """Add to `signs` what `answer` shows."""
+    """Add the signs in `answer` to `signs`."""
     if isinstance(answer, str):
-        _read_text(
-            [part.encode(errors="replace") for part in (answer[:_HEAD], answer[max(_HEAD, len(answer) - _TAIL) :])],
-            signs,
-        )
+        text = answer if len(answer) <= _TAIL else answer[:_HEAD] + answer[-_TAIL:]
+        _read_text(text.encode(errors="replace"), signs)
         return
     for part in _objects(answer):
         if not _READERS.keys().isdisjoint(part):
             _read(part, signs)
 
 
-def _read_text(parts: list[bytes], signs: Signs) -> None:
+def _read_text(text: bytes, signs: Signs) -> None:
     """Read a text that is JSON, or that is a stream of server-sent events."""
-    head = b""
-    for part in parts:
-        head += part[:_HEAD]
-        if len(head) >= _HEAD:
-            break
-    if _OPENS_EVENTS.match(head):
-        for data in _DATA.findall(_tail_of(parts))[-_MOST:]:
+    if _OPENS_EVENTS.match(text):
+        for data in _DATA.findall(text[-_TAIL:])[-_MOST:]:
             event = _decoded(data)
             if isinstance(event, dict):
                 for part in (event, *(event.get(name) for name in _INSIDE)):
                     if isinstance(part, dict):
                         _read(part, signs)
-    elif _OPENS_JSON.match(head) and sum(map(len, parts)) <= _TAIL:
-        text = _joined(parts)
-        # Decoded, a text of small values is many times its size: it must have something to tell.
-        decoded = _decoded(text) if any(name in text for name in _TOLD) else None
+    elif _OPENS_JSON.match(text) and len(text) <= _TAIL:
+        # A text of small values takes many times its size when decoded. So a large text must hold a known name.
+        decoded = _decoded(text) if len(text) <= _SMALL or any(name in text for name in _TOLD) else None
         if not isinstance(decoded, str):
             read_answer(decoded, signs)
 
 
-def _tail_of(parts: list[bytes]) -> bytes:
-    tail: list[bytes] = []
-    size = 0
-    for part in reversed(parts):
-        tail.append(part)
-        size += len(part)
-        if size >= _TAIL:
-            break
-    return bytes(_joined(reversed(tail))[-_TAIL:])
-
-
-def _joined(parts: Iterable[bytes]) -> bytearray:
-    joined = bytearray()
-    for part in parts:  # `join` takes 80 bytes of memory for each, and a part may be one byte
-        joined += part
-    return joined
-
-
-def _decoded(text: bytes | bytearray) -> JsonValue:
+def _decoded(text: bytes) -> JsonValue:
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError:
@@ -139,7 +121,7 @@ def _failed(_: dict[str, JsonValue], is_error: JsonValue, signs: Signs) -> None:
 
 
 def _error(part: dict[str, JsonValue], error: JsonValue, signs: Signs) -> None:
-    """A tool may well return an object with an `error`: what is no answer of an interface must hold nothing else."""
+    """Take an `error` member for a failure only if nothing else stands beside it: tools may return such members."""
     named = isinstance(error, dict) and any(name in error for name in _ERROR_NAMES)
     alone = named and part.keys() <= _ERROR_MEMBERS
     if error and ("jsonrpc" in part or part.get("type") == "error" or part.get("object") == "response" or alone):
@@ -148,7 +130,7 @@ def _error(part: dict[str, JsonValue], error: JsonValue, signs: Signs) -> None:
 
 
 def _result(part: dict[str, JsonValue], result: JsonValue, signs: Signs) -> None:
-    """Of JSON-RPC. A result of anything else is content."""
+    """Read the result of a JSON-RPC answer. Any other result is content."""
     if "jsonrpc" in part and isinstance(result, dict):
         _failed(result, result.get("isError"), signs)
 
@@ -205,5 +187,5 @@ _READERS: Final[Mapping[str, Read]] = {
     "amazonBedrockGuardrailAction": _guardrail,
     "result": _result,
 }
-"""By the member of an answer that says how the call ended."""
+"""The reader of each member that says how a call ended."""
 _TOLD: Final = tuple(f'"{name}"'.encode() for name in _READERS)

@@ -20,9 +20,9 @@ class TooManyError(DecodeError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """One event that is not stored, and why: names of ours, never a value.
+    """One event that is not stored, and why: our own names, never a value.
 
-    `fault` describes the exception where the event is refused because of a fault of ours (see `audit_core.faults`).
+    `fault` describes the exception when a fault of the log writer caused the refusal (see `audit_core.faults`).
     """
 
     index: int
@@ -33,7 +33,7 @@ class Refusal:
 
 
 def refusal_of(index: int, error: Exception) -> Refusal:
-    """Return the refusal of the one event at which `error` was raised, whatever it is."""
+    """Return the refusal of the event that raised `error`, any exception."""
     if isinstance(error, FieldError):
         return Refusal(index=index, field=error.field, reason=error.reason, forbidden=error.forbidden)
     if isinstance(error, AuditError):

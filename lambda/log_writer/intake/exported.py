@@ -7,7 +7,6 @@ place. An item with a key twice is refused: two readers would not read the same 
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import math
@@ -24,11 +23,10 @@ from audit_core.event import Event, Payload
 from audit_core.fields import READERS
 from audit_core.people import split_user
 from log_writer.intake.decoded import Decoded, Refusal, TooManyError, refusal_of
-from log_writer.intake.outline import item_texts, reason_against
+from log_writer.intake.outline import reason_against, split_items
 
 NO_OBJECT = "must be an object"
 _BOM = b"\xef\xbb\xbf"
-_LINES_PER_EVENT = 4  # so many lines may be empty
 _MAX_DEPTH = 250  # what the encoder takes, with the list around it
 _MOST_DIGITS = 20
 _MOST_INTEGER = 2**64
@@ -59,7 +57,7 @@ def read_items(body: bytes, *, max_events: int, member: str | None = None) -> It
     body = body.removeprefix(_BOM)
     try:
         value, encoded = _read_strictly(body)
-    except Exception as error:  # noqa: BLE001 - one of them is wrong, or makes it fail: which, they say one by one
+    except Exception as error:  # noqa: BLE001 - whatever it is, one item causes it
         failed = error if isinstance(error, DecodeError) else DecodeError(NOT_JSON)
         try:
             value, encoded = _read_loosely(body), None
@@ -124,17 +122,10 @@ def _integer(digits: str) -> int | float:
 
 
 def _read_apart(body: bytes, max_events: int, member: str | None, failed: DecodeError) -> Items:
-    """Read the items of a list, or the lines, one by one: as a whole they are no JSON. Raises `failed` if none is."""
-    texts: list[bytes] | None = None
-    with contextlib.suppress(DecodeError):
-        texts = item_texts(body, member)
+    """Read the items of a list, or the lines, one by one: the whole is invalid JSON. Raises `failed` if no item is."""
+    texts = split_items(body, max_events, _is_cut, member=member)
     if texts is None:
-        if body.count(b"\n") > max_events * _LINES_PER_EVENT:
-            raise TooManyError(max_events)
-        texts = [line for line in body.split(b"\n") if line and not line.isspace()]
-        # One document over several lines, not one a line: what looks whole in a line of it is a piece of something.
-        if texts and _opens_document(texts[0].strip()) and not _is_read(texts[0]):
-            raise failed
+        raise failed
     if len(texts) > max_events:
         raise TooManyError(max_events)
     found = Items(items=[], loose=False, bad={})
@@ -156,16 +147,15 @@ def _read_apart(body: bytes, max_events: int, member: str | None, failed: Decode
     return Items(items=found.items, loose=found.loose, bad={**_bad(found.items), **found.bad})
 
 
-def _is_read(text: bytes) -> bool:
-    try:
-        _read_loosely(text)
-    except DecodeError:
+def _is_cut(line: bytes) -> bool:
+    text = line.strip()
+    if text[:1] != b"[" and not (text[:1] == b"{" and text[-1:] != b"}"):
         return False
-    return True
-
-
-def _opens_document(line: bytes) -> bool:
-    return line[:1] == b"[" or (line[:1] == b"{" and line[-1:] != b"}")
+    try:
+        _read_loosely(line)
+    except DecodeError:
+        return True
+    return False
 
 
 def _listed(value: JsonValue, member: str | None) -> list[JsonValue]:

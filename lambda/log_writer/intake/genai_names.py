@@ -229,7 +229,7 @@ _USAGE: Final = {
     )
 }
 USAGE_FAMILIES: Final = ("gen_ai.usage.", "llm.usage.", "ai.usage.")
-"""Token counts, also under names that are not in the table."""
+"""How the names of token counts begin, also of counts that are not in the table."""
 _ADDRESS: Final = {
     "url": "url.full http.url gen_ai.openai.api_base openai.api_base",
     "host": "server.address http.host net.peer.name",

@@ -30,7 +30,7 @@ def from_seconds(seconds: JsonValue) -> str | None:
 
 
 def milliseconds_between(start: JsonValue, end: JsonValue) -> float | None:
-    """From one RFC 3339 time to another; null when there is no such time, or they are of two different clocks."""
+    """From one RFC 3339 time to another; null when a time is invalid, or the two cannot be from one clock."""
     first, last = _moment(start), _moment(end)
     if first is None or last is None or last < first:
         return None

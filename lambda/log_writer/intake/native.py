@@ -28,22 +28,21 @@ from audit_core.canonical import (
 from audit_core.errors import DecodeError, FieldError
 from audit_core.event import Event, Payload
 from audit_core.fields import FIELDS
-from log_writer.intake.answer import signs_of_payload
+from log_writer.intake.answer import read_payload
 from log_writer.intake.decoded import Decoded, Refusal, TooManyError, refusal_of
 from log_writer.intake.near import NearNames
-from log_writer.intake.outline import item_texts, reason_against
+from log_writer.intake.outline import item_texts, reason_against, split_items
 from log_writer.intake.usage import named
 
 SOURCE = "native"
 _BOM = b"\xef\xbb\xbf"
-_LINES_PER_EVENT = 4  # so many lines may be empty
 _OPENS_DOCUMENT = re.compile(rb"\s*+(?:\[|\{\s*+$)")
 _EVENT_DEPTH = MAX_DEPTH + 1
 """An event is an object around a payload, which may have a digest as deep as that is."""
 _WRAPPING = LEVELS - _EVENT_DEPTH
 _NOT_AN_OBJECT = "must be an object"
 _GUIDE = ("timestamp", "user_id", "endpoint", "method", "status", "outcome", "correlation_id")
-"""What says something of a call, beside digests; the agent follows from the token."""
+"""Fields that describe a call, besides digests. The token names the agent."""
 _EMPTY = f"must have at least one of {', '.join(_GUIDE)}"
 _MISSPELT = f"is perhaps misspelt: the event has none of {', '.join(_GUIDE)}"
 _SIDES = ("request", "response")
@@ -73,41 +72,35 @@ def decode_native(body: bytes, *, max_events: int) -> Decoded:
 
 
 def _encoded_whole(body: bytes, elements: list[JsonValue]) -> bytes | None:
-    """The elements as JSON; null where one of them is wrong, or makes it fail: which, they say one by one."""
+    """Return the elements as JSON; null when one of them is invalid. `_decode_each` finds out which."""
     try:
         _encode_payloads(elements)
         encoded = _encoded(elements)
         return None if has_duplicate_key(body, encoded) else encoded
-    except Exception:  # noqa: BLE001 - as said
+    except Exception:  # noqa: BLE001 - whatever it is, one element causes it
         return None
 
 
 def _decode_apart(body: bytes, max_events: int, failed: DecodeError) -> Decoded:
-    """Decode the elements of an array, or the lines, one by one: as a whole they are no JSON."""
-    elements: Sequence[bytes] | None = None
-    with contextlib.suppress(DecodeError):
-        elements = item_texts(body)
-    if elements is not None:
-        return _decode_each(elements, max_events, failed)
-    if body.count(b"\n") > max_events * _LINES_PER_EVENT:
-        raise TooManyError(max_events)
-    lines = [line for line in body.split(b"\n") if not line.isspace() and line]
-    # One document over several lines, not one a line: what looks whole in a line of it is a piece of something.
-    if lines and _OPENS_DOCUMENT.match(lines[0]) and not _is_json(lines[0]):
+    """Decode the elements of an array, or the lines, one by one: the whole is invalid JSON."""
+    texts = split_items(body, max_events, _is_cut)
+    if texts is None:
         raise failed
-    return _decode_each(lines, max_events, failed)
+    return _decode_each(texts, max_events, failed)
 
 
-def _is_json(text: bytes) -> bool:
-    try:
-        orjson.loads(text)
-    except orjson.JSONDecodeError:
+def _is_cut(line: bytes) -> bool:
+    if not _OPENS_DOCUMENT.match(line):
         return False
-    return True
+    try:
+        orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return True
+    return False
 
 
 def _decode_each(texts: Sequence[bytes], max_events: int, failed: DecodeError | None = None) -> Decoded:
-    """Decode elements, each from its own text. Raises `failed`, where that is given, when none of them is JSON."""
+    """Decode each element from its own text. Raises `failed`, if given, when none of them is JSON."""
     if len(texts) > max_events:
         raise TooManyError(max_events)
     content = hashlib.sha256()
@@ -141,7 +134,7 @@ def _encode_payloads(elements: Iterable[object]) -> None:
             for side in _SIDES:
                 value = element.get(side)
                 if type(value) is dict or type(value) is list:
-                    with contextlib.suppress(Exception):  # of what nests too deep, or makes it fail: that is said later
+                    with contextlib.suppress(Exception):  # `_encoded` fails, too, and reports it
                         element[side] = Payload(value=value, encoded=encode(value))
 
 
@@ -196,11 +189,11 @@ def _add_payloads(event: Event, element: dict[str, JsonValue]) -> None:
     event.request = _payload(element, "request")
     event.response = _streamed(element, "response") or _payload(element, "response")
     if event.response is not None:
-        event.signs = signs_of_payload(event.response)
+        event.signs = read_payload(event.response)
 
 
 def _sort_in(event: Event, element: dict[str, JsonValue], near: NearNames) -> None:
-    """Put what has a field's name into fields, and what has no known name into attributes."""
+    """Put members with a field's name into fields, and members with an unknown name into attributes."""
     misspelt: dict[str, None] = {}
     for name, value in element.items():
         if name in FIELDS:

@@ -1,7 +1,7 @@
-"""Names that are almost those of fields: most likely misspelt.
+"""Find names that are almost the name of a field: they are probably misspelt.
 
-Promise: what is said of such a name is the field that it is near to, never the name. The work for one request is
-bounded, whatever names are in it.
+Promise: returns the name of the field, never the given name. The work for one request is bounded, whatever names it
+holds.
 """
 
 from __future__ import annotations
@@ -11,21 +11,21 @@ from typing import Final
 
 from audit_core.attributes import ALLOWED
 
-MISSPELT: Final = "an unknown name in the event is almost this one; what it holds was kept as an attribute"
+MISSPELT: Final = "an unknown name in the event is almost this one; its value was kept as an attribute"
 _MOST_NAMES: Final = 200
 _LONGEST: Final = 32
 _LIKENESS: Final = 0.8
 
 
 class NearNames:
-    """Finds the field that an unknown name is near to; for one request."""
+    """Find the fields that unknown names of one request resemble."""
 
     def __init__(self, fields: Iterable[str]) -> None:
         self._fields = fields
         self._known: dict[str, str | None] = {}
 
     def field(self, name: str) -> str | None:
-        """Return the field that `name` is almost the name of; null where there is none."""
+        """Return the field whose name resembles `name`; null when there is none."""
         if len(name) > _LONGEST or name in ALLOWED:
             return None
         if name not in self._known:

@@ -32,7 +32,7 @@ _LAST: Final = 599
 
 
 def read(event: Event, error: JsonValue, signs: Signs, *, is_model: bool, is_frame: bool) -> None:
-    """Read a span's `error`; add to `signs` what it says of the outcome.
+    """Read a span's `error`; add its signs of the outcome to `signs`.
 
     `is_model`: the span is a call of a model, so that a status in its text is that call's. `is_frame`: it is no call,
     and a status that its error repeats is that of a call within it.

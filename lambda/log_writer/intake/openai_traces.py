@@ -55,7 +55,7 @@ _MODELS = frozenset({"generation", "response", "speech", "transcription"})
 _FRAMES = frozenset({"agent", "turn", "task"})
 """Spans around calls."""
 _RESULTS: Mapping[str, tuple[str, ...]] = {"handoff": ("to_agent",), "mcp_tools": ("result",)}
-"""Calls that show what came of them, and the member that does."""
+"""For each kind of call, the members that show its result."""
 
 # What is looked for in a whole request first: these are plain letters, which no encoder escapes.
 _MARKS = (_TRUNCATED.encode(), b"original_type")
@@ -290,7 +290,7 @@ def _is_truncated(value: JsonValue) -> bool:
 
 
 def _conclude(event: Event, kind: str, data: dict[str, JsonValue], signs: Signs) -> None:
-    """Whether a span that has ended shows a result. The SDK ends a cancelled one without an error, and without one."""
+    """Set whether a span that has ended shows a result. The SDK ends a cancelled span with neither error nor result."""
     if kind in _MODELS or kind in {"function", "mcp_tools"}:
         for name in _RESPONSES:
             read_answer(data.get(name), signs)
@@ -304,7 +304,7 @@ def _conclude(event: Event, kind: str, data: dict[str, JsonValue], signs: Signs)
         signs.result = bool(data.get("response_id")) or counted or answered
     elif kind in _RESULTS:
         signs.result = any(data.get(name) is not None for name in _RESULTS[kind])
-    elif kind == "function":  # where content is left out, nothing tells a result from none
+    elif kind == "function":  # without content, nobody can tell whether there is a result
         asked = event.request is not None or event.fields.get("request_hash") is not None
         signs.result = _is_answered(event) or not asked
 

@@ -48,7 +48,7 @@ def _decoded(items: Items, max_events: int) -> Decoded:
 
 
 def _events(items: Items, max_events: int, content: RunningDigest) -> Iterator[Event | Refusal]:
-    """Make an event of each item. Raises `DecodeError` where all that is read is what is wrong with the frame."""
+    """Make an event of each item. Raises `DecodeError` when the frame holds errors only."""
     maker = EventMaker()
     last: Origin | None = None
     unread: list[Refusal] = []

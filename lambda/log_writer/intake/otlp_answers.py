@@ -17,9 +17,8 @@ from typing import Final, Literal, TypeAlias
 
 import orjson
 
-from log_writer.batch import StoredRecord
 from log_writer.intake.decoded import Refusal
-from log_writer.reply import ALWAYS, JSON, RETRY_AFTER, UNAVAILABLE, Response, Warned
+from log_writer.reply import ALWAYS, JSON, RETRY_AFTER, UNAVAILABLE, Response, Stored
 
 PROTOBUF: Final = "application/x-protobuf"
 Rejected: TypeAlias = Literal["rejectedLogRecords", "rejectedSpans"]
@@ -42,22 +41,12 @@ class OtlpAnswers:
     rejected: Rejected
     protobuf: bool
 
-    def stored(
-        self,
-        records: Sequence[StoredRecord],
-        refused: Sequence[Refusal],
-        warnings: Sequence[Warned],
-        *,
-        key: str,
-        duplicate: bool,
-        ours: bool,
-    ) -> Response:
-        """200. Which records are where, an exporter does not ask."""
-        del warnings, key, duplicate, ours
-        return self._exported(refused, len(records) + len(refused))
+    def stored(self, stored: Stored) -> Response:
+        """Answer 200. OTLP has no place for the ids of records."""
+        return self._exported(stored.refused, len(stored.records) + len(stored.refused))
 
     def refused_all(self, refused: Sequence[Refusal]) -> Response:
-        """200 as well: a status that is an error would say that nothing is wrong with the items themselves."""
+        """Answer 200 as well: an error status would not say that the items themselves are invalid."""
         return self._exported(refused, len(refused))
 
     def problem(self, status: HTTPStatus, detail: str, *, headers: Mapping[str, str] | None = None) -> Response:

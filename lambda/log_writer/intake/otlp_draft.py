@@ -60,7 +60,7 @@ class Draft:
     """What is known so far of one event.
 
     `request` and `response` hold content by its name on the wire; `special` what a platform's own rules look at;
-    `cut`: some content is not whole; `signs`: what it shows of how the call ended.
+    `cut`: some content is not whole; `signs`: how the call ended.
     """
 
     fields: dict[str, JsonValue] = field(default_factory=dict)
@@ -220,7 +220,7 @@ class Draft:
         rank, wire = self._ranks.get(rule.name, (rule.rank, name))
         is_better = rule.rank <= rank
         if into is self.tokens and bool(value) is not bool(known):
-            is_better = bool(value)  # a zero is what many write where they know nothing
+            is_better = bool(value)  # many senders write a zero for an unknown count
         if is_better:
             into[rule.name] = value
             self._ranks[rule.name] = rule.rank, name
@@ -284,9 +284,9 @@ class Draft:
             self.keep("endpoint", endpoint)
 
     def _payload(self, content: dict[str, JsonValue], signs: Signs | None = None) -> Payload | None:
-        """What is to be digested: one value as it is, several by their names; nothing where one has been cut off.
+        """Return the content to digest: one value as it is, several by their names; null when one has been cut off.
 
-        What it shows of how the call ended is added to `signs`.
+        Add the signs in it to `signs`.
         """
         read: dict[str, JsonValue] = {}
         for name, value in content.items():

@@ -45,7 +45,7 @@ _MODELS: Final = frozenset({
     "model_inference", "model_step", "reranker",
 })  # fmt: skip
 """Types of spans, in lower case, that are calls of models, or of agents that call them."""
-# Their exporter sets OK where a step was completed, and nothing where the application has cancelled it:
+# Their exporter sets OK for a completed step, and no status for a step that the application cancelled:
 # https://platform.claude.com/docs/en/api/opentelemetry/spans
 _PLATFORM: Final = "claude-platform"
 _PLATFORM_SCOPES: Final = ("com.anthropic.claude-platform", "com.anthropic.sdk")
@@ -213,7 +213,7 @@ def _measure_first_byte(draft: Draft) -> None:
 
 
 def _take_span_events(draft: Draft, events: list[SpanEvent], *, done: bool) -> None:
-    """Sort in a span's events. `done`: the span says that it ended well, whatever exceptions it has recorded."""
+    """Add a span's events to the draft. `done`: the span's status is OK, whatever exceptions it has recorded."""
     if not events:
         return
     rest: list[JsonValue] = []
@@ -242,14 +242,14 @@ def _take_span_events(draft: Draft, events: list[SpanEvent], *, done: bool) -> N
 
 
 def _take_messages(draft: Draft, attributes: Mapping[str, JsonValue]) -> None:
-    """Learn from an error's own text what kind of error it is. The text is kept as any unknown attribute."""
+    """Read the kind of error from its text. The text itself is kept like any unknown attribute."""
     for name in _MESSAGES:
         if isinstance(text := attributes.get(name), str):
             draft.signs.errors.append(text[:_HEAD])
 
 
 def _set_signs(draft: Draft, item: SpanItem, origin: Origin) -> None:
-    """What a span shows of how it ended."""
+    """Set the signs of how a span ended."""
     signs, is_unset = draft.signs, item.status not in (_STATUS_OK, _STATUS_ERROR)
     if item.status == _STATUS_OK:
         draft.fields["outcome"] = "success"
@@ -265,9 +265,9 @@ def _set_signs(draft: Draft, item: SpanItem, origin: Origin) -> None:
 
 
 def _shows_result(draft: Draft) -> bool:
-    """Whether a span that ended without a status shows a result, or is of a kind that has none to show.
+    """Return whether a span that ended without a status shows a result, or is of a kind that never shows one.
 
-    A model's call and an HTTP call that were cancelled end like this, without one.
+    A cancelled model or HTTP call ends without a status and without a result.
     """
     attributes, fields = draft.attributes, draft.fields
     finishes = attributes.get("finish_reasons")
@@ -280,7 +280,7 @@ def _shows_result(draft: Draft) -> bool:
     ):
         return True
     operation, kind = str(attributes.get("operation")), str(attributes.get("span_type")).lower()
-    if operation in _TOOL_CALLS or kind == _TOOL:  # where content is left out, nothing tells a result from none
+    if operation in _TOOL_CALLS or kind == _TOOL:  # without content, nobody can tell whether there is a result
         return not draft.request
     if "method" in fields and "status" not in fields:
         return False

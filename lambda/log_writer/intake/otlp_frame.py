@@ -1,7 +1,7 @@
-"""The frame of an OTLP request in JSON: resources, scopes, and the items in them.
+"""Read the frame of an OTLP request in JSON: resources, scopes, and the items in them.
 
-Promise: what is wrong in one place costs what is in that place. A body that is no OTLP request is not passed over as an
-empty one: it would be acknowledged, and lost.
+Promise: an invalid part refuses only the items inside it. A body that is not an OTLP request is refused. As an empty
+request it would be acknowledged, and lost.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ _Object = dict[str, JsonValue]
 
 
 def request_of(body: bytes, names: tuple[str, str, str]) -> object:
-    """Decode a request; or, where something in it is wrong, its frame, so that only that is refused."""
+    """Decode a request. When a part of it is invalid, return its frame, so that only that part is refused."""
     position: int | None = None
-    # Where it fails, something in it is wrong: what, its items say one by one.
+    # When this fails, reading the parts one by one shows which is invalid.
     with contextlib.suppress(Exception):
         try:
             request: JsonValue = orjson.loads(body)
@@ -44,7 +44,7 @@ def request_of(body: bytes, names: tuple[str, str, str]) -> object:
 
 
 def _opened(value: object) -> object:
-    """Return `value`, decoded where that is yet to be done. Raises `FrameError` where it cannot be."""
+    """Return `value`, decoded if it is `Raw`. Raises `FrameError` if it is invalid."""
     if isinstance(value, FieldError):
         raise FrameError(value.reason)
     if not isinstance(value, Raw):
@@ -59,9 +59,9 @@ def _opened(value: object) -> object:
 
 
 def _loads(text: bytes) -> JsonValue:
-    """Decode `text`. Half of a surrogate pair, where an exporter in JavaScript has cut a text off, becomes U+FFFD.
+    """Decode `text`. Half of a surrogate pair becomes U+FFFD, as protobuf's encoder writes it.
 
-    That is also what protobuf's encoder makes of it.
+    An exporter in JavaScript leaves such a half where it cuts a text off.
     """
     try:
         return orjson.loads(text)
@@ -77,9 +77,9 @@ def _loads(text: bytes) -> JsonValue:
 
 
 def members(holder: object, name: str) -> Iterator[_Object | Exception]:
-    """Yield the objects in the list `name` of `holder`, each let go as it is read; or what is wrong with one, or all.
+    """Yield each object in the list `name` of `holder`, or the error in it. Free each one once it is read.
 
-    A body that has something else instead is not passed over as empty: it would be acknowledged, and lost.
+    Yield one error when there is no such list but other content: as empty it would be acknowledged, and lost.
     """
     if isinstance(holder, Exception):
         yield holder
@@ -95,7 +95,7 @@ def members(holder: object, name: str) -> Iterator[_Object | Exception]:
             opened = _opened(member)
             if not isinstance(opened, dict):
                 raise FrameError(f"must have objects in {name}")
-        except Exception as error:  # noqa: BLE001 - as above
+        except Exception as error:  # noqa: BLE001 - it must not cost the objects beside it
             yield error
         else:
             yield opened
@@ -116,7 +116,7 @@ def _listed(holder: object, name: str) -> list[object]:
 
 
 def shared(holder: _Object | Exception, name: str) -> _Object:
-    """Return what the items of `holder` share under `name`. Raises `FrameError` where it is no object."""
+    """Return the object `name` that the items of `holder` share. Raises `FrameError` if it is not an object."""
     value = _opened(None if isinstance(holder, Exception) else holder.get(name))
     if value is None:
         return {}

@@ -28,7 +28,7 @@ Attributes: TypeAlias = "dict[str, JsonValue]"
 
 
 class FrameError(FieldError):
-    """Something is wrong with what is around items: how many of them it costs, nobody can tell."""
+    """Raised for an invalid frame around items. The number of items inside is unknown."""
 
     def __init__(self, reason: str) -> None:
         super().__init__("", reason)
@@ -98,7 +98,7 @@ class SpanItem:
 
 
 Found: TypeAlias = "tuple[Origin, LogItem | SpanItem] | Exception"
-"""An item and where it is from; or why it is refused: a `FieldError`, or an exception that nobody expected."""
+"""An item and its origin; or why it is refused: a `FieldError`, or an unexpected exception."""
 Items: TypeAlias = "Iterator[Found]"
 
 

@@ -60,7 +60,7 @@ def read_spans(body: bytes) -> Items:
 
 
 def _items(body: bytes, names: tuple[str, str, str], read: _Read) -> Items:
-    """Yield each item, or why it is refused. What is wrong with a resource or a scope refuses its own items alone."""
+    """Yield each item, or why it is refused. An invalid resource or scope refuses only its own items."""
     outer, middle, inner = names
     for group in members(request_of(body, names), outer):
         for scoped in members(group, middle):

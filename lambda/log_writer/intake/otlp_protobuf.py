@@ -98,7 +98,7 @@ def spans_too_heavy(body: bytes, limit: int) -> bool:
 
 
 def _walk(body: bytes, schema: _Schema, read: _Read) -> Items:
-    """Yield each item, or why it is refused. What is wrong with a resource or a scope refuses its own items alone."""
+    """Yield each item, or why it is refused. An invalid resource or scope refuses only its own items."""
     types = _types()
     for _, start, end in _parts(body, 0, len(body), {1}):
         try:

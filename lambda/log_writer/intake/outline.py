@@ -1,13 +1,14 @@
-"""JSON that no decoder takes as a whole, taken apart: the frame around the items, and each item's own text.
+"""Split JSON that cannot be decoded as a whole: the frame around the items, and the text of each item.
 
-Promise: only brackets, quotes and commas are read, so that whatever is wrong inside an item stays inside it. Time is
-linear in the body, for each level of the frame.
+Promise: reads only brackets, quotes and commas, so an error inside an item affects no other item. Takes time linear in
+the body, for each level of the frame.
 """
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -15,8 +16,10 @@ import orjson
 
 from audit_core.canonical import DUPLICATE_KEY, NOT_JSON, TOO_DEEP
 from audit_core.errors import DecodeError, FieldError
+from log_writer.intake.decoded import TooManyError
 
 _SPACE: Final = b" \t\r\n"
+_LINES_PER_EVENT: Final = 4  # the others may be empty
 _TOKEN: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[\[{]++|[\]}]++|[,"]', re.DOTALL)
 _NAME: Final = re.compile(rb'[ \t\r\n]*+("(?:[^"\\]++|\\.)*+")[ \t\r\n]*+:', re.DOTALL)
 _OPENING, _QUOTE, _COMMA = frozenset(b"[{"), ord('"'), ord(",")
@@ -24,19 +27,19 @@ _OPENING, _QUOTE, _COMMA = frozenset(b"[{"), ord('"'), ord(",")
 
 @dataclass(frozen=True, slots=True)
 class Raw:
-    """A value that is yet to be decoded: its text."""
+    """The text of a value that is not decoded yet."""
 
     text: bytes
 
 
 Outline: TypeAlias = "Raw | FieldError | list[Outline] | dict[str, Outline]"
-"""A frame. `FieldError` stands for an object that has a name twice: which of the two is meant, nobody knows."""
+"""A frame. `FieldError` stands for an object that has a name twice, which is ambiguous."""
 
 
 def outline(text: bytes, names: Sequence[str] = ()) -> Outline:
-    """Return the frame of `text`: an array, or an object as far as the lists under `names`, one inside the other.
+    """Return the frame of `text`: an array, or an object down to the lists under `names`, one inside the other.
 
-    All else is `Raw`. Raises `DecodeError` where brackets or quotes do not match.
+    Everything else is `Raw`. Raises `DecodeError` where brackets or quotes do not match.
     """
     text = text.strip(_SPACE)
     first, last = text[:1], text[-1:]
@@ -58,6 +61,26 @@ def item_texts(body: bytes, member: str | None = None) -> list[bytes] | None:
     return [item.text for item in found if isinstance(item, Raw)] if isinstance(found, list) else None
 
 
+def split_items(
+    body: bytes, max_events: int, is_cut: Callable[[bytes], bool], *, member: str | None = None
+) -> list[bytes] | None:
+    """Return the text of each item, as `item_texts`, or else of each line that is not empty.
+
+    Return null when `is_cut` finds that the first line is only the beginning of a document: a later line of that may
+    look like an item. Raises `TooManyError`.
+    """
+    texts: list[bytes] | None = None
+    with contextlib.suppress(DecodeError):
+        texts = item_texts(body, member)
+    if texts is None:
+        if body.count(b"\n") > max_events * _LINES_PER_EVENT:
+            raise TooManyError(max_events)
+        texts = [line for line in body.split(b"\n") if line and not line.isspace()]
+        if texts and is_cut(texts[0]):
+            return None
+    return texts
+
+
 def reason_against(text: bytes) -> str:
     """Return why orjson does not decode `text`."""
     try:
@@ -68,7 +91,7 @@ def reason_against(text: bytes) -> str:
 
 
 def _inner(part: bytes, names: Sequence[str]) -> Outline:
-    """Take an element of a list apart, where there are names left; it is bad alone where that cannot be done."""
+    """Split an element of a list while there are names left. An element that cannot be split becomes an error alone."""
     if not names:
         return Raw(part.strip(_SPACE))
     try:
@@ -102,7 +125,7 @@ def _listed(text: bytes, names: Sequence[str]) -> Outline:
 
 
 def _parts(text: bytes) -> Iterator[bytes]:
-    """The texts between the commas of one array or object, without its brackets."""
+    """Yield the texts between the commas of one array or object, without its brackets."""
     depth, at = 0, 1
     for token in _TOKEN.finditer(text, 1, len(text) - 1):
         start, end = token.span()
@@ -112,7 +135,7 @@ def _parts(text: bytes) -> Iterator[bytes]:
                 yield text[at:start]
                 at = end
         elif kind == _QUOTE:
-            if end - start == 1:  # a text that does not end
+            if end - start == 1:  # a text without its closing quote
                 raise DecodeError(NOT_JSON)
         else:
             depth += end - start if kind in _OPENING else start - end

@@ -53,8 +53,8 @@ def read_usage(usage: JsonValue, *, bare: bool = False) -> dict[str, JsonValue] 
     """The counts in `usage` by kind (`input`, `output`, `total`, `cache_read`, …); null when there are none.
 
     Reads `<kind>_tokens`, the same within `<kind>_tokens_details`, and `details` of either, in any provider's spelling;
-    where they are `bare`, also counts that are called after their kind alone. Of two counts of one kind a zero is the
-    worse: many write it where they know nothing.
+    where they are `bare`, also counts that are named after their kind alone. Of two counts of one kind a zero loses:
+    many senders write it for an unknown count.
     """
     if not isinstance(usage, dict):
         return None
@@ -78,7 +78,7 @@ def read_usage(usage: JsonValue, *, bare: bool = False) -> dict[str, JsonValue] 
 
 
 def named(tokens: dict[str, JsonValue]) -> dict[str, JsonValue]:
-    """`tokens` with each count that has a provider's own name under the record's; all else as it was."""
+    """Return `tokens` with the record's names in place of providers' own names; the rest is unchanged."""
     read: dict[str, JsonValue] = {}
     for given, value in tokens.items():
         kind = given if _KIND.fullmatch(given) and not given.endswith(_ENDINGS) else kind_of(given)
@@ -88,23 +88,23 @@ def named(tokens: dict[str, JsonValue]) -> dict[str, JsonValue]:
 
 
 def kind_of(name: str) -> str | None:
-    """The kind of a count by its name on the wire; null when it names none."""
+    """Return the kind of a count by its name on the wire; null when the name is unknown."""
     return _kind("", name) if len(name) <= _LONGEST_NAME else None
 
 
 def is_id(value: JsonValue) -> bool:
-    """Whether `value` may be an id: a text or a number, of which the record takes whole ones."""
+    """Return whether `value` may be an id: a text or a number. The record accepts whole numbers only."""
     return isinstance(value, str | int | float) and not isinstance(value, bool)
 
 
 def _plain(name: str) -> str:
-    """`promptTokenCount` as `prompt_token_count`."""
+    """Return `promptTokenCount` as `prompt_token_count`."""
     return name if name.islower() else _HUMP.sub("_", name).lower()
 
 
 @lru_cache(maxsize=512)
 def _kind(side: str, given: str, *, bare: bool = False) -> str | None:
-    """The kind that a count's name says; null when it names none."""
+    """Return the kind that a count's name says; null when the name is unknown."""
     name = _plain(given)
     ending = next((ending for ending in _ENDINGS if name.endswith(ending)), None)
     if ending is None and not bare:
@@ -112,7 +112,7 @@ def _kind(side: str, given: str, *, bare: bool = False) -> str | None:
     plain = name.removesuffix(ending or "")
     kind = side + plain
     if ending == "_count" and kind not in _NAMES:
-        return None  # of something else
+        return None  # it counts something else
     kind = _NAMES.get(kind, kind)
     return kind if _KIND.fullmatch(kind) else None
 

@@ -4,7 +4,8 @@ Guarantee: a thing that is not there and a thing that may not be seen give diffe
 words: `couldn't find resource` for the one, `api error AccessDenied` for the other.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ from localcloud.provider.values import Props
 _LAMBDA_CONCURRENCY: Final = "L-B99A9384"
 _DEFAULT_CONCURRENCY: Final = 1000
 _DEFAULT_KEYS: Final = 1000
+_NO_BUCKET: Final = ("NoSuchBucket", "404")
 _REGION: Final = text()
 
 
@@ -55,6 +57,17 @@ def _region(cloud: Cloud, arguments: Mapping[str, Any]) -> Props:
     }
 
 
+@contextmanager
+def _absent(msg: str, *codes: str) -> Iterator[None]:
+    """Raise `msg`, the official provider's words, when the cloud answers that there is nothing (one of `codes`)."""
+    try:
+        yield
+    except ClientError as error:
+        if code(error) not in codes:
+            raise
+        raise ProviderError(msg) from error
+
+
 def _session_context(cloud: Cloud, arguments: Mapping[str, Any]) -> Props:
     """The role behind an assumed role's session; anything else is its own issuer, as in the official provider."""
     arn = arguments["arn"]
@@ -62,13 +75,9 @@ def _session_context(cloud: Cloud, arguments: Mapping[str, Any]) -> Props:
     if ":sts:" not in arn or kind != "assumed-role":
         return {"arn": arn, "id": arn, "issuerArn": arn, "issuerId": "", "issuerName": "", "sessionName": ""}
     name, _, session = rest.partition("/")
-    try:
+    msg = f"reading IAM Session Context: unable to get role ({name}): couldn't find resource"
+    with _absent(msg, "NoSuchEntity", "NoSuchEntityException"):
         role = cloud.client("iam").get_role(RoleName=name)["Role"]
-    except ClientError as error:
-        if code(error) not in ("NoSuchEntity", "NoSuchEntityException"):
-            raise
-        msg = f"reading IAM Session Context: unable to get role ({name}): couldn't find resource"
-        raise ProviderError(msg) from error
     return {
         "arn": arn,
         "id": arn,
@@ -105,14 +114,11 @@ def _service_quota(cloud: Cloud, arguments: Mapping[str, Any]) -> Props:
 
 def _object_lock(cloud: Cloud, arguments: Mapping[str, Any]) -> Props:
     bucket = arguments["bucket"]
-    try:
+    what = "S3 (Simple Storage) Bucket Object Lock Configuration Data Source"
+    with _absent(
+        f"reading {what} ({bucket}): couldn't find resource", *_NO_BUCKET, "ObjectLockConfigurationNotFoundError"
+    ):
         found = cloud.client("s3").get_object_lock_configuration(Bucket=bucket)["ObjectLockConfiguration"]
-    except ClientError as error:
-        if code(error) not in ("NoSuchBucket", "404", "ObjectLockConfigurationNotFoundError"):
-            raise
-        what = "S3 (Simple Storage) Bucket Object Lock Configuration Data Source"
-        msg = f"reading {what} ({bucket}): couldn't find resource"
-        raise ProviderError(msg) from error
     retention = found.get("Rule", {}).get("DefaultRetention", {})
     default = {"days": retention.get("Days", 0), "mode": retention.get("Mode", ""), "years": retention.get("Years", 0)}
     return {
@@ -128,38 +134,24 @@ def _object_lock(cloud: Cloud, arguments: Mapping[str, Any]) -> Props:
 def _objects(cloud: Cloud, arguments: Mapping[str, Any]) -> Props:
     """List the first keys of a bucket; `keys` is null where there are none, as the official provider answers."""
     bucket, most = arguments["bucket"], arguments.get("maxKeys", _DEFAULT_KEYS)
-    try:
+    msg = f"listing S3 Bucket ({bucket}) Objects: api error NoSuchBucket: The specified bucket does not exist"
+    with _absent(msg, *_NO_BUCKET):
         found = cloud.client("s3").list_objects_v2(Bucket=bucket, MaxKeys=most)
-    except ClientError as error:
-        if code(error) not in ("NoSuchBucket", "404"):
-            raise
-        msg = f"listing S3 Bucket ({bucket}) Objects: api error NoSuchBucket: The specified bucket does not exist"
-        raise ProviderError(msg) from error
     keys = [item["Key"] for item in found.get("Contents", ())]
     return {"bucket": bucket, "id": bucket, "keys": keys or None, "maxKeys": most, "region": cloud.region}
 
 
 def _bucket_policy(cloud: Cloud, arguments: Mapping[str, Any]) -> Props:
     bucket = arguments["bucket"]
-    try:
+    with _absent(f"reading S3 Bucket ({bucket}) Policy: couldn't find resource", *_NO_BUCKET, "NoSuchBucketPolicy"):
         found = cloud.client("s3").get_bucket_policy(Bucket=bucket)["Policy"]
-    except ClientError as error:
-        if code(error) not in ("NoSuchBucket", "404", "NoSuchBucketPolicy"):
-            raise
-        msg = f"reading S3 Bucket ({bucket}) Policy: couldn't find resource"
-        raise ProviderError(msg) from error
     return {"bucket": bucket, "id": bucket, "policy": found, "region": cloud.region}
 
 
 def _parameter(cloud: Cloud, arguments: Mapping[str, Any]) -> Props:
     name = arguments["name"]
-    try:
+    with _absent(f"reading SSM Parameter ({name}): couldn't find resource", "ParameterNotFound"):
         found = cloud.client("ssm").get_parameter(Name=name, WithDecryption=arguments.get("withDecryption", True))
-    except ClientError as error:
-        if code(error) != "ParameterNotFound":
-            raise
-        msg = f"reading SSM Parameter ({name}): couldn't find resource"
-        raise ProviderError(msg) from error
     parameter = found["Parameter"]
     return {
         "arn": parameter["ARN"],
@@ -176,13 +168,9 @@ def _parameter(cloud: Cloud, arguments: Mapping[str, Any]) -> Props:
 def _key(cloud: Cloud, arguments: Mapping[str, Any]) -> Props:
     """Describe a key, by its id, ARN or alias."""
     wanted = arguments["keyId"]
-    try:
+    msg = f"reading KMS Key ({wanted}): api error NotFoundException: {wanted} is not found."
+    with _absent(msg, "NotFoundException"):
         found = cloud.client("kms").describe_key(KeyId=wanted)["KeyMetadata"]
-    except ClientError as error:
-        if code(error) != "NotFoundException":
-            raise
-        msg = f"reading KMS Key ({wanted}): api error NotFoundException: {wanted} is not found."
-        raise ProviderError(msg) from error
     return {
         "arn": found["Arn"],
         "enabled": found["Enabled"],

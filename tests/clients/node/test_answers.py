@@ -1,4 +1,4 @@
-"""How a call ended, as its answer says it: an answer with status 200 need not be a success."""
+"""How a call ended, by its answer: an answer with status 200 can report an error."""
 
 import json
 import re
@@ -21,7 +21,7 @@ def _chunk(handler: BaseHTTPRequestHandler, data: bytes) -> None:
 
 
 def _answer(handler: BaseHTTPRequestHandler, _: bytes) -> None:
-    """Answer as the case says that the path numbers; or with a status and an error of a code."""
+    """Answer with the case of the number in the path, or with the status and the error code in the path."""
     first, second = handler.path.split("/")[1:3]
     if second:
         body = json.dumps({"error": {"code": second}}).encode()
@@ -50,7 +50,7 @@ def service() -> Iterator[Server]:
 
 
 def test_answers(project: Project, endpoint: Endpoint, service: Server) -> None:
-    """Outcome, code, tokens and end, of each provider's own form."""
+    """A record holds outcome, code, tokens and end, whatever the provider's form."""
     program = f"""{LOG}
     for (let at = 0; at < {len(CASES)}; at += 1) {{
       const answer = await log.fetchWithLog(`{service.url}/${{at}}/`, {{}}, {{ userId: at }});
@@ -92,7 +92,7 @@ def test_an_error_status(project: Project, endpoint: Endpoint, service: Server, 
 
 
 def test_the_programs_own_word(project: Project, endpoint: Endpoint, service: Server) -> None:
-    """It stands, whatever the answer says."""
+    """It is kept, whatever the answer says."""
     at = [*CASES].index("json error")
     call = f"log.fetchWithLog('{service.url}/{at}/', {{}}, {{ outcome: 'success' }})"
     assert project.run(f"{LOG} await (await {call}).text(); print(await log.close());", endpoint.url).values == [True]
@@ -101,7 +101,7 @@ def test_the_programs_own_word(project: Project, endpoint: Endpoint, service: Se
 
 
 def test_an_agent_that_leaves(project: Project, endpoint: Endpoint) -> None:
-    """An SDK raises at the error and closes; who leaves in the middle has no result: never a success."""
+    """An SDK raises at the error and closes. A caller that leaves in the middle has no result, so no success."""
     error = data({"error": {"message": "words"}})[0]
 
     def serve(handler: BaseHTTPRequestHandler, _: bytes) -> None:
@@ -135,7 +135,7 @@ def test_an_agent_that_leaves(project: Project, endpoint: Endpoint) -> None:
 
 
 def test_ids_that_are_numbers(project: Project, endpoint: Endpoint, service: Server) -> None:
-    """A record's ids are text: of a call, of a context, and of what is recorded by hand."""
+    """A record's ids become text: from a call, from a context, and from `record`."""
     program = f"""{LOG}
     await (await log.fetchWithLog('{service.url}/0/', {{}}, {{ userId: 40217n, correlationId: 7 }})).text();
     await log.withContext({{ userId: 40217, sessionId: 9007199254740993n }}, () => log.record({{ endpoint: 'a' }}));
@@ -152,7 +152,7 @@ def test_ids_that_are_numbers(project: Project, endpoint: Endpoint, service: Ser
 
 
 def test_the_reasons_are_the_writers() -> None:
-    """What stopped an answer means the same here and in the log."""
+    """The client and the log writer have the same lists of reasons."""
     for name, reasons in (("BLOCKED_REASONS", BLOCKED_FINISHES), ("FAILED_REASONS", FAILED_FINISHES)):
         found = re.search(rf"const {name} = new Set\(\[(.*?)\]\);", CLIENT.read_text("utf-8"), re.DOTALL)
         assert found is not None

@@ -1,4 +1,4 @@
-"""A spool that somebody else was at: what is not the agent's own is not sent, and nothing is lost or stopped."""
+"""A spool that somebody else has changed: only the agent's own events are sent, nothing is lost, and nothing stops."""
 
 import json
 import os
@@ -78,7 +78,7 @@ UNSENT: dict[str, Callable[[Path, Path], None]] = {
 
 @pytest.mark.parametrize("kind", UNSENT)
 def test_what_is_no_batch(project: Project, endpoint: Endpoint, kind: str) -> None:
-    """Links, pipes, other people's files, giants and odd names."""
+    """Links, pipes, other users' files, huge files and odd names are not sent."""
     if kind == "foreign" and not IS_ROOT:
         pytest.skip("not run: only root can give a file away")
     secret = project.folder / "secret.json"
@@ -102,7 +102,7 @@ GARBAGE = {
 
 @pytest.mark.parametrize("kind", GARBAGE)
 def test_garbage_costs_no_neighbour(project: Project, writer: WriterEndpoint, kind: str) -> None:
-    """Damaged files are set aside; the good lines in them, and all that came after them, are stored."""
+    """Damaged files are set aside. The good lines in them and all later events are stored."""
     place = project.spool / "node"
     place.mkdir(parents=True)
     good = b'{"endpoint": "a.example", "user_id": "good"}\n'
@@ -116,7 +116,7 @@ def test_garbage_costs_no_neighbour(project: Project, writer: WriterEndpoint, ki
 
 @pytest.mark.parametrize("kind", ["link", "file", "foreign"])
 def test_a_place_that_is_somebody_elses(project: Project, endpoint: Endpoint, kind: str) -> None:
-    """It is not used: events wait in memory, and a warning says so."""
+    """The client does not use it: events wait in memory, and it logs a warning."""
     if kind == "foreign" and not IS_ROOT:
         pytest.skip("not run: only root can give a folder away")
     elsewhere = project.folder / "elsewhere"
@@ -138,7 +138,7 @@ def test_a_place_that_is_somebody_elses(project: Project, endpoint: Endpoint, ki
 
 
 def test_a_spool_that_all_may_write(project: Project, endpoint: Endpoint) -> None:
-    """The place in it is made the owner's alone."""
+    """The client makes its folder in it readable for the owner alone."""
     place = project.spool / "node"
     place.mkdir(parents=True)
     place.chmod(0o777)
@@ -148,7 +148,7 @@ def test_a_spool_that_all_may_write(project: Project, endpoint: Endpoint) -> Non
 
 
 def test_links_in_the_place_of_its_own_files(project: Project) -> None:
-    """Nothing is written through a link."""
+    """The client writes nothing through a link."""
     victim = project.folder / "victim"
     victim.write_bytes(b"mine")
     (project.spool / "node").mkdir(parents=True)
@@ -165,7 +165,7 @@ def test_links_in_the_place_of_its_own_files(project: Project) -> None:
 
 
 def test_an_owner_that_is_a_pipe(project: Project, endpoint: Endpoint) -> None:
-    """The start of an agent waits for nothing that is in the folder."""
+    """The agent starts without waiting for a pipe in the folder."""
     environment = {"AUDIT_LOG_SPOOL": "", "XDG_STATE_HOME": str(project.folder / "state")}
     program = f"{LOG}{RECORD.format(count=1, name='u')} print(await log.close());"
     assert project.run(program, endpoint.url, environment).values == [True]

@@ -137,7 +137,7 @@ def test_unusable_settings(project: Project, target: Target, env: dict[str, str]
 
 
 def test_what_is_an_endpoint(project: Project) -> None:
-    """A token never goes out in the clear, nor to another host than a person reads."""
+    """A token is never sent without TLS, nor to another host than the address shows."""
     program = f"""
     for (const endpoint of {json.dumps([*GOOD, *BAD])}) {{
       const warnings = [];

@@ -78,13 +78,13 @@ def test_killed_in_the_middle_again_and_again(project: Project) -> None:
                 process.kill()
                 out, _ = process.communicate()
                 counts[name] += out.count("\n")
-        # Up to a dozen answers ask it to wait for a second; a busy machine adds its own.
+        # Up to a dozen answers make the client wait for a second. A busy machine adds to that.
         ran = project.run(f"{LOG}print(await log.close(80000));", flaky.url, timeout=100)
         assert ran.values == [True], ran.err
         got = {*map(str, delivered_once(flaky))}
     refused = project.spool / "node" / "refused.ndjson"
     if refused.exists():
-        # A kill in the middle of a write that crosses a page leaves half a line: a text there, and never recorded.
+        # A kill during a write across a page leaves half a line: a text here, and no recorded event.
         events = [json.loads(line)["event"] for line in refused.read_text().splitlines()]
         got |= {event["user_id"] for event in events if isinstance(event, dict)}
     assert min(counts.values()) > 0
@@ -279,7 +279,7 @@ CHILDREN = {
 
 @pytest.mark.parametrize("kind", CHILDREN)
 def test_children(project: Project, endpoint: Endpoint, kind: str) -> None:
-    """Threads and processes that a program starts have what they recorded on disk, or sent, when they are gone."""
+    """When a thread or process of a program ends, its events are on disk or sent."""
     child = project.folder / "child.mjs"
     child.write_text(_CHILD, "utf-8")
     program = f"""

@@ -1,4 +1,4 @@
-"""Who an endpoint is, its certificate says: what nobody vouches for gets neither the token nor an event."""
+"""An endpoint without a trusted certificate gets neither the token nor an event."""
 
 import pytest
 
@@ -20,7 +20,7 @@ PROGRAM = f"{LOG}{RECORD.format(count=1, name='u')} print(await log.close(1500))
     ids=["self-signed", "of another name", "of another address", "expired"],
 )
 def test_a_certificate_that_is_not_the_endpoints(project: Project, host: str, *, expired: bool, vouched: bool) -> None:
-    """On loopback too, and with Node's own switch that trusts everybody: the calls are kept."""
+    """The calls stay in the spool, also on loopback and with Node's switch that turns verification off."""
     certificate = make(project.folder, host=host, expired=expired)
     env = {"NODE_TLS_REJECT_UNAUTHORIZED": "0", "NODE_NO_WARNINGS": "1"}
     env |= {"NODE_EXTRA_CA_CERTS": str(certificate.file)} if vouched else {}

@@ -23,12 +23,12 @@ def record(log: AuditLog, count: int, start: int = 0) -> None:
 
 
 def record_anew(endpoint: str, spool: str, count: int, start: int) -> None:
-    """The same with a log of a child's own."""
+    """Record calls with a log of the child's own."""
     record(AuditLog(endpoint, "aal_of-the-agent", spool=spool, exit_timeout=5.0), count, start)
 
 
 def fork(log: AuditLog, count: int, *, close: bool) -> None:
-    """Record in a child, or in several, which end without their interpreter's end."""
+    """Record in one child or several, which end by `os._exit`."""
     children = 1 if close else CHILDREN
     for child in range(1, children + 1):
         if os.fork() == 0:
@@ -57,7 +57,7 @@ def start_a_process(how: str, log: AuditLog, count: int) -> None:
 
 
 def record_without_a_name(endpoint: str, spool: str, count: int) -> None:
-    """Record with logs that nobody holds."""
+    """Record with logs that the program keeps no reference to."""
     for number in range(count):
         AuditLog(endpoint, "aal_of-the-agent", spool=f"{spool}/{number}", exit_timeout=5.0).record(
             endpoint="https://api.example.com/x", attributes={"sequence": number}

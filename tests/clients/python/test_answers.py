@@ -1,4 +1,4 @@
-"""How a call ended, as its answer says it: an answer with status 200 need not be a success."""
+"""How a call ended, by its answer: an answer with status 200 can report an error."""
 
 import gzip
 import json
@@ -15,7 +15,7 @@ from tests.clients.python.endpoint import Answer, Server
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_an_answer(log: AuditLog, endpoint: Server, service: Server, case: Case) -> None:
-    """Outcome, code, tokens and end, of each provider's own form."""
+    """A record holds outcome, code, tokens and end, whatever the provider's form."""
     service.behaviour = lambda _: Answer(headers={"Content-Type": case.mime}, chunks=case.chunks)
     with log.http_client() as client:
         assert client.get(service.url).content == b"".join(case.chunks)
@@ -31,7 +31,7 @@ def test_an_answer(log: AuditLog, endpoint: Server, service: Server, case: Case)
 
 @pytest.mark.parametrize("case", [case for case in CASES.values() if case.mime != JSON], ids=str)
 def test_any_cut_says_the_same(case: Case) -> None:
-    """What an answer says does not depend on where the network has cut it."""
+    """The result does not depend on where the network splits an answer."""
     body = b"".join(case.chunks)
     if len(body) > 100_000:
         return
@@ -48,7 +48,7 @@ def test_any_cut_says_the_same(case: Case) -> None:
 
 
 def test_an_sdk_that_reads_no_further(log: AuditLog, endpoint: Server, service: Server) -> None:
-    """A stream that is left after its last event is whole, however long that event is."""
+    """A stream that the caller leaves after its last event is complete, whatever the length of that event."""
     case = CASES["responses with a last event of 66 KB"]
     service.behaviour = lambda _: Answer(headers={"Content-Type": SSE}, chunks=[*case.chunks, b": more\n\n"])
     with log.http_client() as client, client.stream("GET", service.url) as answer:
@@ -65,7 +65,7 @@ def test_an_sdk_that_reads_no_further(log: AuditLog, endpoint: Server, service: 
 
 @pytest.mark.parametrize("end", ["error", "left"])
 def test_an_agent_that_leaves(log: AuditLog, endpoint: Server, service: Server, end: str) -> None:
-    """An SDK raises at the error and closes; who leaves in the middle has no result: never a success."""
+    """An SDK raises at the error and closes. A caller that leaves in the middle has no result, so no success."""
     last = data({"error": {"message": "words"}}) if end == "error" else []
     chunks = [*CASES["chat cut off"].chunks, *last]
     service.behaviour = lambda _: Answer(headers={"Content-Type": SSE}, chunks=[*chunks, b"data: {}\n\n" * 2000])
@@ -93,7 +93,7 @@ def test_an_error_status(
 
 
 def test_a_compressed_stream_that_fails(log: AuditLog, endpoint: Server, service: Server) -> None:
-    """The events of a compressed stream are read, too."""
+    """The client also reads the events of a compressed stream."""
     encoded = gzip.compress(b"".join(named({"type": "error", "error": {"type": "rate_limit_error"}})))
     service.behaviour = lambda _: Answer(
         headers={"Content-Type": SSE, "Content-Encoding": "gzip"}, chunks=[encoded[:30], encoded[30:]]
@@ -104,6 +104,6 @@ def test_a_compressed_stream_that_fails(log: AuditLog, endpoint: Server, service
 
 
 def test_the_reasons_are_the_writers() -> None:
-    """What stopped an answer means the same here and in the log."""
+    """The client and the log writer have the same lists of reasons."""
     assert _provider._BLOCKED == BLOCKED_FINISHES
     assert _provider._FAILED == FAILED_FINISHES

@@ -175,7 +175,7 @@ def test_by_hand(log: AuditLog, endpoint: Server) -> None:
 
 
 def test_ids_that_are_numbers(endpoint: Server, service: Server, tmp_path: Path) -> None:
-    """A record's ids are text: of a log, of a call, of a block, and of what is recorded by hand."""
+    """A record's ids become text: from a log, from a call, from a block, and from `record`."""
     own = uuid.uuid4()
     with AuditLog(endpoint.url, TOKEN, spool=tmp_path, user_id=40217, correlation_id=7) as log:
         with log.http_client() as client:

@@ -1,4 +1,4 @@
-"""Whom a call is for: what encloses it says so, whatever else runs in between."""
+"""Which user a call is for: the enclosing block decides, whatever else runs in between."""
 
 import asyncio
 import contextlib
@@ -19,7 +19,7 @@ def _now() -> tuple[str | None, str | None]:
 
 
 def _turns(user: str) -> Iterator[tuple[str | None, str | None]]:
-    """A generator that acts for a user, and lets others have their turn in between."""
+    """A generator that acts for a user, and yields in between."""
     with _context.user(user), _context.correlation(f"{user}-flow"):
         for _ in range(3):
             yield _now()
@@ -37,7 +37,7 @@ def _expected(user: str) -> tuple[str, str]:
 
 
 def test_generators_that_take_turns() -> None:
-    """Each has its own, and whoever takes their values has neither's."""
+    """Each has its own user. The code that takes their values has neither."""
     first, second = _turns("a"), _turns("b")
     for _ in range(3):
         assert next(first) == _expected("a")
@@ -50,7 +50,7 @@ def test_generators_that_take_turns() -> None:
 
 @pytest.mark.parametrize("ended", ["a", "b"])
 def test_generators_that_end_in_any_order(ended: str) -> None:
-    """The one that goes on keeps its own, also when the other is closed in the middle."""
+    """The remaining one keeps its user, also when the other is closed in the middle."""
     going = {name: _turns(name) for name in ("a", "b")}
     for generator in going.values():
         next(generator)
@@ -66,7 +66,7 @@ def test_generators_that_end_in_any_order(ended: str) -> None:
 
 
 def test_an_outer_block_holds_in_a_generator() -> None:
-    """What a generator does not set itself is as around whoever asks it."""
+    """A value that a generator does not set comes from the code that asks for its next value."""
 
     def inner() -> Iterator[tuple[str | None, str | None]]:
         with _context.user("inner"):
@@ -85,7 +85,7 @@ def test_an_outer_block_holds_in_a_generator() -> None:
 
 
 def test_generators_in_generators() -> None:
-    """The innermost that runs counts."""
+    """The innermost running one decides."""
 
     def outer() -> Iterator[str | None]:
         with _context.user("outer"):
@@ -98,7 +98,7 @@ def test_generators_in_generators() -> None:
 
 
 def test_asynchronous_generators() -> None:
-    """The same in one task, and from several."""
+    """They behave the same, in one task and in several."""
 
     async def one_task() -> None:
         first, second = _async_turns("a"), _async_turns("b")
@@ -118,7 +118,7 @@ def test_asynchronous_generators() -> None:
 
 
 def test_what_a_generator_starts(caplog: pytest.LogCaptureFixture) -> None:
-    """Tasks and threads that a generator's block starts go on for its user; where two may have, nobody guesses."""
+    """Tasks and threads of a generator's block keep its user. Where two generators are possible, there is none."""
 
     async def turns(user: str) -> AsyncIterator[tuple[str | None, str | None]]:
         async def call() -> str | None:
@@ -161,7 +161,7 @@ async def _acting_later_for(user: str) -> AsyncIterator[None]:
 
 
 def test_context_managers_of_the_programs_own() -> None:
-    """A block that is a generator only by its form holds where it is used, in exit stacks and decorators too."""
+    """A block in a generator-based context manager holds where that is used, also in exit stacks and decorators."""
     with _acting_for("a"):
         assert _context.current_user() == "a"
         with contextlib.ExitStack() as stack:
@@ -192,7 +192,7 @@ def test_context_managers_of_the_programs_own() -> None:
 
 
 def test_a_block_that_is_entered_and_left_elsewhere() -> None:
-    """As web frameworks do it at the begin and the end of a request."""
+    """Web frameworks do so at the beginning and the end of a request."""
     block = _context.user("a")
 
     def begin() -> None:
@@ -204,8 +204,20 @@ def test_a_block_that_is_entered_and_left_elsewhere() -> None:
     assert _context.current_user() is None
 
 
+def test_a_block_that_is_entered_twice() -> None:
+    """It may be used again after its end. Inside itself it raises: its own outer block would be itself."""
+    block = _context.user("a")
+    for _ in range(2):
+        with block:
+            assert _now() == ("a", None)
+            with pytest.raises(RuntimeError, match="entered already"):
+                block.__enter__()
+            assert _now() == ("a", None)
+    assert _now() == (None, None)
+
+
 def test_a_task_that_outlives_the_block() -> None:
-    """It goes on for the user that it was started for."""
+    """It keeps the user that it was started for."""
 
     async def call() -> str | None:
         await asyncio.sleep(0.01)
@@ -221,7 +233,7 @@ def test_a_task_that_outlives_the_block() -> None:
 
 
 def test_a_thread_with_the_context() -> None:
-    """`copy_context().run` takes the user along; a bare thread has none."""
+    """A thread has the user with `copy_context().run`, and none without it."""
     seen: list[str | None] = []
 
     def look() -> None:
@@ -236,7 +248,7 @@ def test_a_thread_with_the_context() -> None:
 
 
 def test_calls_of_generators_are_logged_for_their_own_users(log: AuditLog, endpoint: Server, service: Server) -> None:
-    """From the hook to the log; also by hand."""
+    """Calls through the hook and through `record` have the right user."""
 
     def agent(user: str) -> Iterator[None]:
         with log.user(user), log.session(f"{user}-session"):

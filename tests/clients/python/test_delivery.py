@@ -235,7 +235,7 @@ def test_nothing_secret_is_said(log: AuditLog, endpoint: Server, caplog: pytest.
 
 @pytest.mark.parametrize("endpoint", BAD)
 def test_what_is_no_endpoint_is_refused(endpoint: str, tmp_path: Path) -> None:
-    """A token never goes out in the clear, nor to another host than a person reads; the program knows at its start."""
+    """A token is never sent without TLS, nor to another host than the address shows. The program fails at its start."""
     with pytest.raises(EndpointError) as caught:
         AuditLog(endpoint, TOKEN, spool=tmp_path)
     assert "other.example" not in str(caught.value)
@@ -243,7 +243,7 @@ def test_what_is_no_endpoint_is_refused(endpoint: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("endpoint", "base"), GOOD.items())
 def test_what_is_an_endpoint(endpoint: str, base: str) -> None:
-    """It is sent to as it is read."""
+    """The client and httpx find the same host."""
     assert read_endpoint(endpoint, TOKEN) == base
     assert httpx.URL(base).raw_host.decode() in base
 
@@ -251,7 +251,7 @@ def test_what_is_an_endpoint(endpoint: str, base: str) -> None:
 def test_a_proxy_sees_nothing_that_goes_to_loopback(
     endpoint: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without TLS it would read the token."""
+    """Without TLS, a proxy would read the token."""
     with serving(stored) as proxy:
         for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
             monkeypatch.setenv(name, proxy.url)

@@ -1,4 +1,4 @@
-"""What the processor for OpenAI's Agents SDK leaves of a trace and of an error. The SDK itself: tests/sdks."""
+"""What the processor for OpenAI's Agents SDK keeps of a trace and of an error. tests/sdks tests the SDK itself."""
 
 import importlib
 import sys
@@ -21,7 +21,7 @@ class Item:
 
 @pytest.fixture
 def processor(monkeypatch: pytest.MonkeyPatch) -> Any:  # noqa: ANN401 - a module
-    """The module, beside as much of the SDK as it imports."""
+    """The module, with a stand-in for the parts of the SDK that it imports."""
     sdk, tracing = ModuleType("agents"), ModuleType("agents.tracing")
     tracing.TracingProcessor = type("TracingProcessor", (), {})  # pyrefly: ignore[missing-attribute]
     monkeypatch.setitem(sys.modules, "agents", sdk)
@@ -32,7 +32,7 @@ def processor(monkeypatch: pytest.MonkeyPatch) -> Any:  # noqa: ANN401 - a modul
 
 
 def test_a_number_in_a_traces_metadata_is_an_id(processor: Any) -> None:  # noqa: ANN401 - a module
-    """It is sent as it is; true is no id, and neither is what has another name."""
+    """It is sent as it is. `True` is not an id, and neither is a value of another name."""
     given = {"user_id": 40217, "session_id": True, "order": 5}
     kept = processor.without_content(Item(id="t", metadata=given), key=None)
     assert kept["metadata"]["user_id"] == 40217
@@ -52,7 +52,7 @@ def test_a_number_in_a_traces_metadata_is_an_id(processor: Any) -> None:  # noqa
     ],
 )
 def test_an_errors_class_is_sent(processor: Any, text: str, named: str | None) -> None:  # noqa: ANN401 - a module
-    """Its text never is: it may quote what was said."""
+    """An error's text is never sent, because it may quote content."""
     error = {"message": "Error getting response", "data": {"error": text}}
     kept = processor.without_content(Item(id="s", error=error), key=None)
     assert kept["error"]["data"].get("error_type") == named

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 import venv
 import zipfile
 from pathlib import Path
@@ -88,8 +89,7 @@ def test_an_empty_project(wheel: Path, tmp_path: Path) -> None:
 
 def _lend(name: str, site: Path) -> None:
     """Put one of this environment's packages into another, as it is."""
-    for folder in map(Path, sys.path):
-        for found in (folder / name, folder / f"{name}.py"):
-            if found.exists():
-                (site / found.name).symlink_to(found)
-                return
+    folder = Path(sysconfig.get_path("purelib"))
+    for found in (folder / name, folder / f"{name}.py"):
+        if found.exists():
+            (site / found.name).symlink_to(found)

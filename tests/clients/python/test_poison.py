@@ -1,4 +1,4 @@
-"""A spool that somebody else was at: what is not the agent's own is not sent, and nothing is lost or stopped."""
+"""A spool that somebody else has changed: only the agent's own events are sent, nothing is lost, and nothing stops."""
 
 import json
 import logging
@@ -68,7 +68,7 @@ UNSENT: dict[str, Callable[[Path, Path], None]] = {
 
 
 def _only_json(seen: Seen) -> Answer:
-    """As the writer: what it cannot decode is refused as a whole."""
+    """Reject a body that is not all JSON objects, as the writer does."""
     try:
         events = seen.events
     except (ValueError, RecursionError):
@@ -95,7 +95,7 @@ def _record(log: AuditLog, *numbers: int) -> None:
 @pytest.mark.parametrize("kind", UNSENT)
 @pytest.mark.parametrize("whose", ["dead", "own"])
 def test_what_is_no_batch(endpoint: Server, tmp_path: Path, kind: str, whose: str) -> None:
-    """Links, pipes, other people's files, giants and odd names, left by a dead process or put beside one's own."""
+    """Links, pipes, other users' files, huge files and odd names, in a dead process's folder or in the agent's own."""
     if kind == "foreign" and not IS_ROOT:
         pytest.skip("not run: only root can give a file away")
     secret = tmp_path / "secret.json"
@@ -126,7 +126,7 @@ GARBAGE = {
 
 @pytest.mark.parametrize("kind", GARBAGE)
 def test_garbage_costs_no_neighbour(endpoint: Server, tmp_path: Path, kind: str) -> None:
-    """Damaged files are set aside; the good lines in them, and all that came after them, are sent."""
+    """Damaged files are set aside. The good lines in them and all later events are sent."""
     endpoint.behaviour = _only_json
     place = tmp_path / "python" / "1-dead"
     place.mkdir(parents=True)
@@ -146,7 +146,7 @@ def test_garbage_costs_no_neighbour(endpoint: Server, tmp_path: Path, kind: str)
 def test_a_place_that_is_somebody_elses(
     endpoint: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, kind: str
 ) -> None:
-    """It is not used: events wait elsewhere, and an error says so."""
+    """The client does not use it: events wait elsewhere, and it logs an error."""
     if kind == "foreign" and not IS_ROOT:
         pytest.skip("not run: only root can give a folder away")
     monkeypatch.setenv("TMPDIR", str(tmp_path))
@@ -171,7 +171,7 @@ def test_a_place_that_is_somebody_elses(
 
 
 def test_a_spool_that_all_may_write(endpoint: Server, tmp_path: Path) -> None:
-    """The place in it is made the owner's alone."""
+    """The client makes its folder in it readable for the owner alone."""
     place = tmp_path / "python"
     place.mkdir()
     place.chmod(0o777)
@@ -184,7 +184,7 @@ def test_a_spool_that_all_may_write(endpoint: Server, tmp_path: Path) -> None:
 def test_links_in_the_place_of_its_own_files(
     endpoint: Server, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Nothing is written through a link: neither what was refused nor who owns a folder."""
+    """The client writes nothing through a link: neither refused events nor the owner of a folder."""
     victim = tmp_path / "victim"
     victim.write_bytes(b"mine")
     spool = tmp_path / "spool"
@@ -202,7 +202,7 @@ def test_links_in_the_place_of_its_own_files(
 
 
 def test_a_batch_that_vanishes(endpoint: Server, tmp_path: Path) -> None:
-    """Somebody clears it away while it is on its way: what comes after goes on."""
+    """Somebody removes it while the client sends it: later events are sent."""
 
     def clear(seen: Seen) -> Answer:
         for path in tmp_path.rglob("*.events"):
@@ -219,7 +219,7 @@ def test_a_batch_that_vanishes(endpoint: Server, tmp_path: Path) -> None:
 
 
 def test_an_owner_that_is_a_pipe(endpoint: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The start of an agent waits for nothing that is in the folder."""
+    """The agent starts without waiting for a pipe in the folder."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     with AuditLog(endpoint.url, TOKEN) as log:
         _record(log, 1)

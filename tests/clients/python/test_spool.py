@@ -144,7 +144,7 @@ def test_what_could_not_be_written_is_not_said_to_be_sent(endpoint: Server, tmp_
 @pytest.mark.parametrize("end", ["fork and close", "multiprocessing", "fork", "spawn", "forkserver", "pool"])
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_fork(tmp_path: Path, end: str) -> None:
-    """Parent and child each send their own, once, however a library starts the child and ends it."""
+    """Parent and child each send their own events once, however a library starts and ends the child."""
     with serving(stored) as endpoint:
         assert _run(endpoint.url, tmp_path, end, 20) == 0
         sent = _numbers(endpoint)
@@ -153,7 +153,7 @@ def test_a_fork(tmp_path: Path, end: str) -> None:
 
 @pytest.mark.parametrize("end", ["os._exit", "os._exit while it works"])
 def test_an_end_without_atexit(tmp_path: Path, end: str) -> None:
-    """`os._exit` waits until what was recorded is on disk, and for no endpoint: the next start sends it."""
+    """`os._exit` waits until the events are on disk, but not for an endpoint. The next start sends them."""
     with serving(lambda _: Answer(silent=True)) as silent:
         started = time.monotonic()
         assert _run(silent.url, tmp_path, end, 500) == 5
@@ -163,7 +163,7 @@ def test_an_end_without_atexit(tmp_path: Path, end: str) -> None:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_children_that_end_without_atexit(tmp_path: Path) -> None:
-    """Forked children have sent what they recorded when they are gone: nobody may start another."""
+    """Forked children send their events before they end: nobody may start another child."""
     with serving(stored) as endpoint:
         assert _run(endpoint.url, tmp_path, "fork and os._exit", 20) == 0
         assert _numbers(endpoint) == [*range(100)]

@@ -1,4 +1,4 @@
-"""Who an endpoint is, its certificate says: what nobody vouches for gets neither the token nor an event."""
+"""An endpoint without a trusted certificate gets neither the token nor an event."""
 
 import os
 import subprocess
@@ -39,7 +39,7 @@ def _waiting(spool: Path) -> int:
     ids=["self-signed", "of another name", "of another address", "expired"],
 )
 def test_a_certificate_that_is_not_the_endpoints(tmp_path: Path, host: str, *, expired: bool, vouched: bool) -> None:
-    """On loopback too, and whatever the environment says that other programs heed: the calls are kept."""
+    """The calls stay in the spool, also on loopback and with the switches of other programs in the environment."""
     certificate = make(tmp_path, host=host, expired=expired)
     env = OVERRIDES | ({"SSL_CERT_FILE": str(certificate.file)} if vouched else {})
     with serving_tls(certificate) as (server, url):

@@ -91,7 +91,7 @@ def test_what_is_described_together_hides_secrets() -> None:
 )
 @pytest.mark.parametrize("ready", [False, True])
 def test_a_small_value_that_holds_a_finding_has_no_digest(name: str, value: JsonValue, *, ready: bool) -> None:
-    """Neither size nor digest is kept: whoever guesses the rest could try values until the digest fits."""
+    """Neither size nor digest is kept: a person who guesses the rest could try values until the digest fits."""
     read = reader(10)
     if ready:
         read.expect({name: value})
@@ -104,7 +104,7 @@ def test_a_small_value_that_holds_a_finding_has_no_digest(name: str, value: Json
 
 @pytest.mark.parametrize("name", ["call +49 151 12345678", f"see {TOKEN}", "{password=hunter2xyz9}"])
 def test_a_short_odd_name_that_holds_a_finding_is_not_shown(name: str) -> None:
-    """Its digest could be guessed; of any other odd name the digest is kept."""
+    """No digest of it is kept, because one could guess the name. Of other odd names the digest is kept."""
     kept, redactions = read_by(reader(10), {name: 1})
     assert list(kept) == [f"name:{PLACEHOLDER}"]
     assert redactions
@@ -115,7 +115,7 @@ def test_a_short_odd_name_that_holds_a_finding_is_not_shown(name: str) -> None:
 
 
 def test_many_odd_names_that_are_not_shown_stay_short() -> None:
-    """Each is told from the others by its number, not by being longer than the one before."""
+    """A number makes each of them unique, so the names do not grow."""
     kept, _ = read_by(reader(100), {f"x {TOKEN} {number}": 1 for number in range(100)})
     assert len(kept) == 100
     assert max(map(len, kept)) <= len(f"name:{PLACEHOLDER}_99")

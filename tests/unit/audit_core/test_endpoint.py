@@ -49,7 +49,7 @@ from audit_core.endpoint import clean_endpoint
         ("search_web", "search_web", "search_web"),
         ("mcp:files/read", "mcp:files/read", "mcp:files"),
         ("b\u00fccher.example/a b", "b\u00fccher.example/a b", "b\u00fccher.example"),
-        # connection strings that are no addresses: of PostgreSQL, ADO.NET, ODBC, Go's MySQL driver
+        # connection strings that are not addresses: of PostgreSQL, ADO.NET, ODBC, Go's MySQL driver
         ("host=db user=app password=hunter2", None, None),
         ("password=p@ss/word host=db", None, None),
         ("  user = app  password = hunter2", None, None),

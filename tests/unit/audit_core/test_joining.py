@@ -73,7 +73,7 @@ def test_a_call_is_its_request_its_bodies_and_its_span() -> None:
 
 @pytest.mark.parametrize("counts", [(0, 3602), (3602, 0), (None, 3602), (3602, None)])
 def test_a_zero_erases_no_count(counts: tuple[int | None, int | None]) -> None:
-    """In whichever record of a call it stands; where both were sent, both are named."""
+    """The order of a call's records does not matter. Where both counts were sent, the conflict lists both."""
     records = [
         _log(second, name, provider_request_id="req-1", tokens={"input": number})
         for second, (name, number) in enumerate(zip(("api_request", "api_error"), counts, strict=True))

@@ -53,7 +53,7 @@ def test_what_was_not_expected_is_masked_too() -> None:
 
 @pytest.mark.parametrize("value", [["\ud800"], {"a": 10**400}, ["x", {"\udfff": TOKEN}]])
 def test_what_json_cannot_hold_is_masked_too(value: Any) -> None:  # noqa: ANN401 - JSON, nearly
-    """Half a character and a huge number are remembered by no key, and masked by themselves."""
+    """Half a character and a huge number have no key to be remembered by. They are masked on their own."""
     masked, _ = Texts(MASKER, Budget(0)).mask("", value)
     assert TOKEN not in repr(masked)
 

@@ -215,7 +215,7 @@ def test_every_file_is_a_form() -> None:
 
 @ids
 def test_no_snippet_brings_an_id_of_its_own(form: Form) -> None:
-    """One that everybody pastes would join the calls of all of them into one workflow."""
+    """Everybody pastes a snippet: an id in it would join all their calls into one workflow."""
     given = re.compile(r"(?:user|correlation|session|trace)(?:_?id)?[\"']?\s?[(:=]\s*[\"']", re.IGNORECASE)
     assert not given.search(form.template)
 

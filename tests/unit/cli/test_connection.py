@@ -46,7 +46,7 @@ def test_outputs_of_a_cloud_and_of_this_machine_are_read() -> None:
 
 @pytest.mark.parametrize("path", ["/", "/audit/", "/team/audit/"])
 def test_the_roles_path_is_read_from_their_arns(path: str) -> None:
-    """So that the policies are compared with the roles that there are."""
+    """The checklist compares the policies with those of the roles under that path."""
     arns = {key: f"arn:aws:iam::123456789012:role{path}{key}" for key in OUTPUTS if key.endswith("_role_arn")}
     arns["sealer_role_arn"] = f"arn:aws:iam::123456789012:role{path}sealer"
     place = Deployment.from_outputs({**OUTPUTS, **arns, "sealer_function_name": "f", "sealer_function_log_group": "g",
@@ -73,8 +73,8 @@ def test_the_roles_path_is_read_from_their_arns(path: str) -> None:
         ("writer_role_arn", "arn:aws:iam::123456789012:user/x"),
     ],
 )
-def test_outputs_that_somebody_wrote(name: str, value: object) -> None:
-    """What a terminal obeys, two readers take for two hosts, or is not a role is refused by name, and not repeated."""
+def test_dangerous_outputs_are_refused(name: str, value: object) -> None:
+    """Control characters, ambiguous URLs and ARNs of no role are refused; the error names the output, not the value."""
     with pytest.raises(CouldNot) as caught:
         Deployment.from_outputs({**OUTPUTS, name: value})
     assert str(caught.value).startswith(f"stack output {name}: ")
@@ -94,28 +94,28 @@ def test_outputs_that_somebody_wrote(name: str, value: object) -> None:
     ],
 )
 @pytest.mark.parametrize("name", ["endpoint", "emulator_url"])
-def test_an_emulator_elsewhere(name: str, url: str) -> None:
+def test_ambiguous_urls_of_an_emulator_are_refused(name: str, url: str) -> None:
     """Test credentials and tokens are sent to this machine alone."""
     with pytest.raises(CouldNot, match=f"stack output {name}: "):
         Deployment.from_outputs({**LOCAL, name: url})
 
 
 def test_agents_that_are_not_names() -> None:
-    """They say nothing about the order."""
+    """Such entries do not affect the order."""
     found = Deployment.from_outputs({**OUTPUTS, "tokens": {"a": "aal_a"}, "agents": [["a"], {}, None, "a"]})
     assert found.first_agent == "a"
 
 
 @pytest.mark.parametrize("text", ["[" * 200_000, '{"a":' * 100_000, "9" * 10_000, ""])
 def test_an_outputs_file_that_is_not_json(tmp_path: Path, text: str) -> None:
-    """However deep or long, the message names the file."""
+    """The message names the file, however deep or long the text is."""
     (tmp_path / "outputs.json").write_text(text)
     with pytest.raises(CouldNot, match=r"outputs\.json: not readable as JSON"):
         load_deployment(outputs=tmp_path / "outputs.json", stack=None)
 
 
 def test_the_default_agent_is_the_stacks_first() -> None:
-    """A map of outputs is sorted by name wherever it was read from, so its order says nothing."""
+    """Pulumi sorts a map of outputs by name, so the order comes from `agents`."""
     outputs = {**OUTPUTS, "tokens": {"a": "aal_a", "b": "aal_b", "c": "aal_c"}, "agents": ["b", "c", "a"]}
     found = Deployment.from_outputs(outputs)
     assert found.first_agent == "b"
@@ -123,7 +123,7 @@ def test_the_default_agent_is_the_stacks_first() -> None:
 
 
 def test_a_local_cloud_that_is_gone_is_one_line_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever the command: no credentials are blamed, and no control waits for it."""
+    """The error does not blame credentials, and no control waits for a time-out."""
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{closed.getsockname()[1]}"

@@ -62,7 +62,7 @@ def test_a_record_is_its_stored_line_unless_a_terminal_would_obey_it(monkeypatch
 def test_commands_are_printed_as_this_one_was_called(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, called: str, shown: str
 ) -> None:
-    """By its path, or by its name alone where that is how it is found."""
+    """Printed commands have the program's path, or its name alone where PATH finds it."""
     monkeypatch.setattr(sys, "argv", [called])
     assert program() == shown
     found = tmp_path / "audit-log"

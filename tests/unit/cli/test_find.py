@@ -1,4 +1,4 @@
-"""Which objects `find` reads for a period: what came in it is found, whatever date it was filed under."""
+"""`find` finds every record that was received in a period, whatever date it was filed under."""
 
 import gzip
 import io
@@ -26,16 +26,16 @@ class Bucket:
         self._body = gzip.compress(json.dumps({"timestamp": stamp, "agent_id": "a"}).encode() + b"\n")
 
     def get_paginator(self, _: str) -> "Bucket":
-        """The only list that is asked for."""
+        """Return the only list that `find` asks for."""
         return self
 
     def paginate(self, **_: object) -> Iterator[dict[str, Any]]:
-        """One page."""
+        """Yield one page."""
         row = {"Key": self._key, "VersionId": "v", "LastModified": STORED, "Size": len(self._body)}
         yield {"Versions": [row]}
 
     def get_object(self, **_: object) -> dict[str, Any]:
-        """The only version."""
+        """Return the only version."""
         return {"Body": io.BytesIO(self._body)}
 
 
@@ -52,7 +52,7 @@ class Bucket:
 def test_what_came_in_a_period_is_found(
     capsys: pytest.CaptureFixture[str], day: str, stamp: str, *, is_open: bool
 ) -> None:
-    """Also in objects of earlier versions, which filed records under dates that cannot be right."""
+    """Earlier versions filed some records under dates that cannot be right: these are found, too."""
     since, until = STORED - timedelta(hours=1), STORED + timedelta(hours=1)
     wanted = Query(since=since, until=None if is_open else until)
     shown = Shown(limit=None)
@@ -63,7 +63,7 @@ def test_what_came_in_a_period_is_found(
 
 
 def test_what_came_later_is_not_read() -> None:
-    """An object of a later day, stored after the period."""
+    """`find` skips an object of a later day that was stored after the period."""
     wanted = Query(until=STORED - timedelta(days=1))
     reader = LogReader(Bucket("2026-06-30", "2026-06-30T12:00:00Z"), "log")
     assert list(_stored(reader, wanted)) == []
@@ -71,7 +71,7 @@ def test_what_came_later_is_not_read() -> None:
 
 @pytest.mark.parametrize(("since", "until"), [("1h", "2h"), ("2026-06-30", "2026-06-30"), ("2026-07-01", "2026-06-30")])
 def test_a_period_that_ends_before_it_begins_is_refused(since: str, until: str) -> None:
-    """It would find nothing, which reads as if nothing had been called."""
+    """It would find nothing, as if no call had been made."""
     result = CliRunner().invoke(main, ["find", "--since", since, "--until", until])
     assert result.exit_code == 2
     assert "--until: must be later than --since" in result.output

@@ -19,7 +19,7 @@ def _run(*arguments: str) -> Result:
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Stand in a project whose stack files are the test's."""
+    """Return a project's folder, which is the working directory; its stack files are the test's."""
     (tmp_path / "stacks").mkdir()
     (tmp_path / "Pulumi.yaml").write_text("name: agent-audit-log\n")
     monkeypatch.chdir(tmp_path)
@@ -27,7 +27,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_it_prints_documents_for_the_stack_alone(project: Path) -> None:
-    """In the region of its file; on the account's and the stack's own names."""
+    """The policy names the region of the stack's file, the account and the stack."""
     (project / "stacks" / "Pulumi.shop.yaml").write_text("config:\n  aws:region: eu-west-3\n")
     done = _run("--stack", "shop", "--account", ACCOUNT)
     assert (done.exit_code, done.stderr) == (0, "")
@@ -41,7 +41,7 @@ def test_it_prints_documents_for_the_stack_alone(project: Path) -> None:
 
 @pytest.mark.usefixtures("project")
 def test_without_a_file_or_an_account_it_says_what_stands_for_them() -> None:
-    """Nobody pastes AWS's example number without being told."""
+    """A note says that the account number is an example, so that nobody pastes it unnoticed."""
     done = _run("--stack", "shop")
     assert done.exit_code == 0
     assert "123456789012 stands for your account" in done.stderr
@@ -59,12 +59,12 @@ def test_the_arns_are_of_the_regions_partition(region: str, partition: str) -> N
     assert {arn.split(":")[1] for arn in arns if arn != "*"} == {partition}
 
 
-def test_boundary_and_path_in_the_stack_file_are_those_of_the_roles(project: Path) -> None:
-    """As the program then gives each role that boundary and path."""
+@pytest.mark.parametrize("prefix", ["agent-audit-log:", ""])
+def test_boundary_and_path_in_the_stack_file_are_those_of_the_roles(project: Path, prefix: str) -> None:
+    """The program gives each role that boundary and path, also under keys without the project's name."""
     boundary = f"arn:aws:iam::{ACCOUNT}:policy/edge"
     (project / "stacks" / "Pulumi.shop.yaml").write_text(
-        f"config:\n  aws:region: eu-west-3\n  agent-audit-log:permissionsBoundary: {boundary}\n"
-        "  agent-audit-log:rolePath: /audit/\n"
+        f"config:\n  aws:region: eu-west-3\n  {prefix}permissionsBoundary: {boundary}\n  {prefix}rolePath: /audit/\n"
     )
     documents = json.loads(_run("--stack", "shop", "--account", ACCOUNT).stdout)
     (bound,) = [s for document in documents for s in document["Statement"] if "iam:CreateRole" in s["Action"]]
@@ -73,7 +73,7 @@ def test_boundary_and_path_in_the_stack_file_are_those_of_the_roles(project: Pat
 
 
 def test_it_writes_a_file_for_each_document(project: Path) -> None:
-    """Which `aws iam create-policy --policy-document file://…` takes as they are."""
+    """`aws iam create-policy --policy-document file://…` takes the files as they are."""
     done = _run("--account", ACCOUNT, "--out", str(project / "out"))
     written = [Path(line) for line in done.stdout.splitlines()]
     assert [path.name for path in written] == [f"agent-audit-log-prod-deployer-{n}.json" for n in (1, 2)]
@@ -85,7 +85,7 @@ def test_it_writes_a_file_for_each_document(project: Path) -> None:
     "wrong", [("--stack", "Shop"), ("--stack", "a" * 17), ("--account", "12"), ("--region", "somewhere")]
 )
 def test_names_that_no_service_takes_are_refused(wrong: tuple[str, str]) -> None:
-    """Before they make a policy that allows nothing."""
+    """Such a policy would allow nothing."""
     done = _run(*wrong)
     assert done.exit_code == COULD_NOT
     assert wrong[1] in done.stderr
@@ -99,6 +99,6 @@ def test_an_option_of_the_policy_alone_is_refused_without_it(option: list[str]) 
 
 
 def test_a_plan_that_cannot_be_made_exits_with_2(capfd: pytest.CaptureFixture[str]) -> None:
-    """1 would say that something was found."""
+    """The code 1 would mean that something was found."""
     assert CliRunner().invoke(main, ["plan", "--stack", "local"]).exit_code == COULD_NOT
     assert "STACK=local: must be" in capfd.readouterr().err

@@ -75,7 +75,7 @@ RECEIVED = datetime(2026, 6, 30, 12, 40, tzinfo=UTC)
     ],
 )
 def test_a_time_that_cannot_be_right_hides_no_record(stamp: object, *, is_found: bool) -> None:
-    """Such a record is in the period in which it was received, and in no other, whatever it says of itself."""
+    """Such a record is only in the period in which it was received, whatever its timestamp."""
     query = Query(since=RECEIVED - timedelta(hours=1), until=RECEIVED + timedelta(hours=1))
     assert query.matches({**RECORD, "timestamp": stamp}, RECEIVED) is is_found
     later = Query(since=RECEIVED + timedelta(days=2))
@@ -83,7 +83,7 @@ def test_a_time_that_cannot_be_right_hides_no_record(stamp: object, *, is_found:
 
 
 def test_a_leap_second_is_in_its_period() -> None:
-    """It is the second before."""
+    """It counts as the second before."""
     record = {**RECORD, "timestamp": "2026-06-30T23:59:60Z"}
     assert Query(since=datetime(2026, 6, 30, 23, 59, 59, tzinfo=UTC)).matches(record, RECEIVED)
 

@@ -43,7 +43,7 @@ def test_what_the_writer_does_not_store_is_not_read(data: bytes) -> None:
     ids=["many empty lines", "bomb of lines", "bomb without a line", "many lines", "long line"],
 )
 def test_a_bomb_is_refused_before_it_is_unpacked(text: bytes) -> None:
-    """What is held never grows with what a small object unpacks to."""
+    """Memory does not grow with the size to which a small object unpacks."""
     packed = gzip.compress(text, mtime=0)
     tracemalloc.start()
     try:
@@ -55,7 +55,7 @@ def test_a_bomb_is_refused_before_it_is_unpacked(text: bytes) -> None:
 
 
 def test_the_limits_are_the_sealers() -> None:
-    """What is sealed line by line can be read, and nothing else can."""
+    """`find` reads exactly the objects that the sealer seals line by line."""
     assert (reader.MAX_LINES, reader.MAX_LINE_BYTES) == (contents.MAX_LINES, contents.MAX_LINE_BYTES)
     assert reader.MAX_DECODED_BYTES == contents.MAX_UNPACKED
 

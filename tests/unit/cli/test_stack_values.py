@@ -1,4 +1,4 @@
-"""A stack file means here what it means to the Pulumi CLI."""
+"""This project reads a stack file as the Pulumi CLI does."""
 
 import json
 from pathlib import Path
@@ -53,7 +53,7 @@ PULUMI = {
     "|\n    x": "x\n",
     "sales\u2011assistant-v1": "sales\u2011assistant-v1",
 }
-"""What LoadProjectStackBytes of github.com/pulumi/pulumi/sdk/v3 3.274.1 made of each."""
+"""Text in the file, and what LoadProjectStackBytes of github.com/pulumi/pulumi/sdk/v3 3.274.1 returned for it."""
 
 
 def _read(tmp_path: Path, text: str) -> dict[str, str]:
@@ -64,7 +64,7 @@ def _read(tmp_path: Path, text: str) -> dict[str, str]:
 
 @pytest.mark.parametrize(("written", "read"), PULUMI.items())
 def test_a_value_is_what_pulumi_makes_of_it(tmp_path: Path, written: str, read: str) -> None:
-    """A plan that shows another number than `pulumi up` deploys is worse than none."""
+    """A plan must show the number that `pulumi up` deploys."""
     assert _read(tmp_path, f"config:\n  agent-audit-log:k: {written}\n") == {"agent-audit-log:k": read}
 
 
@@ -81,7 +81,7 @@ def test_a_key_without_the_project_is_the_projects(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("key", ["retentionDays", "agent-audit-log:retentionDays", "envelope"])
 def test_a_setting_outside_of_config_is_refused(tmp_path: Path, key: str) -> None:
-    """Pulumi ignores it without a word, and the log would be locked for another time than the file says."""
+    """Pulumi ignores such a key silently: the log would be locked for another time than the file says."""
     with pytest.raises(CouldNot, match=rf"{key}: must stand under `config:`"):
         _read(tmp_path, f"{key}: 30\nconfig:\n  aws:region: us-east-1\n")
 
@@ -98,6 +98,6 @@ def test_what_pulumi_refuses_is_refused(tmp_path: Path, written: str, says: str)
 
 @pytest.mark.parametrize("written", ["2027-13-01", "2027-02-30", "2027-01-01T25:00:00Z"])
 def test_an_impossible_date_is_named(tmp_path: Path, written: str) -> None:
-    """No value of a stack file ends in a traceback."""
+    """No value of a stack file causes a traceback."""
     with pytest.raises(CouldNot, match="is not YAML: "):
         _read(tmp_path, f"config:\n  agent-audit-log:k: {written}\n")

@@ -51,7 +51,7 @@ def test_every_reference_names_its_edition() -> None:
 
 
 def test_items_carry_the_names_of_their_publications() -> None:
-    """OWASP's two lists of 2026, as their tables of contents name them: a title that differs is a false claim."""
+    """The names are those of the tables of contents of OWASP's two lists of 2026."""
     names = {
         "LLM01:2026": "Prompt Injection",
         "LLM02:2026": "Sensitive Information Disclosure",
@@ -79,7 +79,7 @@ def test_items_carry_the_names_of_their_publications() -> None:
 
 
 def test_the_ai_act_is_cited_for_what_it_asks() -> None:
-    """The Act asks to record events, keep logs and monitor. It has no clause on tampering, so no seal cites it."""
+    """The Act requires to record events, keep logs and monitor. It has no clause on tampering, so no seal cites it."""
     for control in CONTROLS:
         cited = {item.item for item in control.also if item.publication is references.AI_ACT}
         assert cited <= {"AI Act Art. 12(1)", "AI Act Art. 19(1)", "AI Act Art. 26(5)", "AI Act Art. 26(6)"}

@@ -83,7 +83,7 @@ def test_rotating_again_replaces_the_line_and_says_what_ends(project: Path, run:
 
 
 def test_a_second_rotation_does_not_end_what_agents_use(project: Path, run: Run) -> None:
-    """While the token before the file's current one is to work, another rotation is refused; a leaked one goes."""
+    """While the previous token is valid, another rotation is refused; `--overlap 0` ends a leaked token at once."""
     run("rotate", "billing", "--stack", "prod")
     before = _rotations(project)
     done = run("rotate", "billing", "--stack", "prod")
@@ -95,7 +95,7 @@ def test_a_second_rotation_does_not_end_what_agents_use(project: Path, run: Run)
 
 
 def test_a_rotation_that_was_not_deployed_is_not_rotated_again(project: Path, run: Run) -> None:
-    """Also when the overlap is over: the token in use is the deployed one, and it would end."""
+    """Agents use the deployed token, which a second rotation would end even after the overlap."""
     (project / "stacks" / "Pulumi.prod.yaml").rename(project / "stacks" / "Pulumi.local.yaml")
     (project / ".local").mkdir()
     outputs = project / ".local" / "outputs.json"

@@ -86,7 +86,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_stacks_own_rules_are_what_redact_applies(project: Path) -> None:
-    """As its log does; the local stack's when none is named, and without a stack the built-in ones alone."""
+    """The default is the local stack; without a stack file only the built-in rules apply."""
     payload = '{"patientId":"p1","note":"badge-123456","mail":"ada@example.com"}'
     kept = '{"patientId":"p1","note":"badge-123456","mail":"***REDACTED***"}'
     assert _run("redact", "-", stdin=payload)[:2] == (0, kept)
@@ -99,8 +99,8 @@ def test_a_stacks_own_rules_are_what_redact_applies(project: Path) -> None:
     assert _run("redact", "-", stdin=payload)[:2] == (0, masked)
 
 
-def test_rules_that_cannot_be_are_named(project: Path) -> None:
-    """The file, the rule and the reason, in one line."""
+def test_invalid_rules_are_named(project: Path) -> None:
+    """The error names the file, the rule and the reason, in one line."""
     path = project / "stacks" / "Pulumi.prod.yaml"
     path.write_text("config:\n  agent-audit-log:maskRules: [secret]\n")
     code, out, err = _run("redact", "-", "--stack", "prod", stdin="{}")
@@ -113,7 +113,7 @@ def test_rules_that_cannot_be_are_named(project: Path) -> None:
 def test_a_line_at_which_the_masker_fails_costs_no_other(
     monkeypatch: pytest.MonkeyPatch, fault: type[Exception]
 ) -> None:
-    """The next lines are masked; the exit code says that one was not, and standard error which."""
+    """The next lines are masked; the exit code reports the failure, and standard error names the line."""
     real = Masker.mask_bytes
 
     def fail(self: Masker, data: bytes, **options: Any) -> Masked:  # noqa: ANN401 - as it comes

@@ -1,4 +1,4 @@
-"""Addresses that are themselves the permission lose their secret part; identifiers in addresses stay."""
+"""Addresses that grant access by themselves lose their secret part; identifiers in addresses stay."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ HEX24, HEX32 = "5f3c9a1e7b2d4c8f90a1b2c3", "9f2c4e7a1b8d5036e4c7a2f19d3b6085"
 HEX40, HEX64 = HEX32 + "7c1f9e2a", HEX32 + "b4e8d1c7a6f03925e1d4c7b8a9f06352"
 UUID = "7c9e6679-7425-40de-944b-e07fc1f90ae7"
 BASE62, SHORT = "k3VZr8Qm1TzWx7Lc9Nd2Hs5Yb4Gf6Jp0", "k3VZr8Qm1T"
-TOKEN = "Xq7bR2mK9vT4nW8cZ1pL6sD3"  # what is planted
+TOKEN = "Xq7bR2mK9vT4nW8cZ1pL6sD3"
 
 OPEN = (
-    # hosts: what is masked, and the address
+    # the secret part, and the address: known services
     (HEX24, f"api.netlify.com/build_hooks/{HEX24}"),
     (UUID, f"api.cloudflare.com/client/v4/pages/webhooks/deploy_hooks/{UUID}"),
     (UUID, f"api.cloudflare.com/client/v4/workers/builds/deploy_hooks/{UUID}"),
     ("aB3dE5fG7h", "api.vercel.com/v1/integrations/deploy/prj_k3VZr8Qm1TzWx7Lc9Nd2Hs5Y/aB3dE5fG7h"),
     (UUID, f"webhook.gatsbyjs.com/hooks/data_source/publish/{UUID}"),
     ("bq3f9xz", "hooks.zapier.com/hooks/catch/1234567/bq3f9xz/"),
-    ("abcdefghijklmnopqrstuvwxyz012345"[4:] + "wxyz", "hook.eu2.make.com/efghijklmnopqrstuvwxyz012345wxyz"),
+    ("efghijklmnopqrstuvwxyz012345wxyz", "hook.eu2.make.com/efghijklmnopqrstuvwxyz012345wxyz"),
     (BASE62, f"connect.pabbly.com/workflow/sendwebhookdata/{BASE62}"),
     (BASE62, f"webhooks.integrately.com/a/webhooks/{BASE62}"),
     (BASE62, f"maker.ifttt.com/trigger/door/with/key/{BASE62}"),
@@ -93,7 +93,7 @@ OPEN = (
     (TOKEN, f"mail.example.com/unsubscribe/{TOKEN}"),
     (TOKEN, f"hub.example.com/hooks/incoming/{TOKEN}"),
     (UUID, f"hub.example.com/incoming-webhooks/{UUID}"),
-    (HEX32, f"hub.example.com/webhooks/{TOKEN}/{HEX32}"[:0] + f"hub.example.com/hooks/{HEX32}"),
+    (HEX32, f"hub.example.com/hooks/{HEX32}"),
     (TOKEN, f"files.example.com/share/{TOKEN}/report.pdf"),
     (TOKEN, f"cal.example.com/feed/{TOKEN}.ics"),
     (TOKEN, f"ci.example.com/trigger/{TOKEN}"),
@@ -104,8 +104,8 @@ OPEN = (
 @pytest.mark.parametrize(
     "form", ["{}", "https://{}", "POST https://{}", "call {} now", "https:\\/\\/{}", '{{"url": "{}"}}']
 )
-def test_an_address_that_is_the_permission_loses_what_nobody_can_guess(secret: str, address: str, form: str) -> None:
-    """With and without its scheme, in the name of a span, in a sentence and in JSON."""
+def test_an_address_that_grants_access_loses_its_secret_part(secret: str, address: str, form: str) -> None:
+    """With and without a scheme, in the name of a span, in a sentence and in JSON."""
     assert secret in address
     masked, redactions = MASKER.mask_text(form.format(address))
     assert secret not in masked
@@ -160,7 +160,7 @@ def test_an_address_that_is_the_permission_loses_what_nobody_can_guess(secret: s
         "www.dropbox.com/home/Documents",
         f"sentry.example.com/organizations/acme/issues/{UUID}/events/{HEX32}",
         "https://developer.mozilla.org/en-US/docs/Web/API/PushSubscription/getKey",
-        f"https://kms.example.com/key/{UUID}"[:0] + "arn:aws:kms:eu-central-1:123456789012:key/" + UUID,
+        f"arn:aws:kms:eu-central-1:123456789012:key/{UUID}",
         "s3://bucket/share/2026/06/30/part-00000-of-00010.parquet",
         f"/Users/me/.cache/huggingface/hub/models--a--b/snapshots/{HEX40}/config.json",
         "node_modules/.pnpm/hooks/dist/index.esm-8f3a2b1c.js",
@@ -169,6 +169,6 @@ def test_an_address_that_is_the_permission_loses_what_nobody_can_guess(secret: s
     ],
 )
 def test_an_address_of_a_resource_stays(address: str) -> None:
-    """Identifiers, commits, digests, documents, words after a telling segment."""
+    """Identifiers, commits, digests, documents and words stay, also after a telling segment."""
     for text in (address, f"GET {address}", f"https://{address}", f"see {address} for more"):
         assert MASKER.mask_text(text) == (text, ())

@@ -1,4 +1,4 @@
-"""A documented token is known whatever ASCII character stands before it and after it."""
+"""A documented token is found between any two ASCII signs."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ MASKER = Masker(personal="off")
 SIGNS = [sign for sign in map(chr, (1, 9, 10, 27, *range(32, 127))) if not sign.isalnum()]
 SEEDS = 12
 NEEDS_ITS_OWN_NEIGHBOURS = {"service/value"}
-"""A value alone, which is known by the quotes or the end of the line beside it."""
+"""The end of its value is a quote, a sign or the end of the line."""
 
 
 def samples(rule: Rule) -> list[str]:
-    """Give tokens of a rule that are known where they stand alone: a few look too much like words."""
+    """Return a token of the rule that is found where it stands alone. A few look too much like words."""
     tokens = (_SAMPLES.sample(rule, mark, seed) for seed in range(SEEDS) for mark in rule.marks[:1])
     return [token for token in tokens if token not in MASKER.mask_text(f"see {token} now")[0]][:1]
 
@@ -33,7 +33,7 @@ def samples(rule: Rule) -> list[str]:
     "rule", [pytest.param(rule, id=rule.id) for rule in RULES if rule.id not in NEEDS_ITS_OWN_NEIGHBOURS]
 )
 def test_no_neighbour_hides_a_token(rule: Rule) -> None:
-    """After a word and the sign, and before the sign and a word."""
+    """The sign stands before the token, after it, or on both sides."""
     tokens = samples(rule)
     assert tokens
     for token in tokens:

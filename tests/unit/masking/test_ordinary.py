@@ -1,6 +1,6 @@
-"""Ordinary short strings come through untouched: what a default stack stores as text is little else.
+"""Ordinary short strings come through unchanged. A default stack stores few other texts.
 
-A record cannot be unmasked later, so that a name, a version or an identifier that is masked here is lost for good.
+Nobody can unmask a record later: a name, a version or an identifier that is masked by mistake is lost for good.
 """
 
 from __future__ import annotations
@@ -231,13 +231,13 @@ ORDINARY: dict[str, list[str]] = {
     ],
 }
 SECRETS_AS_KEYS = {"get_secret_value", "rotate_api_key", "SecretsManager:GetSecretValue"}
-"""Names of tools; as the key of a member they name a secret."""
+"""Names of tools. As the key of a member, each one names a secret."""
 CASES = [pytest.param(text, id=text[:48]) for texts in ORDINARY.values() for text in texts]
 
 
 @pytest.mark.parametrize("text", CASES)
 def test_an_ordinary_string_comes_through(text: str) -> None:
-    """As a value under a neutral name and under a name of ours, in a list, as a key, in a sentence."""
+    """Under a neutral name and under one of this kit, in a list, as a key, and in a sentence."""
     keys: list[JsonValue] = [] if text in SECRETS_AS_KEYS else [{text: 1}]
     values: list[JsonValue] = [{"note": text}, {"span_name": text}, {"tags": [text]}, f"ran {text}, then stopped"]
     for value in values + keys:
@@ -270,7 +270,7 @@ def test_an_ordinary_string_comes_through(text: str) -> None:
     ids=json.dumps,
 )
 def test_an_ordinary_object_comes_through(value: JsonValue) -> None:
-    """Counts, settings and identifiers under names that also mean a secret; as a value and as JSON text."""
+    """Counts, settings and identifiers stay under names that can also mean a secret."""
     assert MASKER.mask_value(value) == (value, ())
     assert MASKER.mask_value({"note": json.dumps(value)}) == ({"note": json.dumps(value)}, ())
     assert MASKER.mask_bytes(json.dumps(value).encode()).redactions == ()
@@ -296,6 +296,6 @@ def test_an_ordinary_object_comes_through(value: JsonValue) -> None:
     ],
     ids=json.dumps,
 )
-def test_what_looks_like_it_and_is_none_of_it_is_masked(value: JsonValue) -> None:
-    """The neighbours of what stays: a password under the same name, an address of a host, a key in a word."""
+def test_a_secret_that_looks_like_an_ordinary_object_vanishes(value: JsonValue) -> None:
+    """A password under the same name, the address of a host, a key inside a word."""
     assert MASKER.mask_value(value)[1]

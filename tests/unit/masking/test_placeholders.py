@@ -1,4 +1,4 @@
-"""A placeholder is a whole value; a password that holds such a word is a password."""
+"""Only a whole value is a placeholder. A password that contains such a word is masked."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ MASKER = Masker(personal="off")
     "text", ["password={}", 'PASSWORD="{}"', "password: {}", "password = '{}'", 'x = {{"password": "{}"}}']
 )
 def test_a_password_that_holds_a_placeholder_word_vanishes(text: str, secret: str) -> None:
-    """Also one that begins as a variable or a template does."""
+    """A password may also begin like a variable or a template."""
     masked = MASKER.mask_text(text.format(secret))[0]
     assert secret not in masked
     assert PLACEHOLDER in masked
@@ -69,7 +69,7 @@ def test_a_password_that_holds_a_placeholder_word_vanishes(text: str, secret: st
 )
 @pytest.mark.parametrize("text", ["password={}", 'api_key = "{}"', 'token: "{}"', '"client_secret": "{}"'])
 def test_a_placeholder_stays(text: str, value: str) -> None:
-    """Words that only stand where a secret goes, variables, templates, blanks."""
+    """Words of placeholders, variables, templates and blanked values stay."""
     assert MASKER.mask_text(text.format(value)) == (text.format(value), ())
 
 
@@ -77,13 +77,13 @@ def test_a_placeholder_stays(text: str, value: str) -> None:
     "token",
     ["sk-12ab...89ef", "abc1****************", "sha256~XXXXXXXXXX_PUT_YOUR_TOKEN_HERE_XXXXXXXXXXXX", "abcd1xxxx"],
 )
-def test_a_token_that_was_cut_short_stays(token: str) -> None:
+def test_a_shortened_token_stays(token: str) -> None:
     """No machine writes such signs into a token."""
     assert MASKER.mask_text(f'token = "{token}"') == (f'token = "{token}"', ())
 
 
 @pytest.mark.parametrize("secret", ["m{{h}o)p$1e]nob(ody", "b(a{c)d}9xyz"])
 def test_a_secret_whose_brackets_do_not_nest_is_no_program(secret: str) -> None:
-    """Calls and templates close what they open."""
+    """Calls and templates close only the brackets that they open."""
     for text in ('api_key = "{}"', "password = {}", "secret: '{}'"):
         assert MASKER.mask_text(text.replace("{}", secret))[0] == text.replace("{}", PLACEHOLDER)

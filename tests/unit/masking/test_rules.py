@@ -22,7 +22,7 @@ MASKER = Masker(personal="off")
 ENOUGH_FORMATS = 150
 MOST_MARKS = 12
 JUDGED_BY_MORE_THAN_ITS_PATTERN = {"link/path"}
-"""See `test_links.py`."""
+"""`test_links.py` tests these."""
 ONE = [pytest.param(rule, id=rule.id) for rule in RULES]
 
 

@@ -45,7 +45,7 @@ OTHER = "m4WAs9Rn2UaXy8Md0Oe3It6Z"
     ],
 )
 def test_a_password_in_a_sentence_vanishes(text: str) -> None:
-    """After what stands out, a dash, a word; before a comparison."""
+    """A password after emphasis, a dash or a word, or before a comparison."""
     assert MASKER.mask_text(text.format(PASSWORD))[0] == text.format(PLACEHOLDER)
 
 
@@ -61,7 +61,7 @@ def test_a_password_in_a_sentence_vanishes(text: str) -> None:
     ],
 )
 def test_a_key_after_a_dash_vanishes(text: str) -> None:
-    """Dashes and arrows of all languages are signs where blanks stand around them."""
+    """A dash or an arrow between blanks is a sign."""
     assert MASKER.mask_text(text.format(KEY))[0] == text.format(PLACEHOLDER)
 
 
@@ -108,7 +108,7 @@ def test_a_sentence_about_passwords_stays(text: str) -> None:
 )
 @pytest.mark.parametrize(("one", "two"), [(KEY, OTHER), ("changeme", OTHER)])
 def test_every_item_of_a_list_vanishes(text: str, one: str, two: str) -> None:
-    """In the syntax of languages, shells and settings; also after an item that is a placeholder."""
+    """Lists of languages, shells and settings, also after an item that is a placeholder."""
     quoted = text.replace("%", "%%").replace("{}", "%s")
     masked = MASKER.mask_text(quoted % (one, two))[0]
     assert OTHER not in masked
@@ -122,9 +122,17 @@ def test_words_in_a_list_stay(text: str) -> None:
     assert MASKER.mask_text(text) == (text, ())
 
 
+def test_a_long_sentence_is_no_list() -> None:
+    """The masker stops early, so that the text stays within its budget."""
+    text = "passwords: " + "lorem ipsum " * 30_000
+    assert MASKER.mask_text(text) == (text, ())
+    secrets = "api_keys: " + ", ".join(KEY[at:] + KEY[:at] for at in range(20)) + " " + "lorem " * 50 + OTHER
+    assert MASKER.mask_text(secrets)[0].count(PLACEHOLDER) == 21
+
+
 @pytest.mark.parametrize("text", ['password = "{} "', "password = ' {}'", 'api_key: "{} "'])
 def test_blanks_inside_quotes_do_not_hide_a_secret(text: str) -> None:
-    """Before the closing quote, and after the opening one."""
+    """A blank before the closing quote or after the opening one."""
     assert KEY not in MASKER.mask_text(text.format(KEY))[0]
 
 
@@ -145,19 +153,19 @@ def test_blanks_inside_quotes_do_not_hide_a_secret(text: str) -> None:
 )
 @pytest.mark.parametrize("password", ["sunflower", "S3cr-t9"])
 def test_the_password_of_a_connection_string_vanishes(text: str, password: str) -> None:
-    """Whatever its letters: its place tells."""
+    """Its place tells, not its letters."""
     assert MASKER.mask_text(text.format(password))[0] == text.format(PLACEHOLDER)
 
 
 def test_a_login_before_a_host_and_a_port_vanishes() -> None:
-    """A host alone may be anything, an e-mail address above all."""
+    """A host without a port may be part of anything, such as an e-mail address."""
     assert MASKER.mask_text("app:s3cr3tpw@db.example.com:3306/x")[0] == f"app:{PLACEHOLDER}@db.example.com:3306/x"
     for text in ("git@github.com:acme/app.git", "app:latest@sha256:abc", "to:bob@example.com", "10:30@office/x"):
         assert MASKER.mask_text(text) == (text, ())
 
 
 def test_an_encrypted_value_in_brackets_vanishes() -> None:
-    """Jenkins writes them so into its files of credentials."""
+    """Jenkins writes such values into its files of credentials."""
     assert MASKER.mask_text(f"<secret>{{AQAAABAAA{KEY}}}</secret>")[0].count(KEY) == 0
     assert MASKER.mask_text(f"<secret>{{acme AQAAABAAA {KEY}}}</secret>")[0].count(KEY) == 0
     assert MASKER.mask_text("<secret>{apiKeyFromVault}</secret>")[1] == ()
@@ -174,7 +182,7 @@ def test_an_encrypted_value_in_brackets_vanishes() -> None:
     ],
 )
 def test_a_widened_format_vanishes(token: str) -> None:
-    """Letters of both cases, kinds that a vendor adds, a tail that somebody made up of one letter."""
+    """Letters of both cases, new kinds of a vendor, a made-up tail of one letter."""
     assert MASKER.mask_text(f"see {token} here")[0] == f"see {PLACEHOLDER} here"
 
 
@@ -182,5 +190,5 @@ def test_a_widened_format_vanishes(token: str) -> None:
     "text", ["sk_live_" + "x" * 24, "ghp_" + "X" * 36, "sk_live_" + "*" * 24, "AKIAIOSFODNN7EXAMPLE"]
 )
 def test_a_blanked_token_stays(text: str) -> None:
-    """Somebody left the tail out, or the vendor printed it as an example."""
+    """The tail is blanked out, or the token is a vendor's printed example."""
     assert MASKER.mask_text(text) == (text, ())

@@ -1,4 +1,4 @@
-"""A batch: a file of the spool that is sealed, and waits to be sent."""
+"""A batch: a sealed file of the spool that waits to be sent."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TRACES = "traces"
 ROUTES = (EVENTS, TRACES)
 _BATCH = re.compile(rf"[0-9]{{1,20}}-(?P<key>[0-9a-f]{{32}})\.(?P<route>{'|'.join(ROUTES)})")
 MAX_FILE_BYTES = 4 * BATCH_BYTES
-"""A larger file is not read as a batch: no spool makes one."""
+"""A larger file is not read: no spool makes one."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Batch:
 
     @classmethod
     def of(cls, path: Path) -> Batch | None:
-        """The batch that a file's name stands for; null when it is none."""
+        """Return the batch of a file's name, or null where it is not a batch's name."""
         match = _BATCH.fullmatch(path.name)
         return None if match is None else cls(path=path, route=match["route"], key=match["key"])
 

@@ -177,7 +177,7 @@ class Call:
         return event
 
     def _add_end(self, event: Event, attributes: dict[str, JsonValue], said: _provider.Said) -> None:
-        """How it ended. What the status says of it, the log knows by itself."""
+        """Add how the call ended. The log itself derives an outcome from the status."""
         if self._error is not None:
             event["outcome"] = said.outcome or _provider.ERROR
             attributes["error_type"] = self._error
@@ -243,7 +243,7 @@ class Call:
             attributes["response_undigestible"] = total.undigestible
 
     def _is_complete(self) -> bool:
-        """Whether nothing of the answer is missing. A model's stream ends with its last event, read further or not."""
+        """Return whether the answer is complete. A model's stream is complete once its last event has come."""
         events = None if self._body is None else self._body.events
         if self._complete:
             return events is None or not events.is_cut

@@ -1,9 +1,9 @@
 """Who a call is for, and which workflow it belongs to: set around the code that calls, read when the call is made.
 
-Promise: what a `with` block sets holds for what the block calls, and for the tasks and threads that it starts with its
-context. A generator shares the context of whoever asks it for its next value; so what a block in a generator sets holds
-only while that generator runs: neither for another generator, nor for the code that takes its values. Where several
-such blocks are open, and nothing tells which of them started a task, that task has none: a warning says so.
+Promise: a `with` block sets a value for the code that it calls, and for the tasks and threads that it starts with its
+context. A generator shares the context of the code that asks for its next value. So a block in a generator holds only
+while that generator runs: not for another generator, and not for the code that takes its values. Where several such
+blocks are open, it can be unknown which of them started a task. Then the task has no value, and a warning is logged.
 """
 
 from __future__ import annotations
@@ -43,8 +43,9 @@ def current_session() -> str | None:
 class _Scope(ContextDecorator, AbstractContextManager[None]):
     """One block, entered once.
 
-    `frame`: where it was entered; `in_generator`: whether that is a generator's, or one of the outer blocks' is;
-    `where`: the thread and the task, as far as that matters; `closed`: it was left while an inner block was still open.
+    `frame`: where it was entered. `is_generators`: whether that is a generator's frame. `in_generator`: whether this
+    block's or an outer block's frame is one. `where`: a generator's thread and task. `closed`: it was left before an
+    inner block.
     """
 
     def __init__(self, name: str, value: object) -> None:
@@ -61,6 +62,9 @@ class _Scope(ContextDecorator, AbstractContextManager[None]):
         return _Scope(self.name, self.value)
 
     def __enter__(self) -> None:
+        if self.frame is not None:
+            raise RuntimeError("this block is entered already: make another one")
+        self.closed = False
         self.outer = _innermost.get()
         self.frame = _caller()
         self.is_generators = self.frame is not None and bool(self.frame.f_code.co_flags & _GENERATOR)
@@ -73,7 +77,7 @@ class _Scope(ContextDecorator, AbstractContextManager[None]):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.frame = None
-        if _innermost.get() is not self:  # of a generator, and another's block is open
+        if _innermost.get() is not self:  # another generator's block is still open
             self.closed = True
             return
         outer = self.outer
@@ -99,7 +103,7 @@ def _current(name: str) -> str | None:
 
 
 def _current_among_generators(innermost: _Scope, name: str) -> str | None:
-    """The value of the block that encloses the code that runs, as the stack tells it."""
+    """Return the value of the block that encloses the running code. The stack shows which block that is."""
     here = _where()
     open_scopes: list[_Scope] = []
     scope: _Scope | None = innermost
@@ -115,7 +119,7 @@ def _current_among_generators(innermost: _Scope, name: str) -> str | None:
         if frame in by_frame:
             return by_frame[frame].value
         frame = frame.f_back
-    # Of the others those are passed over that belong to a generator which only waits here.
+    # No block is on the stack: skip those of generators that are suspended here.
     others = [scope for scope in open_scopes if not scope.is_generators or scope.where != here]
     if not others:
         return None
@@ -128,34 +132,34 @@ def _current_among_generators(innermost: _Scope, name: str) -> str | None:
 @lru_cache(maxsize=8)
 def _warn_of_doubt(name: str) -> None:
     _logger.warning(
-        "several generators have set a %s, and a task was started by one of them: its calls are logged without."
+        "several generators have set a %s, and one of them started a task: the task's calls are logged without it."
         " Set it in the task itself",
         name,
     )
 
 
 def _caller() -> FrameType | None:
-    """Where a block was written: what `contextlib` does for it is not."""
+    """Return the frame that entered a block, without the frames of `contextlib` in between."""
     frame: FrameType | None = sys._getframe(2)  # noqa: SLF001 - the one way to the stack
     while frame is not None and frame.f_back is not None:
         back = frame.f_back
         if frame.f_code.co_filename == contextlib.__file__:
             frame = back
         elif frame.f_code.co_flags & _GENERATOR and back.f_code.co_filename == contextlib.__file__:
-            frame = back  # a generator that is a context manager: its block is that of whoever uses it
+            frame = back  # a generator that is a context manager: the block belongs to the code that uses it
         else:
             break
     return frame
 
 
 def _where() -> tuple[int, int]:
-    """The thread and the task that run."""
+    """Return the current thread and task."""
     task: object = None
-    for library, name in (("asyncio", "current_task"), ("trio.lowlevel", "current_task")):
+    for library in ("asyncio", "trio.lowlevel"):
         module = sys.modules.get(library)
         if task is None and module is not None:
             with contextlib.suppress(RuntimeError):
-                task = getattr(module, name)()
+                task = module.current_task()
     return threading.get_ident(), id(task)
 
 

@@ -1,9 +1,8 @@
 """How a process may end, and what is done before it does.
 
-Promise: what was logged is on disk before a process ends by itself: at its interpreter's end, as a child of
-`multiprocessing`, and by `os._exit`, which pools of workers (billiard's, and so Celery's) call instead. Nobody is there
-to start a forked child again, so it sends what it can, too. No end takes longer than the log's `exit_timeout` and a
-second.
+Promise: events are on disk before a process ends by itself: at its interpreter's end, as a child of `multiprocessing`,
+and by `os._exit`, which worker pools call (billiard's, and so Celery's). Nobody starts a forked child again, so it also
+sends what it can. No end takes longer than the log's `exit_timeout` and a second.
 """
 
 from __future__ import annotations
@@ -15,39 +14,40 @@ import threading
 from importlib import import_module
 from typing import NoReturn, Protocol
 
-_DISK_SECONDS = 1.0
+DISK_SECONDS = 1.0
+"""The time limit for writing to disk at the end."""
 
 
 class Ending(Protocol):
-    """A log that must act before its process ends."""
+    """A log that acts before its process ends."""
 
     exit_timeout: float
 
     def close(self) -> None:
-        """Send what can be sent; the rest is on disk."""
+        """Send what can be sent. The rest is on disk."""
         ...
 
     def keep(self) -> None:
-        """Write to disk what is in memory only."""
+        """Write to disk the events that are in memory only."""
         ...
 
     def after_fork(self) -> None:
-        """Begin anew in a child."""
+        """Begin anew in a forked child."""
         ...
 
 
 _logs: set[Ending] = set()
-"""Those that are not closed. A program that lets go of its log still wants to have sent what it logged."""
+"""The logs that are not closed. They stay here even where the program drops its own reference."""
 _forked = False
 
 
 def watch(log: Ending) -> None:
-    """Tell a log of the process's end from now on."""
+    """From now on, act for this log when the process ends."""
     _logs.add(log)
 
 
 def forget(log: Ending) -> None:
-    """A log was closed."""
+    """Stop that: the log was closed."""
     _logs.discard(log)
 
 
@@ -79,15 +79,15 @@ _exit = os._exit
 
 
 def _exit_after_keeping(status: int) -> NoReturn:  # pyrefly: ignore[bad-return]
-    """Do what `os._exit` does. In a thread of its own, and not for long: whoever calls it may hold any lock."""
+    """Keep the events, then call `os._exit`. A thread keeps them, with a time limit: the caller may hold any lock."""
     try:
         if _logs:
             work = _close_all if _forked else _keep_all
             seconds = max(log.exit_timeout for log in _logs) if _forked else 0.0
             thread = threading.Thread(target=work, name="audit-log-end", daemon=True)
             thread.start()
-            thread.join(seconds + _DISK_SECONDS)
-    except Exception:  # noqa: BLE001, S110 - no thread can be started, or nobody is there to hear of it
+            thread.join(seconds + DISK_SECONDS)
+    except Exception:  # noqa: BLE001, S110 - nothing can be reported now
         pass
     finally:
         _exit(status)

@@ -25,7 +25,7 @@ IDS = (
     "id", "user_id", "session_id", "correlation_id", "agent_id", "agent_name", "agent_version", "deployment_id",
     "trace_id", "span_id", "provider_request_id", "model",
 )  # fmt: skip
-"""The fields whose values are text, whatever a program has them as."""
+"""The fields that hold text, also where the program passes another type."""
 _USERINFO = re.compile(r"(?<![^/\\])[^/\\?#]*@")
 _QUERY = re.compile(r"[?#]")
 _ENCODER = json.JSONEncoder(ensure_ascii=False, check_circular=False, allow_nan=False, separators=(",", ":"))
@@ -45,7 +45,7 @@ def plain(name: str, value: str) -> str | None:
 
 
 def id_text(value: object) -> str | None:
-    """An id as text: a number is its decimal text; null for nothing."""
+    """Return an id as text: a number becomes its decimal text. Null where there is no id."""
     if value is None or isinstance(value, str):
         return value or None
     if isinstance(value, float) and value.is_integer():
@@ -83,7 +83,7 @@ def stream_part(stream_id: str, streamed: StreamedPayload | None, *, size: int, 
 def line_of(event: Mapping[str, JsonValue]) -> bytes:
     """`event` as a line: without what is not known, and with text as records may hold it.
 
-    A field or an attribute that JSON cannot say is left out: it is no reason to lose the event.
+    A field or an attribute that JSON cannot hold is left out: the event is kept.
     """
     known: dict[str, JsonValue] = {}
     for name, value in event.items():

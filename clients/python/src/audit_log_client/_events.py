@@ -1,9 +1,9 @@
 """The events of a streamed answer, read one by one: server-sent events, lines of JSON, AWS's event stream.
 
-Promise: an answer is over when its protocol says so, not when its connection ends: a model's stream without its last
-event was cut off. What an event says is read from the whole event, however long it is and however it was cut.
+Promise: the protocol's last event ends an answer, not the end of its connection. A model's stream without its last
+event was cut off. An event is read as a whole, whatever its length and wherever the network splits it.
 
-Memory: one event at a time, up to `MAX_JSON_BYTES`; a longer one is passed over.
+Memory: one event at a time, up to `MAX_JSON_BYTES`; a longer one is skipped.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ _TELLING = re.compile(
     rb'|response\.(?:created|completed|failed|incomplete|cancelled)'
     rb'|finish_reason"\s*:\s*"|finishReason"\s*:\s*"|stop_reason"\s*:\s*"|stopReason"\s*:\s*"|blockReason)'
 )  # fmt: skip
-"""What is not in an event is in none of its members that are read."""
+"""An event without any of these has no member that is read."""
 _FIRST_EVENTS = 8
-"""So many are read whatever is in them: they say which protocol it is."""
+"""The first events are always read: they show which protocol it is."""
 _LAST_TYPES = frozenset({
     "message_stop", "response.completed", "response.failed", "response.incomplete", "response.cancelled", "message-end",
     "error",
@@ -43,7 +43,7 @@ _AWS_PREFIX, _AWS_CRC = 12, 4
 
 
 class Events:
-    """Reads one answer, of the media type `mime`. Feed it in order, then `finish` it."""
+    """Reads one answer of the media type `mime`. Call `feed` with its bytes in order, then `finish`."""
 
     def __init__(self, mime: str) -> None:
         self.said = Said()
@@ -58,17 +58,13 @@ class Events:
         self._data_size = 0
         self._count = 0
         self._last_is_due = False
-        self._has_last = False
-
-    @property
-    def is_over(self) -> bool:
+        self.is_over = False
         """Whether the protocol's last event has come."""
-        return self._has_last
 
     @property
     def is_cut(self) -> bool:
-        """Whether an answer that has no more bytes lacks its protocol's last event."""
-        return self._last_is_due and not self._has_last
+        """Return whether the protocol's last event is missing, after the answer's last byte."""
+        return self._last_is_due and not self.is_over
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes."""
@@ -83,7 +79,7 @@ class Events:
         self._hold(data[end:])
 
     def finish(self) -> None:
-        """Read an event that no line's end ended."""
+        """Read the last event where it has no line end."""
         if not self._is_aws:
             self._line(b"".join(self._held))
             self._end_event()
@@ -98,7 +94,7 @@ class Events:
                 self._skipping = True
 
     def _take_lines(self, data: bytes) -> None:
-        """Take whole lines, of which the first may have begun before."""
+        """Take whole lines. The first may have begun in earlier bytes."""
         lines = b"".join([*self._held, data]).split(b"\n")
         self._held.clear()
         self._size = 0
@@ -127,13 +123,13 @@ class Events:
             self._data_size = 0
         if self._name == b"error":
             self.said.fail()
-            self._has_last = True
+            self.is_over = True
         self._name = b""
 
     def _read(self, data: bytes) -> None:
         """Read the content of one event."""
         if data.strip() == b"[DONE]":
-            self._has_last = True
+            self.is_over = True
             return
         self._count += 1
         if self._count > _FIRST_EVENTS and not _TELLING.search(data):
@@ -147,7 +143,7 @@ class Events:
             self._follow(value)
 
     def _follow(self, value: dict[str, JsonValue]) -> None:
-        """See which protocol it is, and whether this was its last event."""
+        """Note which protocol it is, and whether this was its last event."""
         kind = value.get("type")
         kind = kind if isinstance(kind, str) else ""
         done = value.get("done", value.get("is_finished"))  # Ollama; Cohere's first version
@@ -155,7 +151,7 @@ class Events:
         ended = isinstance(candidates, list) and any(isinstance(it, dict) and "finishReason" in it for it in candidates)
         is_listed = isinstance(candidates, list) or isinstance(value.get("choices"), list)
         self._last_is_due |= kind in _FIRST_TYPES or isinstance(done, bool) or is_listed
-        self._has_last |= kind in _LAST_TYPES or done is True or ended or self.said.outcome in {ERROR, THROTTLED}
+        self.is_over |= kind in _LAST_TYPES or done is True or ended or self.said.outcome in {ERROR, THROTTLED}
 
     def _take_frames(self) -> None:
         """Read AWS's frames: length, length of the headers, a checksum; headers; payload; a checksum."""
@@ -165,7 +161,7 @@ class Events:
         while len(buffer) - at >= _AWS_PREFIX:
             total, headers = (int.from_bytes(buffer[at + start : at + start + 4], "big") for start in (0, 4))
             if not _AWS_PREFIX + headers + _AWS_CRC <= total <= MAX_JSON_BYTES:
-                self._skipping = True  # no such stream
+                self._skipping = True  # not an event stream of AWS
                 return
             if len(buffer) - at < total:
                 break
@@ -180,8 +176,8 @@ class Events:
         names = {kind: name.decode() for kind, name in _AWS_TEXT.findall(headers)}
         if names.get(b"message") in {"exception", "error"}:
             self.said.fail(names.get(b"exception"))
-            self._has_last = True
+            self.is_over = True
         self._last_is_due |= names.get(b"event") == "messageStart"
-        self._has_last |= names.get(b"event") == "messageStop"
-        self._count = 0  # there are few, and each may tell
+        self.is_over |= names.get(b"event") == "messageStop"
+        self._count = 0  # AWS's frames are few: read each
         self._read(payload)

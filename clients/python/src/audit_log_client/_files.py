@@ -1,7 +1,7 @@
 """Files that only their owner reads, and locks that say who is alive.
 
-Promise: a link is never followed, nothing is read but a regular file of this user's own, and no more of it than was
-asked for. So whoever can put something into a spool can neither send another file's content nor stop the agent.
+Promise: no link is followed. Only a regular file of this user is read, and only up to a limit. So somebody who can
+write into a spool can neither send another file's content nor stop the agent.
 """
 
 from __future__ import annotations
@@ -36,11 +36,8 @@ else:
         return True
 
 
-_WHY = "is no file of this user's, or too large"
-
-
 class UnusableError(OSError):
-    """A file that no spool of this user's made: another kind, another owner, or too large."""
+    """A file that this user's spool cannot have made: another kind, another owner, or too large."""
 
 
 def make_folder(path: Path) -> None:
@@ -49,16 +46,16 @@ def make_folder(path: Path) -> None:
 
 
 def make_own_folder(path: Path) -> None:
-    """The same; one that is there must be this user's, and becomes theirs alone. Raises `OSError`."""
+    """Make a folder, or take over one of this user's, for the owner alone. Raise `OSError`, also for a foreign one."""
     make_folder(path)
     if not is_own_folder(path):
-        raise UnusableError("is not this user's own folder")
+        raise UnusableError("is not a folder of this user")
     if hasattr(os, "getuid") and path.stat().st_mode & 0o077:
         path.chmod(FOLDER_MODE)
 
 
 def is_own_folder(path: Path) -> bool:
-    """Whether it is a folder of this user's, and no link to one."""
+    """Return whether it is a folder of this user, not a link to one."""
     try:
         found = path.lstat()
     except OSError:
@@ -70,17 +67,16 @@ def _is_own(found: os.stat_result) -> bool:
     return not hasattr(os, "getuid") or found.st_uid == os.getuid()
 
 
-def _check(descriptor: int, most: float = float("inf")) -> None:
-    found = os.fstat(descriptor)
+def _check(found: os.stat_result, most: float = float("inf")) -> None:
     if not stat.S_ISREG(found.st_mode) or not _is_own(found) or found.st_size > most:
-        raise UnusableError(_WHY)
+        raise UnusableError("is not a file of this user, or too large")
 
 
 def read_own(path: Path, most: int) -> bytes:
-    """All of a file. Raises `OSError`; `UnusableError` for one that is not to be read."""
+    """Read a whole file. Raise `OSError`; `UnusableError` for one that must not be read."""
     descriptor = os.open(path, os.O_RDONLY | _NO_LINK | _NO_INHERIT)
     try:
-        _check(descriptor, most)
+        _check(os.fstat(descriptor), most)
         parts = []
         while part := os.read(descriptor, most):
             parts.append(part)
@@ -90,15 +86,14 @@ def read_own(path: Path, most: int) -> bytes:
 
 
 def size_of_own(path: Path, most: int) -> int:
-    """How large a file is that could be read. Raises `OSError`; `UnusableError` for one that is not to be read."""
+    """Return a file's size. Raise `OSError`; `UnusableError` for a file that must not be read."""
     found = path.lstat()
-    if not stat.S_ISREG(found.st_mode) or not _is_own(found) or found.st_size > most:
-        raise UnusableError(_WHY)
+    _check(found, most)
     return found.st_size
 
 
 def open_new(path: Path) -> int:
-    """Make a file to append to and to read, for the owner alone. Raises `OSError`, also where there is one."""
+    """Make a file to append to and to read, for the owner alone. Raise `OSError`, also where the file exists."""
     return os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | _NO_LINK | _NO_INHERIT, FILE_MODE)
 
 
@@ -106,7 +101,7 @@ def open_append(path: Path) -> int:
     """Open a file to append to and to read; for the owner alone when it is made. Raises `OSError`."""
     descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | _NO_LINK | _NO_INHERIT, FILE_MODE)
     try:
-        _check(descriptor)
+        _check(os.fstat(descriptor))
     except OSError:
         os.close(descriptor)
         raise
@@ -123,7 +118,7 @@ def take_lock(path: Path) -> int | None:
     except OSError:
         return None
     try:
-        _check(descriptor)
+        _check(os.fstat(descriptor))
         # Between opening and locking, the last owner may have removed the file: that lock would be nobody's.
         if _lock(descriptor) and os.fstat(descriptor).st_ino == path.stat().st_ino:
             return descriptor
@@ -149,7 +144,7 @@ def write_new(path: Path, data: bytes) -> None:
     """Make a file that is there as a whole or not at all, also after a power cut. Raises `OSError`."""
     partial = path.with_name(path.name + ".partial")
     partial.unlink(missing_ok=True)
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_LINK | _NO_INHERIT, FILE_MODE)
+    descriptor = open_new(partial)
     try:
         write_all(descriptor, data)
         os.fsync(descriptor)

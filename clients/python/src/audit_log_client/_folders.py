@@ -89,7 +89,7 @@ def _is_usable(folder: Path) -> bool:
     try:
         folder = folder.expanduser()
         _files.make_folder(folder)
-        # Somebody else may be able to write there, and may have been there first.
+        # Another user may have put a file or a folder there before.
         is_taken = os.path.lexists(folder / SPOOL) and not _files.is_own_folder(folder / SPOOL)
         return os.access(folder, os.W_OK | os.X_OK) and not is_taken
     except (OSError, RuntimeError, ValueError):  # no home, or one that cannot be written

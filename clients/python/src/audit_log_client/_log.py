@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger("audit_log_client")
 
-_KEEP_SECONDS = 1.0
 MAX_SPOOL_BYTES = 256 * 1024 * 1024
 _LIMITS = {"max_connections": 1000, "max_keepalive_connections": 100}
 
@@ -337,16 +336,16 @@ class AuditLog:
         return True
 
     def keep(self) -> None:
-        """Put on disk what is only in memory, also of answers that are still being read: the process ends."""
+        """Write to disk what is in memory only, also of unfinished answers: the process is about to end."""
         if not self._closed and self._pid == os.getpid():
             self._end_calls()
             if self._started:
-                self._worker.marker().wait(_KEEP_SECONDS)  # the thread may have something in its hand
+                self._worker.marker().wait(_ends.DISK_SECONDS)  # the thread may be writing an event
             else:
                 self._worker.drain()
 
     def after_fork(self) -> None:
-        """Begin anew in a child: what the parent has in hand, the parent sends."""
+        """Begin anew in a forked child. The parent sends its own events."""
         if self._pid != os.getpid():
             self._spool.abandon()
             self._begin_anew()

@@ -37,7 +37,7 @@ _DETAILS = {
 _USAGES = ("usage", "usageMetadata", "usage_metadata", "amazon-bedrock-invocationMetrics")
 _OLLAMA = {"input": "prompt_eval_count", "output": "eval_count"}
 _INNER = ("message", "response", "delta", "meta", "result")
-"""Members that hold what other providers have at the top."""
+"""Members in which a provider puts what others put at the top."""
 
 _ENDED = ("message", "delta", "response", "promptFeedback", "messageStop")
 _REASONS = ("finish_reason", "finishReason", "stop_reason", "stopReason", "done_reason", "blockReason")
@@ -48,7 +48,7 @@ _BLOCKED = frozenset({
     "moderationblocked", "policyviolation", "prohibitedcontent", "promptblocked", "recitation", "refusal", "safety",
     "sensitive", "spii",
 })  # fmt: skip
-"""Reasons that say that a policy stopped the answer: the writer's own list, of letters and digits in lower case."""
+"""Reasons of answers that a policy stopped, as `_folded` writes them. The log writer has the same list."""
 _FAILED = frozenset({
     "abort", "aborted", "cancel", "canceled", "cancelled", "error", "errorlimit", "exception", "failed", "failure",
     "insufficientsystemresource", "internalerror", "malformedfunctioncall", "malformedmodeloutput",
@@ -71,9 +71,10 @@ def _folded(text: str) -> str:
 
 @dataclass
 class Said:
-    """What was found. Empty where nothing was.
+    """What an answer says. Empty where nothing was found.
 
-    `outcome`: error, throttled or policy-blocked; never success. `code`: which error; `reason`: why it ended, else.
+    `outcome`: error, throttled or policy-blocked; never success. `code`: of the error. `reason`: why the answer ended,
+    where that is not an error.
     """
 
     model: str | None = None
@@ -83,7 +84,7 @@ class Said:
     reason: str | None = None
 
     def read(self, value: JsonValue) -> None:
-        """Take what one JSON document says. A later count replaces an earlier one, but not by zero."""
+        """Read one JSON document. A later count replaces an earlier one, unless it is zero."""
         for item in value if isinstance(value, list) else (value,):  # a list: Gemini's stream as one document
             if isinstance(item, dict):
                 self._read(item)
@@ -156,14 +157,14 @@ class Said:
 
 
 def _is_error(error: JsonValue) -> bool:
-    """Whether an `error` member says that there was one: some services always send it, empty."""
+    """Return whether an `error` member reports an error: some services always send it, empty."""
     if isinstance(error, dict):
         return any(value not in (None, "", 0, False) for value in error.values())
     return isinstance(error, str) and bool(error) and _folded(error) not in {"none", "null", "ok", "false", "0"}
 
 
 def _code_of(error: JsonValue) -> JsonValue:
-    """The most telling code of an error: one of a limit, or of a policy, before any other."""
+    """Return the most specific code of an error: one of a limit or a policy before any other."""
     if not isinstance(error, dict):
         return error
     inner = error.get("innererror")
@@ -176,7 +177,7 @@ def _code_of(error: JsonValue) -> JsonValue:
 
 
 def _reasons(value: Mapping[str, JsonValue]) -> Iterator[str]:
-    """Why an answer ended, wherever the providers say so."""
+    """Yield why an answer ended, from every member where providers put it."""
     parts: list[object] = [value, *(value.get(name) for name in _ENDED)]
     for name in ("choices", "candidates"):
         choices = value.get(name)

@@ -38,7 +38,7 @@ _ENDPOINT = re.compile(
     re.IGNORECASE | re.ASCII,
 )
 _NUMERIC = re.compile(r"(?:^|\.)(?:[0-9]+|0[Xx][0-9A-Fa-f]*)$")
-"""A host that ends like this is an address, for whoever reads URLs as browsers do."""
+"""Browsers read a host with such an end as an IPv4 address."""
 _LOOPBACK = re.compile(r"localhost|127\.\d+\.\d+\.\d+|\[::1\]")
 _TOKEN = re.compile(r"[!-~]+")
 _IDLE_SECONDS = 15.0
@@ -52,7 +52,7 @@ class EndpointError(ValueError):
 def read_endpoint(endpoint: str, token: str) -> str:
     """The base of the log's address, without a slash at its end. Raises `EndpointError`.
 
-    It is read by its own grammar, and not as the URL libraries do, which each make something else of an odd one.
+    A grammar of our own reads it, because URL libraries disagree about unusual addresses.
     """
     match = _ENDPOINT.fullmatch(endpoint.strip(" \t\r\n"))
     host = "" if match is None else match["host"].lower()
@@ -69,7 +69,7 @@ def read_endpoint(endpoint: str, token: str) -> str:
 
 
 def _is_host(host: str) -> bool:
-    """Whether a host is a name, or an address in the one form that nobody reads otherwise."""
+    """Return whether a host is a name, or an address in its one unambiguous form."""
     if host.startswith("["):
         try:
             return bool(ipaddress.IPv6Address(host[1:-1]))
@@ -148,7 +148,7 @@ class Sender:
         self._idle = False
         try:
             wait = self._handle(batch, self._post(batch))
-        except FileNotFoundError:  # somebody has cleared it away
+        except FileNotFoundError:  # another program has removed it
             wait = 0.0
         except UnusableError:
             self._spool.set_aside_file(batch.path)
@@ -261,7 +261,7 @@ class Sender:
         if self._client is None:
             library = http_library()  # imported here, in the background, it delays nobody
             timeout = library.Timeout(self._timeout, connect=_CONNECT_SECONDS)
-            # A proxy of the environment would read what goes to loopback without TLS.
+            # Only http goes to loopback. A proxy from the environment would read it.
             by_environment = self._base.startswith("https:")
             self._client = library.Client(
                 timeout=timeout, follow_redirects=False, verify=True, trust_env=by_environment

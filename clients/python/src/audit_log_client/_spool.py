@@ -42,7 +42,6 @@ BATCH_EVENTS = 5000
 MAX_REFUSED_BYTES = 16 * 1024 * 1024
 _LOOK_AROUND_SECONDS = 15.0
 _FEW_BATCHES = 8
-
 _DAMAGED = "damaged"
 
 
@@ -203,12 +202,12 @@ class Spool:
         self._keep_apart(folder / name, data)
 
     def set_aside_file(self, path: Path) -> None:
-        """Put a file out of the way, unread, that no spool can have made."""
+        """Move away, unread, a file that no spool can have made."""
         with suppress(OSError):
             folder = self._root / _DAMAGED
             _files.make_own_folder(folder)
             path.rename(folder / f"{time.time_ns()}-{path.name}")
-            _logger.error("a file that is none of the audit log's spool was set aside in damaged/")
+            _logger.error("a file that the audit log's spool did not make was moved to damaged/")
 
     def close(self) -> None:
         """Give up the place. What still waits is another process's to send."""
@@ -273,7 +272,7 @@ class Spool:
             path = self._place() / f"{route}.open"
             with suppress(FileNotFoundError):
                 path.lstat()
-                self.set_aside_file(path)  # whatever it is, it is none of this process's
+                self.set_aside_file(path)  # this process did not make it
             file = _Open(path=path, descriptor=_files.open_new(path))
             self._open[route] = file
         if not file.count:

@@ -59,7 +59,7 @@ _SENTENCES = frozenset({
 _CODES = ("status", "status_code", "code", "error_code", "type", "error_type", "name", "guardrail", "tool_name")
 _CODE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _WORDED = re.compile(r"Error code: ([45][0-9]{2})\b")
-# The class that a text of an error begins with: `litellm.RateLimitError: …`.
+# The class at the start of an error's text: `litellm.RateLimitError: …`.
 _CLASS = re.compile(r"(?=[A-Za-z0-9_.]{1,64}[:(])(?:[A-Za-z_][A-Za-z0-9_]*\.)*[A-Za-z_]*(?:Error|Exception)(?=[:(])")
 _OWN = ("object", "id", "trace_id", "parent_id", "started_at", "ended_at", "workflow_name", "group_id")
 

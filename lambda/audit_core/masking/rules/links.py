@@ -1,8 +1,8 @@
-"""Addresses that are themselves the permission: whoever has the path is let in.
+"""Addresses that grant access by themselves: the path is the secret.
 
-The mark of a rule is a host and the beginning of its path, or a beginning that no other service has: the second also
-finds a path without its host, as in the name of a span. Only the part that nobody can guess is masked. Paths of other
-services are found by a telling segment: see `audit_core.masking.links`.
+The mark of a rule is a host and the beginning of its path, or a beginning that no other service has. The second kind
+also finds a path without its host, as in the name of a span. Only the part that nobody can guess is masked.
+`audit_core.masking.links` finds the paths of other services.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ HOOKS = words("""
     webhook-trigger generic-webhook-trigger build-hook build_hook build-hooks build_hooks buildhook deploy-hook
     deploy_hook deploy-hooks deploy_hooks deployhook
 """)
-"""After these anything by chance lets in, also after words that say what is called."""
+"""After these, random segments and identifiers are secrets, also further on."""
 TELLING = words("""
     trigger callback inbound ingest heartbeat ping mcp mcp-test
     api-token api_token apitoken access-token access_token accesstoken auth-token auth_token authtoken
@@ -33,11 +33,11 @@ TELLING = words("""
     unsubscribe unsub optout opt-out email-preferences share shared sharing share-link guest-access
     feed ical ics
 """)
-"""After these so does what comes next; further on are identifiers of resources. Names of collections are not here."""
+"""After these, the next segment is a secret, also an identifier. Later identifiers belong to resources, and stay."""
 COLLECTIONS = words("webhooks")
-"""After these come identifiers of resources as well: they stay."""
+"""After these, identifiers belong to resources, and stay."""
 OF_RESOURCES = words("token key secret password passwd license")
-"""After these UUIDs stay, which is what a secret that is kept somewhere is called."""
+"""After these, an identifier is a secret too, except a UUID: that identifies a stored secret."""
 _TELLING_MARKS = tuple(
     f"/{spelled}/"
     for word in sorted(HOOKS | TELLING | COLLECTIONS | OF_RESOURCES)
@@ -105,7 +105,7 @@ RULES: tuple[Rule, ...] = (
         "Microsoft Teams: incoming webhooks",
     ),
     _link("webex/webhook", ("/v1/webhooks/incoming/",), rf"{WORD}{{20,}}", "Webex: incoming webhooks"),
-    # monitoring: called by what is alive, or given what is to be kept
+    # monitoring: heartbeats, alerts, intakes of logs
     _link(
         "healthchecks/ping", ("hc-ping.com/", "hchk.io/"), rf"{UUID}|{ALNUM}{{20,24}}\b", "Healthchecks.io: pinging API"
     ),
@@ -141,7 +141,7 @@ RULES: tuple[Rule, ...] = (
     _link("sentry/cron", ("/cron/",), rf"{_SLUG}/({HEX}{{32}})", "Sentry: crons over HTTP"),
     _link("bark/push", ("api.day.app/",), rf"{ALNUM}{{20,}}", "Bark: pushing"),
     _link("serverchan/key", ("sctapi.ftqq.com/", "sc.ftqq.com/"), rf"{ALNUM}{{20,}}", "ServerChan: sending"),
-    # servers of tools that an agent calls with no more than their address
+    # servers of tools that need no more than their address
     _link(
         "zapier/mcp",
         ("/api/mcp/s/", "/api/mcp/a/", "actions.zapier.com/mcp/"),
@@ -163,7 +163,7 @@ RULES: tuple[Rule, ...] = (
     ),
     _link("supermemory/mcp", ("mcp.supermemory.ai/",), rf"{WORD}{{16,}}", "Supermemory: MCP"),
     _link("klavis/mcp", (".klavis.ai/",), rf"(?:mcp/|sse/)?({UUID})", "Klavis AI: MCP instances"),
-    # nodes of blockchains, where the key is the path
+    # nodes of blockchains, with the key in the path
     _link("ankr/rpc", ("rpc.ankr.com/",), rf"(?:[a-z0-9_]{{1,40}}/){{0,3}}({HEX}{{48,}})", "Ankr: RPC endpoints"),
     _link("quicknode/rpc", (".quiknode.pro/",), rf"{HEX}{{32,}}", "QuickNode: authentication token"),
     _link(
@@ -196,7 +196,7 @@ RULES: tuple[Rule, ...] = (
         "Alchemy: API keys",
     ),
     _link("syndica/rpc", ("/api-token/",), rf"{WORD}{{20,}}", "Syndica: API tokens"),
-    # what is shared by its address
+    # shared links
     _link(
         "dropbox/share",
         ("dropbox.com/s/", "dropbox.com/sh/", "dropbox.com/scl/fi/", "dropbox.com/scl/fo/"),
@@ -235,7 +235,7 @@ RULES: tuple[Rule, ...] = (
         rf"{HEX}{{32}}@[\w.-]+/({HEX}{{32,}})",
         "Outlook: publishing a calendar",
     ),
-    # any other: which of the segments that follow is one by chance, `audit_core.masking.links` says
+    # any other service: `audit_core.masking.links` finds the secret segments
     Rule(
         LINK, _TELLING_MARKS, r"(?:[\w.~=@-]+/){0,2}[\w.~=@-]{16,}", "this kit: telling segments of paths", hidden=True
     ),

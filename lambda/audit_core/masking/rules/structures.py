@@ -40,7 +40,7 @@ RULES: tuple[Rule, ...] = (
         "RFC 3986: userinfo",
         hidden=True,
     ),
-    # a connection string without a scheme: who logs in, and where
+    # a connection string without a scheme: a login and a host
     Rule(
         "dsn/go",
         ("@tcp(", "@tcp4(", "@tcp6(", "@unix(", "@cloudsql(", "@(", "@/"),
