@@ -57,6 +57,8 @@ _GLUED = frozenset(
     """)
 )
 """Short marks that no word ends in, so that a token is known even where it is glued to one: `/botghp_…`."""
+_UNIQUE = _GLUED | {b"tskey-", b"glpat-", b"shpat_", b"sk-ant-", b"sk-proj-", b"whsec_", b"xkeysib-", b"nvapi-"}
+"""Marks that no text holds by chance. Others do: `sk_test_` in `disk_test_throughput`."""
 _WORDS = frozenset(
     mark.encode() for mark in words("test_ live_ sandbox_ key_ key- app- api- sdk- mob- dataset- sess- secret_ secret-")
 )
@@ -89,6 +91,7 @@ class VendorRules:
             if all(_needs_boundary(rule, mark) for rule in found) and _is_plain(mark)
         )
         self._glued = frozenset(index for index, mark in enumerate(by_mark) if mark in _GLUED)
+        self._unique = frozenset(index for index, mark in enumerate(by_mark) if mark in _UNIQUE)
         self._longest = max(map(len, by_mark))
         self._marks = ahocorasick_rs.BytesAhoCorasick(list(by_mark), implementation=ahocorasick_rs.Implementation.DFA)
 
@@ -120,7 +123,8 @@ class VendorRules:
                     if is_glued and not self._may_be_glued(text, place, index):
                         continue
                     spend(_WEIGHT)
-                    span = _at_mark(text, rule, place, base + end, by_chance=is_glued and index not in self._glued)
+                    by_chance = is_glued and index not in self._unique
+                    span = _at_mark(text, rule, place, base + end, by_chance=by_chance)
                     if span is not None:
                         yield span
                         done = max(done, _last_word(text, span))

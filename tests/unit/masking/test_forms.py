@@ -18,6 +18,7 @@ HASH = "4ddbc191d40ee098cbaae6f3523ada2d"
         ("botAKIAK3VZR7QMTZWX2LCN", f"bot{PLACEHOLDER}"),
         (f"tokenxoxb-2349871234-{RANDOM[:20]}", f"token{PLACEHOLDER}"),
         (f"keysk-proj-{RANDOM}", f"key{PLACEHOLDER}"),
+        ("0tskey-api-AAAAAAAAAAAA-BBBBBBBBBBBBBBBBBBBBBBBB", f"0{PLACEHOLDER}"),  # a long mark needs no random part
         (
             f"https://api.telegram.org/bot110201543:A{RANDOM[:33]}/getMe",
             f"https://api.telegram.org/bot{PLACEHOLDER}/getMe",
