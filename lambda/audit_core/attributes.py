@@ -107,7 +107,8 @@ class AttributeReader:
         """Announce to `texts` what `read` will ask it."""
         for name, value in given.items():
             if name in ALLOWED and _is_metadata(value):
-                self.texts.expect(f"/attributes/{name}", value)
+                if value is not None and value is not True and value is not False:
+                    self.texts.expect(f"/attributes/{name}", value)
                 continue
             if value is None or self._to_expect <= 0:
                 continue
@@ -220,10 +221,10 @@ def _pointer(name: str) -> str:
 
 
 def _is_metadata(value: JsonValue) -> bool:
-    if isinstance(value, list):
-        return len(value) <= MAX_ITEMS and all(not isinstance(item, list) and _is_metadata(item) for item in value)
     if isinstance(value, str):
         return len(value) <= MAX_TEXT and (value.isprintable() or not CONTROL.search(value))
+    if isinstance(value, list):
+        return len(value) <= MAX_ITEMS and all(not isinstance(item, list) and _is_metadata(item) for item in value)
     if isinstance(value, int):
         return -SAFE_INTEGER <= value <= SAFE_INTEGER
     return not isinstance(value, dict)

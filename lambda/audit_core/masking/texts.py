@@ -37,8 +37,8 @@ class Texts:
 
     def expect(self, path: str, value: JsonValue) -> None:
         """Announce a value that is to be masked under a path (see `Masker.mask_value`)."""
-        key = _key(path, value)
-        if key is not None and key not in self._known and not self._budget.is_used_up:
+        key = (path, value) if type(value) is str else _key(path, value)
+        if key not in self._known and key not in self._expected and key is not None and not self._budget.is_used_up:
             self._expected[key] = path, value
 
     def look(self) -> None:
@@ -53,9 +53,9 @@ class Texts:
 
     def mask(self, path: str, value: JsonValue) -> _Result:
         """`value` as it may be stored, and what was masked in it."""
-        if value is None or isinstance(value, bool):
+        if value is None or value is True or value is False:
             return value, ()
-        key = _key(path, value)
+        key = (path, value) if type(value) is str else _key(path, value)
         if key is None:
             return self._masked([(path, value)], SUSPECT)[0]
         known = self._known.get(key)
@@ -95,9 +95,7 @@ def _unscannable(path: str) -> _Result:
 
 
 def _key(path: str, value: JsonValue) -> _Key | None:
-    """Return the key of a result in memory; None where JSON cannot hold the value: a lone surrogate, a huge number."""
-    if isinstance(value, str):
-        return path, value
+    """Return the key of what is no text in memory; None where JSON cannot hold it: a lone surrogate, a huge number."""
     try:
         return path, orjson.dumps(value)
     except TypeError:
