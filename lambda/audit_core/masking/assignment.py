@@ -159,7 +159,9 @@ _CUT = compile_bytes(rb"[&?](?:amp;)?[\w.%\[\]-]{1,64}=|[;,](?:$|\s|[\w-]{1,40}=
 _CLOSERS = b",;.)]}:!?\\"
 _OPENERS = (b"[", b"(", b"{")
 _LIST_OPENS = re.compile(rb"(?:%[wi])?[\[({][ \t]*(?=[^\s\"'`<>,;\[({)\]}$\x00]+[\s,;])")
-_NEXT_ITEM = re.compile(rb"[\"'`]?(?:[ \t]*[,;]\s*|[ \t]*\r?\n[ \t]*-[ \t]+|[ \t]+)@?([\"'`]?)(?=[^\s\"'`,;)\]}\x00-])")
+_NEXT_ITEM = re.compile(
+    rb"[\"'`]?(?:[!?]{0,4}[ \t]*[,;]\s*|[ \t]*\r?\n[ \t]*-[ \t]+|[ \t]+)@?([\"'`]?)(?=[^\s\"'`,;)\]}\x00-])"
+)
 _TAGS = re.compile(_TAG)
 _IS_DASH = re.compile(_DASH)
 _OF_DSN = rb"(?:host|hostaddr|port|user|dbname|sslmode|server|database)[ \t]?="

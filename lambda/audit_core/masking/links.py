@@ -19,6 +19,8 @@ _ID = re.compile(r"(?!(?:sk|tok|token|key|secret|api|pat)_)[A-Za-z]{2,12}_[A-Za-
 _ULID = re.compile(r"(?i)[0-7][0-9a-hjkmnp-tv-z]{25}\Z")
 _ENDING = re.compile(r"\.[a-z]{2,5}\Z")
 _SHORTEST, _SHORTEST_IN_COLLECTION, _LONGEST = 16, 20, 512
+_MIXED = re.compile(r"(?=[^a-z]*[a-z])(?=[^A-Z]*[A-Z])(?=[^0-9]*[0-9])[A-Za-z0-9_-]{12,15}\Z")
+"""A shorter segment must mix letters of both cases and digits: `booking-8841273` does not."""
 
 
 def opening(name: str, path: bytes) -> tuple[int, int] | None:
@@ -38,6 +40,8 @@ def opening(name: str, path: bytes) -> tuple[int, int] | None:
 def _opens(segment: str, *, identifiers: bool) -> bool:
     """Return whether nobody can guess the segment. `identifiers`: whether an identifier is a secret here, too."""
     value = _ENDING.sub("", segment)
+    if identifiers and _MIXED.match(value):
+        return is_random(value, shortest=0)
     if not _SHORTEST <= len(value) <= _LONGEST or _ID.match(value) or is_placeholder(value) or counts_up(value):
         return False
     if is_identifier(value) or _ULID.match(value):

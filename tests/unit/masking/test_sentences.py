@@ -116,6 +116,12 @@ def test_every_item_of_a_list_vanishes(text: str, one: str, two: str) -> None:
         assert masked == quoted % (PLACEHOLDER, PLACEHOLDER)
 
 
+def test_a_list_goes_on_after_a_mark() -> None:
+    """A password may end with a mark, which is also how a sentence ends."""
+    masked = MASKER.mask_text("passwords: Hunter2xyz!, winter2025?, Sommer2024")[0]
+    assert masked == f"passwords: {PLACEHOLDER}!, {PLACEHOLDER}?, {PLACEHOLDER}"
+
+
 @pytest.mark.parametrize("text", ['passwords = ["password", "secret"]', 'auth_tokens = ["a", "quarterly2", "report"]'])
 def test_words_in_a_list_stay(text: str) -> None:
     """Each item is judged by itself."""

@@ -36,7 +36,7 @@ TELLING = words("""
 """After these, the next segment is a secret, also an identifier. Later identifiers belong to resources, and stay."""
 COLLECTIONS = words("webhooks")
 """After these, identifiers belong to resources, and stay."""
-OF_RESOURCES = words("token key secret password passwd license")
+OF_RESOURCES = words("token key secret password passwd license accept redeem claim")
 """After these, an identifier is a secret too, except a UUID: that identifies a stored secret."""
 _TELLING_MARKS = tuple(
     f"/{spelled}/"
@@ -237,6 +237,6 @@ RULES: tuple[Rule, ...] = (
     ),
     # any other service: `audit_core.masking.links` finds the secret segments
     Rule(
-        LINK, _TELLING_MARKS, r"(?:[\w.~=@-]+/){0,2}[\w.~=@-]{16,}", "this kit: telling segments of paths", hidden=True
+        LINK, _TELLING_MARKS, r"(?:[\w.~=@-]+/){0,2}[\w.~=@-]{12,}", "this kit: telling segments of paths", hidden=True
     ),
 )
