@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import NamedTuple
 
 from audit_core.masking.judge import Form, is_secret, name_tells
 from audit_core.masking.keys import words_of
-from audit_core.masking.patterns import Finds, Match, Runs, Span, compile_bytes
+from audit_core.masking.patterns import Finds, Match, Pattern, Runs, Span, compile_bytes
 from audit_core.masking.result import PLACEHOLDER
 from audit_core.masking.wordlist import words
 
@@ -123,7 +124,6 @@ _FORMS = (
 )
 _CANDIDATE = compile_bytes(rb"(?i)" + re.sub(rb"(?<!\\)\((?!\?)", rb"(?:", rb"|".join(_FORMS)))
 """Finds where a value begins; without groups, so that the engine only has to find the end."""
-_PARTS = compile_bytes(rb"(?i)(?:" + rb"|".join(_FORMS) + rb")")
 _GIVEN, _ASSIGNED, _OPTION, _SETTER, _DIRECTIVE, _QUOTED, _SPACED = 1, 4, 7, 8, 9, 10, 12
 _TOLD, _SET, _COMPARED = 13, 16, 21
 _NAMES = (_ASSIGNED, _QUOTED, _SPACED, _GIVEN, _OPTION, _DIRECTIVE, _TOLD, _SET, _COMPARED)
@@ -192,7 +192,7 @@ def find_assigned(text: bytes, spend: Callable[[int], None]) -> Iterator[Span]:
     reader = _Reader(text)
     while (found := _CANDIDATE.search(text, position)) is not None:
         spend(_WEIGHT)
-        match = _PARTS.match(text, *found.span())
+        match = _parts().match(text, *found.span())
         if match is None:
             position = found.start() + 1
             continue
@@ -213,6 +213,12 @@ def find_assigned(text: bytes, spend: Callable[[int], None]) -> Iterator[Span]:
         for start, end in reader.values(name_start, name, kind, candidate, spend):
             yield Span(start, end, f"assigned/{kind or 'entropy'}")
             position = max(position, end)
+
+
+@cache
+def _parts() -> Pattern:
+    """Return the same pattern with its groups. Few texts hold a candidate: it is compiled at the first one."""
+    return compile_bytes(rb"(?i)(?:" + rb"|".join(_FORMS) + rb")")
 
 
 class _Reader:
