@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import re2
 from audit_core.masking import PLACEHOLDER, Masker
 from audit_core.masking.patterns import compile_bytes
 from audit_core.masking.rules import RULES, Rule
+from localcloud.place import ROOT
 
 _SPEC = importlib.util.spec_from_file_location("masking_samples", Path(__file__).with_name("samples.py"))
 assert _SPEC is not None
@@ -39,6 +41,19 @@ def test_a_rule_names_its_source_and_compiles(rule: Rule) -> None:
     assert all(rule.marks)
     re2.compile(rule.tail)
     re2.compile(rule.before)
+
+
+def test_each_rule_masks_its_sample_and_leaves_the_text_like_it() -> None:
+    """`tests/vectors/token_formats.toml` has one of both for each rule, and for no other."""
+    samples = tomllib.loads((ROOT / "tests" / "vectors" / "token_formats.toml").read_text())
+    rules = {rule.id: rule for rule in RULES if rule.id not in JUDGED_BY_MORE_THAN_ITS_PATTERN}
+    assert samples.keys() == rules.keys()
+    for rule, (token, like_it) in samples.items():
+        token, like_it = (text.replace("{}", rules[rule].marks[0], 1) for text in (token, like_it))  # noqa: PLW2901
+        masked, _ = MASKER.mask_text(f"see {token} here")
+        assert PLACEHOLDER in masked, rule
+        assert token not in masked, rule
+        assert MASKER.mask_text(f"see {like_it} here")[1] == (), rule
 
 
 @pytest.mark.parametrize("rule", ONE)
