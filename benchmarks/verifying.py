@@ -17,8 +17,8 @@ from statistics import median
 from benchmarks import memory
 from benchmarks.measure import MEGABYTE, TIMES, BenchmarkError, Row, at_least, at_most, in_fresh_process, in_turns
 from benchmarks.sealed import RECORDS_EACH, SealedFolder
+from cli.verify.folder import FolderSource
 from cli.verify.log import Wanted, verify_log
-from cli.verify.source import FolderSource
 
 _OBJECTS = 2000
 """Whose 200,000 records take longer than it takes to start two processes."""

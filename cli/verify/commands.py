@@ -14,10 +14,9 @@ from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeElapsedColu
 from rich.progress import Progress as Bar
 
 from audit_core.errors import AuditError
+from audit_core.layout import RECORDS
 from audit_core.merkle import leaf_digest
 from audit_core.notes import Checkpoint, VerifierKey, open_checkpoint
-from audit_core.proofs import MAX_PROOF_BYTES, SUFFIX, check_proof, parse_proof
-from audit_core.sealing import RECORDS
 from cli.connection import Connection, Deployment, aws_reason, load_deployment
 from cli.console import emit_json, printable, program
 from cli.exits import FOUND, CouldNot
@@ -26,10 +25,12 @@ from cli.query import parse_time
 from cli.verify.anchors import read_roots
 from cli.verify.copying import copy_log
 from cli.verify.findings import KINDS, Report
+from cli.verify.folder import FolderSource
 from cli.verify.log import Wanted, verify_log
+from cli.verify.proofs import MAX_PROOF_BYTES, SUFFIX, check_proof, parse_proof
 from cli.verify.proving import prove as make_proof
 from cli.verify.sharing import usable_processors
-from cli.verify.source import BrokenCopyError, BucketSource, FolderSource, Source
+from cli.verify.source import BrokenCopyError, BucketSource, Source
 from cli.verify.tree import Progress, untold
 from cli.verify.trust import read_key, verify_signature
 

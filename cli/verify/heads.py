@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from audit_core.errors import AuditError
+from audit_core.layout import CHECKPOINT, CHECKPOINTS, KEY, checkpoint_key
 from audit_core.notes import Checkpoint, VerifierKey, open_checkpoint
-from audit_core.sealing import CHECKPOINT, CHECKPOINTS, EMPTY, KEY, Growth, checkpoint_key
+from audit_core.sealing import EMPTY, Growth
 from audit_core.tiles import Edge
 from cli.verify.findings import Finding, Report
 from cli.verify.source import Body, Source

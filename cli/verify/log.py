@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 
 from cryptography.x509 import Certificate
 
+from audit_core.layout import CHECKPOINT
 from audit_core.notes import Checkpoint, VerifierKey
-from audit_core.sealing import CHECKPOINT, EMPTY
+from audit_core.sealing import EMPTY
 from cli.verify.anchors import check_anchors
 from cli.verify.findings import Report
 from cli.verify.heads import check_beginning, check_end, check_shown, read_heads
@@ -17,7 +18,7 @@ from cli.verify.listing import Listed, check_listing, find_false_markers
 from cli.verify.objects import Scope, check_objects
 from cli.verify.sessions import Sessions
 from cli.verify.sharing import SHARE, Work, bounds_of, check_from, crew_of
-from cli.verify.source import FolderSource, Source
+from cli.verify.source import Source
 from cli.verify.tree import Progress, Stretch, TreeCheck, untold
 
 _THREADS = 16
@@ -57,9 +58,9 @@ def verify_log(source: Source, wanted: Wanted) -> Report:
         now=wanted.now or source.taken_at,
         since=wanted.since,
         until=wanted.until,
-        locks=not isinstance(source, FolderSource),
+        locks=not source.is_copy,
     )
-    if not isinstance(source, FolderSource):
+    if not source.is_copy:
         whole.take(_of_bucket(source, wanted, scope, heads.sizes))
         listed = check_listing(source, sizes=heads.sizes, grace=wanted.grace)
     else:

@@ -22,12 +22,13 @@ from multiprocessing.connection import wait
 from typing import TypeVar
 
 from audit_core.errors import AuditError
+from audit_core.layout import SEAL
 from audit_core.notes import Checkpoint, VerifierKey
-from audit_core.sealing import EMPTY, SEAL, Growth
+from audit_core.sealing import EMPTY, Growth
 from audit_core.tiles import WIDTH, bundle_path, read_edge
 from cli.verify.listing import Listed, check_listing
 from cli.verify.objects import Scope
-from cli.verify.source import BrokenCopyError, FolderSource, Source
+from cli.verify.source import BrokenCopyError, Source
 from cli.verify.tree import MAX_BUNDLE, Stretch, TreeCheck, at_once, unbundled
 
 METHOD = "fork" if sys.platform == "linux" else "spawn"
@@ -45,7 +46,7 @@ Answer = TypeVar("Answer")
 class Work:
     """What every process knows of what there is to do."""
 
-    source: FolderSource
+    source: Source
     key: VerifierKey
     sizes: list[int]
     kept: Sequence[Checkpoint]

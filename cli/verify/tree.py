@@ -13,9 +13,10 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 from audit_core.errors import DecodeError
+from audit_core.layout import MAX_COMMIT_BYTES, MAX_LINE_BYTES, SEAL, checkpoint_key, sequence_key
 from audit_core.notes import Checkpoint, VerifierKey
-from audit_core.sealing import SEAL, Growth, begins_object, checkpoint_key, sequence_key
-from audit_core.tiles import MAX_ENTRY_BYTES, WIDTH, bundle, bundle_path, unbundle
+from audit_core.sealing import Growth, begins_object
+from audit_core.tiles import WIDTH, bundle, bundle_path, unbundle
 from cli.verify.findings import Report
 from cli.verify.heads import Verdict, compare_kept, signed_in, verdict_of
 from cli.verify.objects import Checked, Scope, check_objects
@@ -23,9 +24,7 @@ from cli.verify.sessions import Sessions
 from cli.verify.source import Body, Source
 
 _JOB = 2_000
-_MAX_COMMIT = 64 * 1024 * 1024
-"""Entries of the largest object that can be sealed fit."""
-MAX_BUNDLE = WIDTH * (MAX_ENTRY_BYTES + 2)
+MAX_BUNDLE = WIDTH * (MAX_LINE_BYTES + 2)
 _AHEAD_ENTRIES = 60_000
 
 Submit = Callable[[Sequence[bytes], int], "Future[Checked]"]
@@ -139,7 +138,7 @@ class TreeCheck:
         if stored is None:
             return None
         try:
-            entries = unbundled(stored, _MAX_COMMIT)
+            entries = unbundled(stored, MAX_COMMIT_BYTES)
         except DecodeError:
             return None
         return self._begun(start, entries, stored.data) if entries and begins_object(entries[0]) else None

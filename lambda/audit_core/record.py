@@ -26,12 +26,13 @@ from audit_core.digest import (
     media_type,
 )
 from audit_core.endpoint import clean_endpoint
-from audit_core.envelope import Envelope, EnvelopeMode
+from audit_core.envelope import Envelope
 from audit_core.errors import FieldError
 from audit_core.event import Event, Payload
 from audit_core.faults import Faults
 from audit_core.fields import FIELDS as FIELDS  # noqa: PLC0414 - readers of records look for it here
 from audit_core.fields import LONGEST_ENDPOINT, READERS
+from audit_core.layout import EnvelopeMode
 from audit_core.masking import Masker, Redaction
 from audit_core.masking.budget import REQUEST_ALLOWANCE, Budget
 from audit_core.masking.echoes import taken
@@ -43,7 +44,7 @@ from audit_core.stream import StreamDigest
 from audit_core.times import LONGEST_MS, cannot_be_right, latest_of
 
 SCHEMA = 1
-MAX_RECORD_BYTES = 65_535
+
 """A stored line, at most: what one entry of a C2SP tlog-tiles log may hold."""
 
 TOO_HEAVY = "is text that holds more values than are decoded"

@@ -11,30 +11,28 @@ writes does not grow with the log.
 from __future__ import annotations
 
 import hmac
-import re
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from audit_core.contents import MAX_STORED_BYTES, StoredObject
+from audit_core.contents import StoredObject
 from audit_core.entries import Entry, parse_entry
 from audit_core.errors import DecodeError
-from audit_core.merkle import leaf_hash
-from audit_core.notes import Checkpoint
-from audit_core.sealing import (
+from audit_core.layout import (
     CHECKPOINT,
     CHECKPOINTS,
-    EMPTY,
     KEY,
+    MAX_COMMIT_BYTES,
+    MAX_STORED_BYTES,
     SEAL,
     SEQUENCE,
-    Growth,
-    Marker,
+    SEQUENCE_KEY,
     checkpoint_key,
     marker_key,
-    marker_of,
-    parse_marker,
     sequence_key,
 )
+from audit_core.merkle import leaf_hash
+from audit_core.notes import Checkpoint
+from audit_core.sealing import EMPTY, Growth, Marker, marker_of, parse_marker
 from audit_core.tiles import WIDTH, bundle, bundle_path, read_edge, unbundle
 from log_sealer.bucket import Bucket, RefusedError, Version
 from log_sealer.services import Signer
@@ -43,8 +41,6 @@ _BINARY = "application/octet-stream"
 _TEXT = "text/plain; charset=utf-8"
 _JSON = "application/json"
 _MAX_OLDER = 1000
-_MAX_COMMIT = 64 * 1024 * 1024
-_SEQUENCE_KEY = re.compile(re.escape(SEQUENCE) + "[0-9]{16}")
 
 
 class TamperedError(Exception):
@@ -78,7 +74,7 @@ class Ledger:
         # The entries from size - 1 on are in the last sequence that is published; what comes after it is not.
         after = sequence_key(log.size - 1) if log.size else ""
         for key in [*self._bucket.keys(SEQUENCE, after=after)]:
-            if not _SEQUENCE_KEY.fullmatch(key):  # no commit has such a key
+            if not SEQUENCE_KEY.fullmatch(key):  # no commit has such a key
                 self._alarm("conflict", key)
                 continue
             if key != sequence_key(log.size):
@@ -150,7 +146,7 @@ class Ledger:
     def _kept(self) -> Iterator[Checkpoint]:
         """Yield the valid checkpoints that were stored before each commit, the newest first."""
         keys = [rows[0].key for rows in self._bucket.versions(SEQUENCE)]
-        sizes = [int(key.removeprefix(SEQUENCE)) for key in keys if _SEQUENCE_KEY.fullmatch(key)]
+        sizes = [int(key.removeprefix(SEQUENCE)) for key in keys if SEQUENCE_KEY.fullmatch(key)]
         for size in [*sizes[: -_MAX_OLDER - 1 : -1], 0]:
             try:
                 opened = self._signer.opened(self._oldest(checkpoint_key(size)).body)
@@ -192,7 +188,7 @@ class Ledger:
 
     def _sequence(self, key: str) -> list[Entry]:
         try:
-            entries = [parse_entry(data) for data in unbundle(self._oldest(key, most=_MAX_COMMIT).body)]
+            entries = [parse_entry(data) for data in unbundle(self._oldest(key, most=MAX_COMMIT_BYTES).body)]
         except DecodeError:
             raise TamperedError("conflict", key) from None
         if not entries:

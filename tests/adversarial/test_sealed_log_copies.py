@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from audit_core.sealing import CHECKPOINT, KEY, RECORDS, RULES
+from audit_core.layout import CHECKPOINT, KEY, RECORDS, RULES
 from cli.verify.copying import copy_log
 from cli.verify.findings import Finding
+from cli.verify.folder import FolderSource
 from cli.verify.log import Wanted, verify_log
-from cli.verify.source import BrokenCopyError, BucketSource, FolderSource
+from cli.verify.source import BrokenCopyError, BucketSource
 from tests.adversarial.sealed_log import SealedLog, made, verified, write_listing
 
 

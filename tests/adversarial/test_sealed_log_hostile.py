@@ -15,10 +15,11 @@ from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from audit_core.sealing import CHECKPOINT, RECORDS, SEAL, sequence_key
+from audit_core.layout import CHECKPOINT, RECORDS, SEAL, sequence_key
 from cli.main import main
+from cli.verify.folder import LISTING, FolderSource
 from cli.verify.log import Wanted, verify_log
-from cli.verify.source import LISTING, Body, BrokenCopyError, FolderSource
+from cli.verify.source import Body, BrokenCopyError
 from tests.adversarial.sealed_log import SealedLog, made, verified, write_listing
 
 _FUZZ = settings(

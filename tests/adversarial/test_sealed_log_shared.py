@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from audit_core.layout import RECORDS, checkpoint_key, sequence_key
 from audit_core.notes import open_checkpoint
-from audit_core.sealing import RECORDS, checkpoint_key, sequence_key
 from cli.verify import sharing
+from cli.verify.folder import FolderSource
 from cli.verify.log import Wanted, verify_log
 from cli.verify.sharing import bounds_of
-from cli.verify.source import FolderSource
 from cli.verify.trust import verify_signature
 from tests.adversarial.sealed_log import SealedLog, made, verified
 
