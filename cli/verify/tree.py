@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from audit_core.errors import DecodeError
 from audit_core.layout import MAX_COMMIT_BYTES, MAX_LINE_BYTES, SEAL, checkpoint_key, sequence_key
 from audit_core.notes import Checkpoint, VerifierKey
-from audit_core.sealing import Growth, begins_object
+from audit_core.sealing import LogState, begins_object
 from audit_core.tiles import WIDTH, bundle, bundle_path, unbundle
 from cli.verify.findings import Report
 from cli.verify.heads import Verdict, compare_kept, signed_in, verdict_of
@@ -44,7 +44,7 @@ def at_once(source: Source, scope: Scope) -> Submit:
     return submit
 
 
-def untold(records: int, size: int) -> None:
+def quiet(records: int, size: int) -> None:
     """Tell nobody of progress."""
     del records, size
 
@@ -73,14 +73,14 @@ class _Known:
 
 
 @dataclass(slots=True, kw_only=True)
-class Stretch:
+class CommitRange:
     """What came of consecutive commits: the log before and after them, and what was found.
 
     `signed`: sizes with a good checkpoint; `ended`: whether the log does not go on.
     """
 
-    start: Growth
-    log: Growth
+    start: LogState
+    log: LogState
     report: Report = field(default_factory=Report)
     sessions: Sessions = field(default_factory=Sessions)
     signed: list[int] = field(default_factory=list)
@@ -98,13 +98,13 @@ class TreeCheck:
         self,
         source: Source,
         key: VerifierKey,
-        log: Growth,
+        log: LogState,
         *,
         sizes: list[int],
         submit: Submit,
         kept: Sequence[Checkpoint] = (),
         ahead: int = 1,
-        progress: Progress = untold,
+        progress: Progress = quiet,
     ) -> None:
         self._source = source
         self._key = key
@@ -113,10 +113,10 @@ class TreeCheck:
         self._kept = deque(sorted((each for each in kept if each.size > log.size), key=lambda each: each.size))
         self._ahead = ahead
         self._progress = progress
-        self._done = Stretch(start=log, log=log)
+        self._done = CommitRange(start=log, log=log)
         self._known = _Known()
 
-    def run(self, until: int) -> Stretch:
+    def run(self, until: int) -> CommitRange:
         """Check commits until the log has so many entries, or ends."""
         waiting: deque[_Commit] = deque()
         while self._done.log.size < until and not self._done.ended:
@@ -184,7 +184,7 @@ class TreeCheck:
 
     def _take(
         self,
-        log: Growth,
+        log: LogState,
         files: dict[str, bytes],
         leaves: Sequence[bytes],
         results: Sequence[Checked],
@@ -263,7 +263,7 @@ class TreeCheck:
         place = bisect_left(self._sizes, size)
         return self._sizes[place : place + 1] == [size]
 
-    def _verdict(self, log: Growth) -> Verdict:
+    def _verdict(self, log: LogState) -> Verdict:
         return verdict_of(self._source, self._key, log)
 
     def _check_between(self, start: int, end: int) -> None:

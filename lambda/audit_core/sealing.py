@@ -1,6 +1,6 @@
 """The sealed log's files: where they are in the bucket, and which of them follow from the entries that were committed.
 
-Promise: `Growth` needs the tree's right edge and nothing else of the log; who seals and who verifies call the same
+Promise: `LogState` needs the tree's right edge and nothing else of the log; who seals and who verifies call the same
 function, so that every file but the commits and the signatures can be compared byte for byte with what it must be.
 """
 
@@ -67,7 +67,7 @@ def begins_object(entry: bytes) -> bool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Growth:
+class LogState:
     """A log's right edge: that of its tree, and the entries of its last partial bundle."""
 
     edge: Edge
@@ -75,7 +75,7 @@ class Growth:
 
     def __post_init__(self) -> None:
         if len(self.tail) != self.edge.size % WIDTH:
-            raise ValueError("Growth: tail must be the last partial bundle")
+            raise ValueError("LogState: tail must be the last partial bundle")
 
     @property
     def size(self) -> int:
@@ -84,7 +84,7 @@ class Growth:
 
     def add(
         self, entries: Sequence[bytes], leaves: Sequence[bytes] | None = None, bundled: bytes | None = None
-    ) -> tuple[Growth, dict[str, bytes]]:
+    ) -> tuple[LogState, dict[str, bytes]]:
         """The edge after `entries`, and the tiles and bundles that the larger log adds, by key in the bucket.
 
         `leaves`: their leaf hashes, `bundled`: all of them as one bundle; when somebody has worked those out already.
@@ -101,10 +101,10 @@ class Growth:
             files[SEAL + bundle_path(index + start // WIDTH, len(part))] = data[place:end]
             place = end
         rest = len(whole) % WIDTH
-        return Growth(edge=edge, tail=tuple(whole[len(whole) - rest :])), files
+        return LogState(edge=edge, tail=tuple(whole[len(whole) - rest :])), files
 
 
-EMPTY = Growth(edge=Edge())
+EMPTY = LogState(edge=Edge())
 """The log without entries."""
 
 

@@ -32,7 +32,7 @@ from audit_core.layout import (
 )
 from audit_core.merkle import leaf_hash
 from audit_core.notes import Checkpoint
-from audit_core.sealing import EMPTY, Growth, Marker, marker_of, parse_marker
+from audit_core.sealing import EMPTY, LogState, Marker, marker_of, parse_marker
 from audit_core.tiles import WIDTH, bundle, bundle_path, read_edge, unbundle
 from log_sealer.bucket import Bucket, RefusedError, Version
 from log_sealer.services import Signer
@@ -61,7 +61,7 @@ class Ledger:
         self._alarm = alarm
         self._threads = threads
 
-    def open(self) -> Growth:
+    def open(self) -> LogState:
         """The log as it stands, after what was committed and not yet published has been. Raises `TamperedError`."""
         head, is_shown = self._head()
         log = EMPTY
@@ -84,12 +84,12 @@ class Ledger:
             raise TamperedError("missing", sequence_key(log.size))
         return log
 
-    def commit(self, log: Growth, entries: Sequence[Entry]) -> bool:
+    def commit(self, log: LogState, entries: Sequence[Entry]) -> bool:
         """Decide that `entries` come next. False: somebody else has decided what does; `open` again."""
         body = bundle([entry.data for entry in entries])
         return self._bucket.create(sequence_key(log.size), body, mime=_BINARY)
 
-    def publish(self, log: Growth, entries: Sequence[Entry]) -> Growth:
+    def publish(self, log: LogState, entries: Sequence[Entry]) -> LogState:
         """Put what follows from committed `entries`: the log's edge after them."""
         larger, added = log.add([entry.data for entry in entries])
         files = [(key, body, _BINARY) for key, body in added.items()]
@@ -155,30 +155,30 @@ class Ledger:
             if opened is not None:
                 yield opened
 
-    def _start(self, head: Checkpoint) -> Growth:
+    def _start(self, head: Checkpoint) -> LogState:
         """Return the log at `head`, or at an earlier checkpoint where a file of its edge is wrong.
 
         The commits after that checkpoint are then published again.
         """
         try:
-            return self._growth(head)
+            return self._state_at(head)
         except TamperedError as error:
             self._alarm(error.kind, error.key)
             for kept in self._kept():
                 try:
-                    return self._growth(kept)
+                    return self._state_at(kept)
                 except TamperedError:
                     continue
             raise
 
-    def _growth(self, head: Checkpoint) -> Growth:
+    def _state_at(self, head: Checkpoint) -> LogState:
         if not head.size:
             return EMPTY
         index, width = divmod(head.size, WIDTH)
         try:
             edge = read_edge(head.size, self._read_tile)
             tail = unbundle(self._read_tile(bundle_path(index, width))) if width else []
-            log = Growth(edge=edge, tail=tuple(tail))
+            log = LogState(edge=edge, tail=tuple(tail))
         except (DecodeError, ValueError):
             raise TamperedError("edge-mismatch", CHECKPOINT) from None
         leaves = edge.levels[0] if edge.levels else ()
@@ -195,7 +195,7 @@ class Ledger:
             raise TamperedError("conflict", key)
         return entries
 
-    def _publish_checkpoint(self, log: Growth) -> None:
+    def _publish_checkpoint(self, log: LogState) -> None:
         """Sign the log. Raise `TamperedError` where our key has signed another log of this size."""
         checkpoint = Checkpoint(origin=self._signer.key.name, size=log.size, root=log.edge.root())
         key, (shown, _) = checkpoint_key(log.size), self._shown()
