@@ -16,12 +16,14 @@ from isal import isal_zlib
 
 from audit_core.contents import StoredObject, entries_of
 from audit_core.entries import Entry
+from audit_core.layout import CHECKPOINT, KEY, checkpoint_key, marker_key, sequence_key
 from audit_core.notes import Checkpoint, VerifierKey, note
-from audit_core.sealing import CHECKPOINT, EMPTY, KEY, checkpoint_key, marker_key, marker_of, sequence_key
+from audit_core.sealing import EMPTY, marker_of
 from audit_core.tiles import bundle
 from benchmarks.calls import make_calls
 from benchmarks.writing import Bench
-from cli.verify.source import LISTING, Version
+from cli.verify.folder import LISTING
+from cli.verify.source import Version
 
 RECORDS_EACH: Final = 100
 """In an object."""

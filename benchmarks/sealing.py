@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from statistics import median
 
 from audit_core.contents import StoredObject, entries_of
-from audit_core.sealing import EMPTY, Growth
+from audit_core.sealing import EMPTY, LogState
 from benchmarks import memory
 from benchmarks.measure import MEGABYTE, TIMES, Row, at_most, in_fresh_process, in_turns
 from benchmarks.sealed import RECORDS_EACH, objects
@@ -43,12 +43,12 @@ def rows(*, quick: bool) -> list[Row]:
     ]  # fmt: skip
 
 
-def seal(log: Growth, stored: Sequence[StoredObject]) -> Growth:
+def seal(log: LogState, stored: Sequence[StoredObject]) -> LogState:
     """The log after these objects, as the sealer works it out."""
     return log.add([entry.data for each in stored for entry in entries_of(each)])[0]
 
 
-def log_of(size: int) -> Growth:
+def log_of(size: int) -> LogState:
     """A log of so many leaves."""
     log = EMPTY
     numbers = itertools.count()

@@ -17,8 +17,8 @@ from statistics import median
 from benchmarks import memory
 from benchmarks.measure import MEGABYTE, TIMES, BenchmarkError, Row, at_least, at_most, in_fresh_process, in_turns
 from benchmarks.sealed import RECORDS_EACH, SealedFolder
-from cli.verify.log import Wanted, verify_log
-from cli.verify.source import FolderSource
+from cli.verify.folder import FolderSource
+from cli.verify.log import VerifyOptions, verify_log
 
 _OBJECTS = 2000
 """Whose 200,000 records take longer than it takes to start two processes."""
@@ -87,14 +87,14 @@ def peak(folder: str, key: str) -> float:
     from audit_core.notes import parse_key  # noqa: PLC0415
 
     before = memory.forget_peak()
-    report = verify_log(FolderSource(Path(folder)), Wanted(key=parse_key(key)))
+    report = verify_log(FolderSource(Path(folder)), VerifyOptions(key=parse_key(key)))
     if report.findings:
         raise BenchmarkError("a good log was not verified")
     return (memory.peak_now() - before) / MEGABYTE
 
 
 def _verify(log: SealedFolder, *, jobs: int) -> None:
-    report = verify_log(FolderSource(log.folder), Wanted(key=log.key, jobs=jobs))
+    report = verify_log(FolderSource(log.folder), VerifyOptions(key=log.key, jobs=jobs))
     if report.findings or report.records != log.size:
         raise BenchmarkError("a good log was not verified")
 

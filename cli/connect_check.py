@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
 
+from audit_core.layout import RECORDS
 from cli.checks.planted import found_in
 from cli.connect_samples import Sample, sample
 from cli.connect_settings import compare
@@ -21,7 +22,7 @@ from cli.connect_snippets import Form
 from cli.connection import Connection, Deployment
 from cli.console import emit_json, encodable, printable, program, stdout_console, styled
 from cli.exits import DONE, FOUND, CouldNot
-from cli.reader import RECORDS_PREFIX, LogReader, StoredRecord, Undecodable, decode
+from cli.reader import LogReader, StoredRecord, Undecodable, decode
 
 if TYPE_CHECKING:
     import httpx
@@ -192,7 +193,7 @@ def _named(answer: bytes) -> Iterator[str]:
     rows = document.get("stored") if isinstance(document, dict) else None
     for row in rows if isinstance(rows, list) else []:
         key = row.get("object") if isinstance(row, dict) else None
-        if isinstance(key, str) and key.startswith(RECORDS_PREFIX):
+        if isinstance(key, str) and key.startswith(RECORDS):
             yield key
 
 
@@ -206,7 +207,7 @@ def _clock(date: str | None, otherwise: datetime) -> datetime:
 def _keys(reader: LogReader, sent: Sample, now: datetime) -> Iterator[str]:
     """Yield the keys of the call's day under which something was stored just now."""
     for day in sorted({f"{when:%Y-%m-%d}" for when in (sent.at, now)}):
-        for stored in reader.objects(f"{RECORDS_PREFIX}dt={day}/"):
+        for stored in reader.objects(f"{RECORDS}dt={day}/"):
             if stored.stored_at is not None and stored.stored_at >= min(sent.at, now) - _CLOCKS:
                 yield stored.key
 

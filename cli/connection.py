@@ -340,7 +340,7 @@ class Connection:
         region = self.deployment.region
         if self.deployment.is_local:
             # Whatever profile or file the caller has for a real cloud has no say here, and may not even be readable.
-            from localcloud.provider.cloud import isolated_session  # noqa: PLC0415
+            from cli.isolated import isolated_session  # noqa: PLC0415
 
             return isolated_session(region=region, access_key=_EMULATOR_KEY, secret_key=_EMULATOR_KEY)
         import boto3  # noqa: PLC0415 - 190 ms that `digest` and `redact` do without

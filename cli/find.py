@@ -15,12 +15,13 @@ import click
 from rich.console import Console
 from rich.text import Text
 
+from audit_core.layout import RECORDS
 from cli.connection import Connection, load_deployment
 from cli.console import emit_json, printable, stdout_console, styled, write_record
 from cli.exits import DONE, FOUND, CouldNot
 from cli.options import deployment_options, json_option
 from cli.query import OUTCOMES, Query, fold, parse_status, parse_time
-from cli.reader import RECORDS_PREFIX, Finding, LogReader, StoredObject, StoredRecord
+from cli.reader import Finding, LogReader, StoredObject, StoredRecord
 
 if TYPE_CHECKING:
     from cli.timeline import Tied
@@ -337,7 +338,7 @@ def _stored_at(stored: StoredObject) -> datetime:
 
 
 def _day(key: str) -> str:
-    return key.removeprefix(f"{RECORDS_PREFIX}dt=").partition("/")[0]
+    return key.removeprefix(f"{RECORDS}dt=").partition("/")[0]
 
 
 def _utc_day(when: datetime) -> str:
@@ -345,7 +346,7 @@ def _utc_day(when: datetime) -> str:
 
 
 def _yesterday() -> str:
-    return f"{RECORDS_PREFIX}dt={datetime.now(UTC) - timedelta(days=1):%Y-%m-%d}"
+    return f"{RECORDS}dt={datetime.now(UTC) - timedelta(days=1):%Y-%m-%d}"
 
 
 def _period(since: str | None, until: str | None) -> tuple[datetime | None, datetime | None]:

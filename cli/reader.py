@@ -6,22 +6,16 @@ trusts the stored bytes: sizes are capped, undecodable objects are findings, nev
 """
 
 import json
-import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from audit_core.contents import UnreadableError, lines_of
+from audit_core.layout import MAX_STORED_BYTES, RECORDS
 from cli.connection import Client
 
-RECORDS_PREFIX: Final = "records/"
 PAGE_SIZE: Final = 1000
-MAX_STORED_BYTES: Final = 32 << 20
-MAX_DECODED_BYTES: Final = 1 << 30
-MAX_LINES: Final = 100_000
-MAX_LINE_BYTES: Final = 65_535
-_PIECE: Final = 256 << 10
-_GZIP_WINDOW: Final = 31  # zlib's sign for "a gzip header, the largest window"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +76,7 @@ class LogReader:
         self._s3 = s3
         self._bucket = bucket
 
-    def objects(self, prefix: str = RECORDS_PREFIX, *, after: str = "") -> Iterator[StoredObject]:
+    def objects(self, prefix: str = RECORDS, *, after: str = "") -> Iterator[StoredObject]:
         """Yield every key under `prefix` that comes after `after`, in key order, with all its versions and markers."""
         pending_key = ""
         versions: list[Mapping[str, object]] = []
@@ -152,32 +146,15 @@ class LogReader:
 
 
 def decode(data: bytes) -> Iterator[bytes]:
-    """Yield the lines of a stored gzip object, without their newlines; raise Undecodable where it is not one.
-
-    Holds one unpacked piece at a time. The limits are the sealer's.
-    """
-    engine = zlib.decompressobj(_GZIP_WINDOW)
-    left, size, count = b"", 0, 0
-    while not engine.eof:
-        try:
-            piece = engine.decompress(data, _PIECE)
-        except zlib.error:
-            raise Undecodable("not a gzip stream") from None
-        data = engine.unconsumed_tail
-        size += len(piece)
-        if not piece and not data and not engine.eof:
-            raise Undecodable("the gzip stream ends early")
-        *lines, left = (left + piece).split(b"\n")
-        count += len(lines)
-        if size > MAX_DECODED_BYTES or count > MAX_LINES or max(map(len, (left, *lines))) > MAX_LINE_BYTES:
-            raise Undecodable(
-                f"more than {MAX_DECODED_BYTES} bytes, {MAX_LINES} lines or {MAX_LINE_BYTES} bytes in a line"
-            )
-        yield from lines
-    if engine.unused_data:
-        raise Undecodable("bytes follow the gzip stream")
-    if left or not count:
-        raise Undecodable("the last line does not end")
+    """Yield the lines of a stored gzip object, without their newlines; raise Undecodable where it is malformed."""
+    line = None
+    try:
+        for line in lines_of(data):
+            yield line
+    except UnreadableError as error:
+        raise Undecodable(f"the object {error}") from None
+    if line is None:
+        raise Undecodable("the object holds no record")
 
 
 def decode_line(line: bytes) -> Mapping[str, object]:

@@ -11,12 +11,13 @@ from pathlib import Path
 
 import click
 
+from audit_core.layout import RECORDS
 from cli.connection import Client, Connection, Deployment, aws_reason, load_deployment
 from cli.console import emit_json, printable
 from cli.exits import CouldNot
 from cli.options import deployment_options, json_option
 from cli.query import parse_span, parse_time
-from cli.reader import RECORDS_PREFIX, LogReader, StoredObject
+from cli.reader import LogReader, StoredObject
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +78,7 @@ def retain(
 def _version(connection: Connection, deployment: Deployment, record: str, *, role_arn: str) -> _Version:
     s3 = connection.client("s3", role_arn=role_arn)
     reader = LogReader(s3, deployment.bucket)
-    found: StoredObject | None = reader.object(record) if record.startswith(RECORDS_PREFIX) else reader.holding(record)
+    found: StoredObject | None = reader.object(record) if record.startswith(RECORDS) else reader.holding(record)
     if found is None or not found.version_ids:
         raise CouldNot(f"{printable(record)}: no such record or object in the log")
     return _Version(s3=s3, bucket=deployment.bucket, key=found.key, version_id=found.version_ids[0])

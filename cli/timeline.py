@@ -11,10 +11,10 @@ from typing import Final
 
 from rich.text import Text
 
-from audit_core.joining import Call, Joined, join
-from audit_core.joining_keys import Item, Key, keys
 from audit_core.times import LONGEST_MS, cannot_be_right
 from cli.console import encodable, styled
+from cli.joining import Call, Joined, join
+from cli.joining_keys import Item, Key, keys
 from cli.query import fold, moment_of
 
 STATUS_STYLES: Final = {"success": "green", "throttled": "yellow", "error": "red", "policy-blocked": "magenta"}

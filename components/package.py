@@ -20,6 +20,7 @@ from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final, Literal
 
+from audit_core.layout import CONFIG_FILE
 from components import downloads
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 SOURCES: Final = ROOT / "lambda"
 LOCK: Final = SOURCES / "requirements.lock"
 WHEELS: Final = ROOT / ".cache" / "wheels"
-CONFIG_NAME: Final = "config.json"
 _MB: Final = 1024 * 1024
 
 Target = Literal["aws", "local"]
@@ -264,7 +264,7 @@ def _fetch(missing: list[Requirement], folder: Path, target: Target) -> None:
 
 def _files(contents: Contents, wheels: tuple[Path, ...], config: bytes) -> Mapping[str, bytes]:
     """Every file of the package, by its name in the zip."""
-    files: dict[str, bytes] = {CONFIG_NAME: config}
+    files: dict[str, bytes] = {CONFIG_FILE: config}
     for name, data in (*_from_sources(contents), *(entry for wheel in wheels for entry in _from_wheel(wheel))):
         if name in files:
             msg = f"package: two of its parts bring {name}"

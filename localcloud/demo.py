@@ -21,7 +21,7 @@ from typing import Final
 
 from botocore.exceptions import ClientError
 
-from audit_core.sealing import RECORDS
+from audit_core.layout import RECORDS, marker_key
 from cli.connection import Connection, Deployment
 from components.package import ensure_wheels
 from localcloud import emulator as emulators
@@ -185,7 +185,7 @@ def _seal(connection: Connection, deployment: Deployment, key: str) -> None:
     """Ask the sealer to run until the object is sealed."""
     functions = connection.client("lambda", role_arn=connection.administrator_arn)
     auditor = connection.client("s3", role_arn=deployment.auditor_role_arn)
-    marker = f"seal/objects/{key.removeprefix(RECORDS)}"
+    marker = marker_key(key)
     deadline = time.monotonic() + _PATIENCE
     while time.monotonic() < deadline:
         reply = functions.invoke(FunctionName=deployment.sealer_function_name, Payload=json.dumps({"task": "seal"}))

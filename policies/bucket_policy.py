@@ -12,9 +12,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
+from audit_core.layout import CHECKPOINT, RECORDS, SEAL, TRAIL
 from policies.documents import listed, parse
 from policies.iam import Statement, principal_patterns
-from policies.place import CHECKPOINT, DEEPER, RECORD_OBJECT, RECORDS, SEAL, TRAIL, Place, Principal
+from policies.place import DEEPER, RECORD_OBJECT, Place, Principal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
+from audit_core.layout import MAX_RETENTION_DAYS
 from policies.bucket_policy import BYPASS, DELETIONS
 from policies.documents import listed, mappings, parse
 from policies.registered import (
@@ -23,7 +24,7 @@ from policies.registered import (
     Registered,
     shown,
 )
-from policies.retention import MAX_DAYS, PROFILES, Mode, Retention, RetentionError
+from policies.retention import PROFILES, Mode, Retention, RetentionError
 
 KIND_TAG: Final = "audit-log:kind"
 PROFILE_TAG: Final = "audit-log:profile"
@@ -166,7 +167,7 @@ def _lock_faults(bucket: Registered, settings: Sequence[Registered]) -> Iterator
     try:
         retention = Retention(mode=Mode(str(given.get("mode"))), days=_whole(given.get("days")))
     except (RetentionError, ValueError):
-        yield f"default retention must be a mode and 1 to {MAX_DAYS} days, got {shown(default)}"
+        yield f"default retention must be a mode and 1 to {MAX_RETENTION_DAYS} days, got {shown(default)}"
         return
     if not retention.covers(profile.minimum):
         least = profile.minimum

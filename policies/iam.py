@@ -12,7 +12,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from policies.place import OF_FUNCTIONS, PAYLOADS, RECORDS, SEAL, Place, Principal, Scope
+from audit_core.layout import PAYLOADS, RECORDS, SEAL
+from policies.place import OF_FUNCTIONS, Place, Principal, Scope
 from policies.retention import Mode
 
 if TYPE_CHECKING:

@@ -9,24 +9,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+from audit_core.layout import RECORDS, record_key
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-RECORDS: Final = "records/"
-"""Where the writer puts records; the one prefix that it may write."""
-RECORD_OBJECT: Final = f"{RECORDS}dt=????-??-??/{'?' * 40}.jsonl.gz"
+RECORD_OBJECT: Final = record_key("????-??-??", "?" * 40)
 """The form of the keys that the writer makes, as a pattern of IAM, where `?` is any one character."""
 DEEPER: Final = f"{RECORDS}*/*/*"
 """Keys with more slashes than the writer's, because `?` stands for a slash too."""
-TRAIL: Final = "trail/"
-"""Where CloudTrail puts who touched the log's protections."""
-SEAL: Final = "seal/"
-"""Where the sealer puts the sealed log; the one prefix that it may write."""
-CHECKPOINT: Final = "seal/checkpoint"
-"""The one file of the log of which newer versions are laid over older ones: the newest checkpoint."""
-
-PAYLOADS: Final = "payloads/"
-"""Where the writer puts payloads in the vault; the one prefix that it may write there."""
 
 
 class Principal(StrEnum):

@@ -11,15 +11,10 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
+from audit_core.layout import MAX_RETENTION_DAYS
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-MAX_DAYS: Final = 36_500
-"""The longest default retention that S3 takes, in days (100 years).
-
-https://docs.aws.amazon.com/AmazonS3/latest/API/API_DefaultRetention.html
-"""
-
 
 SIX_MONTHS: Final = 184
 """The most days that six calendar months in a row can have (March to August, or July to December)."""
@@ -52,9 +47,9 @@ class Retention:
     days: int
 
     def __post_init__(self) -> None:
-        """Refuse what is not a whole number of days between 1 and `MAX_DAYS`."""
-        if isinstance(self.days, bool) or not isinstance(self.days, int) or not 1 <= self.days <= MAX_DAYS:
-            msg = f"retentionDays: must be a whole number from 1 to {MAX_DAYS}, got {self.days!r}"
+        """Refuse what is not a whole number of days between 1 and `MAX_RETENTION_DAYS`."""
+        if isinstance(self.days, bool) or not isinstance(self.days, int) or not 1 <= self.days <= MAX_RETENTION_DAYS:
+            msg = f"retentionDays: must be a whole number from 1 to {MAX_RETENTION_DAYS}, got {self.days!r}"
             raise RetentionError(msg)
 
     def covers(self, other: Retention) -> bool:

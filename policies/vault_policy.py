@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from audit_core.layout import PAYLOADS
 from policies.bucket_policy import (
     PROTECTIONS,
     deny,
@@ -20,7 +21,7 @@ from policies.bucket_policy import (
     without_tls,
 )
 from policies.iam import Statement
-from policies.place import PAYLOADS, Place, Principal
+from policies.place import Place, Principal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,6 +9,8 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from audit_core.layout import RECORDS
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wildcard:
@@ -27,7 +29,9 @@ WILDCARDS: Final[tuple[Wildcard, ...]] = (
         source="https://docs.aws.amazon.com/AmazonS3/latest/userguide/security_iam_service-with-iam.html",
     ),
     Wildcard(
-        arn=re.compile(r"arn:[a-z-]+:s3:::[a-z0-9.-]+/records/(?:dt=\?{4}-\?\?-\?\?/\?{40}\.jsonl\.gz|\*/\*/\*)"),
+        arn=re.compile(
+            r"arn:[a-z-]+:s3:::[a-z0-9.-]+/" + RECORDS + r"(?:dt=\?{4}-\?\?-\?\?/\?{40}\.jsonl\.gz|\*/\*/\*)"
+        ),
         reason="The one form of a record's key, and keys with more slashes than that; both only in refusals.",
         source="https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html",
     ),

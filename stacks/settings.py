@@ -16,6 +16,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Literal, TypeVar
 from urllib.parse import urlsplit
 
+from audit_core import layout
 from components.mask_rules import MaskRuleError, MaskRules, read_mask_rules
 from policies.keys import MAX_KEY_GENERATION
 from policies.retention import PROFILES, Profile, Retention, RetentionError, choose
@@ -48,7 +49,6 @@ https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRete
 MAX_AGENTS: Final = 200
 RAW_VAULT: Final = "secrets will lie in the vault for up to 48 hours"
 """What `acknowledgeRawVault` must say before payloads are kept as they are."""
-MAX_SEAL_MINUTES: Final = 60
 MAX_CONCURRENCY: Final = 10_000
 
 DEFAULTS: Final[Mapping[str, str | int | tuple[str, ...]]] = MappingProxyType(
@@ -86,10 +86,6 @@ DEFAULTS: Final[Mapping[str, str | int | tuple[str, ...]]] = MappingProxyType(
 )
 """Every key and its default, as declared in Pulumi.yaml (a test compares the two)."""
 
-Detail = Literal["path", "domain"]
-Digest = Literal["sha256", "hmac-sha256"]
-Envelope = Literal["off", "masked", "raw"]
-Personal = Literal["mask", "hmac", "off"]
 _Name = TypeVar("_Name", bound=str)
 
 
@@ -138,7 +134,7 @@ class Agent:
     """Somebody who may write: its name, what is kept of its endpoints, and its token generation."""
 
     name: str
-    endpoint_detail: Detail = "path"
+    endpoint_detail: layout.EndpointDetail = "path"
     generation: int = 1
     previous_until: datetime | None = None
 
@@ -152,9 +148,9 @@ class Settings:
     retention: Retention
     agents: tuple[Agent, ...]
     mask_rules: MaskRules
-    personal_data: Personal
+    personal_data: layout.Personal
     pseudonym_key_generation: int
-    digest: Digest
+    digest: layout.DigestAlgorithm
     digest_key_generation: int
     administrators: tuple[str, ...]
     auditors: tuple[str, ...]
@@ -166,7 +162,7 @@ class Settings:
     anchor_url: str
     alarm_email: str
     access_trail: Literal["own", "existing"]
-    envelope: Envelope
+    envelope: layout.EnvelopeMode
     vault_readers: tuple[str, ...]
     reserved_concurrency: int
     function_log_days: int
@@ -208,9 +204,9 @@ def parse(config: Mapping[str, str]) -> Settings:
         retention=_retention(own, profile),
         agents=_agents(own),
         mask_rules=_mask_rules(own),
-        personal_data=_choice(own, "personalData", ("mask", "hmac", "off")),
+        personal_data=_choice(own, "personalData", layout.PERSONAL),
         pseudonym_key_generation=_integer(own, "pseudonymKeyGeneration", 1, MAX_KEY_GENERATION),
-        digest=_choice(own, "digest", ("sha256", "hmac-sha256")),
+        digest=_choice(own, "digest", layout.DIGESTS),
         digest_key_generation=_integer(own, "digestKeyGeneration", 1, MAX_KEY_GENERATION),
         administrators=_arns(own, "administrators"),
         auditors=_arns(own, "auditors"),
@@ -218,7 +214,7 @@ def parse(config: Mapping[str, str]) -> Settings:
         hold_releasers=_arns(own, "holdReleasers"),
         permissions_boundary=_permissions_boundary(own),
         role_path=_role_path(own),
-        seal_minutes=_integer(own, "sealMinutes", 1, MAX_SEAL_MINUTES),
+        seal_minutes=_integer(own, "sealMinutes", 1, layout.MAX_SEAL_MINUTES),
         anchor_url=_anchor_url(own, profile),
         alarm_email=_email(own),
         access_trail=_choice(own, "accessTrail", ("own", "existing")),
@@ -324,7 +320,7 @@ def _agents(own: Mapping[str, str]) -> tuple[Agent, ...]:
     for name in domain_only:
         if name not in names:
             raise SettingError("domainOnlyAgents", f"must be among the agents ({', '.join(names)})", name)
-    detail: Detail = _choice(own, "endpointDetail", ("path", "domain"))
+    detail: layout.EndpointDetail = _choice(own, "endpointDetail", layout.ENDPOINT_DETAILS)
     return tuple(
         Agent(
             name=name,
@@ -370,9 +366,9 @@ def _role_path(own: Mapping[str, str]) -> str:
     return given
 
 
-def _envelope(own: Mapping[str, str]) -> Envelope:
+def _envelope(own: Mapping[str, str]) -> layout.EnvelopeMode:
     """Whether payloads go to a vault, and as what."""
-    envelope: Envelope = _choice(own, "envelope", ("off", "masked", "raw"))
+    envelope: layout.EnvelopeMode = _choice(own, "envelope", layout.ENVELOPES)
     acknowledged = _text(own, "acknowledgeRawVault")
     if acknowledged != (RAW_VAULT if envelope == "raw" else ""):
         rule = f"must be {RAW_VAULT!r} for envelope raw, and is for nothing else"

@@ -11,14 +11,15 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from audit_core.layout import RECORDS
 from cli.checks.bucket import canonical_statement
 from cli.checks.emulator import without_batches
 from cli.checks.probe import Attempt, Outcome, Principal, Probe, Verdict, could_not_check, failed, passed, refusal
 from cli.connection import Client, role_name
 from cli.exits import CouldNot
 from policies import bucket_policy, iam
-from policies.place import RECORDS, Scope
 from policies.place import Principal as Role
+from policies.place import Scope
 from policies.retention import Mode
 
 _EXISTS_ALREADY: Final = "PreconditionFailed"

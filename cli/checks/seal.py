@@ -10,14 +10,14 @@ import time
 from typing import Final
 
 from audit_core.errors import DecodeError
+from audit_core.layout import CHECKPOINT, RECORDS, SEAL, marker_key
 from audit_core.notes import Checkpoint, NoteError, VerifierKey, open_checkpoint
-from audit_core.sealing import CHECKPOINT, Marker, marker_key, parse_marker
+from audit_core.sealing import Marker, parse_marker
 from cli.checks.access import documents, first_wrong, simulator
 from cli.checks.probe import Attempt, Principal, Probe, Verdict, failed, judged, passed, refusal
 from cli.connection import Client
 from cli.exits import CouldNot
 from policies import bucket_policy
-from policies.place import RECORDS, SEAL
 from policies.place import Principal as Role
 
 _MINUTE_SECONDS: Final = 60

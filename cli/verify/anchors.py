@@ -21,7 +21,7 @@ from rfc3161_client import (
     decode_timestamp_response,
 )
 
-from audit_core.sealing import ANCHORS, checkpoint_key
+from audit_core.layout import ANCHOR_SUFFIX, ANCHORS, checkpoint_key
 from cli.exits import CouldNot
 from cli.verify.findings import Report
 from cli.verify.source import Source
@@ -29,7 +29,6 @@ from cli.verify.source import Source
 _SHA256: Final = x509.ObjectIdentifier("2.16.840.1.101.3.4.2.1")
 _MAX_STAMP: Final = 1 << 16
 _MAX_ROOTS: Final = 1 << 20
-_ENDING: Final = ".tsr"
 _WITH_TOKEN: Final = frozenset({PKIStatus.GRANTED, PKIStatus.GRANTED_WITH_MODS})
 """Statuses under which a response holds a time stamp. https://www.rfc-editor.org/rfc/rfc3161#section-2.4.2"""
 _SEQUENCE: Final = 0x30
@@ -55,7 +54,7 @@ def check_anchors(source: Source, report: Report, *, sizes: Sequence[int], roots
     newest: tuple[datetime, int] | None = None
     for rows in source.versions(ANCHORS):
         key = rows[0].key
-        name = key.removeprefix(ANCHORS).removesuffix(_ENDING)
+        name = key.removeprefix(ANCHORS).removesuffix(ANCHOR_SUFFIX)
         # No log has a size of more digits; what is of no such checkpoint is found as a file that the log does not have.
         if not (name.isascii() and name.isdigit() and len(name) < 19 and int(name) in good):  # noqa: PLR2004
             continue

@@ -14,10 +14,9 @@ from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeElapsedColu
 from rich.progress import Progress as Bar
 
 from audit_core.errors import AuditError
+from audit_core.layout import RECORDS
 from audit_core.merkle import leaf_digest
 from audit_core.notes import Checkpoint, VerifierKey, open_checkpoint
-from audit_core.proofs import MAX_PROOF_BYTES, SUFFIX, check_proof, parse_proof
-from audit_core.sealing import RECORDS
 from cli.connection import Connection, Deployment, aws_reason, load_deployment
 from cli.console import emit_json, printable, program
 from cli.exits import FOUND, CouldNot
@@ -26,11 +25,13 @@ from cli.query import parse_time
 from cli.verify.anchors import read_roots
 from cli.verify.copying import copy_log
 from cli.verify.findings import KINDS, Report
-from cli.verify.log import Wanted, verify_log
+from cli.verify.folder import FolderSource
+from cli.verify.log import VerifyOptions, verify_log
+from cli.verify.proofs import MAX_PROOF_BYTES, SUFFIX, check_proof, parse_proof
 from cli.verify.proving import prove as make_proof
 from cli.verify.sharing import usable_processors
-from cli.verify.source import BrokenCopyError, BucketSource, FolderSource, Source
-from cli.verify.tree import Progress, untold
+from cli.verify.source import BrokenCopyError, BucketSource, Source
+from cli.verify.tree import Progress, quiet
 from cli.verify.trust import read_key, verify_signature
 
 _ED25519 = bytes.fromhex("302a300506032b6570032100")
@@ -81,7 +82,7 @@ def log(  # noqa: PLR0913 - one parameter an option
 ) -> None:
     """Verify every stored byte: objects, lines, tree, checkpoints, locks; against the bucket or offline on a copy."""
     with _opened(outputs, stack, folder, public_key) as (source, key, grace), _progress(as_json=as_json) as progress:
-        wanted = Wanted(
+        options = VerifyOptions(
             key=key,
             kept=[_kept(path, key) for path in against],
             roots=[root for path in anchors for root in read_roots(path)],
@@ -92,7 +93,7 @@ def log(  # noqa: PLR0913 - one parameter an option
             jobs=jobs or usable_processors(),
             progress=progress,
         )
-        report = _verified(source, wanted)
+        report = _verified(source, options)
     if as_json:
         emit_json(report.as_json())
     else:
@@ -241,8 +242,8 @@ def _asked(ask: Callable[[], Answer]) -> Answer:
         raise CouldNot("interrupted: nothing is said of the log") from None
 
 
-def _verified(source: Source, wanted: Wanted) -> Report:
-    return _asked(lambda: verify_log(source, wanted))
+def _verified(source: Source, options: VerifyOptions) -> Report:
+    return _asked(lambda: verify_log(source, options))
 
 
 def _kept(path: Path, key: VerifierKey) -> Checkpoint:
@@ -282,7 +283,7 @@ def _day(option: str, text: str | None) -> str:
 def _progress(*, as_json: bool) -> Iterator[Progress]:
     """A line that moves, on a terminal; it goes to standard error."""
     if as_json or not sys.stderr.isatty():
-        yield untold
+        yield quiet
         return
     from rich.console import Console  # noqa: PLC0415
 

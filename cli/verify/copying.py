@@ -19,11 +19,12 @@ from itertools import islice, repeat
 from pathlib import Path
 from typing import IO
 
-from audit_core.sealing import CHECKPOINT, RECORDS, SEAL
+from audit_core.layout import CHECKPOINT, RECORDS, SEAL
 from cli.console import printable
 from cli.exits import CouldNot
+from cli.verify.folder import LISTING, OTHER_VERSIONS
 from cli.verify.paths import path_of
-from cli.verify.source import LISTING, OTHER_VERSIONS, BucketSource, Version
+from cli.verify.source import BucketSource, Version
 
 _VERSION = re.compile(r"(?!\.{1,2}$)[0-9A-Za-z._-]{1,200}")
 _THREADS = 16

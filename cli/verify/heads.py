@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from audit_core.errors import AuditError
+from audit_core.layout import CHECKPOINT, CHECKPOINTS, KEY, checkpoint_key
 from audit_core.notes import Checkpoint, VerifierKey, open_checkpoint
-from audit_core.sealing import CHECKPOINT, CHECKPOINTS, EMPTY, KEY, Growth, checkpoint_key
+from audit_core.sealing import EMPTY, LogState
 from audit_core.tiles import Edge
 from cli.verify.findings import Finding, Report
 from cli.verify.source import Body, Source
@@ -64,7 +65,7 @@ def signed_in(source: Source, key: VerifierKey, name: str, report: Report) -> Ch
         return None
 
 
-def verdict_of(source: Source, key: VerifierKey, log: Growth) -> Verdict:
+def verdict_of(source: Source, key: VerifierKey, log: LogState) -> Verdict:
     """What the checkpoint of the log's size says of it."""
     name = checkpoint_key(log.size)
     stored = source.read(name)

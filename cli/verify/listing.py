@@ -12,28 +12,28 @@ from datetime import timedelta
 from itertools import chain
 
 from audit_core.errors import DecodeError
-from audit_core.sealing import (
+from audit_core.layout import (
+    ANCHOR_SUFFIX,
     ANCHORS,
     CHECKPOINT,
     CHECKPOINTS,
     KEY,
     MARKERS,
     RECORDS,
-    RULE_BODY,
     RULE_KEY,
     RULES,
     SEAL,
     SEQUENCE,
     TILES,
     marker_key,
-    parse_marker,
     sequence_key,
 )
+from audit_core.sealing import RULE_BODY, parse_marker
 from audit_core.tiles import WIDTH, bundle_path, tile_path
 from cli.verify.findings import Report
 from cli.verify.objects import sealed_until
 from cli.verify.paths import path_of
-from cli.verify.source import FolderSource, Source, Version
+from cli.verify.source import Source, Version
 from cli.verify.tree import MAX_BUNDLE, tiles_of, unbundled
 
 _SECOND = timedelta(seconds=1)
@@ -55,11 +55,10 @@ def check_listing(source: Source, *, sizes: Sequence[int], grace: timedelta) -> 
     `sizes`: of the checkpoints, in order; `grace`: how long an object may be unsealed.
     """
     report = Report()
-    is_copy = isinstance(source, FolderSource)
-    files = _Files(source, report) if is_copy else None
+    files = _Files(source, report) if source.is_copy else None
     sealed = _Ascending(rows[0].key for rows in source.versions(MARKERS))
     markers = fresh = 0
-    for rows in source.versions("") if is_copy else chain(source.versions(RECORDS), source.versions(SEAL)):
+    for rows in source.versions("") if source.is_copy else chain(source.versions(RECORDS), source.versions(SEAL)):
         key = rows[0].key
         if files is not None:
             files.compare(rows)
@@ -89,7 +88,8 @@ def _check_record(
     if first is None:
         return
     if is_sealed:
-        _check_row(source, report, first)
+        if source.is_copy:
+            _check_row(source, report, first)
     elif source.taken_at - first.stored_at > grace:
         report.found("unsealed", first.key, f"stored at {first.stored_at:%Y-%m-%dT%H:%M:%SZ}")
     else:
@@ -97,9 +97,7 @@ def _check_record(
 
 
 def _check_row(source: Source, report: Report, row: Version) -> None:
-    """What a copy's listing says of a sealed object; what its marker says is compared with its entry elsewhere."""
-    if not isinstance(source, FolderSource):
-        return
+    """Compare a copy's row of a sealed object with its marker, which is compared with the entry elsewhere."""
     stored = source.read(marker_key(row.key))
     try:
         marker = None if stored is None else parse_marker(stored.data)
@@ -135,7 +133,7 @@ def _belongs(source: Source, key: str, sizes: Sequence[int]) -> bool:
         return RULE_KEY.fullmatch(key) is not None and _is_rule(source, key)
     if key.startswith(ANCHORS):
         name = key.removeprefix(ANCHORS)
-        return any(name == f"{size}.tsr" for size in _of(name.removesuffix(".tsr"), sizes))
+        return any(name == f"{size}{ANCHOR_SUFFIX}" for size in _of(name.removesuffix(ANCHOR_SUFFIX), sizes))
     if key.startswith(SEQUENCE):
         # Where a log ends, the next commit may be there already.
         return any(key == sequence_key(size) for size in _of(key.removeprefix(SEQUENCE), [0, *sizes]))
@@ -214,7 +212,7 @@ class _Ascending:
 class _Files:
     """The files of a copy, which are to be those that were listed as it was made, as they were then, and no others."""
 
-    def __init__(self, source: FolderSource, report: Report) -> None:
+    def __init__(self, source: Source, report: Report) -> None:
         self._source = source
         self._report = report
         self._names = source.files()

@@ -8,17 +8,18 @@ from datetime import datetime, timedelta
 
 from cryptography.x509 import Certificate
 
+from audit_core.layout import CHECKPOINT
 from audit_core.notes import Checkpoint, VerifierKey
-from audit_core.sealing import CHECKPOINT, EMPTY
+from audit_core.sealing import EMPTY
 from cli.verify.anchors import check_anchors
 from cli.verify.findings import Report
 from cli.verify.heads import check_beginning, check_end, check_shown, read_heads
 from cli.verify.listing import Listed, check_listing, find_false_markers
 from cli.verify.objects import Scope, check_objects
 from cli.verify.sessions import Sessions
-from cli.verify.sharing import SHARE, Work, bounds_of, check_from, crew_of
-from cli.verify.source import FolderSource, Source
-from cli.verify.tree import Progress, Stretch, TreeCheck, untold
+from cli.verify.sharing import SHARE, Work, bounds_of, check_from, worker_pool
+from cli.verify.source import Source
+from cli.verify.tree import CommitRange, Progress, TreeCheck, quiet
 
 _THREADS = 16
 _AHEAD = 16
@@ -27,7 +28,7 @@ _LEAST = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class VerifyOptions:
     """How a log is verified. `kept`: checkpoints of earlier; `roots`: of authorities whose time stamps count.
 
     `grace`: how long an object may wait to be sealed.
@@ -43,38 +44,38 @@ class Wanted:
     now: datetime | None = None
     jobs: int = 1
     share: int = SHARE
-    progress: Progress = untold
+    progress: Progress = quiet
 
 
-def verify_log(source: Source, wanted: Wanted) -> Report:
+def verify_log(source: Source, options: VerifyOptions) -> Report:
     """Verify a whole log. Raises `BrokenCopyError` when a copy cannot be read at all."""
-    report = Report(origin=wanted.key.name)
+    report = Report(origin=options.key.name)
     # What is shown is read before what is kept: a log that grows meanwhile is then not shorter than it says.
     shown = source.read(CHECKPOINT)
     heads = read_heads(source, report)
-    whole = _Whole(report, check_beginning(source, wanted.key, wanted.kept, report))
+    whole = _Whole(report, check_beginning(source, options.key, options.kept, report))
     scope = Scope(
-        now=wanted.now or source.taken_at,
-        since=wanted.since,
-        until=wanted.until,
-        locks=not isinstance(source, FolderSource),
+        now=options.now or source.taken_at,
+        since=options.since,
+        until=options.until,
+        locks=not source.is_copy,
     )
-    if not isinstance(source, FolderSource):
-        whole.take(_of_bucket(source, wanted, scope, heads.sizes))
-        listed = check_listing(source, sizes=heads.sizes, grace=wanted.grace)
+    if not source.is_copy:
+        whole.take(_of_bucket(source, options, scope, heads.sizes))
+        listed = check_listing(source, sizes=heads.sizes, grace=options.grace)
     else:
         work = Work(
-            source=source, key=wanted.key, sizes=heads.sizes, kept=wanted.kept,
-            scope=scope, grace=wanted.grace,
+            source=source, key=options.key, sizes=heads.sizes, kept=options.kept,
+            scope=scope, grace=options.grace,
         )  # fmt: skip
-        listed = _of_folder(work, wanted, whole)
+        listed = _of_folder(work, options, whole)
     report.size = whole.log.size
-    check_end(source, wanted.key, wanted.kept, heads.sizes, report)
-    check_shown(source, wanted.key, shown, heads, report)
-    check_anchors(source, report, sizes=whole.signed, roots=wanted.roots)
+    check_end(source, options.key, options.kept, heads.sizes, report)
+    check_shown(source, options.key, shown, heads, report)
+    check_anchors(source, report, sizes=whole.signed, roots=options.roots)
     report.join(listed.report)
     if listed.markers > report.objects:
-        find_false_markers(source, report, wanted.grace)
+        find_false_markers(source, report, options.grace)
     report.notices += whole.sessions.notices()
     return report
 
@@ -88,35 +89,35 @@ class _Whole:
         self.log = EMPTY
         self.sessions = Sessions()
 
-    def take(self, stretch: Stretch) -> None:
-        """Go on with a stretch that begins where the log is."""
-        self.log = stretch.log
-        self.report.join(stretch.report)
-        self.sessions.join(stretch.sessions)
-        self.signed += stretch.signed
+    def take(self, part: CommitRange) -> None:
+        """Go on with a part that begins where the log is."""
+        self.log = part.log
+        self.report.join(part.report)
+        self.sessions.join(part.sessions)
+        self.signed += part.signed
 
 
-def _of_bucket(source: Source, wanted: Wanted, scope: Scope, sizes: list[int]) -> Stretch:
+def _of_bucket(source: Source, options: VerifyOptions, scope: Scope, sizes: list[int]) -> CommitRange:
     """Check the tree and its objects, in threads that wait for the bucket."""
     with ThreadPoolExecutor(_THREADS) as pool:
         check = TreeCheck(
-            source, wanted.key, EMPTY, sizes=sizes, kept=wanted.kept, ahead=_AHEAD, progress=wanted.progress,
+            source, options.key, EMPTY, sizes=sizes, kept=options.kept, ahead=_AHEAD, progress=options.progress,
             submit=lambda entries, start: pool.submit(check_objects, source, entries, start, scope),
         )  # fmt: skip
         return check.run(sys.maxsize)
 
 
-def _of_folder(work: Work, wanted: Wanted, whole: _Whole) -> Listed:
-    """Check the tree and its objects, and the listing, in so many processes as are wanted and as it pays to have."""
-    bounds = bounds_of(work.sizes, wanted.share)
-    with crew_of(work, min(wanted.jobs, len(bounds) // _LEAST)) as crew:
-        crew.begin_listing()
-        for until, begun in crew.stretches(bounds):
+def _of_folder(work: Work, options: VerifyOptions, whole: _Whole) -> Listed:
+    """Check the tree and its objects, and the listing, in so many processes as are options and as it pays to have."""
+    bounds = bounds_of(work.sizes, options.share)
+    with worker_pool(work, min(options.jobs, len(bounds) // _LEAST)) as workers:
+        workers.begin_listing()
+        for until, begun in workers.ranges(bounds):
             if whole.log.size >= until:
                 continue
-            stretch = begun if begun and begun.start == whole.log else check_from(work, whole.log, until)
-            whole.take(stretch)
-            wanted.progress(stretch.report.records, stretch.report.checked_bytes)
-            if stretch.ended:
+            part = begun if begun and begun.start == whole.log else check_from(work, whole.log, until)
+            whole.take(part)
+            options.progress(part.report.records, part.report.checked_bytes)
+            if part.ended:
                 break
-        return crew.listing()
+        return workers.listing()

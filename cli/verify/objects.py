@@ -5,7 +5,6 @@ unpacked is held than one request of the writer may have.
 """
 
 import hashlib
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -14,18 +13,12 @@ from io import BytesIO
 import orjson
 from isal import isal_zlib
 
-from audit_core.contents import (
-    MAX_LINE_BYTES,
-    MAX_UNPACKED,
-    StoredObject,
-    UnreadableError,
-    entries_of,
-    record_id_of,
-)
+from audit_core.contents import StoredObject, UnreadableError, entries_of, lines_of, record_id_of
 from audit_core.entries import Entry, parse_entry
 from audit_core.errors import DecodeError
+from audit_core.layout import RECORDS, marker_key
 from audit_core.merkle import leaf_digest, leaf_hashes
-from audit_core.sealing import RECORDS, marker_key, marker_of, objects_in
+from audit_core.sealing import marker_of, objects_in
 from cli.verify.findings import Report
 from cli.verify.source import Body, BrokenCopyError, Source
 
@@ -40,6 +33,7 @@ _GZIP = 31
 _AT_ONCE = 8 * 1024 * 1024
 """What of an object is unpacked at once: more than the writer ever takes."""
 _SMALLEST = 16
+"""Bytes that are unpacked at once to find the place where an object is malformed."""
 _MOST_STEPS = 8192
 
 
@@ -167,7 +161,7 @@ def _find_altered(first: Entry, entries: Sequence[bytes], body: Body, checked: C
     wrong: list[int] = []
     count = 0
     try:
-        for line in _lines_of(body.data):
+        for line in lines_of(body.data, steps=max(1, min(_MOST_STEPS, len(body.data) // _SMALLEST))):
             if count < len(entries) and len(wrong) < _MAX_NAMED and not _is_sealed(first, entries[count], count, line):
                 wrong.append(count)
             if _SEQUENCE in line:
@@ -197,34 +191,6 @@ def _is_sealed(first: Entry, entry: bytes, number: int, line: bytes) -> bool:
         first, line=number, record_id=record_id, digest=leaf_digest(line), whole=None if number else first.whole
     )
     return written.data == entry
-
-
-def _lines_of(body: bytes) -> Iterator[bytes]:
-    """The lines of a gzip object, up to the place where it is broken. Raises `UnreadableError` there.
-
-    It is fed in small pieces, as what is wrong with a piece loses all that is in it.
-    """
-    stream = zlib.decompressobj(wbits=_GZIP)
-    step = max(_SMALLEST, len(body) // _MOST_STEPS)
-    left = b""
-    size = 0
-    for start in range(0, len(body), step):
-        feed = body[start : start + step]
-        while feed and not stream.eof:
-            try:
-                piece = stream.decompress(feed, _AT_ONCE)
-            except zlib.error:
-                raise UnreadableError("is not gzip") from None
-            feed = stream.unconsumed_tail
-            size += len(piece)
-            *lines, left = (left + piece).split(b"\n")
-            yield from lines
-            if len(left) > MAX_LINE_BYTES or size > MAX_UNPACKED:
-                raise UnreadableError("has a line that is too long, or too many")
-    if not stream.eof:
-        raise UnreadableError("is gzip that ends too early")
-    if left:
-        raise UnreadableError("does not end with a line's end")
 
 
 def _named(entries: Sequence[bytes], numbers: Sequence[int]) -> str:

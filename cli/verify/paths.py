@@ -1,24 +1,18 @@
 """Where a copy keeps the object of a key: under that name, or, for a key that is not the log's own, apart."""
 
 import hashlib
-import re
 from typing import Final
 
-from audit_core.sealing import MARKERS, RECORD_KEY, RECORDS
+from audit_core.layout import FILE_KEY, MARKERS, RECORD_KEY, RECORDS
 
 ODD_KEYS: Final = "odd-keys"
 """The folder for keys that are not the log's own: each file is named by the SHA-256 of its key."""
-_OF_SEAL: Final = re.compile(
-    r"seal/(?:key|checkpoint|checkpoints/[0-9]{1,18}|sequence/[0-9]{16}|rules/[0-9]{4}|anchors/[0-9]{1,18}\.tsr"
-    r"|tile/(?:[0-9]|entries)/(?:x[0-9]{3}/){0,6}[0-9]{3}(?:\.p/[0-9]{1,3})?)"
-)
-"""No key of these is a folder of another."""
 
 
 def path_of(key: str) -> str:
     """Return a key's path below the folder of a copy. Every key has one, and none leads out of the folder."""
     record = RECORDS + key.removeprefix(MARKERS) if key.startswith(MARKERS) else key
-    is_plain = RECORD_KEY.fullmatch(record) if record.startswith(RECORDS) else _OF_SEAL.fullmatch(key)
+    is_plain = RECORD_KEY.fullmatch(record) if record.startswith(RECORDS) else FILE_KEY.fullmatch(key)
     return key if is_plain else f"{ODD_KEYS}/{hashlib.sha256(name_of(key)).hexdigest()}"
 
 

@@ -22,13 +22,14 @@ from multiprocessing.connection import wait
 from typing import TypeVar
 
 from audit_core.errors import AuditError
+from audit_core.layout import SEAL
 from audit_core.notes import Checkpoint, VerifierKey
-from audit_core.sealing import EMPTY, SEAL, Growth
+from audit_core.sealing import EMPTY, LogState
 from audit_core.tiles import WIDTH, bundle_path, read_edge
 from cli.verify.listing import Listed, check_listing
 from cli.verify.objects import Scope
-from cli.verify.source import BrokenCopyError, FolderSource, Source
-from cli.verify.tree import MAX_BUNDLE, Stretch, TreeCheck, at_once, unbundled
+from cli.verify.source import BrokenCopyError, Source
+from cli.verify.tree import MAX_BUNDLE, CommitRange, TreeCheck, at_once, unbundled
 
 METHOD = "fork" if sys.platform == "linux" else "spawn"
 """How processes begin. Where that is safe they are forked: one that is spawned first imports all that this one has."""
@@ -45,7 +46,7 @@ Answer = TypeVar("Answer")
 class Work:
     """What every process knows of what there is to do."""
 
-    source: FolderSource
+    source: Source
     key: VerifierKey
     sizes: list[int]
     kept: Sequence[Checkpoint]
@@ -70,7 +71,7 @@ def bounds_of(sizes: Sequence[int], share: int) -> list[int]:
     return [*(bounds[:-1] or bounds), sys.maxsize]
 
 
-class Crew:
+class WorkerPool:
     """This process, and the others of a pool where there is one."""
 
     def __init__(self, work: Work, pool: ProcessPoolExecutor | None, processes: int) -> None:
@@ -89,12 +90,12 @@ class Crew:
         """What came of the listing."""
         return _check_listing(self._work) if self._listing is None else self._listing.result()
 
-    def stretches(self, bounds: Sequence[int]) -> Iterator[tuple[int, Stretch | None]]:
+    def ranges(self, bounds: Sequence[int]) -> Iterator[tuple[int, CommitRange | None]]:
         """Each end of the stretches between bounds, with what came of it; null where it is still to be checked."""
         if self._pool is None:
             yield from zip(bounds[1:], itertools.repeat(None))
             return
-        asked = (partial(_check_stretch, start=start, until=until) for start, until in itertools.pairwise(bounds))
+        asked = (partial(_check_range, start=start, until=until) for start, until in itertools.pairwise(bounds))
         yield from zip(bounds[1:], self._in_order(self._pool, asked), strict=True)
 
     def _in_order(self, pool: ProcessPoolExecutor, asked: Iterator[Do[Answer]]) -> Iterator[Answer]:
@@ -127,17 +128,17 @@ class Crew:
 
 
 @contextmanager
-def crew_of(work: Work, processes: int) -> Iterator[Crew]:
+def worker_pool(work: Work, processes: int) -> Iterator[WorkerPool]:
     """Have so many processes, this one among them."""
     if processes <= 1:
-        yield Crew(work, None, 1)
+        yield WorkerPool(work, None, 1)
         return
     pool = ProcessPoolExecutor(
         processes - 1, mp_context=multiprocessing.get_context(METHOD), initializer=_begin_here, initargs=(work,)
     )
     others = multiprocessing.active_children()
     try:
-        yield Crew(work, pool, processes)
+        yield WorkerPool(work, pool, processes)
     except BaseException:
         for process in multiprocessing.active_children():
             if process not in others:
@@ -173,7 +174,7 @@ def _check_listing(work: Work) -> Listed:
     return check_listing(work.source, sizes=work.sizes, grace=work.grace)
 
 
-def _check_stretch(work: Work, *, start: int, until: int) -> Stretch | None:
+def _check_range(work: Work, *, start: int, until: int) -> CommitRange | None:
     """What comes of a stretch from the log as the copy's files say it is; null where they do not, or cannot be read."""
     try:
         return check_from(work, _stored(work.source, start), until)
@@ -181,20 +182,20 @@ def _check_stretch(work: Work, *, start: int, until: int) -> Stretch | None:
         return None
 
 
-def check_from(work: Work, log: Growth, until: int) -> Stretch:
+def check_from(work: Work, log: LogState, until: int) -> CommitRange:
     """Check commits from a log as it is until it has so many entries."""
     submit = at_once(work.source, work.scope)
     return TreeCheck(work.source, work.key, log, sizes=work.sizes, kept=work.kept, submit=submit).run(until)
 
 
-def _stored(source: Source, size: int) -> Growth:
+def _stored(source: Source, size: int) -> LogState:
     """The right edge of a log of a size, from its partial tiles and bundle. Raises what says that there is none."""
     if not size:
         return EMPTY
     edge = read_edge(size, lambda path: _read(source, path))
     width = size % WIDTH
     stored = source.read(SEAL + bundle_path(size // WIDTH, width)) if width else None
-    return Growth(edge=edge, tail=() if stored is None else tuple(unbundled(stored, MAX_BUNDLE)))
+    return LogState(edge=edge, tail=() if stored is None else tuple(unbundled(stored, MAX_BUNDLE)))
 
 
 def _read(source: Source, path: str) -> bytes:

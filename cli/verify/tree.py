@@ -13,9 +13,10 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 from audit_core.errors import DecodeError
+from audit_core.layout import MAX_COMMIT_BYTES, MAX_LINE_BYTES, SEAL, checkpoint_key, sequence_key
 from audit_core.notes import Checkpoint, VerifierKey
-from audit_core.sealing import SEAL, Growth, begins_object, checkpoint_key, sequence_key
-from audit_core.tiles import MAX_ENTRY_BYTES, WIDTH, bundle, bundle_path, unbundle
+from audit_core.sealing import LogState, begins_object
+from audit_core.tiles import WIDTH, bundle, bundle_path, unbundle
 from cli.verify.findings import Report
 from cli.verify.heads import Verdict, compare_kept, signed_in, verdict_of
 from cli.verify.objects import Checked, Scope, check_objects
@@ -23,9 +24,7 @@ from cli.verify.sessions import Sessions
 from cli.verify.source import Body, Source
 
 _JOB = 2_000
-_MAX_COMMIT = 64 * 1024 * 1024
-"""Entries of the largest object that can be sealed fit."""
-MAX_BUNDLE = WIDTH * (MAX_ENTRY_BYTES + 2)
+MAX_BUNDLE = WIDTH * (MAX_LINE_BYTES + 2)
 _AHEAD_ENTRIES = 60_000
 
 Submit = Callable[[Sequence[bytes], int], "Future[Checked]"]
@@ -45,7 +44,7 @@ def at_once(source: Source, scope: Scope) -> Submit:
     return submit
 
 
-def untold(records: int, size: int) -> None:
+def quiet(records: int, size: int) -> None:
     """Tell nobody of progress."""
     del records, size
 
@@ -74,14 +73,14 @@ class _Known:
 
 
 @dataclass(slots=True, kw_only=True)
-class Stretch:
+class CommitRange:
     """What came of consecutive commits: the log before and after them, and what was found.
 
     `signed`: sizes with a good checkpoint; `ended`: whether the log does not go on.
     """
 
-    start: Growth
-    log: Growth
+    start: LogState
+    log: LogState
     report: Report = field(default_factory=Report)
     sessions: Sessions = field(default_factory=Sessions)
     signed: list[int] = field(default_factory=list)
@@ -99,13 +98,13 @@ class TreeCheck:
         self,
         source: Source,
         key: VerifierKey,
-        log: Growth,
+        log: LogState,
         *,
         sizes: list[int],
         submit: Submit,
         kept: Sequence[Checkpoint] = (),
         ahead: int = 1,
-        progress: Progress = untold,
+        progress: Progress = quiet,
     ) -> None:
         self._source = source
         self._key = key
@@ -114,10 +113,10 @@ class TreeCheck:
         self._kept = deque(sorted((each for each in kept if each.size > log.size), key=lambda each: each.size))
         self._ahead = ahead
         self._progress = progress
-        self._done = Stretch(start=log, log=log)
+        self._done = CommitRange(start=log, log=log)
         self._known = _Known()
 
-    def run(self, until: int) -> Stretch:
+    def run(self, until: int) -> CommitRange:
         """Check commits until the log has so many entries, or ends."""
         waiting: deque[_Commit] = deque()
         while self._done.log.size < until and not self._done.ended:
@@ -139,7 +138,7 @@ class TreeCheck:
         if stored is None:
             return None
         try:
-            entries = unbundled(stored, _MAX_COMMIT)
+            entries = unbundled(stored, MAX_COMMIT_BYTES)
         except DecodeError:
             return None
         return self._begun(start, entries, stored.data) if entries and begins_object(entries[0]) else None
@@ -185,7 +184,7 @@ class TreeCheck:
 
     def _take(
         self,
-        log: Growth,
+        log: LogState,
         files: dict[str, bytes],
         leaves: Sequence[bytes],
         results: Sequence[Checked],
@@ -264,7 +263,7 @@ class TreeCheck:
         place = bisect_left(self._sizes, size)
         return self._sizes[place : place + 1] == [size]
 
-    def _verdict(self, log: Growth) -> Verdict:
+    def _verdict(self, log: LogState) -> Verdict:
         return verdict_of(self._source, self._key, log)
 
     def _check_between(self, start: int, end: int) -> None:

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Final
 import pulumi
 import pulumi_aws as aws
 
-from policies.place import TRAIL
+from audit_core.layout import TRAIL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 import pulumi
 import pulumi_aws as aws
 
+from audit_core.layout import CONFIG_SCHEMA, MAX_SEAL_MINUTES
 from components.package import ANCHORING_SEALER, SEALER, Target, build_package
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ ARCHITECTURE: Final = "arm64"
 HANDLER: Final = "log_sealer.handler.handler"
 MEMORY_MB: Final = 1024
 TIMEOUT_S: Final = 900
-MAX_SEAL_MINUTES: Final = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,7 +199,7 @@ def tasks(args: LogSealerArgs) -> tuple[_Task, ...]:
 def render_config(args: LogSealerArgs, known: Mapping[str, str]) -> bytes:
     """The sealer's configuration file, the same bytes for the same settings; `known`: what other components made."""
     config = {
-        "schema": 1,
+        "schema": CONFIG_SCHEMA,
         **known,
         "region": args.region,
         "origin": args.origin,

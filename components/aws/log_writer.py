@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 import pulumi
 import pulumi_aws as aws
 
+from audit_core.layout import CONFIG_SCHEMA, DIGESTS, ENDPOINT_DETAILS, ENVELOPES, PERSONAL
 from components.mask_rules import MaskRules, rules_config
 from components.package import WRITER, Target, build_package
 
@@ -25,9 +26,6 @@ ARCHITECTURE: Final = "arm64"
 HANDLER: Final = "log_writer.handler.handler"
 MEMORY_MB: Final = 1024
 TIMEOUT_S: Final = 30
-DIGESTS: Final = ("sha256", "hmac-sha256")
-ENVELOPES: Final = ("off", "masked", "raw")
-PERSONAL: Final = ("mask", "hmac", "off")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +37,7 @@ class WriterAgent:
 
     def __post_init__(self) -> None:
         """Refuse a detail that the writer would not know."""
-        if self.endpoint_detail not in ("path", "domain"):
+        if self.endpoint_detail not in ENDPOINT_DETAILS:
             msg = f"WriterAgent.endpoint_detail: must be path or domain, got {self.endpoint_detail!r}"
             raise ValueError(msg)
 
@@ -220,7 +218,7 @@ def render_config(
     `accepted`: for each agent pairs of a token's SHA-256 in hex and when it ends (RFC 3339), or None.
     """
     config = {
-        "schema": 1,
+        "schema": CONFIG_SCHEMA,
         "bucket": bucket,
         "region": args.region,
         "agents": [

@@ -16,7 +16,7 @@ from typing import Final
 import pulumi
 import pulumi_aws as aws
 
-from policies.place import RECORDS
+from audit_core.layout import RECORDS
 
 KEY_DELETION_WINDOW_DAYS: Final = 30
 """The most that KMS has: a log whose key is gone can be checked, and never be sealed again under its name."""

@@ -97,26 +97,26 @@ class AttributeReader:
     texts: Texts
     key: HmacKey | None
     described: int = DESCRIBED
-    _to_expect: int = field(init=False)
+    _to_prefetch: int = field(init=False)
     _names: dict[str, tuple[str, tuple[str, ...], str | None]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._to_expect = self.described
+        self._to_prefetch = self.described
 
-    def expect(self, given: dict[str, JsonValue]) -> None:
-        """Announce to `texts` what `read` will ask it."""
+    def prefetch(self, given: dict[str, JsonValue]) -> None:
+        """Queue in `texts` what `read` will mask."""
         for name, value in given.items():
             if name in ALLOWED and _is_metadata(value):
                 if value is not None and value is not True and value is not False:
-                    self.texts.expect(f"/attributes/{name}", value)
+                    self.texts.prefetch(f"/attributes/{name}", value)
                 continue
-            if value is None or self._to_expect <= 0:
+            if value is None or self._to_prefetch <= 0:
                 continue
-            self._to_expect -= 1
+            self._to_prefetch -= 1
             if name not in self._names and _NAME.fullmatch(name):
-                self.texts.expect("", name)
+                self.texts.prefetch("", name)
             if isinstance(value, str) and len(value) <= _GUESSABLE:
-                self.texts.expect(_pointer(name), value)
+                self.texts.prefetch(_pointer(name), value)
 
     def read(self, given: dict[str, JsonValue]) -> tuple[dict[str, JsonValue], list[Redaction]]:
         """What a record keeps of `given`, and what was masked in it. Raises `FieldError` when there are too many."""

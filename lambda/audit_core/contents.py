@@ -1,7 +1,7 @@
 """From a stored object to its entries.
 
-Promise: every line of the object becomes an entry, in order, or the object as a whole becomes one that says why it has
-none. No size and no content makes this fail or take memory in proportion: lines are hashed as they are unpacked.
+Promise: every line of the object becomes an entry, in order. A malformed object becomes one entry that says why. No
+size and no content makes this fail, or makes memory grow: lines are hashed as they are unpacked.
 """
 
 from __future__ import annotations
@@ -15,13 +15,9 @@ import orjson
 from isal import isal_zlib
 
 from audit_core.entries import Entry, SealedObject
+from audit_core.layout import MAX_LINE_BYTES, MAX_LINES, MAX_STORED_BYTES, MAX_UNPACKED_BYTES
 from audit_core.merkle import leaf_digest
 
-MAX_STORED_BYTES = 24 * 1024 * 1024
-"""More than the writer can make of one request; so many are held of what somebody else may have put there."""
-MAX_LINE_BYTES = 65_535
-MAX_LINES = 100_000
-MAX_UNPACKED = 1024 * 1024 * 1024
 _GZIP = 31
 _PIECE = 256 * 1024
 
@@ -71,17 +67,22 @@ def entries_of(stored: StoredObject) -> list[Entry]:
     ]
 
 
-def lines_of(body: bytes) -> Iterator[bytes]:
-    """The lines of a gzip JSONL object, without their ends. Raises `UnreadableError`, when it comes to that."""
+def lines_of(body: bytes, *, steps: int = 1) -> Iterator[bytes]:
+    """Yield the lines of a gzip JSONL object, without their ends. Raise `UnreadableError` where it is malformed.
+
+    `steps`: how many parts of the body to unpack one by one. Where one of them is malformed, all that it holds is lost.
+    """
     left = b""
     count = 0
-    for piece in _unpacked(body):
+    for piece in _unpacked(body, steps):
         first, *rest = piece.split(b"\n")
         left += first
         for line in rest:
             count += 1
             if count > MAX_LINES:
                 raise UnreadableError("has too many lines")
+            if len(left) > MAX_LINE_BYTES:
+                break
             yield left
             left = line
         if len(left) > MAX_LINE_BYTES:
@@ -91,9 +92,7 @@ def lines_of(body: bytes) -> Iterator[bytes]:
 
 
 def record_id_of(line: bytes) -> str:
-    """The id of the record that a line is. Raises `UnreadableError`."""
-    if len(line) > MAX_LINE_BYTES:
-        raise UnreadableError("has a line that is too long")
+    """Return the id of the record in a line. Raise `UnreadableError` where there is none."""
     try:
         record = orjson.loads(line)
     except orjson.JSONDecodeError:
@@ -104,22 +103,26 @@ def record_id_of(line: bytes) -> str:
     return found
 
 
-def _unpacked(body: bytes) -> Iterator[bytes]:
-    """What one gzip member unpacks to, a piece at a time."""
+def _unpacked(body: bytes, steps: int) -> Iterator[bytes]:
+    """Yield what one gzip member unpacks to, a piece at a time."""
     stream = isal_zlib.decompressobj(wbits=_GZIP)
-    feed = body
     size = 0
-    while not stream.eof:
-        try:
-            piece = stream.decompress(feed, _PIECE)
-        except isal_zlib.IsalError:  # pyrefly: ignore[not-a-type] - its stub declares an instance
-            raise UnreadableError("is not gzip") from None
-        feed = stream.unconsumed_tail
-        size += len(piece)
-        if size > MAX_UNPACKED:
-            raise UnreadableError("unpacks to too much")
-        if not piece and not feed and not stream.eof:
-            raise UnreadableError("is gzip that ends too early")
-        yield piece
-    if stream.unused_data:
-        raise UnreadableError("has more than one gzip member")
+    step = len(body) // steps + 1
+    for start in range(0, len(body), step):
+        feed = body[start : start + step]
+        while not stream.eof:
+            try:
+                piece = stream.decompress(feed, _PIECE)
+            except isal_zlib.IsalError:  # pyrefly: ignore[not-a-type] - its stub declares an instance
+                raise UnreadableError("is not gzip") from None
+            feed = stream.unconsumed_tail
+            if not piece and not feed:
+                break
+            size += len(piece)
+            if size > MAX_UNPACKED_BYTES:
+                raise UnreadableError("unpacks to too much")
+            yield piece
+        if stream.eof and (feed or stream.unused_data):
+            raise UnreadableError("has more than one gzip member")
+    if not stream.eof:
+        raise UnreadableError("is gzip that ends too early")

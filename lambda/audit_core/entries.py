@@ -15,7 +15,7 @@ import orjson
 
 from audit_core.canonical import JsonValue
 from audit_core.errors import DecodeError, FieldError
-from audit_core.tiles import MAX_ENTRY_BYTES
+from audit_core.layout import MAX_LINE_BYTES
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?Z")
@@ -63,7 +63,7 @@ class Entry:
 
 def parse_entry(data: bytes) -> Entry:
     """An entry from its bytes. Raises `DecodeError` when they are not exactly those that it would be written as."""
-    if len(data) > MAX_ENTRY_BYTES:
+    if len(data) > MAX_LINE_BYTES:
         raise DecodeError("is too long for an entry")
     try:
         said = orjson.loads(data)

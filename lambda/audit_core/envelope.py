@@ -8,15 +8,13 @@ already what the payload was. The record has sizes, types and references; nothin
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
 
 from audit_core.canonical import JsonValue
 from audit_core.digest import HmacKey, digest_bytes, media_type
 from audit_core.event import Payload
+from audit_core.layout import EnvelopeMode
 from audit_core.masking import Masker, Redaction, Unscannable
 from audit_core.masking.budget import Budget
-
-EnvelopeMode: TypeAlias = Literal["off", "masked", "raw"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

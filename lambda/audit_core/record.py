@@ -26,12 +26,13 @@ from audit_core.digest import (
     media_type,
 )
 from audit_core.endpoint import clean_endpoint
-from audit_core.envelope import Envelope, EnvelopeMode
+from audit_core.envelope import Envelope
 from audit_core.errors import FieldError
 from audit_core.event import Event, Payload
 from audit_core.faults import Faults
 from audit_core.fields import FIELDS as FIELDS  # noqa: PLC0414 - readers of records look for it here
 from audit_core.fields import LONGEST_ENDPOINT, READERS
+from audit_core.layout import EnvelopeMode
 from audit_core.masking import Masker, Redaction
 from audit_core.masking.budget import REQUEST_ALLOWANCE, Budget
 from audit_core.masking.echoes import taken
@@ -43,9 +44,6 @@ from audit_core.stream import StreamDigest
 from audit_core.times import LONGEST_MS, cannot_be_right, latest_of
 
 SCHEMA = 1
-MAX_RECORD_BYTES = 65_535
-"""A stored line, at most: what one entry of a C2SP tlog-tiles log may hold."""
-
 TOO_HEAVY = "is text that holds more values than are decoded"
 FAILED = "caused a fault in the log writer"
 
@@ -141,31 +139,31 @@ class RecordMaker:
         self._name = self.rules.name
         self._latest = latest_of(self.received)
 
-    def look_at(self, events: Iterable[Event]) -> None:
-        """Mask at once what the records of these events will hold. Optional: `make` is faster for it."""
+    def prefetch(self, events: Iterable[Event]) -> None:
+        """Mask at once what the records of these events will hold. Optional: it makes `make` faster."""
         for event in events:
             # An event that fails here fails again in `make`, which rejects that event only.
             with contextlib.suppress(Exception):
-                self._look_at(event)
-        self._texts.look()
+                self._prefetch(event)
+        self._texts.fetch()
 
-    def _look_at(self, event: Event) -> None:
-        expect = self._texts.expect
+    def _prefetch(self, event: Event) -> None:
+        prefetch = self._texts.prefetch
         fields = event.fields
         for name, path in _SHORT_TEXTS:
             value = fields.get(name)
             if value and isinstance(value, str) and len(value) <= _LONGEST:
-                expect(path, value)
+                prefetch(path, value)
         verb, counts, endpoint = fields.get("method"), fields.get("tokens"), fields.get("endpoint")
         if isinstance(verb, str) and len(verb) <= _LONGEST:
-            expect("/method", verb.upper())
+            prefetch("/method", verb.upper())
         for kind in counts if isinstance(counts, dict) and len(counts) <= _LONGEST else ():
             if len(kind) <= _LONGEST:
-                expect("/tokens", kind)
+                prefetch("/tokens", kind)
         if isinstance(endpoint, str) and len(endpoint) <= LONGEST_ENDPOINT:
             for cleaned in filter(None, self._cleaned(endpoint)):
-                expect("/endpoint", cleaned)
-        self._attributes.expect(event.attributes)
+                prefetch("/endpoint", cleaned)
+        self._attributes.prefetch(event.attributes)
 
     def make(self, event: Event) -> tuple[dict[str, JsonValue], Envelope | None]:
         """The `Record` of `event` (see `audit_core.record_type`), and what is to be kept of its payloads, if anything.

@@ -13,7 +13,7 @@ import types
 import typing
 from typing import Any, get_args, get_origin, get_type_hints, is_typeddict
 
-from audit_core.record import MAX_RECORD_BYTES
+from audit_core.layout import MAX_LINE_BYTES
 from audit_core.record_type import Record
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -47,7 +47,7 @@ def record_schema() -> dict[str, Any]:
     return {
         "$schema": _DIALECT,
         "title": "Record",
-        "description": f"One external call of an agent: one line of at most {MAX_RECORD_BYTES} bytes.",
+        "description": f"One external call of an agent: one line of at most {MAX_LINE_BYTES} bytes.",
         **schema,
     }
 

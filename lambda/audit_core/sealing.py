@@ -1,6 +1,6 @@
 """The sealed log's files: where they are in the bucket, and which of them follow from the entries that were committed.
 
-Promise: `Growth` needs the tree's right edge and nothing else of the log; who seals and who verifies call the same
+Promise: `LogState` needs the tree's right edge and nothing else of the log; who seals and who verifies call the same
 function, so that every file but the commits and the signatures can be compared byte for byte with what it must be.
 """
 
@@ -15,45 +15,16 @@ import orjson
 
 from audit_core.entries import Entry
 from audit_core.errors import DecodeError
+from audit_core.layout import MARKERS, RECORDS, SEAL
 from audit_core.merkle import leaf_hashes
 from audit_core.tiles import WIDTH, Edge, bundle, bundle_path, bundle_size
 
-RECORDS = "records/"
-SEAL = "seal/"
-SEQUENCE = f"{SEAL}sequence/"
-MARKERS = f"{SEAL}objects/"
-TILES = f"{SEAL}tile/"
-CHECKPOINT = f"{SEAL}checkpoint"
-CHECKPOINTS = f"{SEAL}checkpoints/"
-ANCHORS = f"{SEAL}anchors/"
-KEY = f"{SEAL}key"
-RULES = f"{SEAL}rules/"
-"""How long what is stored must be locked, from when on: for the sealer; no other file follows from these."""
-RULE_KEY = re.compile(re.escape(RULES) + "[0-9]{4}")
 RULE_BODY = re.compile(rb'\{"retention_days":([1-9][0-9]{0,5})\}')
-RECORD_KEY = re.compile(r"records/dt=[0-9]{4}-[0-9]{2}-[0-9]{2}/[0-9a-f]{40}\.jsonl\.gz")
-"""The writer's names of objects. The bucket's policy rejects longer and shorter ones."""
 MAX_KEY_BYTES = 1024 - len(MARKERS) + len(RECORDS)
 """Of an object's key. The key of its marker must fit into the 1,024 bytes that S3 allows."""
-_DIGITS = 16
 _FIRST_LINE = b'"line":0,'
 _HEAD = 128
 """What comes before the number of the line, and that, is shorter."""
-
-
-def sequence_key(start: int) -> str:
-    """Where the entries from number `start` on are committed; so many digits that listings are in order."""
-    return f"{SEQUENCE}{start:0{_DIGITS}}"
-
-
-def checkpoint_key(size: int) -> str:
-    """Where the checkpoint of a size is kept."""
-    return f"{CHECKPOINTS}{size}"
-
-
-def marker_key(key: str) -> str:
-    """Where it stands that an object is sealed."""
-    return MARKERS + key.removeprefix(RECORDS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +67,7 @@ def begins_object(entry: bytes) -> bool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Growth:
+class LogState:
     """A log's right edge: that of its tree, and the entries of its last partial bundle."""
 
     edge: Edge
@@ -104,7 +75,7 @@ class Growth:
 
     def __post_init__(self) -> None:
         if len(self.tail) != self.edge.size % WIDTH:
-            raise ValueError("Growth: tail must be the last partial bundle")
+            raise ValueError("LogState: tail must be the last partial bundle")
 
     @property
     def size(self) -> int:
@@ -113,7 +84,7 @@ class Growth:
 
     def add(
         self, entries: Sequence[bytes], leaves: Sequence[bytes] | None = None, bundled: bytes | None = None
-    ) -> tuple[Growth, dict[str, bytes]]:
+    ) -> tuple[LogState, dict[str, bytes]]:
         """The edge after `entries`, and the tiles and bundles that the larger log adds, by key in the bucket.
 
         `leaves`: their leaf hashes, `bundled`: all of them as one bundle; when somebody has worked those out already.
@@ -130,10 +101,10 @@ class Growth:
             files[SEAL + bundle_path(index + start // WIDTH, len(part))] = data[place:end]
             place = end
         rest = len(whole) % WIDTH
-        return Growth(edge=edge, tail=tuple(whole[len(whole) - rest :])), files
+        return LogState(edge=edge, tail=tuple(whole[len(whole) - rest :])), files
 
 
-EMPTY = Growth(edge=Edge())
+EMPTY = LogState(edge=Edge())
 """The log without entries."""
 
 

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from itertools import chain
 
 from audit_core.errors import DecodeError
+from audit_core.layout import MAX_LINE_BYTES
 from audit_core.merkle import HASH_BYTES, fold_root, perfect_root
 
 WIDTH = 256
 """Hashes in a full tile, entries in a full bundle."""
 TILE_BYTES = WIDTH * HASH_BYTES
-MAX_ENTRY_BYTES = 65_535
 _HEIGHT = 8  # levels of the tree that one tile spans
 _LENGTH_BYTES = 2
 
@@ -42,7 +42,7 @@ def bundle(entries: Sequence[bytes]) -> bytes:
         heads = {length: length.to_bytes(_LENGTH_BYTES, "big") for length in set(lengths)}
         return b"".join(chain.from_iterable(zip(map(heads.__getitem__, lengths), entries, strict=True)))
     except OverflowError:
-        raise ValueError(f"bundle: an entry may have {MAX_ENTRY_BYTES} bytes") from None
+        raise ValueError(f"bundle: an entry may have {MAX_LINE_BYTES} bytes") from None
 
 
 def bundle_size(entries: Sequence[bytes]) -> int:

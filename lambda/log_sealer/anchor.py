@@ -16,8 +16,8 @@ import urllib3
 from rfc3161_client import PKIStatus, TimestampRequestBuilder, decode_timestamp_response
 from rfc3161_client.base import HashAlgorithm
 
+from audit_core.layout import CHECKPOINT, anchor_key, checkpoint_key
 from audit_core.notes import Checkpoint
-from audit_core.sealing import ANCHORS, CHECKPOINT, checkpoint_key
 from log_sealer.bucket import Bucket
 from log_sealer.ledger import TamperedError
 
@@ -119,7 +119,7 @@ def anchor(
     if newest is None or checkpoint is None:
         raise TamperedError("edge-mismatch", CHECKPOINT)
     size = checkpoint.size
-    stamp_key, kept = f"{ANCHORS}{size}.tsr", bucket.read(checkpoint_key(size))
+    stamp_key, kept = anchor_key(size), bucket.read(checkpoint_key(size))
     if kept is None or not hmac.compare_digest(kept.body, newest.body):
         raise TamperedError("conflict", checkpoint_key(size))
     if not size or bucket.read(stamp_key) is not None:

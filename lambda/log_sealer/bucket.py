@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote_plus, urlencode
 from xml.etree import ElementTree as ET
 
-from audit_core.contents import MAX_STORED_BYTES, StoredObject
+from audit_core.contents import StoredObject
+from audit_core.layout import MAX_STORED_BYTES
 from aws_client.signed import TRANSPORT_ERRORS, SignedClient, domain_of
 
 if TYPE_CHECKING:

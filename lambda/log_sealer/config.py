@@ -11,9 +11,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from audit_core.errors import AuditError
+from audit_core.layout import CONFIG_SCHEMA, MAX_SEAL_MINUTES
 
-SCHEMA = 1
-_MAX_SEAL_MINUTES = 60
 _TEXTS = ("bucket", "region", "queue_url", "key_id", "origin", "topic_arn", "anchor_url")
 _PLAIN = frozenset({("http", "127.0.0.1"), ("http", "localhost")})
 _OPTIONAL = frozenset({"topic_arn", "anchor_url"})
@@ -43,8 +42,8 @@ class Config:
                 raise AuditError("must not be empty", field=name)
         if self.retention_days < 1:
             raise AuditError("must be a number of days, 1 or more", field="retention_days")
-        if not 1 <= self.seal_minutes <= _MAX_SEAL_MINUTES:
-            raise AuditError(f"must be from 1 to {_MAX_SEAL_MINUTES}", field="seal_minutes")
+        if not 1 <= self.seal_minutes <= MAX_SEAL_MINUTES:
+            raise AuditError(f"must be from 1 to {MAX_SEAL_MINUTES}", field="seal_minutes")
         url = urlsplit(self.anchor_url)
         if self.anchor_url and url.scheme != "https" and (url.scheme, url.hostname) not in _PLAIN:
             raise AuditError("must be an https URL", field="anchor_url")
@@ -63,8 +62,8 @@ def parse_config(raw: object) -> Config:
     """A `Config` from decoded JSON. Unknown keys are refused. Raises `AuditError`."""
     if not isinstance(raw, dict) or not raw.keys() <= {"schema", "retention_days", "seal_minutes", *_TEXTS}:
         raise AuditError("must be an object without unknown keys")
-    if raw.get("schema") != SCHEMA:
-        raise AuditError(f"must be {SCHEMA}", field="schema")
+    if raw.get("schema") != CONFIG_SCHEMA:
+        raise AuditError(f"must be {CONFIG_SCHEMA}", field="schema")
     return Config(
         bucket=_text(raw, "bucket"),
         region=_text(raw, "region"),

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Protocol
 
 from audit_core.errors import AuditError
-from audit_core.sealing import CHECKPOINT
+from audit_core.layout import CHECKPOINT, CONFIG_FILE
 from aws_client.signed import SignedClient, role_credentials
 from log_sealer.bucket import Bucket
 from log_sealer.config import Config, load_config
@@ -24,7 +24,6 @@ from log_sealer.ledger import Ledger, TamperedError
 from log_sealer.sealer import Sealed, Sealer
 from log_sealer.services import JsonService, KmsSigner, Notices, Topic
 
-CONFIG_FILE = "config.json"
 _CONNECTIONS = 20
 _SPARE_SECONDS = 30.0
 MAIL = """\

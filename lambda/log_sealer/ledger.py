@@ -11,30 +11,28 @@ writes does not grow with the log.
 from __future__ import annotations
 
 import hmac
-import re
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from audit_core.contents import MAX_STORED_BYTES, StoredObject
+from audit_core.contents import StoredObject
 from audit_core.entries import Entry, parse_entry
 from audit_core.errors import DecodeError
-from audit_core.merkle import leaf_hash
-from audit_core.notes import Checkpoint
-from audit_core.sealing import (
+from audit_core.layout import (
     CHECKPOINT,
     CHECKPOINTS,
-    EMPTY,
     KEY,
+    MAX_COMMIT_BYTES,
+    MAX_STORED_BYTES,
     SEAL,
     SEQUENCE,
-    Growth,
-    Marker,
+    SEQUENCE_KEY,
     checkpoint_key,
     marker_key,
-    marker_of,
-    parse_marker,
     sequence_key,
 )
+from audit_core.merkle import leaf_hash
+from audit_core.notes import Checkpoint
+from audit_core.sealing import EMPTY, LogState, Marker, marker_of, parse_marker
 from audit_core.tiles import WIDTH, bundle, bundle_path, read_edge, unbundle
 from log_sealer.bucket import Bucket, RefusedError, Version
 from log_sealer.services import Signer
@@ -43,8 +41,6 @@ _BINARY = "application/octet-stream"
 _TEXT = "text/plain; charset=utf-8"
 _JSON = "application/json"
 _MAX_OLDER = 1000
-_MAX_COMMIT = 64 * 1024 * 1024
-_SEQUENCE_KEY = re.compile(re.escape(SEQUENCE) + "[0-9]{16}")
 
 
 class TamperedError(Exception):
@@ -65,7 +61,7 @@ class Ledger:
         self._alarm = alarm
         self._threads = threads
 
-    def open(self) -> Growth:
+    def open(self) -> LogState:
         """The log as it stands, after what was committed and not yet published has been. Raises `TamperedError`."""
         head, is_shown = self._head()
         log = EMPTY
@@ -78,7 +74,7 @@ class Ledger:
         # The entries from size - 1 on are in the last sequence that is published; what comes after it is not.
         after = sequence_key(log.size - 1) if log.size else ""
         for key in [*self._bucket.keys(SEQUENCE, after=after)]:
-            if not _SEQUENCE_KEY.fullmatch(key):  # no commit has such a key
+            if not SEQUENCE_KEY.fullmatch(key):  # no commit has such a key
                 self._alarm("conflict", key)
                 continue
             if key != sequence_key(log.size):
@@ -88,12 +84,12 @@ class Ledger:
             raise TamperedError("missing", sequence_key(log.size))
         return log
 
-    def commit(self, log: Growth, entries: Sequence[Entry]) -> bool:
+    def commit(self, log: LogState, entries: Sequence[Entry]) -> bool:
         """Decide that `entries` come next. False: somebody else has decided what does; `open` again."""
         body = bundle([entry.data for entry in entries])
         return self._bucket.create(sequence_key(log.size), body, mime=_BINARY)
 
-    def publish(self, log: Growth, entries: Sequence[Entry]) -> Growth:
+    def publish(self, log: LogState, entries: Sequence[Entry]) -> LogState:
         """Put what follows from committed `entries`: the log's edge after them."""
         larger, added = log.add([entry.data for entry in entries])
         files = [(key, body, _BINARY) for key, body in added.items()]
@@ -150,7 +146,7 @@ class Ledger:
     def _kept(self) -> Iterator[Checkpoint]:
         """Yield the valid checkpoints that were stored before each commit, the newest first."""
         keys = [rows[0].key for rows in self._bucket.versions(SEQUENCE)]
-        sizes = [int(key.removeprefix(SEQUENCE)) for key in keys if _SEQUENCE_KEY.fullmatch(key)]
+        sizes = [int(key.removeprefix(SEQUENCE)) for key in keys if SEQUENCE_KEY.fullmatch(key)]
         for size in [*sizes[: -_MAX_OLDER - 1 : -1], 0]:
             try:
                 opened = self._signer.opened(self._oldest(checkpoint_key(size)).body)
@@ -159,30 +155,30 @@ class Ledger:
             if opened is not None:
                 yield opened
 
-    def _start(self, head: Checkpoint) -> Growth:
+    def _start(self, head: Checkpoint) -> LogState:
         """Return the log at `head`, or at an earlier checkpoint where a file of its edge is wrong.
 
         The commits after that checkpoint are then published again.
         """
         try:
-            return self._growth(head)
+            return self._state_at(head)
         except TamperedError as error:
             self._alarm(error.kind, error.key)
             for kept in self._kept():
                 try:
-                    return self._growth(kept)
+                    return self._state_at(kept)
                 except TamperedError:
                     continue
             raise
 
-    def _growth(self, head: Checkpoint) -> Growth:
+    def _state_at(self, head: Checkpoint) -> LogState:
         if not head.size:
             return EMPTY
         index, width = divmod(head.size, WIDTH)
         try:
             edge = read_edge(head.size, self._read_tile)
             tail = unbundle(self._read_tile(bundle_path(index, width))) if width else []
-            log = Growth(edge=edge, tail=tuple(tail))
+            log = LogState(edge=edge, tail=tuple(tail))
         except (DecodeError, ValueError):
             raise TamperedError("edge-mismatch", CHECKPOINT) from None
         leaves = edge.levels[0] if edge.levels else ()
@@ -192,14 +188,14 @@ class Ledger:
 
     def _sequence(self, key: str) -> list[Entry]:
         try:
-            entries = [parse_entry(data) for data in unbundle(self._oldest(key, most=_MAX_COMMIT).body)]
+            entries = [parse_entry(data) for data in unbundle(self._oldest(key, most=MAX_COMMIT_BYTES).body)]
         except DecodeError:
             raise TamperedError("conflict", key) from None
         if not entries:
             raise TamperedError("conflict", key)
         return entries
 
-    def _publish_checkpoint(self, log: Growth) -> None:
+    def _publish_checkpoint(self, log: LogState) -> None:
         """Sign the log. Raise `TamperedError` where our key has signed another log of this size."""
         checkpoint = Checkpoint(origin=self._signer.key.name, size=log.size, root=log.edge.root())
         key, (shown, _) = checkpoint_key(log.size), self._shown()

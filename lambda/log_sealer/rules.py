@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-from audit_core.sealing import RULE_BODY, RULE_KEY, RULES
+from audit_core.layout import RULE_KEY, RULES
+from audit_core.sealing import RULE_BODY
 from log_sealer.bucket import Bucket, RefusedError, Version
 
 _MIME = "application/json"

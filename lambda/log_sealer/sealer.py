@@ -16,7 +16,8 @@ from itertools import islice
 
 from audit_core.contents import StoredObject, entries_of
 from audit_core.entries import Entry
-from audit_core.sealing import MARKERS, MAX_KEY_BYTES, RECORD_KEY, RECORDS, Marker, marker_key
+from audit_core.layout import MARKERS, RECORD_KEY, RECORDS, marker_key
+from audit_core.sealing import MAX_KEY_BYTES, Marker
 from log_sealer.bucket import Bucket, RefusedError, Version
 from log_sealer.ledger import Ledger, TamperedError
 from log_sealer.rules import Rule, required_days, rules_of

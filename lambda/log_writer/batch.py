@@ -18,11 +18,9 @@ from isal import isal_zlib
 from audit_core.canonical import JsonValue
 from audit_core.envelope import Envelope
 from audit_core.errors import FieldError
+from audit_core.layout import MAX_LINE_BYTES, PAYLOADS, record_key
 from audit_core.merkle import leaf_digest
-from audit_core.record import MAX_RECORD_BYTES
 
-PREFIX = "records/"
-VAULT_PREFIX = "payloads/"
 CONTENT_TYPE = "application/x-ndjson"
 CONTENT_ENCODING = "gzip"
 _DOMAIN = b"agent-audit-log batch 1"
@@ -96,8 +94,8 @@ def draft(index: int, record: dict[str, JsonValue], envelope: Envelope | None = 
     elif marked and isinstance(derived, list):
         record = {**record, "inferred": [name for name in derived if name != "timestamp"]}
     line = orjson.dumps(record)[:-1]  # and a copy, as what orjson returns takes up kilobytes
-    if len(line) > MAX_RECORD_BYTES - _ADDED_LATER - (0 if envelope is None else _ADDED_ENVELOPE):
-        raise FieldError("", f"makes a record of more than {MAX_RECORD_BYTES} bytes")
+    if len(line) > MAX_LINE_BYTES - _ADDED_LATER - (0 if envelope is None else _ADDED_ENVELOPE):
+        raise FieldError("", f"makes a record of more than {MAX_LINE_BYTES} bytes")
     return Draft(
         index=index,
         line=line,
@@ -155,7 +153,7 @@ def make_batch(
         elif item.doubtful:  # `inferred` is the last member
             line = line[:-1] + (b'"timestamp"]' if line.endswith(_NONE_INFERRED) else b',"timestamp"]')
         if item.envelope is not None:
-            folder = f"{VAULT_PREFIX}{record_id}/"
+            folder = f"{PAYLOADS}{record_id}/"
             line = b'%b,"envelope":%b' % (line, orjson.dumps(item.envelope.described(f"s3://{vault_bucket}/{folder}")))
             vault += [
                 VaultObject(key=folder + kept.side, body=kept.data, mime=kept.mime) for kept in item.envelope.payloads
@@ -177,7 +175,7 @@ def make_batch(
         )
     body += (packed.compress(b"".join(lines)), packed.flush())
     return Batch(
-        key=f"{PREFIX}dt={_date(drafts)}/{batch_id}.jsonl.gz",
+        key=record_key(_date(drafts), batch_id),
         body=b"".join(body),
         records=records,
         repeatable=repeatable,

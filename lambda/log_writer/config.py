@@ -9,21 +9,23 @@ import json
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Literal, TypeAlias, TypeVar
+from typing import TypeVar
 
 from audit_core.errors import AuditError
+from audit_core.layout import (
+    CONFIG_SCHEMA,
+    DIGESTS,
+    ENDPOINT_DETAILS,
+    ENVELOPES,
+    PERSONAL,
+    EndpointDetail,
+    EnvelopeMode,
+    Personal,
+)
 from audit_core.times import utc_timestamp
 
-Personal: TypeAlias = Literal["mask", "hmac", "off"]
-EnvelopeMode: TypeAlias = Literal["off", "masked", "raw"]
-Detail: TypeAlias = Literal["path", "domain"]
 _Choice = TypeVar("_Choice", bound=str)
 
-SCHEMA = 1
-PERSONAL: tuple[Personal, ...] = ("mask", "hmac", "off")
-ENVELOPES: tuple[EnvelopeMode, ...] = ("off", "masked", "raw")
-DETAILS: tuple[Detail, ...] = ("path", "domain")
-DIGESTS = ("sha256", "hmac-sha256")
 _HEX = frozenset("0123456789abcdef")
 _SHA256_DIGITS = 64
 
@@ -46,7 +48,7 @@ class Agent:
 
     name: str
     tokens: tuple[Token, ...]
-    endpoint_detail: Detail = "path"
+    endpoint_detail: EndpointDetail = "path"
 
     def __post_init__(self) -> None:
         if not self.name:
@@ -116,8 +118,8 @@ def load_config(path: Path) -> Config:
 def parse_config(raw: object) -> Config:
     """A `Config` from decoded JSON. Unknown keys are refused. Raises `AuditError`."""
     top = _object(raw, "", {"schema", "bucket", "region", "agents", "masking", "digest", "keys", "envelope"})
-    if top.get("schema") != SCHEMA:
-        raise AuditError(f"must be {SCHEMA}", field="schema")
+    if top.get("schema") != CONFIG_SCHEMA:
+        raise AuditError(f"must be {CONFIG_SCHEMA}", field="schema")
     masking = _object(top.get("masking", {}), "masking", {"personal", "custom"})
     digest = _object(top.get("digest", {}), "digest", {"algorithm"})
     keys = _object(top.get("keys", {}), "keys", {"parameter"})
@@ -148,7 +150,7 @@ def _agent(raw: object) -> Agent:
         raise AuditError("must be an array", field="agents.tokens")
     return Agent(
         name=_text(agent, "name"),
-        endpoint_detail=_choice(agent, "agents", "endpoint_detail", DETAILS),
+        endpoint_detail=_choice(agent, "agents", "endpoint_detail", ENDPOINT_DETAILS),
         tokens=tuple(_token(token) for token in tokens),
     )
 

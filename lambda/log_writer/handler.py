@@ -19,6 +19,7 @@ from typing import Protocol, TypeAlias
 
 from audit_core.errors import DecodeError
 from audit_core.faults import places_of
+from audit_core.layout import CONFIG_FILE
 from aws_client.signed import SignedClient, role_credentials
 from log_writer.config import Config, load_config
 from log_writer.intake.routes import answers_for, loggable_path
@@ -29,7 +30,6 @@ from log_writer.store import S3Store
 
 FunctionUrlEvent: TypeAlias = "dict[str, object]"
 
-CONFIG_FILE = "config.json"
 # What stays of the function's time for the answer after the store has given up.
 _ANSWER_SECONDS = 1.0
 _PREPARE_SECONDS = 3.0

@@ -52,7 +52,7 @@ def make_drafts(items: Iterator[Event | Refusal], maker: RecordMaker, *, receive
     """Make a line of each event, or refuse it. Raises the exceptions of `items`."""
     made = Made(received=received)
     while some := list(islice(items, _EVENTS_AT_ONCE)):
-        maker.look_at(item for item in some if isinstance(item, Event))
+        maker.prefetch(item for item in some if isinstance(item, Event))
         for item in some:
             refusal = item if isinstance(item, Refusal) else _add(made, item, maker)
             if refusal is not None:

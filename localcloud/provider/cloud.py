@@ -4,18 +4,16 @@ Guarantees: every client has the loopback endpoint; no profile, configuration fi
 machine or its user is read, so that neither a call nor a credential can go astray.
 """
 
-import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, Final
 
-import boto3
-import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from cli.isolated import isolated_session
 from localcloud.provider.loopback import check_endpoint
 
 _CONFIG: Final = Config(
@@ -71,29 +69,6 @@ class Cloud:
         """Return the ARN of a resource of this account; `region=""` for a global one."""
         where = self.region if region is None else region
         return f"arn:aws:{service}:{where}:{self.account}:{resource}"
-
-
-def isolated_session(
-    *, region: str, access_key: str, secret_key: str, session_token: str | None = None
-) -> boto3.Session:
-    """Return a session with these credentials, for which no profile, file or variable of the user's exists."""
-    nowhere = (None, None, os.devnull, None)
-    # The four fields are: key in the configuration file, environment variable, default, conversion.
-    core = botocore.session.Session(
-        session_vars={
-            "profile": (None, None, None, None),
-            "config_file": nowhere,
-            "credentials_file": nowhere,
-            "ca_bundle": (None, None, None, None),
-        }
-    )
-    return boto3.Session(
-        botocore_session=core,
-        aws_access_key_id=access_key,
-        aws_secret_access_key=secret_key,
-        aws_session_token=session_token,
-        region_name=region,
-    )
 
 
 def code(error: ClientError) -> str:

@@ -14,23 +14,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from audit_core.contents import StoredObject, entries_of
 from audit_core.entries import parse_entry
+from audit_core.layout import CHECKPOINT, KEY, RULES, checkpoint_key, marker_key, sequence_key
 from audit_core.notes import Checkpoint, VerifierKey, note
-from audit_core.sealing import (
-    CHECKPOINT,
-    EMPTY,
-    KEY,
-    RULES,
-    Growth,
-    begins_object,
-    checkpoint_key,
-    marker_key,
-    marker_of,
-    sequence_key,
-)
+from audit_core.sealing import EMPTY, LogState, begins_object, marker_of
 from audit_core.tiles import bundle
 from cli.verify.findings import Report
-from cli.verify.log import Wanted, verify_log
-from cli.verify.source import LISTING, FolderSource, Version
+from cli.verify.folder import LISTING, FolderSource
+from cli.verify.log import VerifyOptions, verify_log
+from cli.verify.source import Version
 
 ORIGIN = "log.example/seal"
 BEGAN = datetime(2026, 6, 1, tzinfo=UTC)
@@ -46,7 +37,7 @@ class SealedLog:
     versions: dict[str, list[Version]] = field(default_factory=dict)
     others: dict[tuple[str, str], bytes] = field(default_factory=dict)
     now: datetime = BEGAN
-    growth: Growth = EMPTY
+    growth: LogState = EMPTY
     waiting: list[StoredObject] = field(default_factory=list)
     numbers: int = 0
 
@@ -175,6 +166,6 @@ def made(objects: int, lines: int, *, per_seal: int = 10) -> SealedLog:
     return log
 
 
-def verified(folder: Path, key: VerifierKey, **changes: Any) -> Report:  # noqa: ANN401 - any of Wanted's fields
+def verified(folder: Path, key: VerifierKey, **changes: Any) -> Report:  # noqa: ANN401 - any of VerifyOptions's fields
     """Verify a copy."""
-    return verify_log(FolderSource(folder), Wanted(key=key, **changes))
+    return verify_log(FolderSource(folder), VerifyOptions(key=key, **changes))

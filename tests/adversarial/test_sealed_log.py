@@ -15,10 +15,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from audit_core.contents import StoredObject, entries_of
 from audit_core.entries import parse_entry
+from audit_core.layout import CHECKPOINT, RECORDS, checkpoint_key, marker_key
 from audit_core.notes import Checkpoint, open_checkpoint
-from audit_core.sealing import CHECKPOINT, EMPTY, RECORDS, checkpoint_key, marker_key
+from audit_core.sealing import EMPTY
 from cli.verify.findings import Report
-from cli.verify.source import LISTING, BrokenCopyError
+from cli.verify.folder import LISTING
+from cli.verify.source import BrokenCopyError
 from cli.verify.trust import verify_signature
 from tests.adversarial.sealed_log import BEGAN, DAYS, SealedLog, made, verified
 from tests.local.sealer.authority import Authority, make_authority

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from audit_core.sealing import CHECKPOINT, KEY, RECORDS, RULES
+from audit_core.layout import CHECKPOINT, KEY, RECORDS, RULES
 from cli.verify.copying import copy_log
 from cli.verify.findings import Finding
-from cli.verify.log import Wanted, verify_log
-from cli.verify.source import BrokenCopyError, BucketSource, FolderSource
+from cli.verify.folder import FolderSource
+from cli.verify.log import VerifyOptions, verify_log
+from cli.verify.source import BrokenCopyError, BucketSource
 from tests.adversarial.sealed_log import SealedLog, made, verified, write_listing
 
 
@@ -98,7 +99,7 @@ def test_a_key_below_a_file_of_the_seal(log: SealedLog, tmp_path: Path, key: str
     source = BucketSource(_S3(log), "log")
     copy_log(source, tmp_path / "copy", copied=lambda _: None)
     for place in (source, FolderSource(tmp_path / "copy")):
-        report = verify_log(place, Wanted(key=log.key, now=log.now))
+        report = verify_log(place, VerifyOptions(key=log.key, now=log.now))
         found = {finding.where for finding in report.findings}
         assert found == ({key} if key.startswith("seal/") else set())
 
@@ -107,9 +108,9 @@ def test_a_key_below_a_file_of_the_seal(log: SealedLog, tmp_path: Path, key: str
 def test_a_file_that_s3_does_not_hand_out(log: SealedLog, tmp_path: Path, code: str) -> None:
     """It is named, whichever it is; a record is a finding, and the others are verified."""
     record, tile = (next(key for key in log.files if key.startswith(prefix)) for prefix in (RECORDS, "seal/tile/"))
-    report = verify_log(BucketSource(_S3(log, {record: code}), "log"), Wanted(key=log.key, now=log.now))
+    report = verify_log(BucketSource(_S3(log, {record: code}), "log"), VerifyOptions(key=log.key, now=log.now))
     assert [(finding.kind, finding.where) for finding in report.findings] == [("copy-broken", record)]
     with pytest.raises(BrokenCopyError, match=tile):
-        verify_log(BucketSource(_S3(log, {tile: code}), "log"), Wanted(key=log.key, now=log.now))
+        verify_log(BucketSource(_S3(log, {tile: code}), "log"), VerifyOptions(key=log.key, now=log.now))
     with pytest.raises(BrokenCopyError, match=tile):
         copy_log(BucketSource(_S3(log, {tile: code}), "log"), tmp_path / "copy", copied=lambda _: None)

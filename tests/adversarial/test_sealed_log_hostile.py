@@ -15,10 +15,11 @@ from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from audit_core.sealing import CHECKPOINT, RECORDS, SEAL, sequence_key
+from audit_core.layout import CHECKPOINT, RECORDS, SEAL, sequence_key
 from cli.main import main
-from cli.verify.log import Wanted, verify_log
-from cli.verify.source import LISTING, Body, BrokenCopyError, FolderSource
+from cli.verify.folder import LISTING, FolderSource
+from cli.verify.log import VerifyOptions, verify_log
+from cli.verify.source import Body, BrokenCopyError
 from tests.adversarial.sealed_log import SealedLog, made, verified, write_listing
 
 _FUZZ = settings(
@@ -235,7 +236,7 @@ def test_checkpoints_that_are_gone_take_no_more_reading(tmp_path: Path, size: in
     if size:
         log.put(f"seal/checkpoints/{size}", b"x")
     source = _Counting(log.write(tmp_path))
-    assert verify_log(source, Wanted(key=log.key)).findings
+    assert verify_log(source, VerifyOptions(key=log.key)).findings
     assert 2 * source.reads < 3 * len(log.files)
 
 

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from audit_core.layout import RECORDS, checkpoint_key, sequence_key
 from audit_core.notes import open_checkpoint
-from audit_core.sealing import RECORDS, checkpoint_key, sequence_key
 from cli.verify import sharing
-from cli.verify.log import Wanted, verify_log
+from cli.verify.folder import FolderSource
+from cli.verify.log import VerifyOptions, verify_log
 from cli.verify.sharing import bounds_of
-from cli.verify.source import FolderSource
 from cli.verify.trust import verify_signature
 from tests.adversarial.sealed_log import SealedLog, made, verified
 
@@ -33,8 +33,8 @@ from pathlib import Path
 from audit_core.notes import parse_key
 from cli.main import main
 from cli.verify import commands
-from cli.verify.log import Wanted
-from cli.verify.source import FolderSource
+from cli.verify.log import VerifyOptions
+from cli.verify.folder import FolderSource
 
 own = os.getpid()
 
@@ -46,10 +46,10 @@ class Hangs(FolderSource):
         return super().read(key)
 
 def wanted(**given):
-    return Wanted(**given, share=40)
+    return VerifyOptions(**given, share=40)
 
 commands.FolderSource = Hangs
-commands.Wanted = wanted
+commands.VerifyOptions = wanted
 main()
 """
 
@@ -139,7 +139,7 @@ def test_process_that_is_killed(tmp_path: Path) -> None:
     """A process that is ended from outside leaves no verdict: it is an error, soon, and nobody waits."""
     folder = _LOG.write(tmp_path)
     with pytest.raises(BrokenExecutor):
-        verify_log(_Dies(folder), Wanted(key=_LOG.key, jobs=3, share=_SHARE))
+        verify_log(_Dies(folder), VerifyOptions(key=_LOG.key, jobs=3, share=_SHARE))
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])

@@ -11,9 +11,9 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote
 
-from audit_core.joining import join
 from audit_core.masking import Masker
 from audit_core.record import FIELDS
+from cli.joining import join
 from log_writer.config import Agent, Config, Token
 from log_writer.service import Request, Writer
 from tests.sdks.models import PLANTED

@@ -1,4 +1,4 @@
-"""The short texts of one request: looked at all at once, and none of them twice.
+"""Mask the short texts of one request: many at once, and none of them twice.
 
 Promise: each comes out as `Masker.mask_value` would give it, at a fraction of the cost. When the budget of the request
 is used up or the masker fails, it comes out as `***REDACTED***` under the rule `unscannable`. What comes out depends on
@@ -23,9 +23,9 @@ _Result: TypeAlias = "tuple[JsonValue, tuple[Redaction, ...]]"
 
 
 class Texts:
-    """Masks what a request's records hold. `expect` what will be asked for, `look` at it, then ask with `mask`.
+    """Masks the texts of a request's records. `prefetch` those to come, `fetch` them at once, then `mask` each.
 
-    What was not expected is masked when it is asked for. `note` is called with each unexpected exception of the masker.
+    `mask` also masks a text that was not prefetched. `note` gets each unexpected exception of the masker.
     """
 
     def __init__(self, masker: Masker, budget: Budget, *, note: Callable[[Exception], None] = lambda _: None) -> None:
@@ -33,26 +33,26 @@ class Texts:
         self._budget = budget
         self._note = note
         self._known: dict[_Key, _Result] = {}
-        self._expected: dict[_Key, tuple[str, JsonValue]] = {}
+        self._queued: dict[_Key, tuple[str, JsonValue]] = {}
 
-    def expect(self, path: str, value: JsonValue) -> None:
-        """Announce a value that is to be masked under a path (see `Masker.mask_value`)."""
+    def prefetch(self, path: str, value: JsonValue) -> None:
+        """Queue a value that `fetch` masks under a path (see `Masker.mask_value`)."""
         key = (path, value) if type(value) is str else _key(path, value)
-        if key not in self._known and key not in self._expected and key is not None and not self._budget.is_used_up:
-            self._expected[key] = path, value
+        if key not in self._known and key not in self._queued and key is not None and not self._budget.is_used_up:
+            self._queued[key] = path, value
 
-    def look(self) -> None:
-        """Mask all that is expected."""
+    def fetch(self) -> None:
+        """Mask what is queued."""
         if len(self._known) > _MEMORY:  # an entry outlives the events that are much alike, which come together
             self._known.clear()
-        if not self._expected:
+        if not self._queued:
             return
-        results = self._masked(list(self._expected.values()))
-        self._known.update(zip(self._expected, results, strict=True))
-        self._expected.clear()
+        results = self._masked(list(self._queued.values()))
+        self._known.update(zip(self._queued, results, strict=True))
+        self._queued.clear()
 
     def mask(self, path: str, value: JsonValue) -> _Result:
-        """`value` as it may be stored, and what was masked in it."""
+        """Return `value` as it may be stored, and what was masked in it."""
         if value is None or value is True or value is False:
             return value, ()
         key = (path, value) if type(value) is str else _key(path, value)
@@ -60,13 +60,13 @@ class Texts:
             return self._masked([(path, value)], SUSPECT)[0]
         known = self._known.get(key)
         if known is None and not self._budget.is_used_up:
-            self.expect(path, value)
-            self.look()
+            self.prefetch(path, value)
+            self.fetch()
             known = self._known[key]
         return known or _unscannable(path)
 
     def names_secret(self, name: str) -> str | None:
-        """The rule by which any value goes under a key of this name; None where there is none."""
+        """Return the rule that masks any value under a key of this name, or None."""
         try:
             self._budget.take(NAME)
             return self._masker.names_secret(name)

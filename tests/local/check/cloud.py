@@ -9,7 +9,7 @@ import boto3
 import httpx
 from botocore.config import Config
 
-from audit_core.sealing import CHECKPOINT
+from audit_core.layout import CHECKPOINT
 from cli.connection import Deployment
 from cli.reader import LogReader
 

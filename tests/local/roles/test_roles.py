@@ -15,9 +15,10 @@ from typing import Final
 import pytest
 from botocore.exceptions import ClientError
 
+from audit_core.layout import RECORDS
 from localcloud.deploy import Deployed
 from policies import bucket_policy, iam
-from policies.place import RECORDS, STANDING, Principal, Scope
+from policies.place import STANDING, Principal, Scope
 from tests.local.check.cloud import Cloud
 
 READS: Final = {"s3:GetObject", "s3:GetObjectVersion"}

@@ -11,6 +11,7 @@ from typing import Any, Final
 import pytest
 from botocore.exceptions import ClientError
 
+from audit_core.layout import PAYLOADS, RECORDS
 from cli.check import run_controls
 from cli.checks.probe import Outcome
 from localcloud import emulator as emulators
@@ -18,7 +19,7 @@ from localcloud import place, stack_config
 from localcloud.deploy import Deployed, deploy
 from policies import vault_policy
 from policies.controls import CONTROLS
-from policies.place import PAYLOADS, RECORDS, Principal
+from policies.place import Principal
 from tests.local.check.cloud import Cloud
 
 SECRET: Final = "sk_live_" + "4eC39HqLyjWDarjtT1zdp7dc"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from audit_core.contents import MAX_STORED_BYTES
+from audit_core.layout import MAX_STORED_BYTES
 from audit_core.merkle import leaf_hash, root_of
 from audit_core.notes import Checkpoint, VerifierKey, note, open_checkpoint, parse_key
 from audit_core.tiles import unbundle

@@ -10,8 +10,8 @@ import time
 
 import pytest
 
+from audit_core.layout import marker_key
 from audit_core.notes import Checkpoint, note, parse_key
-from audit_core.sealing import marker_key
 from log_sealer import bucket as bucket_module
 from log_sealer import ledger as ledger_module
 from log_sealer.ledger import TamperedError

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from click.testing import CliRunner
 
-from audit_core.sealing import RECORDS, marker_key
+from audit_core.layout import RECORDS, marker_key
 from cli.connection import Connection, Deployment
 from cli.main import main
 from localcloud import emulator as emulators

@@ -24,10 +24,10 @@ class CountingTexts(Texts):
 
     expected = 0
 
-    def expect(self, path: str, value: JsonValue) -> None:
+    def prefetch(self, path: str, value: JsonValue) -> None:
         """Count it."""
         self.expected += 1
-        super().expect(path, value)
+        super().prefetch(path, value)
 
 
 def reader(described: int) -> AttributeReader:
@@ -94,8 +94,8 @@ def test_a_small_value_that_holds_a_finding_has_no_digest(name: str, value: Json
     """Neither size nor digest is kept: a person who guesses the rest could try values until the digest fits."""
     read = reader(10)
     if ready:
-        read.expect({name: value})
-        read.texts.look()
+        read.prefetch({name: value})
+        read.texts.fetch()
     kept, redactions = read_by(read, {name: value})
     assert kept[name]["digest"] is None
     assert set(kept[name]) == {"type", "digest"}
@@ -135,10 +135,10 @@ def test_announced_is_no_more_than_is_described() -> None:
         {f"k{event}_{number}": f"v{event}_{number}" for number in range(100)} for event in range(20)
     ]
     for event in events:
-        read.expect(event)
+        read.prefetch(event)
     assert isinstance(read.texts, CountingTexts)
     assert read.texts.expected == 20
-    read.texts.look()
+    read.texts.fetch()
     for event in events:
         read_by(read, event)
     assert read.texts.expected == 21  # and the name of what is described together

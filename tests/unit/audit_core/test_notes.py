@@ -21,8 +21,8 @@ from audit_core.notes import (
     parse_key,
     split_note,
 )
-from audit_core.proofs import Proof, check_proof, parse_proof
 from audit_core.tiles import Edge, prove_inclusion
+from cli.verify.proofs import Proof, check_proof, parse_proof
 
 ORIGIN = "example.com/seal"
 _PRIVATE = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))

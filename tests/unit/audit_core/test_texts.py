@@ -42,8 +42,8 @@ def test_a_text_that_seems_to_hold_no_document_holds_none(text: str) -> None:
 def test_what_was_not_expected_is_masked_too() -> None:
     """To announce a text saves time and changes nothing."""
     texts = Texts(MASKER, Budget(0))
-    texts.expect("/user_id", "bob@example.com")
-    texts.look()
+    texts.prefetch("/user_id", "bob@example.com")
+    texts.fetch()
     alone = Texts(MASKER, Budget(0))
     for ask in (texts, alone):
         assert ask.mask("/user_id", "bob@example.com") == MASKER.mask_text("bob@example.com", path="/user_id")
@@ -63,8 +63,8 @@ def test_over_the_budget_nothing_is_shown() -> None:
     texts = Texts(MASKER, Budget(0, 20_000))
     hostile = [f"{number} token=9f8a7b6c5d4e3f2a1b0c " * 20 for number in range(50)]
     for text in hostile:
-        texts.expect("", text)
-    texts.look()
+        texts.prefetch("", text)
+    texts.fetch()
     results = [texts.mask("", text) for text in hostile]
     assert results[-1][0] == PLACEHOLDER
     assert [redaction.rule for redaction in results[-1][1]] == [UNSCANNABLE]
@@ -78,8 +78,8 @@ def test_the_same_request_comes_out_the_same() -> None:
     def masked() -> list[object]:
         texts = Texts(MASKER, Budget(0, 2_000_000))
         for text in hostile:
-            texts.expect("", text)
-        texts.look()
+            texts.prefetch("", text)
+        texts.fetch()
         return [texts.mask("", text) for text in hostile]
 
     first = masked()

@@ -9,12 +9,12 @@ import pytest
 from click.testing import CliRunner
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from audit_core.layout import CHECKPOINT, RECORDS
 from audit_core.merkle import leaf_digest
 from audit_core.notes import VerifierKey
-from audit_core.sealing import CHECKPOINT, RECORDS
 from audit_core.tiles import bundle_path, tile_path
 from cli.main import main
-from cli.verify.source import LISTING
+from cli.verify.folder import LISTING
 from cli.verify.tree import tiles_of
 from tests.adversarial.sealed_log import ORIGIN, SealedLog, made
 from tests.local.sealer.authority import make_authority

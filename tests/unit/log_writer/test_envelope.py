@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from audit_core.digest import digest_bytes
+from audit_core.layout import EnvelopeMode
 from audit_core.masking import PLACEHOLDER, Masker
-from log_writer.config import Config, EnvelopeMode, Limits
+from log_writer.config import Config, Limits
 from log_writer.reply import Response
 from log_writer.service import Request, Writer
 from log_writer.store import Put

@@ -71,7 +71,7 @@ PLACES: dict[str, tuple[str, Any, str]] = {
     "attributes in protobuf": ("spans, protobuf", otlp_protobuf, "_pairs"),
     "an event of a log record": ("logs, protobuf", otlp_events.EventMaker, "make"),
     "a draft": ("spans", otlp_draft.Draft, "take"),
-    "what is masked at once": ("native", record.RecordMaker, "_look_at"),
+    "what is masked at once": ("native", record.RecordMaker, "_prefetch"),
     "the masker": ("native", Masker, "mask_each"),
     "the masker, of a name": ("native", Masker, "names_secret"),
     "attributes": ("native", attributes.AttributeReader, "read"),

@@ -8,18 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policies.retention import (
-    MAX_DAYS,
-    PROFILES,
-    Mode,
-    Retention,
-    RetentionError,
-    acknowledgement,
-    choose,
-    refuse_weakening,
-)
+from audit_core.layout import MAX_RETENTION_DAYS
+from policies.retention import PROFILES, Mode, Retention, RetentionError, acknowledgement, choose, refuse_weakening
 
-retentions = st.builds(Retention, mode=st.sampled_from(Mode), days=st.integers(1, MAX_DAYS))
+retentions = st.builds(Retention, mode=st.sampled_from(Mode), days=st.integers(1, MAX_RETENTION_DAYS))
 
 
 def test_profiles_lock_for_as_long_as_their_sources_ask() -> None:
@@ -59,7 +51,7 @@ def test_a_custom_retention_begins_at_ninety_days() -> None:
         choose(PROFILES["standard"], 180, "")
 
 
-@pytest.mark.parametrize("days", [0, -1, MAX_DAYS + 1, True, 1.5, "7"])
+@pytest.mark.parametrize("days", [0, -1, MAX_RETENTION_DAYS + 1, True, 1.5, "7"])
 def test_days_that_s3_would_not_take_are_refused(days: object) -> None:
     """A retention is a whole number of days, from one to a hundred years."""
     with pytest.raises(RetentionError, match=r"retentionDays: must be a whole number from 1 to 36500, got "):

@@ -15,8 +15,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from audit_core.joining_keys import Item, Key, identities, is_the_span, keys, kind, ordered, request_ids
-from audit_core.joining_merge import Merged, merge
+from cli.joining_keys import Item, Key, identities, is_the_span, keys, kind, ordered, request_ids
+from cli.joining_merge import Merged, merge
 
 _PROMPT = "user_prompt"
 

@@ -16,12 +16,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from audit_core.entries import Entry, parse_entry
+from audit_core.layout import MAX_LINE_BYTES
 from audit_core.merkle import HASH_BYTES, ProofError, leaf_hash, root_from_inclusion
 from audit_core.notes import MAX_NOTE_BYTES, Checkpoint, VerifierKey, Verify, open_checkpoint
-from audit_core.tiles import MAX_ENTRY_BYTES
 
 SUFFIX = ".tlog-proof"
-MAX_PROOF_BYTES = 2 * MAX_ENTRY_BYTES + MAX_NOTE_BYTES
+MAX_PROOF_BYTES = 2 * MAX_LINE_BYTES + MAX_NOTE_BYTES
 _FIRST = "c2sp.org/tlog-proof@v1"
 _INDEX = re.compile(r"index (?P<index>0|[1-9][0-9]{0,17})")
 _MAX_HASHES = 64

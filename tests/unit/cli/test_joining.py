@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from audit_core.joining import Call, Gap, Joined, MissingParent, join
+from cli.joining import Call, Gap, Joined, MissingParent, join
 
 _numbers = count()
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from audit_core.joining_keys import Item, is_the_span, phase_of
+from cli.joining_keys import Item, is_the_span, phase_of
 
 MAX_CONFLICTING = 8
 """So many of a field's different values are named."""
