@@ -86,8 +86,3 @@ def role_credentials() -> Credentials:
         secret_key=os.environ["AWS_SECRET_ACCESS_KEY"],
         token=os.environ.get("AWS_SESSION_TOKEN"),
     )
-
-
-def domain_of(region: str) -> str:
-    """The domain that a region's services are under."""
-    return "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"

@@ -21,7 +21,8 @@ from xml.etree import ElementTree as ET
 
 from audit_core.contents import StoredObject
 from audit_core.layout import MAX_STORED_BYTES
-from aws_client.signed import TRANSPORT_ERRORS, SignedClient, domain_of
+from aws_client.services import bucket_url
+from aws_client.signed import TRANSPORT_ERRORS, SignedClient
 
 if TYPE_CHECKING:
     import urllib3
@@ -69,11 +70,7 @@ class Bucket:
 
     def __init__(self, *, name: str, client: SignedClient, endpoint_url: str | None = None) -> None:
         self._client = client
-        self._base = (
-            f"{endpoint_url.rstrip('/')}/{name}"
-            if endpoint_url
-            else f"https://{name}.s3.{client.region}.{domain_of(client.region)}"
-        )
+        self._base = bucket_url(name, client.region, endpoint_url)
 
     def read(self, key: str, *, version: str | None = None, most: int = MAX_STORED_BYTES) -> StoredObject | None:
         """Return an object, or null where there is none. Without `version`: the newest.
@@ -180,7 +177,7 @@ class Bucket:
         exists: bool = False,
         whole: bool = True,
     ) -> urllib3.BaseHTTPResponse:
-        url = f"{self._base}/{quote(key, safe='/~')}"
+        url = f"{self._base}{quote(key, safe='/~')}"
         if query:
             url += "?" + urlencode(query, quote_via=quote, safe="")
         sent = dict(headers or {})

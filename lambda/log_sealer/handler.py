@@ -17,12 +17,13 @@ from typing import Protocol
 
 from audit_core.errors import AuditError
 from audit_core.layout import CHECKPOINT, CONFIG_FILE
+from aws_client.services import JsonService, Topic, endpoint_of
 from aws_client.signed import SignedClient, role_credentials
 from log_sealer.bucket import Bucket
 from log_sealer.config import Config, load_config
 from log_sealer.ledger import Ledger, TamperedError
 from log_sealer.sealer import Sealed, Sealer
-from log_sealer.services import JsonService, KmsSigner, Notices, Topic
+from log_sealer.services import KmsSigner, Notices
 
 _CONNECTIONS = 20
 _SPARE_SECONDS = 30.0
@@ -136,10 +137,9 @@ def alarm(kind: str, key: str) -> None:
 def make_parts(config: Config) -> Parts:
     """The parts of this environment: its role's credentials, and AWS at `AWS_ENDPOINT_URL` where that is set."""
     client = SignedClient(region=config.region, credentials=role_credentials, connections=_CONNECTIONS)
-    endpoint = os.environ.get("AWS_ENDPOINT_URL")
-    bucket = Bucket(name=config.bucket, client=client, endpoint_url=os.environ.get("AWS_ENDPOINT_URL_S3") or endpoint)
-    kms = JsonService("kms", client=client, endpoint_url=os.environ.get("AWS_ENDPOINT_URL_KMS") or endpoint)
-    sqs = JsonService("sqs", client=client, endpoint_url=os.environ.get("AWS_ENDPOINT_URL_SQS") or endpoint)
+    bucket = Bucket(name=config.bucket, client=client, endpoint_url=endpoint_of("s3"))
+    kms = JsonService("kms", client=client, endpoint_url=endpoint_of("kms"))
+    sqs = JsonService("sqs", client=client, endpoint_url=endpoint_of("sqs"))
     signer = KmsSigner(key_id=config.key_id, origin=config.origin, kms=kms)
     sealer = Sealer(
         bucket=bucket,
@@ -148,8 +148,7 @@ def make_parts(config: Config) -> Parts:
         retention_days=config.retention_days,
         alarm=alarm,
     )
-    sns_url = os.environ.get("AWS_ENDPOINT_URL_SNS") or endpoint
-    topic = Topic(config.topic_arn, client=client, endpoint_url=sns_url)
+    topic = Topic(config.topic_arn, client=client, endpoint_url=endpoint_of("sns"))
     return Parts(config=config, bucket=bucket, signer=signer, sealer=sealer, topic=topic)
 
 

@@ -10,106 +10,17 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
-from urllib.parse import unquote_plus, urlencode
+from urllib.parse import unquote_plus
 
 from audit_core.notes import Checkpoint, NoteError, VerifierKey, note, open_checkpoint
-from aws_client.signed import TRANSPORT_ERRORS, Service, SignedClient, domain_of
+from aws_client.services import JsonService, ServiceError
 
-_OK = 200
-_SERVER_ERROR = 500
-_ATTEMPTS = 4
-_SECONDS = 20.0
 _ALGORITHM = "ED25519_SHA_512"
 _MAX_MESSAGE_BYTES = 4096
 """What KMS takes of a message as it is; it would answer a longer one with an error, and no checkpoint is as long."""
 _RECEIVED_AT_ONCE = 10
-_SNS_VERSION = "2010-03-31"
 # An Ed25519 public key in DER is these bytes, which name the algorithm, and then the key (RFC 8410).
 _SPKI = bytes.fromhex("302a300506032b6570032100")
-
-
-class ServiceError(Exception):
-    """A service could not be asked, or its reply is none: which, and how it failed."""
-
-
-# What a service calls itself in a request's target, and which version of AWS's JSON protocol it speaks.
-_PROTOCOLS: dict[Service, tuple[str, str]] = {"kms": ("TrentService", "1.1"), "sqs": ("AmazonSQS", "1.0")}
-
-
-class JsonService:
-    """One of AWS's JSON services. `endpoint_url`: null for AWS's own."""
-
-    def __init__(self, service: Service, *, client: SignedClient, endpoint_url: str | None) -> None:
-        self._service: Service = service
-        self._target, version = _PROTOCOLS[service]
-        self._mime = f"application/x-amz-json-{version}"
-        self._client = client
-        own = f"https://{service}.{client.region}.{domain_of(client.region)}"
-        self._url = f"{(endpoint_url or own).rstrip('/')}/"
-
-    def call(self, action: str, document: Mapping[str, object]) -> dict[str, object]:
-        """The reply to one action, as decoded JSON. Raises `ServiceError`."""
-        cause = "no reply"
-        for _ in range(_ATTEMPTS):
-            try:
-                reply = self._client.send(
-                    self._service,
-                    "POST",
-                    self._url,
-                    body=json.dumps(document).encode(),
-                    headers={"Content-Type": self._mime, "X-Amz-Target": f"{self._target}.{action}"},
-                    seconds=_SECONDS,
-                )
-            except TRANSPORT_ERRORS as error:
-                cause = type(error).__name__
-                continue
-            if reply.status == _OK:
-                try:
-                    decoded = json.loads(reply.data or b"{}")
-                except ValueError:
-                    decoded = None
-                if isinstance(decoded, dict):
-                    return decoded
-                cause = "the reply is none"
-            else:
-                cause = f"{reply.status} {_kind(reply.data)}".strip()
-                if reply.status < _SERVER_ERROR:
-                    break
-        raise ServiceError(f"{self._service} {action}: {cause}")
-
-
-class Topic:
-    """A topic of SNS, whose subscribers get what is published. `endpoint_url`: null for AWS's own."""
-
-    def __init__(self, arn: str, *, client: SignedClient, endpoint_url: str | None) -> None:
-        self._arn = arn
-        self._client = client
-        self._url = f"{(endpoint_url or f'https://sns.{client.region}.{domain_of(client.region)}').rstrip('/')}/"
-
-    def publish(self, subject: str, text: str) -> None:
-        """Send a text to every subscriber; twice, where it cannot be told whether it went. Raises `ServiceError`."""
-        asked = {"Action": "Publish", "Version": _SNS_VERSION, "TopicArn": self._arn}
-        body = urlencode({**asked, "Subject": subject, "Message": text}).encode()
-        cause = "no reply"
-        for _ in range(_ATTEMPTS):
-            try:
-                reply = self._client.send(
-                    "sns",
-                    "POST",
-                    self._url,
-                    body=body,
-                    headers={"Content-Type": "application/x-www-form-urlencoded; charset=utf-8"},
-                    seconds=_SECONDS,
-                )
-            except TRANSPORT_ERRORS as error:
-                cause = type(error).__name__
-                continue
-            if reply.status == _OK:
-                return
-            cause = str(reply.status)
-            if reply.status < _SERVER_ERROR:
-                break
-        raise ServiceError(f"sns Publish: {cause}")
 
 
 class Signer(Protocol):
@@ -144,7 +55,7 @@ class KmsSigner:
         if self._key is None:
             encoded = _bytes(self._kms.call("GetPublicKey", {"KeyId": self._key_id}), "PublicKey")
             if not encoded.startswith(_SPKI):
-                raise ServiceError("kms GetPublicKey: the key is not an Ed25519 key")
+                raise ServiceError("kms GetPublicKey", "the key is not an Ed25519 key")
             self._key = VerifierKey(name=self._origin, public_key=encoded[len(_SPKI) :])
         return self._key
 
@@ -153,7 +64,7 @@ class KmsSigner:
         asked = self._asked(checkpoint.text.encode())
         signed = note(checkpoint.text, self.key, _bytes(self._kms.call("Sign", asked), "Signature"))
         if self.opened(signed) != checkpoint:
-            raise ServiceError("kms Sign: the signature is not good")
+            raise ServiceError("kms Sign", "the signature is not good")
         return signed
 
     def opened(self, data: bytes) -> Checkpoint | None:
@@ -236,13 +147,4 @@ def _bytes(reply: Mapping[str, object], name: str) -> bytes:
     try:
         return base64.b64decode(value if isinstance(value, str) else "", validate=True)
     except ValueError:
-        raise ServiceError(f"kms: {name} is not base64") from None
-
-
-def _kind(body: bytes) -> str:
-    """The kind of a failure as AWS's JSON protocol names it; nothing else of the reply."""
-    try:
-        kind = str(json.loads(body)["__type"])
-    except (ValueError, KeyError, TypeError):
-        return ""
-    return "".join(letter for letter in kind.rpartition("#")[2][:64] if letter.isalnum())
+        raise ServiceError("kms", f"{name} is not base64") from None

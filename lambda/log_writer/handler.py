@@ -20,6 +20,7 @@ from typing import Protocol, TypeAlias
 from audit_core.errors import DecodeError
 from audit_core.faults import places_of
 from audit_core.layout import CONFIG_FILE
+from aws_client.services import endpoint_of
 from aws_client.signed import SignedClient, role_credentials
 from log_writer.config import Config, load_config
 from log_writer.intake.routes import answers_for, loggable_path
@@ -52,15 +53,14 @@ class Context(Protocol):
 def make_writer(config: Config) -> Writer:
     """The writer of this environment: its role's credentials, and AWS at `AWS_ENDPOINT_URL` where that is set."""
     client = SignedClient(region=config.region, credentials=role_credentials)
-    endpoint = os.environ.get("AWS_ENDPOINT_URL")
-    s3_endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or endpoint
+    s3_endpoint = endpoint_of("s3")
     return Writer(
         config,
         store=S3Store(bucket=config.bucket, client=client, endpoint_url=s3_endpoint),
         keys=ParameterKeys(
             parameter=config.keys_parameter,
             client=client,
-            endpoint_url=os.environ.get("AWS_ENDPOINT_URL_SSM") or endpoint,
+            endpoint_url=endpoint_of("ssm"),
         )
         if config.needs_keys
         else None,

@@ -11,19 +11,15 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-import orjson
-
 from audit_core.errors import AuditError
 from audit_core.keys import Keys, parse_keys
-from aws_client.signed import TRANSPORT_ERRORS, SignedClient, domain_of
+from aws_client.services import JsonService, ServiceError
+from aws_client.signed import SignedClient
 
 FRESH_SECONDS = 300.0
 """So long what was read is used without asking again: a rotated key is in use everywhere within minutes."""
 _AGAIN_SECONDS = 30.0
-_LEAST_SECONDS = 0.25
-_PAUSE_SECONDS = 0.1
 _ATTEMPTS = 4
-_OK = 200
 
 
 class KeysUnavailableError(Exception):
@@ -57,9 +53,8 @@ class ParameterKeys:
         endpoint_url: str | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._body = orjson.dumps({"Name": parameter, "WithDecryption": True})
-        self._client = client
-        self._url = f"{endpoint_url.rstrip('/') if endpoint_url else _own_endpoint(client.region)}/"
+        self._parameter = parameter
+        self._ssm = JsonService("ssm", client=client, endpoint_url=endpoint_url)
         self._clock = clock
         self._lock = threading.Lock()
         self._known: Keys | None = None
@@ -81,40 +76,13 @@ class ParameterKeys:
             return self._known
 
     def _read(self, attempts: int, deadline: float) -> Keys:
-        cause = "no time left"
-        for attempt in range(attempts):
-            if attempt:
-                time.sleep(_PAUSE_SECONDS * attempt)
-            left = deadline - time.monotonic()
-            if left < _LEAST_SECONDS:
-                break
-            try:
-                response = self._client.send(
-                    "ssm",
-                    "POST",
-                    self._url,
-                    body=self._body,
-                    headers={"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": "AmazonSSM.GetParameter"},
-                    seconds=left,
-                )
-            except TRANSPORT_ERRORS as error:
-                cause = type(error).__name__
-                continue
-            if response.status == _OK:
-                return _keys_in(response.data)
-            cause = str(response.status)
-        raise KeysUnavailableError(cause)
-
-
-def _keys_in(reply: bytes) -> Keys:
-    try:
-        document = orjson.loads(reply)
-        return parse_keys(document["Parameter"]["Value"])
-    except AuditError as error:
-        raise KeysUnavailableError(str(error)) from None
-    except (ValueError, TypeError, KeyError):
-        raise KeysUnavailableError("the reply is none") from None
-
-
-def _own_endpoint(region: str) -> str:
-    return f"https://ssm.{region}.{domain_of(region)}"
+        asked = {"Name": self._parameter, "WithDecryption": True}
+        try:
+            reply = self._ssm.call("GetParameter", asked, deadline=deadline, attempts=attempts)
+            parameter = reply.get("Parameter")
+            value = parameter.get("Value") if isinstance(parameter, dict) else None
+            return parse_keys(value if isinstance(value, str) else "")
+        except ServiceError as error:
+            raise KeysUnavailableError(error.cause) from None
+        except AuditError as error:
+            raise KeysUnavailableError(str(error)) from None

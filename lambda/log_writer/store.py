@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import quote
 
-from aws_client.signed import TRANSPORT_ERRORS, SignedClient, domain_of
+from aws_client.services import bucket_url
+from aws_client.signed import TRANSPORT_ERRORS, SignedClient
 
 if TYPE_CHECKING:
     import urllib3
@@ -64,10 +65,7 @@ class S3Store:
 
     def __init__(self, *, bucket: str, client: SignedClient, endpoint_url: str | None = None) -> None:
         self._client = client
-        if endpoint_url:
-            self._base = f"{endpoint_url.rstrip('/')}/{bucket}/"
-        else:
-            self._base = f"https://{bucket}.s3.{client.region}.{domain_of(client.region)}/"
+        self._base = bucket_url(bucket, client.region, endpoint_url)
 
     def put(self, key: str, body: bytes, *, headers: Mapping[str, str], deadline: float) -> Put:
         """Store `body` under `key` unless something is there."""

@@ -20,12 +20,13 @@ from audit_core.entries import Entry, parse_entry
 from audit_core.merkle import leaf_hash, root_of
 from audit_core.notes import Checkpoint, open_checkpoint, parse_key
 from audit_core.tiles import unbundle
+from aws_client.services import JsonService
 from aws_client.signed import Credentials, SignedClient
 from localcloud.emulator import Emulator
 from log_sealer.bucket import Bucket
 from log_sealer.ledger import Ledger
 from log_sealer.sealer import Sealer
-from log_sealer.services import JsonService, KmsSigner, Notices
+from log_sealer.services import KmsSigner, Notices
 
 REGION = "eu-central-1"
 ORIGIN = "log.example/seal"

@@ -8,13 +8,14 @@ from rfc3161_client import TimestampRequestBuilder, VerifierBuilder, decode_time
 from rfc3161_client.base import HashAlgorithm
 
 from audit_core.errors import AuditError
+from aws_client.services import JsonService
 from aws_client.signed import Credentials, SignedClient
 from log_sealer import handler
 from log_sealer.anchor import MAX_REPLY, Authority, StampError, anchor, check
 from log_sealer.bucket import Bucket
 from log_sealer.config import Config, parse_config
 from log_sealer.ledger import TamperedError
-from log_sealer.services import JsonService, KmsSigner
+from log_sealer.services import KmsSigner
 
 from . import authority as authorities
 from .conftest import DAYS, ORIGIN, REGION, Place, soon
