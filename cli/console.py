@@ -16,6 +16,8 @@ from typing import Final
 from rich.console import Console
 from rich.text import Text
 
+STATUS_STYLES: Final = {"success": "green", "throttled": "yellow", "error": "red", "policy-blocked": "magenta"}
+"""The style of each outcome."""
 _NAME: Final = "audit-log"
 _UNSAFE_CATEGORIES: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 

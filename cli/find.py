@@ -17,10 +17,10 @@ from rich.text import Text
 
 from audit_core.layout import RECORDS
 from cli.connection import Connection, load_deployment
-from cli.console import emit_json, printable, stdout_console, styled, write_record
+from cli.console import STATUS_STYLES, emit_json, printable, stdout_console, styled, write_record
 from cli.exits import DONE, FOUND, CouldNot
 from cli.options import deployment_options, json_option
-from cli.query import OUTCOMES, Query, fold, parse_status, parse_time
+from cli.query import OUTCOMES, Query, fold, option_time, parse_status
 from cli.reader import Finding, LogReader, StoredObject, StoredRecord
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ _CLOCKS: Final = timedelta(days=1)
 _FULL_LISTING_SECONDS: Final = 60.0
 _MOST_READINGS: Final = 3
 """How often the log is read for what is tied to a workflow, to what is tied to it, and so on."""
-_STATUS_STYLES: Final = {"success": "green", "throttled": "yellow", "error": "red", "policy-blocked": "magenta"}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -243,7 +242,7 @@ def one_line(stored: StoredRecord) -> Text:
     outcome = value("outcome")
     line = styled(value("timestamp"), "dim") + styled("  ") + styled(value("agent_id"), "bold") + styled("  ")
     line += styled(f"{value('method')} {value('endpoint')}") + styled("  ")
-    line += styled(f"{value('status')} {outcome}", _STATUS_STYLES.get(outcome, ""))
+    line += styled(f"{value('status')} {outcome}", STATUS_STYLES.get(outcome, ""))
     for name in ("user_id", "correlation_id"):
         if record.get(name) is not None:
             line += styled(f"  {value(name)}", "dim")
@@ -350,19 +349,12 @@ def _yesterday() -> str:
 
 
 def _period(since: str | None, until: str | None) -> tuple[datetime | None, datetime | None]:
-    start, end = _time("--since", since), _time("--until", until)
+    now = datetime.now(UTC)
+    start = None if since is None else option_time("--since", since, now=now)
+    end = None if until is None else option_time("--until", until, now=now)
     if start is not None and end is not None and start >= end:
         raise click.UsageError("--until: must be later than --since")
     return start, end
-
-
-def _time(option: str, text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        return parse_time(text, now=datetime.now(UTC))
-    except (ValueError, OverflowError) as error:
-        raise click.UsageError(f"{option}: {error}, got {printable(text)!r}") from None
 
 
 def _status(text: str) -> Callable[[int], bool]:

@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+import click
+
+from cli.console import printable
+
 OUTCOMES: Final = ("success", "throttled", "error", "policy-blocked")
 
 _HYPHENS: Final = str.maketrans("\u2010\u2011\u2012\u2013\u2212\ufe63\uff0d", "-------")
@@ -53,6 +57,14 @@ def parse_time(text: str, *, now: datetime) -> datetime:
         rule = "must be a time like 2026-06-30T12:34:56Z, a date like 2026-06-30, or an age like 90m, 24h, 7d"
         raise ValueError(rule) from None
     return when if when.tzinfo is not None else when.replace(tzinfo=UTC)
+
+
+def option_time(option: str, text: str, *, now: datetime) -> datetime:
+    """Return the time that an option of a command names; raise click.UsageError."""
+    try:
+        return parse_time(text, now=now)
+    except (ValueError, OverflowError) as error:
+        raise click.UsageError(f"{option}: {error}, got {printable(text)!r}") from None
 
 
 def parse_status(text: str) -> Callable[[int], bool]:

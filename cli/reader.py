@@ -9,13 +9,10 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 
-from audit_core.contents import UnreadableError, lines_of
 from audit_core.layout import MAX_STORED_BYTES, RECORDS
 from cli.connection import Client
-
-PAGE_SIZE: Final = 1000
+from cli.verify.source import BucketSource
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,13 +27,12 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredObject:
-    """A key with all its versions, oldest first, and its delete markers. Times are UTC, as S3 tells them."""
+    """A key with all its versions, oldest first, and its delete markers. `stored_at`: when the oldest was stored."""
 
     key: str
     version_ids: tuple[str, ...]
     marker_ids: tuple[str, ...]
     stored_at: datetime | None
-    size: int
 
     def findings(self) -> Iterator[Finding]:
         """Yield what was added to the key after its record was."""
@@ -75,28 +71,18 @@ class LogReader:
     def __init__(self, s3: Client, bucket: str) -> None:
         self._s3 = s3
         self._bucket = bucket
+        self._source = BucketSource(s3, bucket)
 
     def objects(self, prefix: str = RECORDS, *, after: str = "") -> Iterator[StoredObject]:
         """Yield every key under `prefix` that comes after `after`, in key order, with all its versions and markers."""
-        pending_key = ""
-        versions: list[Mapping[str, object]] = []
-        markers: list[Mapping[str, object]] = []
-        where = {"Bucket": self._bucket, "Prefix": prefix, "PaginationConfig": {"PageSize": PAGE_SIZE}}
-        if after:
-            where["KeyMarker"] = after
-        for page in self._s3.get_paginator("list_object_versions").paginate(**where):
-            rows = [(str(row["Key"]), row, versions) for row in page.get("Versions", ())]
-            rows += [(str(row["Key"]), row, markers) for row in page.get("DeleteMarkers", ())]
-            # The sort is stable: within a key S3's own order, newest first, is kept.
-            for key, row, kind in sorted(rows, key=lambda item: item[0].encode()):
-                if key != pending_key and pending_key:
-                    yield _stored_object(pending_key, versions, markers)
-                    versions.clear()
-                    markers.clear()
-                pending_key = key
-                kind.append(row)
-        if pending_key:
-            yield _stored_object(pending_key, versions, markers)
+        for rows in self._source.versions(prefix, after=after):
+            versions = [row for row in rows if not row.marker]
+            yield StoredObject(
+                key=rows[0].key,
+                version_ids=tuple(row.version for row in versions),
+                marker_ids=tuple(row.version for row in rows if row.marker),
+                stored_at=versions[0].stored_at if versions else None,
+            )
 
     def object(self, key: str) -> StoredObject | None:
         """Return one key with all its versions, or None if the bucket never held it."""
@@ -147,6 +133,8 @@ class LogReader:
 
 def decode(data: bytes) -> Iterator[bytes]:
     """Yield the lines of a stored gzip object, without their newlines; raise Undecodable where it is malformed."""
+    from audit_core.contents import UnreadableError, lines_of  # noqa: PLC0415 - starting does not pay for it
+
     line = None
     try:
         for line in lines_of(data):
@@ -166,16 +154,3 @@ def decode_line(line: bytes) -> Mapping[str, object]:
     if not isinstance(record, dict):
         raise Undecodable("a line is not a JSON object")
     return record
-
-
-def _stored_object(key: str, versions: list[Mapping[str, object]], markers: list[Mapping[str, object]]) -> StoredObject:
-    oldest = versions[-1] if versions else None
-    stored_at = oldest["LastModified"] if oldest is not None else None
-    size = oldest["Size"] if oldest is not None else 0
-    return StoredObject(
-        key=key,
-        version_ids=tuple(str(row["VersionId"]) for row in reversed(versions)),
-        marker_ids=tuple(str(row["VersionId"]) for row in reversed(markers)),
-        stored_at=stored_at if isinstance(stored_at, datetime) else None,
-        size=size if isinstance(size, int) else 0,
-    )

@@ -12,12 +12,11 @@ from typing import Final
 from rich.text import Text
 
 from audit_core.times import LONGEST_MS, cannot_be_right
-from cli.console import encodable, styled
+from cli.console import STATUS_STYLES, encodable, styled
 from cli.joining import Call, Joined, join
 from cli.joining_keys import Item, Key, keys
 from cli.query import fold, moment_of
 
-STATUS_STYLES: Final = {"success": "green", "throttled": "yellow", "error": "red", "policy-blocked": "magenta"}
 _NAMES: Final = ("session_id", "correlation_id", "trace_id")
 """Ids of a workflow, from the widest to the narrowest."""
 _AGENTS: Final = ("agent", "turn", "invoke_agent", "create_agent")

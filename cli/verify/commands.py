@@ -21,7 +21,7 @@ from cli.connection import Connection, Deployment, aws_reason, load_deployment
 from cli.console import emit_json, printable, program
 from cli.exits import FOUND, CouldNot
 from cli.options import deployment_options, json_option
-from cli.query import parse_time
+from cli.query import option_time
 from cli.verify.anchors import read_roots
 from cli.verify.copying import copy_log
 from cli.verify.findings import KINDS, Report
@@ -89,7 +89,7 @@ def log(  # noqa: PLR0913 - one parameter an option
             since=_day("--since", since),
             until=_day("--until", until),
             grace=grace,
-            now=None if clock is None else _time("--now", clock),
+            now=None if clock is None else option_time("--now", clock, now=datetime.now(UTC)),
             jobs=jobs or usable_processors(),
             progress=progress,
         )
@@ -268,15 +268,8 @@ def _bytes(path: Path) -> bytes:
     return data
 
 
-def _time(option: str, text: str) -> datetime:
-    try:
-        return parse_time(text, now=datetime.now(UTC))
-    except (ValueError, OverflowError) as error:
-        raise click.UsageError(f"{option}: {error}, got {printable(text)!r}") from None
-
-
 def _day(option: str, text: str | None) -> str:
-    return "" if text is None else f"{_time(option, text).astimezone(UTC):%Y-%m-%d}"
+    return "" if text is None else f"{option_time(option, text, now=datetime.now(UTC)).astimezone(UTC):%Y-%m-%d}"
 
 
 @contextmanager

@@ -151,10 +151,12 @@ class BucketSource:
             retain_until=reply.get("ObjectLockRetainUntilDate"),
         )
 
-    def versions(self, prefix: str) -> Iterator[list[Version]]:
-        """The versions of each key under `prefix`."""
+    def versions(self, prefix: str, *, after: str = "") -> Iterator[list[Version]]:
+        """Yield the versions of each key under `prefix` that comes after `after`, the oldest version first."""
         waiting: list[Version] = []
         where = {"Bucket": self._bucket, "Prefix": prefix, "PaginationConfig": {"PageSize": _PAGE}}
+        if after:
+            where["KeyMarker"] = after
         for page in self._s3.get_paginator("list_object_versions").paginate(**where):
             rows = [(row, False) for row in page.get("Versions", ())]
             rows += [(row, True) for row in page.get("DeleteMarkers", ())]

@@ -10,8 +10,8 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from cli import reader
 from cli.reader import LogReader, StoredRecord
+from cli.verify import source
 from localcloud.emulator import Emulator
 
 Versions = dict[str, list[str]]
@@ -56,7 +56,7 @@ def test_every_key_comes_once_with_all_its_versions(
 ) -> None:
     """A key whose versions lie on two pages is one key still."""
     name, versions, markers = bucket
-    monkeypatch.setattr(reader, "PAGE_SIZE", page_size)
+    monkeypatch.setattr(source, "_PAGE", page_size)
     found = list(LogReader(s3, name).objects())
     assert [stored.key for stored in found] == sorted(versions, key=str.encode)
     assert {stored.key: list(stored.version_ids) for stored in found} == versions
