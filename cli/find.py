@@ -159,9 +159,9 @@ class Printer:
                     return
 
     def workflow(self, read: Callable[[], Iterable[StoredRecord | Finding]], wanted: Query, *, always: bool) -> None:
-        """Print the timeline of the workflow that `wanted.text` is the id of; where it is none, what matches.
+        """Print the timeline of the workflow with the id `wanted.text`; where there is none, print what matches.
 
-        The first match decides, so that what is no id is shown as it is read. `always`: it is an id, whatever matches.
+        The first match decides, so other matches are shown as they are read. `always`: it is an id, whatever matches.
         """
         # Starting `find` does not pay for it.
         from cli.timeline import Tied, Timeline  # noqa: PLC0415
@@ -193,7 +193,7 @@ class Printer:
     def _tied(
         self, read: Callable[[], Iterable[StoredRecord | Finding]], wanted: Query, tied: "Tied"
     ) -> list[StoredRecord]:
-        """What is tied to a workflow; the log is read again until nothing new comes up."""
+        """Return what is tied to a workflow. Read the log again until nothing new comes up."""
         found: list[StoredRecord] = []
         for _ in range(_MOST_READINGS):
             known = tied.size
@@ -316,7 +316,7 @@ def _new(
 
 
 def _may_match(stored: StoredObject, wanted: Query) -> bool:
-    """Whether an object may hold a record of the time asked for, told from its key and from when it was stored.
+    """Whether an object may hold a record of the period, by its key and by when it was stored.
 
     A batch is filed under the day of its earliest event and may hold later ones, but none from after it was stored.
     """

@@ -38,7 +38,7 @@ class Call:
     is_trace: bool = False
 
     def as_json(self) -> dict[str, object]:
-        """The call for a program."""
+        """Return the call for a program."""
         return {
             **self.fields,
             "record_ids": list(self.record_ids),
@@ -80,25 +80,22 @@ class Joined:
     """The calls, by the time of their first record, and what is wrong with them.
 
     `circles`: places of calls that are, by what their records say, within themselves; they stand without a parent.
-    `unreadable`: how many of the records were none.
     """
 
     calls: tuple[Call, ...]
     gaps: tuple[Gap, ...]
     missing_parents: tuple[MissingParent, ...]
     circles: tuple[int, ...]
-    unreadable: int
 
     @property
     def duplicate_ids(self) -> tuple[str, ...]:
-        """The records that tell again what another told."""
+        """The records that repeat another."""
         return tuple(identity for call in self.calls for identity in call.duplicate_ids)
 
 
 def join(records: Iterable[object]) -> Joined:
     """Join `records`: decoded lines of any objects of the log, in any order."""
-    items, _, unreadable = ordered(records)
-    events = _without_further_exports(items)
+    events = _without_further_exports(ordered(records))
     members = _grouped(events)
     merged = [merge([part for item in group for part in item.all]) for group in members]
     family = _Family(members)
@@ -108,7 +105,6 @@ def join(records: Iterable[object]) -> Joined:
         gaps=tuple(_gaps(events)),
         missing_parents=family.missing(),
         circles=circles,
-        unreadable=unreadable,
     )
 
 
@@ -128,7 +124,7 @@ def _ids(items: list[Item]) -> list[str]:
 
 
 def _without_further_exports(items: list[Item]) -> list[Item]:
-    """The first export of each event, with the further ones in its `others`."""
+    """Return the first export of each event, with the further ones in its `others`."""
     firsts: dict[Key, Item] = {}
     events: list[Item] = []
     for item in items:
@@ -145,7 +141,7 @@ def _without_further_exports(items: list[Item]) -> list[Item]:
 
 
 def _grouped(events: list[Item]) -> list[list[Item]]:
-    """The events of each call, in order, and the calls in the order of their first."""
+    """Return the events of each call, in order, and the calls in the order of their first event."""
     spans = {
         (item.agent, item.text("trace_id"), item.text("span_id")): index
         for index, item in reversed(list(enumerate(events)))
@@ -214,7 +210,7 @@ class _Family:
         self.parents = [self._parent(place, group) for place, group in enumerate(self.members)]
 
     def missing(self) -> tuple[MissingParent, ...]:
-        """The parents that were not seen."""
+        """Return the parents that no record holds."""
         return tuple(
             MissingParent(trace_id=trace, span_id=span, calls=tuple(calls))
             for (trace, span), calls in sorted(self._unseen.items())
@@ -257,7 +253,7 @@ class _Family:
 
 
 def _around(item: Item) -> Iterator[tuple[str, str]]:
-    """The spans that a record says it is within."""
+    """Yield the spans around a record, by its own words."""
     trace = item.text("trace_id")
     for span in (item.label("parent_span_id"), None if is_the_span(item) else item.text("span_id")):
         if trace and span:
@@ -284,7 +280,7 @@ def _without_circles(parents: list[int | None]) -> tuple[list[int | None], tuple
 
 
 def _gaps(events: list[Item]) -> Iterator[Gap]:
-    """The numbers that are missing in each session. Where a number comes again, the agent has begun to count anew."""
+    """Yield the numbers that are missing in each session. An agent that repeats a number has begun to count anew."""
     runs: dict[tuple[str, str], list[set[int]]] = defaultdict(lambda: [set()])
     for item in events:
         session, number = item.text("session_id"), item.sequence

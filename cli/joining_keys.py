@@ -1,4 +1,4 @@
-"""Which record is which: in what order records stand, which are the same event, and which tell of the same call.
+"""Which record is which: the order of records, which are the same event, and which are of the same call.
 
 Promise: pure functions of one record, which may hold anything: nothing here raises, and what is of the wrong type is as
 good as absent. Ids are only ever compared within one agent: no agent can mix its records into another's calls.
@@ -46,7 +46,7 @@ class Item:
 
     @classmethod
     def of(cls, record: Mapping[str, object]) -> Item:
-        """The record, read."""
+        """Read a record."""
         attributes, inferred = record.get("attributes"), record.get("inferred")
         return cls(
             record=record,
@@ -59,11 +59,11 @@ class Item:
         )
 
     def text(self, name: str) -> str | None:
-        """A field that is a text, and not empty."""
+        """Return a field that is a non-empty text, or None."""
         return text_of(self.record.get(name))
 
     def label(self, name: str) -> str | None:
-        """An attribute that is a text, and not empty."""
+        """Return an attribute that is a non-empty text, or None."""
         return text_of(self.attributes.get(name))
 
     @property
@@ -78,7 +78,7 @@ class Item:
 
     @property
     def is_excerpt(self) -> bool:
-        """Whether its payload is a part of its call's, told apart: a message of many, or a body's text alone."""
+        """Whether its payload is only a part of its call's: a message of many, or a body's text."""
         return self.source == _LOGS and (self.event in _TEXTS or self.event.startswith(_GENAI))
 
     @property
@@ -114,18 +114,10 @@ def text_of(value: object) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-def ordered(records: Iterable[object]) -> tuple[list[Item], int, int]:
-    """The records by time, then by number and id; how many were there twice, and how many are no records."""
-    items: list[Item] = []
-    unreadable = 0
-    for record in records:
-        if not isinstance(record, Mapping):
-            unreadable += 1
-            continue
-        items.append(Item.of(record))
-    items.sort(key=_place)
-    kept = [item for _, tied in groupby(items, key=_place) for item in _distinct(list(tied))]
-    return kept, len(items) - len(kept), unreadable
+def ordered(records: Iterable[object]) -> list[Item]:
+    """Return the records by time, then by number and id, each once. Skip what is not an object."""
+    items = sorted((Item.of(record) for record in records if isinstance(record, Mapping)), key=_place)
+    return [item for _, tied in groupby(items, key=_place) for item in _distinct(list(tied))]
 
 
 def _place(item: Item) -> tuple[str, int, str]:
@@ -133,7 +125,7 @@ def _place(item: Item) -> tuple[str, int, str]:
 
 
 def _distinct(tied: list[Item]) -> Iterator[Item]:
-    """Records that stand in one place, each once, in an order of their own. An honest log has only one there."""
+    """Yield the records of one place, each once, in a fixed order. An honest log has only one there."""
     if len(tied) == 1:
         yield tied[0]
         return
@@ -145,7 +137,7 @@ def _distinct(tied: list[Item]) -> Iterator[Item]:
 
 
 def _written(record: Mapping[str, object]) -> str:
-    """The record as text; empty where it nests too deep to be written, and then it is like no other."""
+    """Return the record as text, or nothing where it nests too deep to be written. Such a record equals no other."""
     try:
         return json.dumps(record, sort_keys=True, default=repr)
     except (TypeError, ValueError, RecursionError):
@@ -153,14 +145,14 @@ def _written(record: Mapping[str, object]) -> str:
 
 
 def _stamp(record: Mapping[str, object]) -> str:
-    """A time of any precision in a form that sorts."""
+    """Return a time of any precision in a form that sorts."""
     stamp = record.get("timestamp")
     match = _STAMP.fullmatch(stamp) if isinstance(stamp, str) else None
     return _LAST if match is None else match[1] + (match[2] or "").ljust(_FRACTION, "0")
 
 
 def identities(item: Item) -> Iterator[Key]:
-    """What no two events have in common: two records that share one are two exports of the same event.
+    """Yield what identifies an event: two records that share one of these are two exports of the same event.
 
     An agent that counts its events starts again from 0 when a session is resumed, and an id may be used for each of a
     call's attempts: so the time belongs to both, unless the writer had to put it there. An event of a span that has
@@ -184,7 +176,7 @@ def identities(item: Item) -> Iterator[Key]:
 
 
 def keys(item: Item) -> Iterator[Key]:
-    """What records of the same call have in common.
+    """Yield what records of the same call have in common.
 
     A record that names a tool call is about that, and its request id is that of the model call which asked for it.
     """
@@ -205,14 +197,14 @@ def keys(item: Item) -> Iterator[Key]:
 
 
 def is_the_span(item: Item) -> bool:
-    """Whether the record tells of its span, and not of something that happened in it."""
+    """Whether the record is of its span, and not of something that happened in it."""
     if item.source != _LOGS:
         return True
     return item.sequence is None and (item.label("event_name") or "").startswith(_GENAI)
 
 
 def request_ids(item: Item) -> list[str]:
-    """The ids of a request that a service or an agent gave it."""
+    """Return the ids of a request that a service or an agent gave it."""
     own = item.label("request_id")
     named = (item.text("provider_request_id"), item.label("response_id"), own if own and len(own) >= _SHORT else None)
     return list(dict.fromkeys(name for name in named if name))

@@ -13,7 +13,7 @@ from typing import Final
 from cli.joining_keys import Item, is_the_span, phase_of
 
 MAX_CONFLICTING = 8
-"""So many of a field's different values are named."""
+"""Different values of a field that are named, at most."""
 
 # Of a record, not of the call; or a measurement, of which the first is as good as any.
 _OF_A_RECORD: Final = frozenset({
@@ -57,7 +57,7 @@ def merge(items: list[Item]) -> Merged:
     # What an event that only carries a body calls itself comes after what the call is called.
     named = sorted(items, key=lambda item: (item.label("event_name") or "").endswith(_BODY))
     _merge_members("attributes", [item.attributes for item in named if not item.is_message], fields, conflicts)
-    # What one message of several says of itself, and another otherwise, is no contradiction.
+    # Messages of one call may differ without contradicting each other.
     messages = [item.attributes for item in named if item.is_message]
     _merge_members("attributes", [fields.get("attributes"), *messages], fields, {})
     if all("timestamp" in item.inferred for item in items):
@@ -69,9 +69,9 @@ def merge(items: list[Item]) -> Merged:
 
 
 def _telling(items: list[Item], name: str) -> list[Item]:
-    """The records that speak of a field.
+    """Return the records whose value of a field counts.
 
-    An excerpt's payload is no call's, where the call's is known; one message of several is no call's at all. An event's
+    An excerpt's payload does not count where the call's is known; a message of several never counts. An event's
     span is the one around it, where the call has one of its own.
     """
     if name == "span_id":
@@ -93,7 +93,7 @@ def _names(parts: Iterable[Mapping[str, object]]) -> list[str]:
 
 
 def _timestamp(items: list[Item]) -> object:
-    """The earliest that was observed; else the earliest."""
+    """Return the earliest observed time, or else the earliest."""
     stamped = [item for item in items if "timestamp" not in item.inferred] or items
     return min(stamped, key=lambda item: item.stamp).record.get("timestamp")
 
@@ -141,7 +141,7 @@ def _same(one: object, other: object) -> bool:
 
 
 def _stream(items: list[Item]) -> object:
-    """The stream's own record says what became of it; its start, and that it was one, where that is all there is."""
+    """Merge what is known of a stream. Its end comes first, then its start, then the mere fact that it was one."""
     given = [item for item in items if item.record.get("stream") is not None]
     parts = sorted(
         (item for item in given if isinstance(item.record["stream"], Mapping)), key=lambda item: phase_of(item) != "end"

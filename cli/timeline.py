@@ -1,6 +1,6 @@
 """A workflow as a timeline: what belongs together, in a tree, with when, how long, how it ended and for whom.
 
-What is missing (numbers in a session, a parent), told twice, or told in two ways stands beneath it. Whatever a record
+Beneath it stands what is missing (numbers in a session, a parent), and what was reported twice or in two ways. A record
 holds, it is printed as one line with nothing in it that a terminal obeys.
 """
 
@@ -112,12 +112,12 @@ class Timeline:
         self._shared = {name: self._one(name) for name in ("user_id", "agent_id")}
 
     def _one(self, name: str) -> str | None:
-        """The value of a field that all calls with any have in common."""
+        """Return a field's value where all calls that have one have the same."""
         values = {str(value) for call in self.joined.calls if (value := call.fields.get(name)) is not None}
         return values.pop() if len(values) == 1 else None
 
     def as_json(self) -> dict[str, object]:
-        """The calls, and what is wrong with them, for a program."""
+        """Return the calls, and what is wrong with them, for a program."""
         joined = self.joined
         return {
             "query": self._query,
@@ -180,7 +180,7 @@ class Timeline:
         return text + styled("".join(f"  {_short(name)}" for name in self._shared.values() if name is not None), "dim")
 
     def _tokens(self) -> str:
-        """What the models used. A turn, or a task, has the sum of what is within it, and is not counted again."""
+        """Return what the models used. A turn or a task has the sum of its parts, and does not count again."""
         counted: set[int] = set()
         total: Counter[str] = Counter()
         for place, _ in reversed(self._order):
@@ -210,7 +210,7 @@ class Timeline:
         who = [fields.get(name) for name, shared in self._shared.items() if shared is None]
         text += styled("".join(f"  {_short(name)}" for name in who if name is not None), "dim")
         if call.conflicts:
-            text += styled("  told in two ways", "yellow")
+            text += styled("  reported in two ways", "yellow")
         return text
 
     def _bar(self, times: _Times) -> str:
@@ -225,10 +225,10 @@ class Timeline:
         joined = self.joined
         for call in joined.calls:
             for path, values in call.conflicts.items():
-                told = " or ".join(_short(value) for value in values)
-                yield styled(f"told in two ways: {path} of {_some(call.record_ids)}: {told}", "yellow")
+                reported = " or ".join(_short(value) for value in values)
+                yield styled(f"reported in two ways: {path} of {_some(call.record_ids)}: {reported}", "yellow")
         if joined.duplicate_ids:
-            yield styled(f"told again: {len(joined.duplicate_ids)} records: {_some(joined.duplicate_ids)}", "dim")
+            yield styled(f"reported again: {len(joined.duplicate_ids)} records: {_some(joined.duplicate_ids)}", "dim")
         for gap in joined.gaps:
             yield styled(f"not seen: {_numbers(gap.after, gap.before)} of session {gap.session_id}", "yellow")
         for missing in joined.missing_parents:
@@ -269,7 +269,7 @@ def _minus(number: float | None) -> float | None:
 
 
 def _label(call: Call) -> str:
-    """What was done, in a few words."""
+    """Return what a call did, in a few words."""
     fields = call.fields
     attributes = fields.get("attributes")
     labels: Mapping[str, object] = attributes if isinstance(attributes, Mapping) else {}

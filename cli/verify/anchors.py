@@ -37,7 +37,7 @@ _SHORT: Final = 0x80
 
 
 def read_roots(path: Path) -> list[x509.Certificate]:
-    """The certificates in a PEM file. Raises CouldNot."""
+    """Return the certificates in a PEM file. Raise CouldNot."""
     try:
         with path.open("rb") as file:
             return x509.load_pem_x509_certificates(file.read(_MAX_ROOTS))
@@ -88,7 +88,7 @@ def _checked(stamp: bytes, checkpoint: bytes, roots: Sequence[x509.Certificate])
         status, imprint = response.status, response.tst_info.message_imprint
         algorithm, digest, when = imprint.hash_algorithm, imprint.message, response.tst_info.gen_time.astimezone(UTC)
     except (ValueError, TypeError, OverflowError):
-        raise VerificationError("is no time stamp") from None
+        raise VerificationError("is not a time stamp") from None
     if status not in _WITH_TOKEN:
         raise VerificationError("was not granted")
     if algorithm != _SHA256 or not hmac.compare_digest(digest, hashlib.sha256(checkpoint).digest()):

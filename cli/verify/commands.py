@@ -181,8 +181,8 @@ def proof(ctx: click.Context, *, file: Path, public_key: Path, record: Path | No
     if as_json:
         emit_json(said)
     elif said["ok"]:
-        told = f"record {said['record_id']} is entry {said['index']} of {said['size']} in {said['origin']}"
-        click.echo(printable(f"good: {told}\n").rstrip("\\n") + f"\n  digest {said['digest']}")
+        proved = f"record {said['record_id']} is entry {said['index']} of {said['size']} in {said['origin']}"
+        click.echo(printable(f"good: {proved}\n").rstrip("\\n") + f"\n  digest {said['digest']}")
     else:
         click.echo(printable(f"not good: {said['reason']}"))
     ctx.exit(0 if said["ok"] else FOUND)
@@ -192,7 +192,7 @@ def proof(ctx: click.Context, *, file: Path, public_key: Path, record: Path | No
 def _opened(
     outputs: Path | None, stack: str | None, folder: Path | None, public_key: Path | None
 ) -> Iterator[tuple[Source, VerifierKey, timedelta]]:
-    """What is verified, the key that is trusted, and how long a record may wait for its seal."""
+    """Yield what is verified, the trusted key, and how long a record may wait for its seal."""
     if folder is not None:
         if outputs is not None or stack is not None:
             raise click.UsageError("--dir: without --outputs and --stack")
@@ -225,7 +225,7 @@ def _public_key(connection: Connection, deployment: Deployment) -> VerifierKey:
 
 
 def _asked(ask: Callable[[], Answer]) -> Answer:
-    """What `ask` answers; raises CouldNot when AWS or the copy does not."""
+    """Return the answer of `ask`. Raise CouldNot when AWS does not answer or the copy cannot be read."""
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
     try:
@@ -239,7 +239,7 @@ def _asked(ask: Callable[[], Answer]) -> Answer:
     except (BrokenExecutor, MemoryError):
         raise CouldNot("cannot check the log: there is too little memory, or a process was ended") from None
     except KeyboardInterrupt:
-        raise CouldNot("interrupted: nothing is said of the log") from None
+        raise CouldNot("interrupted: the log is not verified") from None
 
 
 def _verified(source: Source, options: VerifyOptions) -> Report:
@@ -247,7 +247,7 @@ def _verified(source: Source, options: VerifyOptions) -> Report:
 
 
 def _kept(path: Path, key: VerifierKey) -> Checkpoint:
-    """The checkpoint in a file that the user kept: a checkpoint, or a proof, which ends with one."""
+    """Return the checkpoint in a file that the user kept: a checkpoint, or a proof, which ends with one."""
     data = _bytes(path)
     try:
         if data.startswith(b"c2sp.org/tlog-proof@"):
@@ -274,7 +274,7 @@ def _day(option: str, text: str | None) -> str:
 
 @contextmanager
 def _progress(*, as_json: bool) -> Iterator[Progress]:
-    """A line that moves, on a terminal; it goes to standard error."""
+    """Show progress on standard error where that is a terminal."""
     if as_json or not sys.stderr.isatty():
         yield quiet
         return
@@ -303,8 +303,8 @@ def _tell(report: Report) -> None:
         f"  {report.vouched} of {report.size} entries are under {report.checkpoints} good checkpoints",
     ]
     lines += [
-        f"  {count} {told}"
-        for count, told in (
+        f"  {count} {what}"
+        for count, what in (
             (report.expired, "objects expired as planned"),
             (report.pending, "objects wait to be sealed"),
             (report.skipped, f"objects under {RECORDS} were not read: they are of other days"),

@@ -1,7 +1,7 @@
 """`audit-log verify copy`: the bucket in a folder, to be verified anywhere, by anyone, without an account.
 
 Promise: what was copied is listed with its digest, its lock, and what else there is of each key; the listing comes last
-and ends with its own digest, so that a copy that was cut off is none.
+and ends with its own digest, so that a copy that was cut off is invalid.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ _AT_ONCE = 256
 
 
 def copy_log(source: BucketSource, folder: Path, *, copied: Callable[[int], None]) -> int:
-    """Copy the log into `folder`; `copied` is told the size of each file. Returns how many keys there are."""
+    """Copy the log into `folder`. Call `copied` with the size of each file. Return the number of keys."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     began = datetime.now(UTC)
     try:

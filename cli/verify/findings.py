@@ -10,7 +10,7 @@ KINDS: Final[Mapping[str, str]] = {
     "unsealed": "it is in the log, and was not sealed in time",
     "unexpected": "it is not a file that the log has",
     "rewritten": "entries are not those that were signed",
-    "signature": "it is no checkpoint that the log's key has signed",
+    "signature": "it is not a checkpoint that the log's key has signed",
     "checkpoint-missing": "there is no signed checkpoint where one was published",
     "rolled-back": "the log is shorter than what was signed",
     "wrong-marker": "it does not say where its object is sealed",
@@ -35,13 +35,13 @@ class Finding:
     detail: str = ""
 
     def as_json(self) -> dict[str, object]:
-        """The finding for programs."""
+        """Return the finding for programs."""
         return {"kind": self.kind, "where": self.where, "detail": self.detail or KINDS[self.kind]}
 
 
 @dataclass(slots=True, kw_only=True)
 class Report:
-    """What was checked, and what was found. `vouched`: so many entries, from the first on, are well signed."""
+    """What was checked, and what was found. `vouched`: how many entries, from the first on, are well signed."""
 
     origin: str = ""
     size: int = 0
@@ -77,7 +77,7 @@ class Report:
         self.findings += more.findings
 
     def as_json(self) -> dict[str, object]:
-        """The report for programs."""
+        """Return the report for programs."""
         return {
             "ok": not self.findings,
             "origin": self.origin,

@@ -24,7 +24,7 @@ _MAX_ROW: Final = 1 << 16
 _LAST: Final = 256
 """More than the last row of a listing has."""
 _DEEPEST: Final = 512
-# A link is no file of a copy; what may be read for ever (a pipe) is not waited for.
+# A link is not a file of a copy, and a pipe may never end.
 _HOW: Final = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
 _NO_FILE: Final = (errno.ELOOP, errno.EISDIR, errno.ENXIO, errno.ENAMETOOLONG)
 
@@ -46,12 +46,12 @@ class FolderSource:
         return self._taken_at
 
     def sealed(self, key: str, version: str) -> Body | None:
-        """The file of a key: the oldest version, as nothing else can have been sealed."""
+        """Return the file of a key. It holds the oldest version, and only that can have been sealed."""
         del version
         return self.read(key)
 
     def read(self, key: str) -> Body | None:
-        """A file of the copy. What is no regular file is not one."""
+        """Return a file of the copy, or None where there is no regular file."""
         try:
             number = os.open(self._folder + path_of(key), _HOW)
         except (FileNotFoundError, NotADirectoryError):
@@ -68,7 +68,7 @@ class FolderSource:
             os.close(number)
 
     def versions(self, prefix: str) -> Iterator[list[Version]]:
-        """The versions of each key under `prefix`, as they were listed."""
+        """Yield the versions of each key under `prefix`, as they were listed."""
         waiting: list[Version] = []
         for row in self._rows(prefix):
             if waiting and waiting[0].key != row.key:
@@ -79,14 +79,14 @@ class FolderSource:
             yield waiting
 
     def files(self) -> Iterator[str]:
-        """The keys of the files that are there, in the order of keys."""
+        """Yield the keys of the files that are there, in the order of keys."""
         for path in _walk(self._folder):
             key = path[len(self._folder) :]
             if key != LISTING and not key.startswith((f"{OTHER_VERSIONS}/", f"{ODD_KEYS}/")):
                 yield key
 
     def _rows(self, prefix: str) -> Iterator[Version]:
-        """The rows under a prefix. Only a reading of all rows finds out that they are in order."""
+        """Yield the rows under a prefix. Only reading all rows shows that they are in order."""
         first = prefix.encode()
         with _opened(self._listing) as file:
             file.seek(self._place(file, first))
@@ -148,16 +148,16 @@ class FolderSource:
 
 
 def _opened(path: Path) -> IO[bytes]:
-    """A regular file, to read. Raises OSError for anything else: a pipe would be waited for."""
+    """Open a regular file to read. Raise OSError for anything else: a pipe might never end."""
     number = os.open(path, _HOW & ~getattr(os, "O_NOFOLLOW", 0))
     if not stat.S_ISREG(os.fstat(number).st_mode):
         os.close(number)
-        raise OSError(errno.EINVAL, "is no file")
+        raise OSError(errno.EINVAL, "is not a file")
     return os.fdopen(number, "rb")
 
 
 def _whole(number: int, key: str) -> Body | None:
-    """What an open file holds."""
+    """Return the content of an open file."""
     status = os.fstat(number)
     if not stat.S_ISREG(status.st_mode):
         return None
@@ -175,7 +175,7 @@ def _whole(number: int, key: str) -> Body | None:
 
 
 def _lines(file: IO[bytes], end: int) -> Iterator[bytes]:
-    """The lines up to a place, from where the file is read."""
+    """Yield the lines from the file's position up to `end`."""
     place = file.tell()
     while place < end and (line := file.readline(_MAX_ROW)):
         place += len(line)
@@ -190,7 +190,7 @@ def _decoded(line: bytes) -> Mapping[str, object]:
     except orjson.JSONDecodeError:
         raise BrokenCopyError(f"{LISTING}: has a line that is not JSON") from None
     if not isinstance(said, dict):
-        raise BrokenCopyError(f"{LISTING}: has a line that is no object")
+        raise BrokenCopyError(f"{LISTING}: has a line that is not an object")
     return said
 
 
@@ -218,7 +218,7 @@ def _time(value: object) -> datetime:
             raise BrokenCopyError(f"{LISTING}: has a time without an offset")
         return when if when.tzinfo is UTC else when.astimezone(UTC)
     except (ValueError, OverflowError):
-        raise BrokenCopyError(f"{LISTING}: has a time that is none") from None
+        raise BrokenCopyError(f"{LISTING}: has a malformed time") from None
 
 
 def _walk(folder: str) -> Iterator[str]:
@@ -237,7 +237,7 @@ def _walk(folder: str) -> Iterator[str]:
 
 
 def _sorted_entries(folder: str) -> Iterator[str]:
-    """What is in a folder, by path: a folder's ends with a slash, which counts: "a-b" comes before "a/b"."""
+    """Yield what is in a folder, by path. A folder's path ends with a slash, so that "a-b" comes before "a/b"."""
     try:
         with os.scandir(folder) as entries:
             names = [entry.path + "/" if entry.is_dir(follow_symlinks=False) else entry.path for entry in entries]

@@ -1,6 +1,6 @@
 """What was signed: each checkpoint against the log that it is of, those that the caller kept, the one that is shown.
 
-Promise: of a file that holds no checkpoint of the trusted key nothing is believed, and that it is none is a finding.
+Promise: a file without a checkpoint of the trusted key is reported, and none of its content is believed.
 """
 
 import hmac
@@ -54,7 +54,7 @@ def read_heads(source: Source, report: Report) -> Heads:
 
 
 def signed_in(source: Source, key: VerifierKey, name: str, report: Report) -> Checkpoint | None:
-    """The checkpoint in a file, when the trusted key has signed it; that it has not is found."""
+    """Return the checkpoint in a file. Report a file that the trusted key has not signed."""
     stored = source.read(name)
     if stored is None:
         return None
@@ -66,7 +66,7 @@ def signed_in(source: Source, key: VerifierKey, name: str, report: Report) -> Ch
 
 
 def verdict_of(source: Source, key: VerifierKey, log: LogState) -> Verdict:
-    """What the checkpoint of the log's size says of it."""
+    """Compare the log with the checkpoint of its size."""
     name = checkpoint_key(log.size)
     stored = source.read(name)
     if stored is None:
@@ -77,8 +77,8 @@ def verdict_of(source: Source, key: VerifierKey, log: LogState) -> Verdict:
         return Verdict(good=None, finding=Finding(kind="signature", where=name, detail=str(error)))
     if signed.size == log.size and hmac.compare_digest(signed.root, log.edge.root()):
         return Verdict(good=True)
-    told = f"what is there up to entry {log.size} is not what was signed"
-    return Verdict(good=False, finding=Finding(kind="rewritten", where=name, detail=told))
+    detail = f"what is there up to entry {log.size} is not what was signed"
+    return Verdict(good=False, finding=Finding(kind="rewritten", where=name, detail=detail))
 
 
 def check_beginning(source: Source, key: VerifierKey, kept: Sequence[Checkpoint], report: Report) -> list[int]:
@@ -109,18 +109,18 @@ def compare_kept(kept: Checkpoint, edge: Edge, report: Report) -> None:
 def check_end(
     source: Source, key: VerifierKey, kept: Sequence[Checkpoint], sizes: Sequence[int], report: Report
 ) -> None:
-    """What was signed of a larger log than there is was cut off."""
+    """Report what was signed of a larger log than there is."""
     for each in sorted((each for each in kept if each.size > report.size), key=lambda each: each.size):
         report.found("rolled-back", f"checkpoint of size {each.size} that you kept", "the log ends before it")
     for size in [size for size in sizes if size > report.size][:1]:
         before = len(report.findings)
         if signed_in(source, key, checkpoint_key(size), report) is not None or len(report.findings) == before:
-            told = f"what was signed after entry {report.size} is not there"
-            report.found("rewritten", checkpoint_key(size), told)
+            detail = f"what was signed after entry {report.size} is not there"
+            report.found("rewritten", checkpoint_key(size), detail)
 
 
 def check_shown(source: Source, key: VerifierKey, shown: Body | None, heads: Heads, report: Report) -> None:
-    """The checkpoint that is shown must be the newest that is kept."""
+    """Report a shown checkpoint that is not the newest one."""
     if shown is None:
         report.found("missing", CHECKPOINT)
         return

@@ -83,7 +83,7 @@ def check_listing(source: Source, *, sizes: Sequence[int], grace: timedelta) -> 
 def _check_record(
     source: Source, report: Report, rows: Sequence[Version], *, is_sealed: bool, grace: timedelta
 ) -> None:
-    """What lies under `records/` has a marker, and a lock that is no shorter than when it was sealed."""
+    """Check that an object has a marker, and a lock that is no shorter than when it was sealed."""
     first = next((row for row in rows if not row.marker), None)
     if first is None:
         return
@@ -150,7 +150,7 @@ def _is_rule(source: Source, key: str) -> bool:
 
 
 def _of(text: str, sizes: Sequence[int]) -> Iterator[int]:
-    """The size that a text writes, when it is among these."""
+    """Yield the size in a text, where it is one of `sizes`."""
     if text.isascii() and text.isdigit() and len(text) < 19:  # noqa: PLR2004 - no log is larger
         place = bisect_left(sizes, int(text))
         yield from (size for size in sizes[place : place + 1] if size == int(text))

@@ -1,4 +1,4 @@
-"""`audit-log verify log`, as a function: everything about a sealed log, into one report."""
+"""`audit-log verify log` as a function: check everything about a sealed log, into one report."""
 
 import sys
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ from cli.verify.tree import CommitRange, Progress, TreeCheck, quiet
 _THREADS = 16
 _AHEAD = 16
 _LEAST = 4
-"""So many stretches, for each process, are worth beginning one for."""
+"""Ranges for each process that are worth beginning one for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +81,7 @@ def verify_log(source: Source, options: VerifyOptions) -> Report:
 
 
 class _Whole:
-    """What the stretches of a log come to, one after the other."""
+    """The results of a log's ranges, one after the other."""
 
     def __init__(self, report: Report, signed: list[int]) -> None:
         self.report = report
@@ -90,7 +90,7 @@ class _Whole:
         self.sessions = Sessions()
 
     def take(self, part: CommitRange) -> None:
-        """Go on with a part that begins where the log is."""
+        """Add a range that begins where the log is."""
         self.log = part.log
         self.report.join(part.report)
         self.sessions.join(part.sessions)
@@ -108,7 +108,7 @@ def _of_bucket(source: Source, options: VerifyOptions, scope: Scope, sizes: list
 
 
 def _of_folder(work: Work, options: VerifyOptions, whole: _Whole) -> Listed:
-    """Check the tree and its objects, and the listing, in so many processes as are options and as it pays to have."""
+    """Check the tree, its objects and the listing, in as many processes as are worth it."""
     bounds = bounds_of(work.sizes, options.share)
     with worker_pool(work, min(options.jobs, len(bounds) // _LEAST)) as workers:
         workers.begin_listing()

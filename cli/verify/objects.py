@@ -127,7 +127,7 @@ def _check_lines(first: Entry, entries: Sequence[bytes], body: Body, checked: Ch
 
 
 def _unpacked(body: bytes) -> bytes | None:
-    """What an object of ordinary size unpacks to; null for what is larger, or is not gzip."""
+    """Unpack an object of ordinary size. Return None for a larger one, or for one that is not gzip."""
     stream = isal_zlib.decompressobj(wbits=_GZIP)
     try:
         unpacked = stream.decompress(body, _AT_ONCE)
@@ -194,7 +194,7 @@ def _is_sealed(first: Entry, entry: bytes, number: int, line: bytes) -> bool:
 
 
 def _named(entries: Sequence[bytes], numbers: Sequence[int]) -> str:
-    """The records of some entries, by line and id."""
+    """Name the records of some entries by line and id."""
     names: list[str] = []
     for number in numbers:
         try:
@@ -218,12 +218,12 @@ def _note_missing(first: Entry, entries: Sequence[bytes], scope: Scope, checked:
     if until is not None and until <= scope.now:
         checked.report.expired += 1
         return
-    told = "it had no lock" if until is None else f"it was to be kept until {until:%Y-%m-%dT%H:%M:%SZ}"
-    checked.report.found("missing", first.key, f"{len(entries)} sealed; {told}; {_named(entries, range(1))}")
+    kept = "it had no lock" if until is None else f"it was to be kept until {until:%Y-%m-%dT%H:%M:%SZ}"
+    checked.report.found("missing", first.key, f"{len(entries)} sealed; {kept}; {_named(entries, range(1))}")
 
 
 def _sequence(lines: Iterable[bytes]) -> Iterator[tuple[str, int]]:
-    """The session and number of each event that has one."""
+    """Yield the session and number of each numbered event."""
     for line in lines:
         try:
             record = orjson.loads(line)
@@ -235,7 +235,7 @@ def _sequence(lines: Iterable[bytes]) -> Iterator[tuple[str, int]]:
 
 
 def sealed_until(text: str | None) -> datetime | None:
-    """A time as entries and markers write it; null where there is none, or what is no time."""
+    """Return a time of an entry or marker, or None where there is none or it is malformed."""
     if text is None:
         return None
     try:

@@ -53,7 +53,7 @@ class Proved:
 
 
 def parse_proof(data: bytes) -> Proof:
-    """A proof from its file. Raises `ProofError`."""
+    """Parse a proof. Raise `ProofError`."""
     if len(data) > MAX_PROOF_BYTES:
         raise ProofError("is too long for a proof")
     head, blank, checkpoint = data.partition(b"\n\n")
@@ -76,7 +76,7 @@ def parse_proof(data: bytes) -> Proof:
 
 
 def check_proof(data: bytes, key: VerifierKey, verify: Verify) -> Proved:
-    """What a proof proves, with nothing but the log's public key. Raises `ProofError`, `NoteError` or `DecodeError`."""
+    """Check a proof with the log's public key alone. Raise `ProofError`, `NoteError` or `DecodeError`."""
     proof = parse_proof(data)
     checkpoint = open_checkpoint(proof.checkpoint, key, verify)
     root = root_from_inclusion(leaf_hash(proof.entry), proof.index, checkpoint.size, proof.path)

@@ -13,7 +13,7 @@ from cli.verify.trust import verify_signature
 
 
 def prove(source: Source, key: VerifierKey, record_id: str) -> bytes:
-    """The proof that a record is in the log, under its newest checkpoint. Raises CouldNot."""
+    """Prove that a record is in the log, under its newest checkpoint. Raise CouldNot."""
     try:
         data = _read(source, CHECKPOINT)
         head = open_checkpoint(data, key, verify_signature)

@@ -4,7 +4,7 @@ from bisect import bisect_left, bisect_right
 from itertools import pairwise
 
 _MAX_SESSIONS = 100_000
-_MAX_TOLD = 20
+_MAX_NAMED = 20
 
 
 class Sessions:
@@ -19,7 +19,7 @@ class Sessions:
         self._add(self.ranges.setdefault(session, []), number, number)
 
     def join(self, more: "Sessions") -> None:
-        """Take what was seen further on; of so many sessions at most, the rest is told."""
+        """Add what was seen further on. `notices` says when there were too many sessions."""
         for session, ranges in more.ranges.items():
             if session in self.ranges or len(self.ranges) < _MAX_SESSIONS:
                 own = self.ranges.setdefault(session, [])
@@ -37,19 +37,19 @@ class Sessions:
         ranges[place:end] = [[first, last]]
 
     def notices(self) -> list[str]:
-        """What is missing between the first and the last of each session."""
-        told: list[str] = []
+        """Return what is missing between the first and the last event of each session."""
+        notices: list[str] = []
         gaps = 0
         for session, ranges in self.ranges.items():
             missing = sum(after[0] - before[1] - 1 for before, after in pairwise(ranges))
             if missing:
                 gaps += 1
-                if len(told) < _MAX_TOLD:
-                    told.append(
+                if len(notices) < _MAX_NAMED:
+                    notices.append(
                         f"session {session}: {missing} of its events, between its first and last, are not there"
                     )
-        if gaps > len(told):
-            told.append(f"{gaps - len(told)} more sessions with gaps")
+        if gaps > len(notices):
+            notices.append(f"{gaps - len(notices)} more sessions with gaps")
         if self._is_full:
-            told.append(f"only the first {_MAX_SESSIONS} sessions were looked at for gaps")
-        return told
+            notices.append(f"only the first {_MAX_SESSIONS} sessions were looked at for gaps")
+        return notices

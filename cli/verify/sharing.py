@@ -1,4 +1,4 @@
-"""A copy, checked by one process or several: each takes stretches of commits, and this one too.
+"""Check a copy with one process or several. Each takes ranges of commits, this one too.
 
 Promise: what comes of it is what one process would find. A stretch is checked from the log as the copy's own files say
 it is before it, which proves nothing: what came of it counts only where the log turned out to be just that. Elsewhere
@@ -32,13 +32,13 @@ from cli.verify.source import BrokenCopyError, Source
 from cli.verify.tree import MAX_BUNDLE, CommitRange, TreeCheck, at_once, unbundled
 
 METHOD = "fork" if sys.platform == "linux" else "spawn"
-"""How processes begin. Where that is safe they are forked: one that is spawned first imports all that this one has."""
+"""How processes begin. A forked one need not import everything anew, where forking is safe."""
 SHARE = 4096
 """Entries: a thirtieth of a second's work or so."""
 _BEGUN = 2
-"""So many things are given to each of the other processes at once: what it does, and what it will do next."""
+"""Tasks that each of the other processes has at once: the one that it does, and its next one."""
 _HELD = 4
-"""So many results are held for each process, at most, as one before them is waited for."""
+"""Results held for each process, at most, while an earlier one is still to come."""
 Answer = TypeVar("Answer")
 
 
@@ -63,7 +63,7 @@ def usable_processors() -> int:
 
 
 def bounds_of(sizes: Sequence[int], share: int) -> list[int]:
-    """Where stretches of at least `share` entries begin and end, among the sizes that are signed."""
+    """Return where ranges of at least `share` entries begin and end, among the signed sizes."""
     bounds = [0]
     for size in sizes:
         if size - bounds[-1] >= share:
@@ -87,11 +87,11 @@ class WorkerPool:
             self._listing = self._submit(self._pool, _check_listing)
 
     def listing(self) -> Listed:
-        """What came of the listing."""
+        """Return the result of checking the listing."""
         return _check_listing(self._work) if self._listing is None else self._listing.result()
 
     def ranges(self, bounds: Sequence[int]) -> Iterator[tuple[int, CommitRange | None]]:
-        """Each end of the stretches between bounds, with what came of it; null where it is still to be checked."""
+        """Yield the end of each range between bounds, with its result, or None where it is still to be checked."""
         if self._pool is None:
             yield from zip(bounds[1:], itertools.repeat(None))
             return
@@ -99,7 +99,7 @@ class WorkerPool:
         yield from zip(bounds[1:], self._in_order(self._pool, asked), strict=True)
 
     def _in_order(self, pool: ProcessPoolExecutor, asked: Iterator[Do[Answer]]) -> Iterator[Answer]:
-        """What is asked is begun by whoever is free, and answered in order."""
+        """Let free processes begin the tasks, and yield the answers in order."""
         tasks: deque[Future[Answer]] = deque()
         while True:
             tasks += [self._submit(pool, do) for do in itertools.islice(asked, self._free(tasks))]
@@ -129,7 +129,7 @@ class WorkerPool:
 
 @contextmanager
 def worker_pool(work: Work, processes: int) -> Iterator[WorkerPool]:
-    """Have so many processes, this one among them."""
+    """Run `processes` processes, this one among them."""
     if processes <= 1:
         yield WorkerPool(work, None, 1)
         return
@@ -175,7 +175,7 @@ def _check_listing(work: Work) -> Listed:
 
 
 def _check_range(work: Work, *, start: int, until: int) -> CommitRange | None:
-    """What comes of a stretch from the log as the copy's files say it is; null where they do not, or cannot be read."""
+    """Check a range from the log in the copy's files. Return None where they cannot be read or make no log."""
     try:
         return check_from(work, _stored(work.source, start), until)
     except (BrokenCopyError, AuditError, ValueError):
@@ -183,13 +183,13 @@ def _check_range(work: Work, *, start: int, until: int) -> CommitRange | None:
 
 
 def check_from(work: Work, log: LogState, until: int) -> CommitRange:
-    """Check commits from a log as it is until it has so many entries."""
+    """Check commits from a log's state on, until it has `until` entries."""
     submit = at_once(work.source, work.scope)
     return TreeCheck(work.source, work.key, log, sizes=work.sizes, kept=work.kept, submit=submit).run(until)
 
 
 def _stored(source: Source, size: int) -> LogState:
-    """The right edge of a log of a size, from its partial tiles and bundle. Raises what says that there is none."""
+    """Return the log's state at a size, from its partial tiles and bundle. Raise an error where they make none."""
     if not size:
         return EMPTY
     edge = read_edge(size, lambda path: _read(source, path))

@@ -38,7 +38,7 @@ class Version:
     sha256: str | None = None
 
     def as_json(self) -> dict[str, object]:
-        """The row of a copy's listing."""
+        """Return the row of a copy's listing."""
         return {
             "key": self.key,
             "version": self.version,
@@ -79,11 +79,11 @@ class Source(Protocol):
         ...
 
     def read(self, key: str) -> Body | None:
-        """The version of a key that is to be verified; null where there is none."""
+        """Return the version of a key that is to be verified, or None."""
         ...
 
     def sealed(self, key: str, version: str) -> Body | None:
-        """An object as it was sealed: this version of it."""
+        """Return the sealed version of an object, or None."""
         ...
 
     def versions(self, prefix: str) -> Iterator[list[Version]]:
@@ -110,7 +110,7 @@ class BucketSource:
         return datetime.now(UTC)
 
     def read(self, key: str) -> Body | None:
-        """The oldest version of a key, or of the file that changes the newest."""
+        """Return the oldest version of a key; of the file that changes, the newest."""
         rows = [row for row in self._rows(key) if not row.marker]
         return self.sealed(key, rows[-1 if key == CHECKPOINT else 0].version) if rows else None
 
@@ -187,6 +187,6 @@ class BucketSource:
 
 
 def _oldest_first(rows: list[Version]) -> list[Version]:
-    """The oldest first: by time, and within a second versions as S3 lists them; a marker then comes after."""
+    """Sort by time, the oldest first. Within a second, keep S3's order, and put markers last."""
     rows.reverse()
     return sorted(rows, key=lambda row: (row.stored_at, row.marker))

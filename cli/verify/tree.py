@@ -30,7 +30,7 @@ _AHEAD_ENTRIES = 60_000
 Submit = Callable[[Sequence[bytes], int], "Future[Checked]"]
 """Checks the objects of some entries, from a number on; somewhere, some time."""
 Progress = Callable[[int, int], None]
-"""Is told of records, and of bytes, that were checked."""
+"""Gets the numbers of records and bytes that were checked."""
 
 
 def at_once(source: Source, scope: Scope) -> Submit:
@@ -45,7 +45,7 @@ def at_once(source: Source, scope: Scope) -> Submit:
 
 
 def quiet(records: int, size: int) -> None:
-    """Tell nobody of progress."""
+    """Report no progress."""
     del records, size
 
 
@@ -74,7 +74,7 @@ class _Known:
 
 @dataclass(slots=True, kw_only=True)
 class CommitRange:
-    """What came of consecutive commits: the log before and after them, and what was found.
+    """The result of consecutive commits: the log before and after them, and what was found.
 
     `signed`: sizes with a good checkpoint; `ended`: whether the log does not go on.
     """
@@ -91,7 +91,7 @@ class TreeCheck:
     """Checks the commits of one log from a place on. `log`: as it is at that place, which is taken for given.
 
     `sizes`: of the checkpoints that are listed; `kept`: checkpoints of an earlier day that the log must continue;
-    `ahead`: so many commits are begun before their turn comes; `progress` is told of the records and bytes of each.
+    `ahead`: how many commits are begun before their turn comes; `progress` gets the records and bytes of each.
     """
 
     def __init__(
@@ -117,7 +117,7 @@ class TreeCheck:
         self._known = _Known()
 
     def run(self, until: int) -> CommitRange:
-        """Check commits until the log has so many entries, or ends."""
+        """Check commits until the log has `until` entries, or ends."""
         waiting: deque[_Commit] = deque()
         while self._done.log.size < until and not self._done.ended:
             self._look_ahead(waiting, until)
@@ -228,7 +228,7 @@ class TreeCheck:
         return True
 
     def _from_bundles(self, most: int) -> list[bytes] | None:
-        """The next entries, up to the next checkpoint, from the bundles, when they are what it signs.
+        """Return the next entries, up to the next checkpoint, from the bundles, where it signs them.
 
         They are read once for a checkpoint; when they are not, once more for each half of the way there, so that a log
         whose checkpoints are gone takes no more than twice as long.
@@ -282,14 +282,14 @@ class TreeCheck:
 
 
 def unbundled(stored: Body, most: int) -> list[bytes]:
-    """The entries that a file holds. Raises `DecodeError`, also when it is larger than any of its kind."""
+    """Return the entries in a file. Raise `DecodeError`, also when it is larger than any of its kind."""
     if len(stored.data) > most:
         raise DecodeError("is too large")
     return unbundle(stored.data)
 
 
 def tiles_of(path: str) -> Iterator[tuple[int, int, int]]:
-    """The level, number and width of a tile or bundle, from its path below `tile/`; nothing when it is none."""
+    """Yield the level, number and width of a tile or bundle, from its path below `tile/`, where it is valid."""
     head, _, rest = path.partition("/")
     part, _, width = rest.partition(".p/")
     digits = part.replace("/", "").replace("x", "")

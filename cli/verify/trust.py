@@ -22,7 +22,7 @@ def verify_signature(public_key: bytes, signature: bytes, message: bytes) -> boo
 
 
 def read_key(path: Path) -> VerifierKey:
-    """The public key in a file, in signed-note verifier form. Raises CouldNot."""
+    """Return the public key in a file, in signed-note verifier form. Raise CouldNot."""
     try:
         with path.open("rb") as file:
             text = file.read(_MAX_KEY_FILE).decode()

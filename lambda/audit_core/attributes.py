@@ -28,7 +28,7 @@ MAX_ITEMS = 32
 DESCRIBED = 32_768
 """Attributes of a request that are described one by one, however small it is."""
 BYTES_PER_DESCRIBED = 128
-"""For so many bytes of a request another one is: ten for each event of the largest request."""
+"""A larger request has one more for each of so many bytes: ten for each event of the largest request."""
 MORE = "more_attributes"
 MADE = "digest"
 """The type of what came as a digest: of what it is one, only the sender knows."""
@@ -73,7 +73,7 @@ _IDS = frozenset(name for name in ALLOWED if name == "id" or name.endswith("_id"
 
 
 def described_of(size: int) -> int:
-    """How many attributes of a request of so many bytes are described one by one: a description has 120 bytes."""
+    """Return how many attributes of a request of `size` bytes are described one by one, at 120 bytes each."""
     return DESCRIBED + size // BYTES_PER_DESCRIBED
 
 
@@ -91,7 +91,7 @@ def folded(given: dict[str, JsonValue]) -> dict[str, JsonValue]:
 class AttributeReader:
     """Reads the attributes of the events of one request; what it learns of a name holds for all of them.
 
-    `described`: so many of them are described one by one, the first in the order of events (see `described_of`).
+    `described`: how many are described one by one, the first in the order of events (see `described_of`).
     """
 
     texts: Texts
@@ -119,7 +119,7 @@ class AttributeReader:
                 self.texts.prefetch(_pointer(name), value)
 
     def read(self, given: dict[str, JsonValue]) -> tuple[dict[str, JsonValue], list[Redaction]]:
-        """What a record keeps of `given`, and what was masked in it. Raises `FieldError` when there are too many."""
+        """Return what a record keeps of `given`, and what was masked in it. Raise `FieldError` for too many."""
         if len(given) > MAX_ATTRIBUTES:
             raise FieldError("attributes", f"must be at most {MAX_ATTRIBUTES}")
         kept: dict[str, JsonValue] = {}
@@ -198,7 +198,7 @@ class AttributeReader:
         return {**described, "bytes": digest.size, "digest": digest.digest}, ()
 
     def _describe_made(self, made: dict[str, JsonValue]) -> tuple[JsonValue, Iterable[str]]:
-        """The same of a digest that came in a value's place: the id of its key is the only text in it."""
+        """Describe a digest that came in a value's place. The id of its key is the only text in it."""
         described: dict[str, JsonValue] = {"type": MADE, "bytes": made["bytes"], "digest": made["digest"]}
         if described["bytes"] is None:
             del described["bytes"]

@@ -78,7 +78,7 @@ def nests_deeper(value: JsonValue, depth: int = MAX_DEPTH) -> bool:
 
 
 def wrapped(value: JsonValue, depth: int) -> JsonValue:
-    """`value` inside so many arrays that the encoder refuses it just where it nests deeper than `depth`."""
+    """Put `value` inside arrays, as many as make the encoder reject just what nests deeper than `depth`."""
     for _ in range(LEVELS - depth):
         value = [value]
     return value
@@ -127,7 +127,7 @@ class Names(Protocol):
 
 
 def canonical(value: JsonValue, *, hides: Names | None = None, stand_in: JsonValue = None) -> bytes:
-    """The RFC 8785 form of `value`, a decoded JSON tree, in which `stand_in` is what stands under a key that `hides`.
+    """Return the RFC 8785 form of `value`, a decoded JSON tree, with `stand_in` under each key that `hides`.
 
     Raises `DecodeError` on what has no such form (a lone surrogate, an infinity) and on more than `MAX_DEPTH` arrays
     and objects inside one another.
@@ -148,7 +148,7 @@ class Encoded(NamedTuple):
 def encode(value: JsonValue, option: int = orjson.OPT_SORT_KEYS) -> Encoded:
     """`value` as compact JSON, its keys sorted by their UTF-8.
 
-    Raises `DecodeError` where it has no canonical form, but for what is no finite number.
+    Raise `DecodeError` where it has no canonical form. NaN and infinities are the caller's to find.
     """
     inside = wrapped(value, MAX_DEPTH)
     for strict in (orjson.OPT_STRICT_INTEGER, 0):  # it refuses integers beyond 2^53, which takes no time
@@ -184,7 +184,7 @@ def canonical_pieces(
 
 @lru_cache(maxsize=8)
 def _signs(pattern: bytes) -> Pattern:
-    """What is found in JSON that may hold a key that hides."""
+    """Compile what is found in JSON that may hold a key that hides."""
     from audit_core.patterns import compile_bytes  # noqa: PLC0415 - an engine that only the writer has
 
     return compile_bytes(pattern)

@@ -40,7 +40,7 @@ class UnreadableError(Exception):
 
 
 def entries_of(stored: StoredObject) -> list[Entry]:
-    """The entries that seal an object: one for each line, or one without a record."""
+    """Return the entries that seal an object: one for each line, or one without a record."""
     until = stored.retain_until
     digest = stored.digest or "sha256:" + hashlib.sha256(stored.body).hexdigest()
     retain_until = None if until is None else until.strftime("%Y-%m-%dT%H:%M:%SZ")

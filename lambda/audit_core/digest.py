@@ -4,7 +4,7 @@ Promise: a digest can be recomputed from the payload alone, in any language, for
 is taken over the payload's RFC 8785 form, in which the value of every key in `fields-1` is `***REDACTED***`, or over
 the bytes as they are when the payload is not JSON. No masking pattern ever touches it.
 
-JSON is told from text by reading it, up to `MAX_JSON_BYTES`. Beyond, what may still be an object or an array after that
+Reading a payload shows whether it is JSON, up to `MAX_JSON_BYTES`. What may still be an object or an array after that
 many bytes has no digest, and anything else is digested as it is: so that a stream, of which no more is ever kept, has
 the digest of the same body sent whole.
 """
@@ -70,14 +70,14 @@ class PayloadDigest:
 
 
 def digest_bytes(data: bytes, *, key: HmacKey | None = None) -> str:
-    """The digest of `data` as it is."""
+    """Return the digest of `data` as it is."""
     if key is None:
         return "sha256:" + hashlib.sha256(data).hexdigest()
     return f"hmac-sha256:{key.key_id}:{hmac.digest(key.key, data, 'sha256').hex()}"
 
 
 def digest_form(value: JsonValue) -> bytes:
-    """The bytes that a JSON payload's digest is taken over. Raises `DecodeError` when it has no such form."""
+    """Return the bytes that a JSON payload's digest is taken over. Raise `DecodeError` when there is no such form."""
     return canonical(value, hides=_SECRET_FIELDS, stand_in=PLACEHOLDER)
 
 
@@ -135,14 +135,14 @@ def digest_payload(
 
 
 def media_type(data: bytes, *, text: bool = False) -> str:
-    """What `data` looks like from its first byte. `text`: it was sent as text."""
+    """Return the media type of `data`, judged by its first byte. `text`: it was sent as text."""
     if data.lstrip(JSON_SPACE)[:1] in {b"{", b"["}:
         return JSON_MIME
     return TEXT_MIME if text else BINARY_MIME
 
 
 def parse_digest(text: str) -> str | None:
-    """A digest made elsewhere, in the form that records use; null when `text` is none.
+    """Return a digest made elsewhere in the form that records use, or null when `text` is malformed.
 
     Takes `sha256:<hex>`, `hmac-sha256:<key id>:<hex>` and bare hex (64 digits, read as SHA-256), each also abbreviated
     to at least four digits followed by `...`, as people paste them. Hex becomes lower case.

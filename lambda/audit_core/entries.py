@@ -62,7 +62,7 @@ class Entry:
 
 
 def parse_entry(data: bytes) -> Entry:
-    """An entry from its bytes. Raises `DecodeError` when they are not exactly those that it would be written as."""
+    """Parse an entry. Raise `DecodeError` for bytes that the entry would not be written as."""
     if len(data) > MAX_LINE_BYTES:
         raise DecodeError("is too long for an entry")
     try:
@@ -79,7 +79,7 @@ def _entry(said: dict[str, JsonValue]) -> Entry:
     first = "object_digest" in said
     line = said["line"]
     if type(line) is not int or not 0 <= line < _MAX_LINE or first is not (line == 0):
-        raise FieldError("line", "must be its number, from 0, which alone tells of the object")
+        raise FieldError("line", "must be its number, from 0, and only 0 describes the object")
     return Entry(
         key=_text(said["object"]),
         version=_text(said["version"]),

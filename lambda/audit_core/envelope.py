@@ -55,7 +55,7 @@ class Envelope:
         return [Redaction(path=f"/envelope/{side}", rule=rule) for rule in rules]
 
     def described(self, address: str) -> dict[str, JsonValue]:
-        """The record's `envelope`; `address`: what comes before the side in a reference."""
+        """Return the record's `envelope`. `address`: what comes before the side in a reference."""
         kept = {payload.side for payload in self.payloads}
         parts: dict[str, JsonValue] = {
             side: {"ref": address + side, **part} if side in kept else part for side, part in self.parts.items()

@@ -42,7 +42,7 @@ class Keys:
 
 
 def parse_keys(text: str | bytes) -> Keys:
-    """The keys in a secret store's JSON. Raises `AuditError`, which names a field and a rule, never a value."""
+    """Parse the keys in a secret store's JSON. Raise `AuditError`, which names a field and a rule, never a value."""
     try:
         raw: object = json.loads(text)
     except (ValueError, RecursionError):

@@ -1,6 +1,6 @@
 """A digest in the place of a value: `{"$digest": {"digest": …, "bytes": …, "mime": …}}`, made where the value is.
 
-Promise: what is none in every part is no marker, and is digested like anything else; so no text gets into a record as
+Promise: what is malformed in any part is digested like any other value, so that no text gets into a record as
 a digest.
 """
 
@@ -16,7 +16,7 @@ _MEMBERS = frozenset({"digest", "bytes", "mime"})
 
 
 def read_marker(value: JsonValue) -> dict[str, JsonValue] | None:
-    """A marker's `digest` (null where the sender could make none), `bytes` and `mime`; null when `value` is none.
+    """Return a marker's `digest` (null without one), `bytes` and `mime`, or null when `value` is not a marker.
 
     `mime` is any text: it is to be read like other texts of a sender.
     """

@@ -26,17 +26,17 @@ class ProofError(AuditError):
 
 
 def leaf_hash(entry: bytes) -> bytes:
-    """The hash of an entry as a leaf."""
+    """Return the hash of an entry as a leaf."""
     return _sha256(_LEAF + entry).digest()
 
 
 def leaf_hashes(entries: Sequence[bytes]) -> list[bytes]:
-    """The hash of each entry as a leaf."""
+    """Return the hash of each entry as a leaf."""
     return [_sha256(_LEAF + entry).digest() for entry in entries]
 
 
 def node_hash(left: bytes, right: bytes) -> bytes:
-    """The hash of the node above `left` and `right`."""
+    """Return the hash of the node above `left` and `right`."""
     return _sha256(_NODE + left + right).digest()
 
 
@@ -46,7 +46,7 @@ def leaf_digest(line: bytes) -> str:
 
 
 def perfect_root(hashes: Sequence[bytes]) -> bytes:
-    """The node above `hashes`, a power of two of them."""
+    """Return the node above `hashes`, a power of two of them."""
     if not hashes or len(hashes) & (len(hashes) - 1):
         raise ValueError("perfect_root: there must be a power of two of hashes")
     level = list(hashes)
@@ -57,7 +57,7 @@ def perfect_root(hashes: Sequence[bytes]) -> bytes:
 
 
 def fold_root(subtrees: Sequence[bytes]) -> bytes:
-    """The root of a tree whose largest perfect subtrees, from left to right, have these hashes."""
+    """Return the root of a tree whose largest perfect subtrees, from left to right, have these hashes."""
     if not subtrees:
         return EMPTY_ROOT
     root = subtrees[-1]
@@ -67,7 +67,7 @@ def fold_root(subtrees: Sequence[bytes]) -> bytes:
 
 
 def root_of(leaves: Sequence[bytes]) -> bytes:
-    """The root of a tree with these leaf hashes."""
+    """Return the root of a tree with these leaf hashes."""
     subtrees: list[bytes] = []
     start = 0
     for bit in range(len(leaves).bit_length() - 1, -1, -1):
@@ -89,7 +89,7 @@ def proof_length(index: int, size: int) -> int:
 
 
 def root_from_inclusion(leaf: bytes, index: int, size: int, path: Sequence[bytes]) -> bytes:
-    """The root that an inclusion proof leads to. Raises `ProofError` when it has not the form that its place asks for.
+    """Return the root that an inclusion proof leads to. Raise `ProofError` when its place asks for another form.
 
     `leaf`: the leaf's hash; `path`: siblings, from the leaf's own up to the root's child.
     """

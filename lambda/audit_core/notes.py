@@ -23,7 +23,7 @@ from audit_core.merkle import HASH_BYTES
 MAX_SIGNATURES = 32
 """A verifier must take sixteen at least."""
 MAX_NOTE_BYTES = 256 * 1024
-"""Enough for so many of the largest that there are: cosignatures of witnesses, some 5 KB each before base64."""
+"""Enough for the largest ones that exist: cosignatures of witnesses, some 5 KB each before base64."""
 KEY_BYTES = 32
 SIGNATURE_BYTES = 64
 _ED25519 = b"\x01"
@@ -88,7 +88,7 @@ class Checkpoint:
 
 
 def parse_key(text: str) -> VerifierKey:
-    """A key from its verifier form. Raises `NoteError`."""
+    """Parse a key in its verifier form. Raise `NoteError`."""
     name, _, rest = text.strip().partition("+")
     key_id, _, encoded = rest.partition("+")
     material = _decode(encoded, "key")
@@ -101,13 +101,13 @@ def parse_key(text: str) -> VerifierKey:
 
 
 def note(text: str, key: VerifierKey, signature: bytes) -> bytes:
-    """The note that `text`, which ends with a newline, makes with one signature."""
+    """Return the note of `text`, which ends with a newline, with one signature."""
     line = base64.b64encode(key.key_id + signature).decode()
     return f"{text}\n\u2014 {key.name} {line}\n".encode()
 
 
 def split_note(data: bytes) -> tuple[str, list[Signature]]:
-    """A note's text and signatures, none of them checked. Raises `NoteError`."""
+    """Return a note's text and its unchecked signatures. Raise `NoteError`."""
     if len(data) > MAX_NOTE_BYTES:
         raise NoteError("is too long for a note")
     try:
@@ -121,16 +121,16 @@ def split_note(data: bytes) -> tuple[str, list[Signature]]:
     for line in lines[:-1].split("\n"):
         match = _SIGNATURE.fullmatch(line)
         if match is None or len(signatures) == MAX_SIGNATURES:
-            raise NoteError("has a signature line that is none")
+            raise NoteError("has a malformed signature line")
         signed = _decode(match["data"], "signature")
         if len(signed) <= _ID_BYTES:
-            raise NoteError("has a signature line that is none")
+            raise NoteError("has a malformed signature line")
         signatures.append(Signature(name=match["name"], key_id=signed[:_ID_BYTES], signature=signed[_ID_BYTES:]))
     return text + "\n", signatures
 
 
 def open_note(data: bytes, key: VerifierKey, verify: Verify) -> str:
-    """The text of a note that `key` has signed. Raises `NoteError`."""
+    """Return the text of a note that `key` has signed. Raise `NoteError`."""
     text, signatures = split_note(data)
     ours = [
         signed.signature
@@ -145,7 +145,7 @@ def open_note(data: bytes, key: VerifierKey, verify: Verify) -> str:
 
 
 def parse_checkpoint(text: str) -> Checkpoint:
-    """A checkpoint from a note's text. Extension lines are refused: nobody could check them. Raises `NoteError`."""
+    """Parse a checkpoint. Reject extension lines, because nobody could check them. Raise `NoteError`."""
     lines = text.split("\n")
     if len(lines) != 4 or lines[3] or not lines[0] or not _SIZE.fullmatch(lines[1]):  # noqa: PLR2004 - three, and the end
         raise NoteError("is not a checkpoint of three lines")
@@ -156,7 +156,7 @@ def parse_checkpoint(text: str) -> Checkpoint:
 
 
 def open_checkpoint(data: bytes, key: VerifierKey, verify: Verify) -> Checkpoint:
-    """The checkpoint that `key` has signed, of the log that the key is named after. Raises `NoteError`."""
+    """Return the checkpoint that `key` has signed, of the log that the key is named after. Raise `NoteError`."""
     found = parse_checkpoint(open_note(data, key, verify))
     if found.origin != key.name:
         raise NoteError("is of another log", field="origin")

@@ -92,7 +92,7 @@ def as_ecmascript(text: bytes) -> Iterator[bytes]:
 
 
 def _numbers(text: bytes) -> Iterator[bytes]:
-    """The same of JSON whose strings are but a quote each."""
+    """Convert the numbers of JSON in which a quote stands for each string."""
     at = 0
     while at <= len(text):
         comma = text.find(b",", at + _PIECE)
@@ -103,7 +103,7 @@ def _numbers(text: bytes) -> Iterator[bytes]:
 
 
 def _piece(text: bytes) -> bytes:
-    """The same of a stretch in which something stands before and behind each number."""
+    """Convert the numbers of a piece in which something stands before and behind each number."""
     if _long().search(text) is not None:
         parts = _LONG.split(text)
         # Read as integers first, which takes a fifth of the time of reading doubles.

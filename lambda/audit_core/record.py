@@ -166,7 +166,7 @@ class RecordMaker:
         self._attributes.prefetch(event.attributes)
 
     def make(self, event: Event) -> tuple[dict[str, JsonValue], Envelope | None]:
-        """The `Record` of `event` (see `audit_core.record_type`), and what is to be kept of its payloads, if anything.
+        """Return the `Record` of `event` (see `audit_core.record_type`), and what is kept of its payloads, if anything.
 
         The record lacks what only the batch gives it: its `record_id` and, where something is kept, its `envelope`.
         Raises `FieldError`.
@@ -225,7 +225,7 @@ class RecordMaker:
         return envelope
 
     def _read(self, given: dict[str, JsonValue], inferred: list[JsonValue]) -> dict[str, JsonValue]:
-        """The fields as the sender gave them, each checked."""
+        """Check each field that the sender gave."""
         stamp = given.get("timestamp")
         if stamp is None or stamp == "":
             inferred.append("timestamp")
@@ -243,7 +243,7 @@ class RecordMaker:
         return record
 
     def _claimed_name(self, value: JsonValue) -> str | None:
-        """The name in an event's `agent_id` when it is not the sender's own. The token says who sent it."""
+        """Return the name in an event's `agent_id` when it is not the sender's own. The token says who sent it."""
         if value is None:
             return None
         name = _read_name("agent_id", value)
@@ -303,7 +303,7 @@ class RecordMaker:
         return digest_json(payload.value, payload.encoded, key=self.rules.key)
 
     def _digest_stream(self, payload: Payload, record: dict[str, JsonValue]) -> PayloadDigest:
-        """The digest of a payload that came in chunks; what is kept of those goes into the record's `stream`."""
+        """Digest a payload that came in chunks, and describe the chunks in the record's `stream`."""
         digester = StreamDigest(key=self.rules.key, text=payload.text)
         digester.add_all(payload.chunks or ())
         streamed = digester.finish()
@@ -353,7 +353,7 @@ class RecordMaker:
             record["tokens"] = {self._masked("tokens", kind, redactions): number for kind, number in counts.items()}
 
     def _endpoint(self, given: str, redactions: list[Redaction]) -> str | None:
-        """The endpoint as it is kept; masked also before its host is in lower case, where a secret is hard to know."""
+        """Return the masked endpoint. Mask it before its host is in lower case, too: that hides a secret's form."""
         plain, folded = self._cleaned(given)
         if plain is None or folded is None or plain == folded:
             return folded
@@ -361,7 +361,7 @@ class RecordMaker:
         return folded if masked == plain else masked
 
     def _cleaned(self, given: str) -> tuple[str | None, str | None]:
-        """An endpoint without what is not kept of it: as it was written, and with its host in lower case."""
+        """Clean an endpoint: once as it was written, and once with its host in lower case."""
         known = self._endpoints.get(given)
         if known is None:
             domain_only = self.sender.domain_only

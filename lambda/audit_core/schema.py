@@ -40,7 +40,7 @@ _GRAMMAR: dict[str, dict[str, Any]] = {
 
 
 def record_schema() -> dict[str, Any]:
-    """The JSON Schema (2020-12) of one stored line."""
+    """Return the JSON Schema (2020-12) of one stored line."""
     schema = _typed_dict(Record)
     for name, grammar in _GRAMMAR.items():
         schema["properties"][name].update(grammar)

@@ -1,4 +1,4 @@
-"""The sealed log's files: where they are in the bucket, and which of them follow from the entries that were committed.
+"""The sealed log's files: which of them follow from the entries that were committed.
 
 Promise: `LogState` needs the tree's right edge and nothing else of the log; who seals and who verifies call the same
 function, so that every file but the commits and the signatures can be compared byte for byte with what it must be.
@@ -43,13 +43,13 @@ class Marker:
 
 
 def marker_of(entry: Entry, start: int) -> Marker:
-    """The marker of the object whose first entry is `entry`, which is number `start` of the log."""
+    """Return the marker of the object whose first entry is `entry`, which is number `start` of the log."""
     until = None if entry.whole is None else entry.whole.retain_until
     return Marker(start=start, version=entry.version, retain_until=until)
 
 
 def parse_marker(data: bytes) -> Marker:
-    """A marker from its bytes. Raises `DecodeError` when they are not exactly those that it would be written as."""
+    """Parse a marker. Raise `DecodeError` for bytes that the marker would not be written as."""
     try:
         said = orjson.loads(data)
         marker = Marker(start=said["start"], version=said["version"], retain_until=said["retain_until"])
@@ -68,7 +68,7 @@ def begins_object(entry: bytes) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogState:
-    """A log's right edge: that of its tree, and the entries of its last partial bundle."""
+    """A log's state: the right edge of its tree, and the entries of its last partial bundle."""
 
     edge: Edge
     tail: tuple[bytes, ...] = ()
@@ -85,7 +85,7 @@ class LogState:
     def add(
         self, entries: Sequence[bytes], leaves: Sequence[bytes] | None = None, bundled: bytes | None = None
     ) -> tuple[LogState, dict[str, bytes]]:
-        """The edge after `entries`, and the tiles and bundles that the larger log adds, by key in the bucket.
+        """Return the state after `entries`, and the tiles and bundles that the larger log adds, by key in the bucket.
 
         `leaves`: their leaf hashes, `bundled`: all of them as one bundle; when somebody has worked those out already.
         """
@@ -109,7 +109,7 @@ EMPTY = LogState(edge=Edge())
 
 
 def objects_in(entries: Sequence[bytes], start: int) -> Iterator[tuple[int, Sequence[bytes]]]:
-    """The entries of one object after the other, each with the number of its first; `start`: that of the first."""
+    """Yield each object's entries with the number of its first entry. `start`: the number of the first of all."""
     places = map(bytes.find, entries, repeat(_FIRST_LINE), repeat(0), repeat(_HEAD))
     firsts = [0, *(number for number, place in enumerate(places) if place >= 0 and number)]
     for first, end in zip(firsts, [*firsts[1:], len(entries)], strict=True):

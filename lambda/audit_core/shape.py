@@ -65,7 +65,7 @@ class JsonShape:
             self._end(data)
 
     def _begin(self, data: bytes) -> bytes:
-        """Look at the first byte that is no white space: what is left to be looked at."""
+        """Read the first byte that is not white space. Return what is left to read."""
         first = data[:1]
         if first in _OPENING:
             self._is_container = True

@@ -61,7 +61,7 @@ class StreamDigest:
         self._digests: list[str | None] = []
 
     def update(self, chunk: bytes) -> str | None:
-        """Take the next chunk: the digest of the body up to its end, null where there is none. An empty one is none."""
+        """Take the next chunk. Return the digest of the body up to its end, or null. An empty chunk does not count."""
         self.add(chunk)
         return self._so_far() if chunk else None
 
@@ -98,7 +98,7 @@ class StreamDigest:
             self._running.update(piece)
 
     def finish(self) -> StreamedPayload:
-        """What is kept of the body. Call it once, at the end."""
+        """Return what is kept of the body. Call it once, at the end."""
         if self._shape is not None:
             total = digest_payload(b"".join(self._held), key=self._key, text=self._text)
             self._held.clear()

@@ -51,7 +51,7 @@ def bundle_size(entries: Sequence[bytes]) -> int:
 
 
 def unbundle(data: bytes) -> list[bytes]:
-    """The entries of a bundle. Raises `DecodeError` when it ends within one."""
+    """Return the entries of a bundle. Raise `DecodeError` when it ends within one."""
     entries: list[bytes] = []
     position, size = 0, len(data)
     try:
@@ -67,7 +67,7 @@ def unbundle(data: bytes) -> list[bytes]:
 
 
 def hashes_of(tile: bytes) -> list[bytes]:
-    """The hashes of a tile. Raises `DecodeError` when it is not whole."""
+    """Return the hashes of a tile. Raise `DecodeError` when it is not whole."""
     if not tile or len(tile) > TILE_BYTES or len(tile) % HASH_BYTES:
         raise DecodeError("is not a tile")
     return [tile[start : start + HASH_BYTES] for start in range(0, len(tile), HASH_BYTES)]
@@ -85,12 +85,12 @@ class Edge:
             raise ValueError("Edge: levels must be as wide as the size says")
 
     def root(self) -> bytes:
-        """The tree's root."""
+        """Return the tree's root."""
         subtrees = [node for hashes in reversed(self.levels) for node in _perfect_subtrees(hashes)]
         return fold_root(subtrees)
 
     def grow(self, leaves: Sequence[bytes]) -> tuple[Edge, dict[str, bytes]]:
-        """The edge after `leaves` (leaf hashes) were added, and the tiles that the larger tree adds, by path.
+        """Return the edge after `leaves` (leaf hashes), and the tiles that the larger tree adds, by path.
 
         Partial tiles are those of the new size alone, as a checkpoint of it needs them.
         """
@@ -118,14 +118,14 @@ class Edge:
 
 
 def widths_of(size: int) -> Iterator[int]:
-    """How wide the partial tile of each level is, from the lowest to the highest that has any hash; 0 is none."""
+    """Yield the width of each level's partial tile, from the lowest to the highest that has any hash; 0: no tile."""
     while size:
         yield size % WIDTH
         size //= WIDTH
 
 
 def edge_paths(size: int) -> list[tuple[int, str]]:
-    """The level and path of each partial tile of a tree of `size` leaves."""
+    """Return the level and path of each partial tile of a tree of `size` leaves."""
     return [
         (level, tile_path(level, (size >> _HEIGHT * level) // WIDTH, width))
         for level, width in enumerate(widths_of(size))
@@ -134,7 +134,7 @@ def edge_paths(size: int) -> list[tuple[int, str]]:
 
 
 def read_edge(size: int, read: ReadTile) -> Edge:
-    """The edge of a tree of `size` leaves, from its partial tiles. Raises `DecodeError` when one is not as wide."""
+    """Return the edge of a tree of `size` leaves, from its partial tiles. Raise `DecodeError` for a wrong width."""
     levels: list[tuple[bytes, ...]] = [() for _ in widths_of(size)]
     for level, path in edge_paths(size):
         levels[level] = tuple(hashes_of(read(path)))
@@ -144,7 +144,7 @@ def read_edge(size: int, read: ReadTile) -> Edge:
 
 
 def prove_inclusion(index: int, size: int, read: ReadTile) -> list[bytes]:
-    """The inclusion proof of leaf `index` in the tree of `size` leaves, from its tiles.
+    """Return the inclusion proof of leaf `index` in the tree of `size` leaves, from its tiles.
 
     `read` is asked for the paths of full tiles, and of partial ones as of `size`. Raises `DecodeError`.
     """
@@ -173,7 +173,7 @@ class _Nodes:
         self._tiles: dict[str, list[bytes]] = {}
 
     def root(self, start: int, end: int) -> bytes:
-        """The root over leaves `start` to `end`, where `start` is where a subtree of that many can begin."""
+        """Return the root over leaves `start` to `end`, where `start` is where a subtree of that many can begin."""
         subtrees: list[bytes] = []
         while start < end:
             height = (end - start).bit_length() - 1
@@ -182,7 +182,7 @@ class _Nodes:
         return fold_root(subtrees)
 
     def _perfect(self, height: int, index: int) -> bytes:
-        """The perfect subtree of 2^`height` leaves that is number `index` among those."""
+        """Return the root of the perfect subtree of 2^`height` leaves that is number `index` among those."""
         level, above = divmod(height, _HEIGHT)
         first = index << above  # the first of its hashes in the tile's level
         hashes = self._tile(level, first // WIDTH)
@@ -210,7 +210,7 @@ def _perfect_subtrees(hashes: Sequence[bytes]) -> Iterator[bytes]:
 
 
 def _number(index: int) -> str:
-    """An index as path elements of three digits, all but the last after an `x`."""
+    """Return an index as path elements of three digits, all but the last after an `x`."""
     digits = str(index)
     digits = digits.zfill(-(-len(digits) // 3) * 3)
     groups = [digits[start : start + 3] for start in range(0, len(digits), 3)]

@@ -1,6 +1,6 @@
 """W3C trace context: the one header that is read.
 
-Promise: a value that the specification does not allow is as good as none.
+Promise: a value that the specification does not allow counts as absent.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ _NO_SPAN = "-" + "0" * 16 + "-"
 
 
 def trace_id_of(traceparent: str) -> str | None:
-    """The trace id in a `traceparent` header (https://www.w3.org/TR/trace-context/), or null."""
+    """Return the trace id in a `traceparent` header (https://www.w3.org/TR/trace-context/), or null."""
     match = _TRACEPARENT.fullmatch(traceparent)
     if match is None or match["version"] == "ff" or (match["version"] == "00" and match["more"] is not None):
         return None

@@ -24,7 +24,7 @@ STREAM_PHASES = ("start", "end")
 # C0, DEL, C1, the line and paragraph separators, and the characters that set or turn the direction of text.
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 MAX_CHUNK_DIGESTS = 128
-"""So many are kept of a stream: of each chunk, and when there are more, of every second, fourth, eighth …"""
+"""At most, for a stream: one for each chunk, or for every second, fourth, eighth … where there are more."""
 _METHOD = re.compile(r"[A-Za-z][A-Za-z-]{0,19}")
 _COUNT_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _MAX_COUNTS = 16
@@ -33,7 +33,7 @@ _MIN_STATUS = 100
 
 
 def text(limit: int, *, or_number: bool = False) -> Callable[[str, JsonValue], str | None]:
-    """A string of 1 to `limit` characters; an empty one counts as absent. `or_number`: see `identifier`."""
+    """Read a string of 1 to `limit` characters. An empty one counts as absent. `or_number`: see `identifier`."""
 
     def read(name: str, value: JsonValue) -> str | None:
         if not isinstance(value, str):
@@ -58,14 +58,14 @@ def identifier(limit: int) -> Callable[[str, JsonValue], str | None]:
 
 
 def _integer(value: JsonValue) -> int | None:
-    """An integer, also one written as a double: JSON has but one kind of number. Null when `value` is none."""
+    """Read an integer, also one written as a double. JSON has one kind of number. Null for any other value."""
     if isinstance(value, float):
         return int(value) if float.is_integer(value) else None
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def timestamp(name: str, value: JsonValue) -> str:
-    """A point in time as RFC 3339 in UTC."""
+    """Read a point in time as RFC 3339 in UTC."""
     read = utc_timestamp(value) if isinstance(value, str) else None
     if read is None:
         raise FieldError(name, "must be an RFC 3339 time with an offset, or an HTTP date")
@@ -73,14 +73,14 @@ def timestamp(name: str, value: JsonValue) -> str:
 
 
 def method(name: str, value: JsonValue) -> str:
-    """An HTTP method, or a verb of the caller's own in its place."""
+    """Read an HTTP method, or a verb of the caller's own in its place."""
     if not isinstance(value, str) or not _METHOD.fullmatch(value):
         raise FieldError(name, "must be a method: 1 to 20 letters or dashes")
     return value.upper()
 
 
 def status(name: str, value: JsonValue) -> int:
-    """An HTTP status."""
+    """Read an HTTP status."""
     read = _integer(value)
     if read is None or not _MIN_STATUS <= read <= _MAX_STATUS:
         raise FieldError(name, "must be an integer from 100 to 999")
@@ -95,7 +95,7 @@ def outcome(name: str, value: JsonValue) -> str:
 
 
 def digest(name: str, value: JsonValue) -> str:
-    """A digest that was made elsewhere."""
+    """Read a digest that was made elsewhere."""
     read = parse_digest(value) if isinstance(value, str) else None
     if read is None:
         raise FieldError(name, "must be a SHA-256 in hex, sha256:<hex> or hmac-sha256:<key id>:<hex>")
@@ -103,7 +103,7 @@ def digest(name: str, value: JsonValue) -> str:
 
 
 def count(name: str, value: JsonValue) -> int:
-    """A number of bytes, tokens, chunks."""
+    """Read a number of bytes, tokens, chunks."""
     read = _integer(value)
     if read is None or not 0 <= read <= SAFE_INTEGER:
         raise FieldError(name, "must be an integer from 0 to 2^53 - 1")
@@ -118,7 +118,7 @@ def duration(name: str, value: JsonValue) -> int | float:
 
 
 def tokens(name: str, value: JsonValue) -> JsonValue:
-    """Counts of model tokens by kind."""
+    """Read counts of model tokens by kind."""
     if not isinstance(value, dict) or len(value) > _MAX_COUNTS:
         raise FieldError(name, f"must be an object of at most {_MAX_COUNTS} counts")
     if not all(map(_COUNT_NAME.fullmatch, value)):
@@ -127,7 +127,7 @@ def tokens(name: str, value: JsonValue) -> JsonValue:
 
 
 def flag(name: str, value: JsonValue) -> bool:
-    """True or false."""
+    """Read true or false."""
     if not isinstance(value, bool):
         raise FieldError(name, "must be true or false")
     return value
@@ -151,7 +151,7 @@ def _digests(name: str, value: JsonValue) -> JsonValue:
 
 
 def envelope(name: str, value: JsonValue) -> JsonValue:
-    """References to payloads that the sender keeps elsewhere, encrypted."""
+    """Read references to payloads that the sender keeps elsewhere, encrypted."""
     given = _members(name, value, _ENVELOPE)
     parts: dict[str, JsonValue] = {side: {"ref": ref} for side, ref in given.items() if side != "mode"}
     return {"mode": "external", **parts} if parts else None

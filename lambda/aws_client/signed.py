@@ -53,7 +53,7 @@ class SignedClient:
         seconds: float,
         whole: bool = True,
     ) -> urllib3.BaseHTTPResponse:
-        """The reply to one request, read to its end, within about `seconds`. Raises `TRANSPORT_ERRORS`.
+        """Return the reply to one request, read to its end, within about `seconds`. Raise `TRANSPORT_ERRORS`.
 
         Not `whole`: its content is left to the caller, who streams it and gives the connection back.
         """

@@ -1,8 +1,8 @@
 """Time stamps of checkpoints by an authority outside the account (RFC 3161).
 
-Promise: what is stored as a time stamp was granted, and is of the checkpoint's very bytes and of this very request; a
-checkpoint is stamped once. Whose signature it carries, and whether that is trusted, is for whoever verifies to say:
-the sealer knows no roots. Of the log, the authority is told a digest and nothing else.
+Promise: what is stored as a time stamp was granted, for the checkpoint's very bytes and for this very request. A
+checkpoint is stamped once. The sealer knows no roots, so only `verify` judges the authority's signature. The authority
+learns a digest and nothing else of the log.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ Alarm = Callable[[str, str], None]
 
 
 class StampError(Exception):
-    """The authority gave no time stamp, or one that is none of what was asked; the message is of our own words."""
+    """The authority gave no valid time stamp. The message is in our own words."""
 
 
 class Authority:
@@ -50,7 +50,7 @@ class Authority:
         self._pool = urllib3.PoolManager(retries=False, cert_reqs="CERT_REQUIRED")
 
     def stamp(self, data: bytes) -> bytes:
-        """The authority's response about `data`, which it is told the SHA-256 of. Raises `StampError`."""
+        """Return the authority's response about the SHA-256 of `data`. Raise `StampError`."""
         request = TimestampRequestBuilder().data(data).hash_algorithm(HashAlgorithm.SHA256).build()
         asked, nonce = request.as_bytes(), request.nonce
         failure = ""
@@ -90,7 +90,7 @@ class Authority:
 
 
 def check(reply: bytes, *, data: bytes, nonce: int | None) -> None:
-    """Refuse what is no granted time stamp of `data` and of the request with `nonce`. Raises `StampError`."""
+    """Reject anything but a granted time stamp of `data` and of the request with `nonce`. Raise `StampError`."""
     try:
         response = decode_timestamp_response(reply)
         if response.status not in _GRANTED:
@@ -99,7 +99,7 @@ def check(reply: bytes, *, data: bytes, nonce: int | None) -> None:
         imprint = info.message_imprint
         algorithm, digest, answered = imprint.hash_algorithm.dotted_string, imprint.message, info.nonce
     except (ValueError, TypeError, OverflowError):
-        raise StampError("the answer is no time stamp") from None
+        raise StampError("the answer is not a time stamp") from None
     if algorithm != _SHA256 or not hmac.compare_digest(digest, hashlib.sha256(data).digest()):
         raise StampError("the time stamp is of something else")
     if answered != nonce:
@@ -109,9 +109,9 @@ def check(reply: bytes, *, data: bytes, nonce: int | None) -> None:
 def anchor(
     bucket: Bucket, authority: Authority, *, opened: Callable[[bytes], Checkpoint | None], alarm: Alarm
 ) -> tuple[int, bool]:
-    """Have the newest checkpoint stamped, unless it is already; its size, and whether it was stamped now.
+    """Have the newest checkpoint stamped once. Return its size, and whether it was stamped now.
 
-    `opened`: the checkpoint in a note that the log's key has signed. Alarms when there is no time stamp to be had;
+    `opened`: the checkpoint in a note that the log's key has signed. Raises an alarm when there is no time stamp;
     raises `TamperedError` when the newest checkpoint is not the one that is kept of its size.
     """
     newest = bucket.read(CHECKPOINT)

@@ -114,11 +114,11 @@ class Bucket:
         self._send("PUT", key, {}, body=body, headers={"Content-Type": mime})
 
     def keys(self, prefix: str, *, after: str = "") -> Iterator[str]:
-        """The keys under `prefix` that come after `after`."""
+        """Return the keys under `prefix` that come after `after`."""
         return self._listed("Contents", "Key", {"prefix": prefix, **({"start-after": after} if after else {})})
 
     def folders(self, prefix: str) -> Iterator[str]:
-        """What comes next below `prefix`, up to a slash and with it."""
+        """Return what comes next below `prefix`, up to a slash and with it."""
         return self._listed("CommonPrefixes", "Prefix", {"prefix": prefix, "delimiter": "/"})
 
     def versions(self, prefix: str) -> Iterator[list[Version]]:
@@ -163,7 +163,7 @@ class Bucket:
         try:
             return ET.fromstring(reply.data)  # noqa: S314 - S3's own reply, over TLS and signed for
         except ET.ParseError:
-            raise BucketError("LIST", "the reply is none") from None
+            raise BucketError("LIST", "the reply is not XML") from None
 
     def _send(
         self,
@@ -206,7 +206,7 @@ class Bucket:
 
 
 def _taken(reply: urllib3.BaseHTTPResponse, most: int) -> tuple[bytes, str | None]:
-    """An object's bytes; of what is too large its digest alone, so that no object can exhaust the function."""
+    """Return an object's bytes; of one that is too large only its digest, so that no object exhausts the function."""
     pieces: list[bytes] = []
     digest = hashlib.sha256()
     size = 0

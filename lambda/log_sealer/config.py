@@ -20,7 +20,7 @@ _OPTIONAL = frozenset({"topic_arn", "anchor_url"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """All that the sealer knows of its stack.
+    """What the sealer knows of its stack.
 
     `key_id`: the signing key's ARN. `origin`: the log's name in checkpoints. `topic_arn`: where the weekly checkpoint
     is mailed, and `anchor_url`: the RFC 3161 authority, both empty where there is none.
@@ -59,7 +59,7 @@ def load_config(path: Path) -> Config:
 
 
 def parse_config(raw: object) -> Config:
-    """A `Config` from decoded JSON. Unknown keys are refused. Raises `AuditError`."""
+    """Read a `Config` from decoded JSON. Reject unknown keys. Raise `AuditError`."""
     if not isinstance(raw, dict) or not raw.keys() <= {"schema", "retention_days", "seal_minutes", *_TEXTS}:
         raise AuditError("must be an object without unknown keys")
     if raw.get("schema") != CONFIG_SCHEMA:

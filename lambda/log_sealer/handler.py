@@ -50,7 +50,7 @@ class Context(Protocol):
 
 
 def handler(event: Mapping[str, object], context: Context) -> dict[str, object]:
-    """One run; its line of log. Raises what it failed with.
+    """Do one run and return its line of log. Raise the cause of a failure.
 
     `event`: `{"task": …}` with `seal` (as without one), `reconcile`, `mail` (publishes the newest checkpoint) or
     `anchor` (has it time-stamped).
@@ -135,7 +135,7 @@ def alarm(kind: str, key: str) -> None:
 
 
 def make_parts(config: Config) -> Parts:
-    """The parts of this environment: its role's credentials, and AWS at `AWS_ENDPOINT_URL` where that is set."""
+    """Make the parts of this environment: its role's credentials, and AWS at `AWS_ENDPOINT_URL` where that is set."""
     client = SignedClient(region=config.region, credentials=role_credentials, connections=_CONNECTIONS)
     bucket = Bucket(name=config.bucket, client=client, endpoint_url=endpoint_of("s3"))
     kms = JsonService("kms", client=client, endpoint_url=endpoint_of("kms"))

@@ -53,7 +53,7 @@ class TamperedError(Exception):
 
 
 class Ledger:
-    """The log under `seal/`. `alarm` is told of what does not stop the sealing; `threads` put files at once."""
+    """The log under `seal/`. `alarm` reports what does not stop the sealing. `threads` files are put at once."""
 
     def __init__(self, bucket: Bucket, signer: Signer, *, alarm: Callable[[str, str], None], threads: int = 16) -> None:
         self._bucket = bucket
@@ -62,7 +62,7 @@ class Ledger:
         self._threads = threads
 
     def open(self) -> LogState:
-        """The log as it stands, after what was committed and not yet published has been. Raises `TamperedError`."""
+        """Publish what is committed and not yet published, and return the log's state. Raise `TamperedError`."""
         head, is_shown = self._head()
         log = EMPTY
         if head is None:
@@ -226,7 +226,7 @@ class Ledger:
         return self._oldest(SEAL + path).body
 
     def _oldest(self, key: str, *, most: int = MAX_STORED_BYTES) -> StoredObject:
-        """The first version of a file that must be there: a later one, or a marker, was laid over it."""
+        """Return the first version of a file that must be there. Raise an alarm for a later one, or for a marker."""
         rows = self._versions(key)
         if len(rows) > 1:
             self._alarm("delete-marker" if any(row.marker for row in rows) else "second-version", key)

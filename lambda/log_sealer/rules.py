@@ -1,8 +1,8 @@
 """How long a version had to be locked when it was stored: the retention rules, each since when the sealer knew of it.
 
-Promise: an object is judged by the rule of its own time, so that a change of the retention neither tells of what was
-stored before it nor excuses it. The rules come from this function's own configuration and not from the bucket's, which
-somebody may have changed; when each began is S3's time of a file that is put once and locked.
+Promise: an object is judged by the rule of its own time. So a change of the retention raises no alarm for what was
+stored before it, and excuses nothing. The rules come from this function's own configuration and not from the bucket's,
+which somebody may have changed. A rule begins at S3's time of a file that is put once and locked.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _CHANGING = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """So many days of retention, from then on."""
+    """A number of days of retention, from a time on."""
 
     since: datetime
     days: int

@@ -1,8 +1,8 @@
 """A run of the sealer: what is new in the bucket becomes part of the sealed log.
 
-Promise: every object under `records/` is sealed once, whatever the order in which it came or was told of, however many
-runs there are at once, and wherever one dies. A message is forgotten only after what it tells of is sealed. What is
-not as it must be is told of, and sealed all the same.
+Promise: every object under `records/` is sealed once, whatever the order of objects and messages, however many runs
+there are at once, and wherever one dies. A message is deleted only after its objects are sealed. A malformed object
+raises an alarm, and is sealed all the same.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _RECENT_DAYS = 3
 _CYCLE_DAYS = 30
 
 Alarm = Callable[[str, str], None]
-"""Told of a kind of finding, and the key that it is about."""
+"""Gets the kind of a finding, and the key that it is about."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -49,7 +49,7 @@ class Sealed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """Objects that may have to be sealed: the version that was told of, by key, and the messages that told of them."""
+    """Objects that may have to be sealed: the reported version by key, and the messages that report them."""
 
     versions: Mapping[str, str]
     notices: list[Notice] = field(default_factory=list)
@@ -79,7 +79,7 @@ class Sealer:
         self._threads = threads
 
     def seal(self, *, deadline: float) -> Sealed:
-        """Seal what the queue tells of, until it is empty or `deadline` (on the monotonic clock) is near."""
+        """Seal what the queue reports, until it is empty or `deadline` (on the monotonic clock) is near."""
         sealed = self._begin()
         for _ in range(_MAX_ROUNDS):
             found = self._received()
@@ -92,9 +92,9 @@ class Sealer:
         return sealed
 
     def reconcile(self, *, deadline: float) -> Sealed:
-        """Look at the bucket itself: at the last days, and at a part of the older ones, so that each has its turn.
+        """Check the bucket itself: the last days, and a part of the older ones, so that each has its turn.
 
-        Seals what nobody told of; tells of delete markers and of versions laid over others.
+        Seal what no message reported. Raise an alarm for delete markers and for versions over others.
         """
         sealed = self._begin()
         waiting: dict[str, str] = {}
@@ -191,7 +191,7 @@ class Sealer:
             return TamperedError("unreadable", marker_key(key))
 
     def _entries(self, versions: Mapping[str, str]) -> tuple[list[Entry], set[str], set[str]]:
-        """The entries of some objects, in the order of their storing; the keys of those, and of what was refused."""
+        """Return the entries of some objects, by time of storing, the keys of those objects, and the rejected keys."""
         refused: set[str] = set()
         stored: list[StoredObject] = []
         size = 0
@@ -234,7 +234,7 @@ class Sealer:
             return error
 
     def _look(self, stored: StoredObject, first: Entry) -> None:
-        """Tell of an object that is not as the writer makes them, or not locked for as long as it must be."""
+        """Raise an alarm for an object that the writer does not make, or whose lock is too short."""
         if first.whole is not None and first.whole.unreadable is not None:
             self._alarm("unreadable", stored.key)
         least = timedelta(days=required_days(self._rules, stored.stored_at))
@@ -249,7 +249,7 @@ class Sealer:
         return None
 
     def _days(self) -> Iterator[str]:
-        """The folders of the last days, and of those older ones whose turn it is today; any other folder too."""
+        """Yield the folders of the last days, of the older days whose turn it is, and any other folder."""
         today = self._now().date().toordinal()
         for folder in self._bucket.folders(RECORDS):
             try:
@@ -274,7 +274,7 @@ class Sealer:
                 yield key, first.version
 
     def _only(self, rows: Iterable[Version]) -> Version | None:
-        """The first version; tells of what was laid over it."""
+        """Return the first version. Raise an alarm for everything that lies over it."""
         first, *others = rows
         for row in (first, *others) if first.marker else others:
             self._alarm("delete-marker" if row.marker else "second-version", row.key)

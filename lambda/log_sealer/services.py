@@ -1,6 +1,6 @@
-"""The other services that the sealer asks: the key that signs, the queue that tells of new objects, the topic.
+"""The other services that the sealer asks: the key that signs, the queue that reports new objects, the topic.
 
-Promise: the private key never leaves KMS. What KMS signed is only used once KMS has also said that it is good.
+Promise: the private key never leaves KMS. A signature of KMS is used only after KMS has verified it, too.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ class Signer(Protocol):
         ...
 
     def sign(self, checkpoint: Checkpoint) -> bytes:
-        """The signed note of a checkpoint; the same bytes whenever it is asked for again."""
+        """Return the signed note of a checkpoint, the same bytes each time."""
         ...
 
     def opened(self, data: bytes) -> Checkpoint | None:
-        """The checkpoint in a note, when this key has signed it."""
+        """Return the checkpoint in a note that this key has signed, or None."""
         ...
 
 
@@ -60,7 +60,7 @@ class KmsSigner:
         return self._key
 
     def sign(self, checkpoint: Checkpoint) -> bytes:
-        """The signed note of a checkpoint. Raises `ServiceError` when KMS does not stand by its signature."""
+        """Return the signed note of a checkpoint. Raise `ServiceError` when KMS rejects its own signature."""
         asked = self._asked(checkpoint.text.encode())
         signed = note(checkpoint.text, self.key, _bytes(self._kms.call("Sign", asked), "Signature"))
         if self.opened(signed) != checkpoint:
@@ -68,7 +68,7 @@ class KmsSigner:
         return signed
 
     def opened(self, data: bytes) -> Checkpoint | None:
-        """The checkpoint in a note, when this key has signed it."""
+        """Return the checkpoint in a note that this key has signed, or None."""
         try:
             return open_checkpoint(data, self.key, self._verify)
         except NoteError:
@@ -96,7 +96,7 @@ class KmsSigner:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """One message of the queue: the objects that it tells of (key and version), and its handle."""
+    """One message of the queue: the objects that it reports (key and version), and its handle."""
 
     handle: str
     objects: tuple[tuple[str, str], ...]
@@ -110,7 +110,7 @@ class Notices:
         self._sqs = sqs
 
     def receive(self) -> list[Notice]:
-        """Some of what waits; nothing when the queue is empty, or seems so."""
+        """Return some waiting messages, or none when the queue seems empty."""
         asked = {"QueueUrl": self._queue_url, "MaxNumberOfMessages": _RECEIVED_AT_ONCE, "WaitTimeSeconds": 0}
         messages = self._sqs.call("ReceiveMessage", asked).get("Messages")
         return [
@@ -120,7 +120,7 @@ class Notices:
         ]
 
     def done(self, notices: list[Notice]) -> None:
-        """Forget messages, after what they tell of was sealed."""
+        """Delete messages whose objects are sealed."""
         for start in range(0, len(notices), _RECEIVED_AT_ONCE):
             entries = [
                 {"Id": str(number), "ReceiptHandle": notice.handle}

@@ -133,7 +133,7 @@ def calls_of(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
     Nothing may be missing, there twice, or contradict itself.
     """
     joined = join(records)
-    wrong = (joined.gaps, joined.missing_parents, joined.circles, joined.duplicate_ids, joined.unreadable)
+    wrong = (joined.gaps, joined.missing_parents, joined.circles, joined.duplicate_ids)
     assert not any(wrong), wrong
     assert not [call.conflicts for call in joined.calls if call.conflicts]
     lacking: dict[str, Any] = {**dict.fromkeys(FIELDS), "attributes": {}}

@@ -90,10 +90,10 @@ ANSWERS: tuple[tuple[Callable[[Stamp, int], bytes], str], ...] = (
     (lambda stamp, nonce: stamp(b"else", nonce), "is of something else"),
     (lambda stamp, nonce: stamp(DATA, nonce + 1), "is of another request"),
     (lambda stamp, _: stamp(DATA, None), "is of another request"),
-    (lambda _, __: b"", "is no time stamp"),
-    (lambda _, __: b"\x30\x03\x30\x01\x00", "is no time stamp"),
+    (lambda _, __: b"", "is not a time stamp"),
+    (lambda _, __: b"\x30\x03\x30\x01\x00", "is not a time stamp"),
     (lambda _, __: bytes.fromhex("30053003020102"), "granted no time stamp"),
-    (lambda stamp, nonce: stamp(DATA, nonce)[:-9], "is no time stamp"),
+    (lambda stamp, nonce: stamp(DATA, nonce)[:-9], "is not a time stamp"),
 )
 
 

@@ -4,7 +4,6 @@ import json
 import random
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import count
 from typing import Any
 
@@ -357,9 +356,7 @@ def test_neither_order_nor_repetition_matters(records: list[object], seed: int) 
     joined = join(records)
     mixed = records * 2
     random.Random(seed).shuffle(mixed)  # noqa: S311 - no secret
-    again = join(mixed)
-    assert _shown(replace(again, unreadable=0)) == _shown(replace(joined, unreadable=0))
-    assert again.unreadable == 2 * joined.unreadable
+    assert _shown(join(mixed)) == _shown(joined)
     ids = {record["record_id"] for record in records if isinstance(record, dict) and _is_text(record.get("record_id"))}
     told = [identity for call in joined.calls for identity in (*call.record_ids, *call.duplicate_ids)]
     assert set(told) == ids

@@ -106,8 +106,8 @@ def test_what_is_missing_stands_beneath() -> None:
     ]
     found = _text(*WORKFLOW, lost, again, conflicting, *events)
     beneath = found[1 + 7 :]
-    assert "told in two ways: model of r-3: m-1 or m-2" in beneath
-    assert "told again: 2 records: r-again, r-other" in beneath
+    assert "reported in two ways: model of r-3: m-1 or m-2" in beneath
+    assert "reported again: 2 records: r-again, r-other" in beneath
     assert "not seen: events 0 to 10 of session s" in beneath
     assert "not seen: events 12 to 14 of session s" in beneath
     assert "not seen: span gone, parent of 1 calls" in beneath
