@@ -42,7 +42,7 @@ def build() -> str:
 
 
 def _imports(imported: dict[str, set[str]]) -> str:
-    lines = []
+    lines: list[str] = []
     for module, names in sorted(imported.items()):
         whole = sorted(name[1:] for name in names if name.startswith("="))
         some = ", ".join(sorted(name for name in names if not name.startswith("=")))
@@ -54,7 +54,7 @@ def _imports(imported: dict[str, set[str]]) -> str:
 def _tables() -> str:
     sys.path.insert(0, str(CLIENTS.parent / "lambda"))
     from audit_core.fields_1 import FIELDS_1  # noqa: PLC0415 - found by the line above
-    from audit_core.outcome import BLOCKED_FINISHES, FAILED_FINISHES  # noqa: PLC0415 - as above
+    from audit_core.finish_reasons import BLOCKED_FINISHES, FAILED_FINISHES  # noqa: PLC0415 - as above
 
     answers = json.loads((CLIENTS / "python" / "src" / "audit_log_client" / "answers.json").read_text("utf-8"))
     sets = {"FIELDS_1": FIELDS_1, "BLOCKED_REASONS": BLOCKED_FINISHES, "FAILED_REASONS": FAILED_FINISHES}
