@@ -5,402 +5,207 @@
  *     const res = await fetchWithLog(url, options, { userId });
  *
  * Promises:
- * - The call is the same as without this file: same response, same errors. What goes wrong in here is a warning.
- * - Payloads never leave the process, are never on disk and never in a message: what is kept of them is a digest, a
- *   size and a media type. Userinfo, query and fragment of addresses are dropped before anything is kept.
- * - A call waits for none of it: what came of the call is worked out as soon as the program has nothing else to do at
- *   the moment, and before it ends. Then it is on disk (where there is one), and is sent until the endpoint says that
- *   it is stored, or refuses it for good, across restarts; sent twice, it is stored once. `kill -9` loses what that
- *   moment had not come for, and calls that were not answered.
- * - What is kept is bounded: beyond `maxSpoolBytes` new events are dropped, counted and reported.
+ * - The call is the same as without this file: same response, same errors. A fault in here is a warning.
+ * - Payloads never leave the process, are never on disk and never in a message. The log keeps a digest, a size and a
+ *   media type of each. Userinfo, query and fragment of addresses are dropped before anything is kept.
+ * - A call does not wait for its logging: that is done as soon as the program has nothing else to do, and before it
+ *   ends. Then the event is on disk (where there is one). It is sent until the endpoint stores it or refuses it for
+ *   good, across restarts; sent twice, it is stored once. `kill -9` loses calls that were not logged or answered yet.
+ * - The spool is bounded: beyond `maxSpoolBytes` new events are dropped, counted and reported.
  *
- * It is long for one file because one file is what can be copied into a project without a package manager: digests,
- * calls, spool, delivery, in that order. `docs/record.md` of agent-audit-log says what the fields mean.
+ * `docs/record.md` of agent-audit-log says what the fields mean.
  */
+
+// Built by build.py from the modules in src/ of agent-audit-log's clients/node: change those.
 
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { isUtf8 } from 'node:buffer';
 import { createHash, randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import fs from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
 import os from 'node:os';
 import path from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { threadId } from 'node:worker_threads';
 
-/**
- * @typedef {object} Context  Who calls, for whom, as part of what. Anything left out is null in the record.
- * @property {string} [agentId]  the agent's name; the token says who it really is
- * @property {string | number | bigint} [userId]  a number becomes its decimal text; so do the other ids
- * @property {string} [sessionId]
- * @property {string} [correlationId]  ties the calls of a workflow together; sent along as X-Trace-ID
- * @property {string} [agentVersion]
- * @property {string} [deploymentId]
- * @property {string} [traceId]
- * @property {string} [spanId]
- * @property {string} [model]
- * @property {'success' | 'throttled' | 'error' | 'policy-blocked'} [outcome]  instead of what the status implies
- * @property {Record<string, unknown>} [attributes]  other metadata; no content
- */
+// Tables of the log's core, and of what providers answer
 
-/**
- * @typedef {object} DigestKey  For `hmac-sha256` digests: an id that records name it by, and at least 32 bytes.
- * @property {string} id
- * @property {Uint8Array} key
- */
+const FIELDS_1 = new Set([
+  'accesskey', 'accesskeyid', 'accesskeysecret', 'accesstoken', 'accesstokens', 'accountkey', 'accountnumber',
+  'adminpassword', 'anthropicapikey', 'apikey', 'apikeys', 'apikeysecret', 'apisecret', 'apisecretkey', 'apitoken',
+  'apitokens', 'appkey', 'applicationkey', 'appsecret', 'assertion', 'auth', 'authcode', 'authentication',
+  'authenticationkey', 'authkey', 'authorization', 'authorizationcode', 'authsecret', 'authtoken', 'awsaccesskeyid',
+  'awssecretaccesskey', 'awssessiontoken', 'azureopenaiapikey', 'backupcode', 'backupcodes', 'bankaccountnumber',
+  'basicauth', 'bearer', 'bearertoken', 'bottoken', 'cardcvc', 'cardcvv', 'cardnumber', 'cardpin', 'cardsecuritycode',
+  'clientassertion', 'clientsecret', 'codeverifier', 'cohereapikey', 'confirmpassword', 'connectionstring',
+  'connectionstrings', 'connectionuri', 'consumersecret', 'cookie', 'cookies', 'credential', 'credentials',
+  'creditcard', 'creditcardnumber', 'csrftoken', 'currentpassword', 'cvc', 'cvv', 'cvv2', 'databasepassword',
+  'databaseuri', 'databaseurl', 'dbpass', 'dbpassword', 'dbpwd', 'ddapikey', 'ddapplicationkey', 'deploytoken',
+  'devicetoken', 'discordtoken', 'dsn', 'encryptionkey', 'geminiapikey', 'githubtoken', 'gitlabtoken', 'googleapikey',
+  'groqapikey', 'hftoken', 'hmackey', 'hmacsecret', 'huggingfacetoken', 'iban', 'idtoken', 'jobtoken', 'jwt',
+  'licensekey', 'masterkey', 'masterpassword', 'mfacode', 'mfatoken', 'mistralapikey', 'mnemonic', 'mongodburi',
+  'mysqlpassword', 'newpassword', 'npmtoken', 'oauthtoken', 'oauthtokensecret', 'ocpapimsubscriptionkey', 'oldpassword',
+  'onetimecode', 'onetimepassword', 'openaiapikey', 'otp', 'otpcode', 'passcode', 'passphrase', 'passportnumber',
+  'passwd', 'password', 'passwordconfirmation', 'passwordhash', 'passwords', 'passwordsalt', 'personalaccesstoken',
+  'pgpassword', 'pgpkey', 'pin', 'postgresurl', 'privatekey', 'privatekeypassphrase', 'privatekeypem', 'privatetoken',
+  'proxyauthorization', 'pwd', 'pypitoken', 'recoverycode', 'recoverycodes', 'recoveryphrase', 'redispassword',
+  'redisurl', 'refreshtoken', 'registrationtoken', 'rootpassword', 'routingnumber', 'sastoken', 'secret',
+  'secretaccesskey', 'secretkey', 'secrets', 'secretstring', 'secrettoken', 'secretvalue', 'securitycode',
+  'securitytoken', 'seedphrase', 'sendgridapikey', 'serviceaccountkey', 'servicekey', 'sessioncookie', 'sessionkey',
+  'sessiontoken', 'setcookie', 'sharedaccesskey', 'sharedaccesssignature', 'sharedkey', 'sharedsecret', 'signingkey',
+  'signingsecret', 'slacktoken', 'smscode', 'smtppassword', 'socialsecuritynumber', 'sshkey', 'sshprivatekey', 'ssn',
+  'storagekey', 'stripekey', 'stripesecretkey', 'subscriptionkey', 'telegrambottoken', 'token', 'totp', 'totpsecret',
+  'twilioauthtoken', 'twofactorcode', 'userpassword', 'userpwd', 'usertoken', 'verificationcode', 'walletkey',
+  'webhooksecret', 'wwwauthenticate', 'xaccesstoken', 'xamzsecuritytoken', 'xapikey', 'xapisecret', 'xapitoken',
+  'xauthkey', 'xauthorization', 'xauthtoken', 'xcsrftoken', 'xfunctionskey', 'xgitlabtoken', 'xgoogapikey',
+  'xrapidapikey', 'xrefreshtoken', 'xsessiontoken', 'xshopifyaccesstoken', 'xsrftoken', 'xusertoken', 'xvaulttoken',
+  'xxsrftoken',
+]);
 
-/**
- * @typedef {object} PayloadDigest
- * @property {string | null} digest  null when `undigestible` says why there is none
- * @property {number} size  in bytes
- * @property {string} mime
- * @property {string} [undigestible]
- * @property {unknown} [value]  the decoded JSON, where it is some
- */
+const BLOCKED_REASONS = new Set([
+  'blocked', 'blocklist', 'contentblocked', 'contentfilter', 'contentfiltered', 'contentpolicy',
+  'contentpolicyviolation', 'errortoxic', 'guardrail', 'guardrailblocked', 'guardrailintervened',
+  'imageprohibitedcontent', 'imagerecitation', 'imagesafety', 'jailbreak', 'modelarmor', 'moderation',
+  'moderationblocked', 'policyviolation', 'prohibitedcontent', 'promptblocked', 'recitation', 'refusal', 'safety',
+  'sensitive', 'spii',
+]);
 
-// ---------------------------------------------------------------------------------------------------------------------
-// Digests: RFC 8785 without the fields of fields-1, the same as the writer's. tests/vectors/digests.json proves it.
+const FAILED_REASONS = new Set([
+  'abort', 'aborted', 'cancel', 'canceled', 'cancelled', 'error', 'errorlimit', 'exception', 'failed', 'failure',
+  'insufficientsystemresource', 'internalerror', 'malformedfunctioncall', 'malformedmodeloutput', 'malformedresponse',
+  'malformedtoolcall', 'malformedtooluse', 'missingthoughtsignature', 'modelerror', 'networkerror', 'servererror',
+  'timeout', 'toomanytoolcalls', 'unexpectedtoolcall', 'usercancel',
+]);
 
-const PLACEHOLDER = '***REDACTED***';
-const JSON_MIME = 'application/json';
-const TEXT_MIME = 'text/plain';
-const BINARY_MIME = 'application/octet-stream';
-const MAX_DEPTH = 128;
-const MAX_CHUNK_DIGESTS = 128;
-/** Bytes. What is shorter can be found from an unkeyed digest by trying what it may be. */
-const GUESSABLE = 1024;
-/** A payload is read as JSON up to so many bytes. */
-const MAX_JSON_BYTES = 32 * 1024 * 1024;
-const TOO_LARGE = `is larger than ${MAX_JSON_BYTES} bytes, and may be JSON`;
+const ANSWERS = {
+  request_id_headers: ["x-request-id", "request-id", "x-amzn-requestid", "x-amz-request-id", "apim-request-id", "x-ms-request-id", "x-goog-request-id", "x-github-request-id", "x-correlation-id", "cf-ray"],
+  counts: {"input": ["input_tokens", "prompt_tokens", "promptTokenCount", "inputTokens", "inputTokenCount"], "output": ["output_tokens", "completion_tokens", "candidatesTokenCount", "outputTokens", "outputTokenCount"], "total": ["total_tokens", "totalTokenCount", "totalTokens"], "cache_read": ["cache_read_input_tokens", "cachedContentTokenCount", "cacheReadInputTokens", "prompt_cache_hit_tokens"], "cache_creation": ["cache_creation_input_tokens", "cacheWriteInputTokens"], "reasoning": ["thoughtsTokenCount"]},
+  details: {"cache_read": {"parents": ["prompt_tokens_details", "input_tokens_details"], "name": "cached_tokens"}, "reasoning": {"parents": ["completion_tokens_details", "output_tokens_details"], "name": "reasoning_tokens"}},
+  ollama: {"input": "prompt_eval_count", "output": "eval_count"},
+  usages: ["usage", "usageMetadata", "usage_metadata", "amazon-bedrock-invocationMetrics"],
+  inner: ["message", "response", "delta", "meta", "result"],
+  ended: ["message", "delta", "response", "promptFeedback", "messageStop"],
+  reasons: ["finish_reason", "finishReason", "stop_reason", "stopReason", "done_reason", "blockReason"],
+  throttled_code: ".*(?:ratelimit|throttl|toomanyrequests|quotaexceeded|requestlimitexceeded|usagelimitreached|throughputexceeded).*|.*resourceexhausted(?:error|exception)?|insufficientquota|slowdown|429",
+  telling: "\"(?:usage|usageMetadata|error|errors|isError|message_st[a-z]+|message-end|stream-end|done|is_finished|response\\.(?:created|completed|failed|incomplete|cancelled)|(?:finish_reason|finishReason|stop_reason|stopReason)\"\\s*:\\s*\"|blockReason)",
+  line_types: ["application/x-ndjson", "application/ndjson", "application/jsonl", "application/stream+json", "application/json-seq"],
+  first_events: ["message_start", "response.created", "message-start"],
+  last_events: ["message_stop", "response.completed", "response.failed", "response.incomplete", "response.cancelled", "message-end", "error"],
+};
 
-/** Frozen: `fields-1`. A better list would be `fields-2`, beside it. */
-const FIELDS_1 = new Set(
-  `
-  accesskey accesskeyid accesskeysecret accesstoken accesstokens accountkey accountnumber adminpassword
-  anthropicapikey apikey apikeys apikeysecret apisecret apisecretkey apitoken apitokens appkey applicationkey
-  appsecret assertion auth authcode authentication authenticationkey authkey authorization authorizationcode
-  authsecret authtoken awsaccesskeyid awssecretaccesskey awssessiontoken azureopenaiapikey backupcode backupcodes
-  bankaccountnumber basicauth bearer bearertoken bottoken cardcvc cardcvv cardnumber cardpin cardsecuritycode
-  clientassertion clientsecret codeverifier cohereapikey confirmpassword connectionstring connectionstrings
-  connectionuri consumersecret cookie cookies credential credentials creditcard creditcardnumber csrftoken
-  currentpassword cvc cvv cvv2 databasepassword databaseuri databaseurl dbpass dbpassword dbpwd ddapikey
-  ddapplicationkey deploytoken devicetoken discordtoken dsn encryptionkey geminiapikey githubtoken gitlabtoken
-  googleapikey groqapikey hftoken hmackey hmacsecret huggingfacetoken iban idtoken jobtoken jwt licensekey masterkey
-  masterpassword mfacode mfatoken mistralapikey mnemonic mongodburi mysqlpassword newpassword npmtoken oauthtoken
-  oauthtokensecret ocpapimsubscriptionkey oldpassword onetimecode onetimepassword openaiapikey otp otpcode passcode
-  passphrase passportnumber passwd password passwordconfirmation passwordhash passwords passwordsalt
-  personalaccesstoken pgpassword pgpkey pin postgresurl privatekey privatekeypassphrase privatekeypem privatetoken
-  proxyauthorization pwd pypitoken recoverycode recoverycodes recoveryphrase redispassword redisurl refreshtoken
-  registrationtoken rootpassword routingnumber sastoken secret secretaccesskey secretkey secrets secretstring
-  secrettoken secretvalue securitycode securitytoken seedphrase sendgridapikey serviceaccountkey servicekey
-  sessioncookie sessionkey sessiontoken setcookie sharedaccesskey sharedaccesssignature sharedkey sharedsecret
-  signingkey signingsecret slacktoken smscode smtppassword socialsecuritynumber sshkey sshprivatekey ssn storagekey
-  stripekey stripesecretkey subscriptionkey telegrambottoken token totp totpsecret twilioauthtoken twofactorcode
-  userpassword userpwd usertoken verificationcode walletkey webhooksecret wwwauthenticate xaccesstoken
-  xamzsecuritytoken xapikey xapisecret xapitoken xauthkey xauthorization xauthtoken xcsrftoken xfunctionskey
-  xgitlabtoken xgoogapikey xrapidapikey xrefreshtoken xsessiontoken xshopifyaccesstoken xsrftoken xusertoken
-  xvaulttoken xxsrftoken
-`
-    .trim()
-    .split(/\s+/),
-);
+// text.mjs
 
-/** @type {Map<string, { written: string, isSecret: boolean }>} */
-const knownNames = new Map();
+/** Small helpers: text that a record may hold, JSON, addresses, time. */
 
-/** A key as it is written, and whether its value stays out of a digest. @param {string} name */
-function knownName(name) {
-  let known = knownNames.get(name);
-  if (known === undefined) {
-    const folded = name.replace(/[-_. ]/g, '').replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
-    known = { written: `${JSON.stringify(name)}:`, isSecret: FIELDS_1.has(folded) };
-    if (name.length > 64) return known;
-    if (knownNames.size >= 4096) knownNames.clear();
-    knownNames.set(name, known);
-  }
-  return known;
+
+const CONTROL = /[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/;
+
+/** A text that a record's field may hold, or undefined. */
+function plainText(value, most = 256) {
+  return typeof value === 'string' && value !== '' && value.length <= most && !CONTROL.test(value) ? value : undefined;
 }
 
-/** @param {string[]} keys */
-function isSorted(keys) {
-  for (let at = 1; at < keys.length; at += 1) if (keys[at - 1] > keys[at]) return false;
-  return true;
+/** An id as the text of a record: a number becomes its decimal text. */
+function idText(id) {
+  if (typeof id === 'bigint' || Number.isInteger(id)) return BigInt(id).toString();
+  return Number.isFinite(id) ? String(id) : id;
 }
 
-/**
- * RFC 8785, with the values of secret fields replaced. What is not checked of them, `checkValues` has to.
- * @param {any} value @param {unknown[]} replaced  takes those values
- * @param {boolean} surrogates whether there may be lone ones @param {number} depth @returns {string}
- */
-function digestForm(value, replaced, surrogates, depth) {
-  if (typeof value === 'string') {
-    if (surrogates && !wellFormed(value)) throw new Undigestible('is not JSON');
-    return JSON.stringify(value);
-  }
-  if (typeof value !== 'object' || value === null) {
-    if (typeof value === 'number' && !Number.isFinite(value)) throw new Undigestible('is not JSON');
-    return String(value);
-  }
-  if (depth >= MAX_DEPTH) throw new Undigestible('is nested too deep');
-  let form = '';
-  if (Array.isArray(value)) {
-    for (const item of value) form += `${form === '' ? '[' : ','}${digestForm(item, replaced, surrogates, depth + 1)}`;
-    return form === '' ? '[]' : `${form}]`;
-  }
-  const keys = Object.keys(value);
-  if (!isSorted(keys)) keys.sort();
-  for (const key of keys) {
-    if (surrogates && !wellFormed(key)) throw new Undigestible('is not JSON');
-    const { written, isSecret } = knownName(key);
-    if (isSecret) replaced.push(value[key]);
-    const inner = isSecret ? `"${PLACEHOLDER}"` : digestForm(value[key], replaced, surrogates, depth + 1);
-    form += (form === '' ? '{' : ',') + written + inner;
-  }
-  return form === '' ? '{}' : `${form}}`;
+/** An identifier such as a model's name or an error's code; undefined for anything that may be prose. */
+function plainName(value) {
+  return typeof value === 'string' && /^[A-Za-z0-9][\w.:/@-]{0,127}$/.test(value) ? value : undefined;
 }
 
-/** Why a payload that looks like JSON has no digest. Its message holds none of it. */
-class Undigestible extends Error {}
+/** Whether a value is a JSON object. */
+function isObject(value) {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
 
-/**
- * One JSON text, strictly: no key twice, no lone surrogate, no number beyond a double, at most 128 levels. Its value,
- * and the form that is digested.
- * @param {Uint8Array} bytes
- */
-function decodeJson(bytes) {
-  let text, value;
+/** The value of a JSON text; the text itself when it is not JSON. */
+function tryJson(text) {
   try {
-    if (!isUtf8(bytes)) throw new SyntaxError();
-    text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString();
-    value = JSON.parse(text);
+    return JSON.parse(text);
   } catch {
-    throw new Undigestible('is not JSON');
+    return text;
   }
-  const surrogates = /\\u[dD][89a-fA-F]/.test(text);
-  /** @type {unknown[]} */
-  const replaced = [];
-  let form = '';
+}
+
+/** An event as JSON, without the members that JSON cannot hold. */
+function jsonOf(event) {
   try {
-    form = digestForm(value, replaced, surrogates, 0);
-  } finally {
-    // Which of several reasons counts does not depend on where they are.
-    if (form === '' || replaced.length > 0) checkValues(value, surrogates);
-  }
-  // JSON.parse keeps the last of two equal keys, so that a colon is missing from what it read. An escaped colon would
-  // upset the count: then every object is looked at.
-  const twice = text.includes('\\u003')
-    ? readJson(text, false).twice
-    : colons(text) !== colons(form) + (replaced.length > 0 ? colons(JSON.stringify(replaced)) : 0);
-  if (twice) throw new Undigestible('has an object with the same key twice');
-  return { value, form };
-}
-
-/** @param {any} root @param {boolean} surrogates whether there may be lone ones */
-function checkValues(root, surrogates) {
-  let level = [root];
-  for (let depth = 0; level.length > 0; depth += 1) {
-    const inner = [];
-    for (const value of level) {
-      if (typeof value === 'number' && !Number.isFinite(value)) throw new Undigestible('is not JSON');
-      if (surrogates && typeof value === 'string' && !wellFormed(value)) throw new Undigestible('is not JSON');
-      if (typeof value !== 'object' || value === null) continue;
-      if (depth >= MAX_DEPTH) throw new Undigestible('is nested too deep');
-      if (surrogates && !Array.isArray(value) && !Object.keys(value).every(wellFormed)) {
-        throw new Undigestible('is not JSON');
-      }
-      for (const child of Object.values(value)) {
-        if (typeof child === 'object' || typeof child === 'number' || surrogates) inner.push(child);
-      }
-    }
-    level = inner;
+    return JSON.stringify(event);
+  } catch {
+    const kept = (members) => Object.fromEntries(Object.entries(members).filter(([, value]) => isJson(value)));
+    return JSON.stringify({ ...kept(event), attributes: kept(event.attributes ?? {}) });
   }
 }
 
-/** @param {string} text */
-function wellFormed(text) {
-  return !/\p{Surrogate}/u.test(text);
-}
-
-/** @param {string} text */
-function colons(text) {
-  let count = 0;
-  for (let at = text.indexOf(':'); at !== -1; at = text.indexOf(':', at + 1)) count += 1;
-  return count;
-}
-
-const DEEPEST = 900;
-const NUMBER = '-?(?:0|[1-9][0-9]*)(?:\\.[0-9]+)?(?:[eE][-+]?[0-9]+)?';
-
-/**
- * Follow a JSON text token by token, in linear time and without recursion: whether it is one, and has a key twice.
- * `loose`: as a lenient decoder reads it, with NaN, infinities and control characters in texts. More than 900 levels
- * are taken for JSON at once: a decoder that gives up there has read an object until then.
- * @param {string} text @param {boolean} loose
- */
-function readJson(text, loose) {
-  const space = /[ \t\r\n]*/y;
-  const scalar = new RegExp(`${NUMBER}|true|false|null${loose ? '|-?Infinity|NaN' : ''}`, 'y');
-  const escape = /["\\/bfnrt]|u[0-9a-fA-F]{4}/y;
-  const stop = loose ? /["\\]/g : /["\\\x00-\x1f]/g;
-  const no = { valid: false, twice: false };
-  let at = 0;
-  let twice = false;
-  /** @type {(Set<string> | null)[]} */
-  const open = []; // for each object its keys so far, for each array null
-
-  /** Pass over what `token` matches here. @param {RegExp} token */
-  const take = (token) => {
-    token.lastIndex = at;
-    const found = token.test(text);
-    if (found) at = token.lastIndex;
-    return found;
-  };
-  /** Pass over `mark`, if it is here. @param {string} mark */
-  const takeMark = (mark) => {
-    if (text[at] !== mark) return false;
-    at += 1;
-    return true;
-  };
-  /** The raw content of the string that begins here, or null when none does. */
-  const string = () => {
-    if (!takeMark('"')) return null;
-    const start = at;
-    for (;;) {
-      stop.lastIndex = at;
-      const found = stop.exec(text);
-      if (found === null) return null;
-      at = found.index + 1;
-      if (found[0] === '"') return text.slice(start, found.index);
-      if (found[0] !== '\\' || !take(escape)) return null;
-    }
-  };
-  /** Pass over a key and its colon. */
-  const key = () => {
-    take(space);
-    const raw = string();
-    if (raw === null) return false;
-    const keys = open[open.length - 1];
-    if (!loose && keys) {
-      const name = raw.includes('\\') ? JSON.parse(`"${raw}"`) : raw;
-      if (keys.has(name)) twice = true;
-      keys.add(name);
-    }
-    take(space);
-    return takeMark(':');
-  };
-
-  for (;;) {
-    take(space);
-    if (text[at] === '{' || text[at] === '[') {
-      const isObject = text[at] === '{';
-      at += 1;
-      take(space);
-      if (!takeMark(isObject ? '}' : ']')) {
-        open.push(isObject ? new Set() : null);
-        if (open.length > DEEPEST) return { valid: true, twice };
-        if (isObject && !key()) return no;
-        continue;
-      }
-    } else if (text[at] === '"' ? string() === null : !take(scalar)) {
-      return no;
-    }
-    // A value has ended: what is around it ends too, or goes on with another.
-    for (;;) {
-      take(space);
-      if (open.length === 0) return at === text.length ? { valid: true, twice } : no;
-      const isObject = open[open.length - 1] !== null;
-      if (takeMark(',')) {
-        if (isObject && !key()) return no;
-        break;
-      }
-      if (!takeMark(isObject ? '}' : ']')) return no;
-      open.pop();
-    }
+function isJson(value) {
+  try {
+    return JSON.stringify(value) !== undefined;
+  } catch {
+    return false; // a bigint, or a circle
   }
 }
 
-/** @param {number | undefined} byte */
+/** The address of a call, without userinfo, query and fragment. */
+function cleanEndpoint(text, domainOnly = false) {
+  if (!URL.canParse(text)) return undefined;
+  const url = new URL(text);
+  if (url.host === '') return url.protocol;
+  return domainOnly ? url.hostname : `${url.protocol}//${url.host}${url.pathname}`;
+}
+
+/** The media type of a Content-Type header, without its parameters. */
+function mediaType(contentType) {
+  return plainText(contentType?.split(';', 1)[0].trim().toLowerCase(), 255);
+}
+
+/** The milliseconds that a Retry-After header asks for. */
+function retryAfter(text) {
+  if (!text) return undefined;
+  const ms = /^\s*\d+(\.\d+)?\s*$/.test(text) ? Number(text) * 1000 : Date.parse(text) - Date.now();
+  return Number.isFinite(ms) ? Math.max(0, Math.round(ms)) : undefined;
+}
+
+/** The result of `work`, or undefined when that takes longer than `ms`. */
+function within(work, ms) {
+  const timer = new AbortController();
+  return Promise.race([work, pause(ms, undefined, { signal: timer.signal })]).finally(() => timer.abort());
+}
+
+/** Whether a body is a buffer. */
+function isBytes(body) {
+  return ArrayBuffer.isView(body) || body instanceof ArrayBuffer || body instanceof SharedArrayBuffer;
+}
+
+/** A body that is there as a whole, as bytes. Shares memory with a buffer. */
+function bytesOf(body) {
+  if (!isBytes(body)) return Buffer.from(String(body ?? ''));
+  return ArrayBuffer.isView(body) ? new Uint8Array(body.buffer, body.byteOffset, body.byteLength) : new Uint8Array(body);
+}
+
+// shape.mjs
+
+/** Whether bytes that arrive piece by piece can still be one JSON document. A "no" is final and right. */
+
 const isSpace = (byte) => byte === 0x20 || byte === 0x09 || byte === 0x0d || byte === 0x0a;
-/** @param {number} byte */
-const isSkipped = (byte) => isSpace(byte) || byte === 0xef || byte === 0xbb || byte === 0xbf;
+const isMark = (byte) => byte === 0xef || byte === 0xbb || byte === 0xbf; // of a byte order mark
 
-/** Where the first byte is that is neither white space nor of a byte order mark. @param {Uint8Array} bytes */
+/** Where the first byte is that is neither white space nor of a byte order mark. */
 function firstOf(bytes) {
   let at = 0;
-  while (at < bytes.length && isSkipped(bytes[at])) at += 1;
+  while (at < bytes.length && (isSpace(bytes[at]) || isMark(bytes[at]))) at += 1;
   return at;
 }
 
-/** Whether a decoder less strict than ours would find an object or an array. @param {Uint8Array} bytes */
-function isLooseJson(bytes) {
-  const first = String.fromCharCode(bytes[firstOf(bytes)] ?? 0);
-  if (first !== '{' && first !== '[') return false;
-  const readings = [new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes)];
-  if (bytes[1] === 0) readings.push(new TextDecoder('utf-16le', { ignoreBOM: true }).decode(bytes));
-  return readings.some((text) => readJson(text.replace(/^[ \t\r\n\ufeff]+/, ''), true).valid);
-}
-
-/** A running SHA-256, or an HMAC-SHA-256 (Node's own cannot be read on the way). */
-class Running {
-  /** @param {DigestKey} [key] */
-  constructor(key) {
-    this.prefix = 'sha256:';
-    this.hash = createHash('sha256');
-    if (key === undefined) return;
-    if (!/^[A-Za-z0-9._-]{1,64}$/.test(key.id) || !(key.key instanceof Uint8Array) || key.key.length < 32) {
-      throw new TypeError('a digest key has an id of letters, digits, dots, dashes, underscores, and 32 bytes or more');
-    }
-    this.prefix = `hmac-sha256:${key.id}:`;
-    const block = Buffer.alloc(64);
-    block.set(key.key.length > 64 ? createHash('sha256').update(key.key).digest() : key.key);
-    this.outer = block.map((byte) => byte ^ 0x5c);
-    this.hash.update(block.map((byte) => byte ^ 0x36));
-  }
-
-  /** @param {Uint8Array | string} data */
-  update(data) {
-    this.hash.update(data);
-    return this;
-  }
-
-  /** The digest so far. */
-  written() {
-    const inner = this.hash.copy();
-    if (this.outer === undefined) return this.prefix + inner.digest('hex');
-    return this.prefix + createHash('sha256').update(this.outer).update(inner.digest()).digest('hex');
-  }
-}
-
-/**
- * The digest of a payload: as JSON where it is JSON, as it is otherwise. JSON that is ambiguous gets none: one over its
- * bytes would hold the secret fields.
- * @param {Uint8Array} bytes @param {{ key?: DigestKey, text?: boolean }} [options] @returns {PayloadDigest}
- */
-export function digestPayload(bytes, { key, text = false } = {}) {
-  const size = bytes.length;
-  const mime = text ? TEXT_MIME : BINARY_MIME;
-  if (size > MAX_JSON_BYTES) {
-    const shape = new JsonShape();
-    shape.feed(bytes.subarray(0, MAX_JSON_BYTES));
-    if (shape.mayHoldFields) return { digest: null, size, mime: JSON_MIME, undigestible: TOO_LARGE };
-  } else if ('{["-0123456789tfn'.includes(String.fromCharCode(bytes[firstOf(bytes)] ?? 0))) {
-    try {
-      const { value, form } = decodeJson(bytes);
-      return { digest: new Running(key).update(form).written(), size, mime: JSON_MIME, value };
-    } catch (error) {
-      if (!(error instanceof Undigestible)) throw error;
-      if (isLooseJson(bytes)) return { digest: null, size, mime: JSON_MIME, undigestible: error.message };
-    }
-  }
-  return { digest: new Running(key).update(bytes).written(), size, mime };
-}
-
-/** Whether bytes that arrive piece by piece can still be one JSON document. A "no" is final and right. */
 class JsonShape {
-  /** @type {'before' | 'opened' | 'inside' | 'word' | 'after' | 'wide' | 'not'} */
-  state = 'before';
+  state = 'before'; // then one of: opened, inside, word, after, wide, not
   skipped = false;
   depth = 0;
+  deepest = 0;
   inString = false;
   escaped = false;
   isContainer = false;
@@ -413,7 +218,6 @@ class JsonShape {
     return this.mayBeJson && (this.isContainer || this.state === 'before');
   }
 
-  /** @param {Uint8Array} bytes */
   feed(bytes) {
     let at = this.state === 'before' ? this.begin(bytes) : 0;
     // A zero byte second is UTF-16: what looks like a bracket or a quote there need not be one.
@@ -429,7 +233,7 @@ class JsonShape {
     }
   }
 
-  /** Look for the first byte that counts: where to go on. @param {Uint8Array} bytes */
+  /** Look for the first byte that counts. Returns where to go on. */
   begin(bytes) {
     const at = firstOf(bytes);
     this.skipped ||= at > 0;
@@ -445,7 +249,7 @@ class JsonShape {
     return at;
   }
 
-  /** Follow strings and brackets: where to go on. @param {Uint8Array} bytes @param {number} start */
+  /** Follow strings and brackets. Returns where to go on. */
   follow(bytes, start) {
     const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
     const inside = /["\\]/g;
@@ -463,11 +267,219 @@ class JsonShape {
       if (found === '\\') this.escaped = true;
       else if (found === '"') this.inString = !this.inString;
       else this.depth += found === '{' || found === '[' ? 1 : -1;
+      this.deepest = Math.max(this.deepest, this.depth);
       if (this.depth > 0 || this.inString) continue;
       this.state = 'after';
       return at;
     }
   }
+}
+
+// json.mjs
+
+/** One JSON text, read strictly, and its RFC 8785 form without the values of secret fields. */
+
+
+const PLACEHOLDER = '***REDACTED***';
+const MAX_DEPTH = 128;
+/** A lenient decoder that gives up at this depth has read an object or an array until then. */
+const LENIENT_DEPTH = 900;
+
+/** Why a payload that looks like JSON has no digest. Its message holds none of the payload. */
+class Undigestible extends Error {}
+
+/**
+ * The value of a JSON text, and the form that is digested. Throws `Undigestible` for a key twice, a lone surrogate, a
+ * number beyond a double and more than 128 levels.
+ */
+function decodeJson(bytes) {
+  let text, value;
+  try {
+    if (!isUtf8(bytes)) throw new SyntaxError();
+    text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString();
+    value = JSON.parse(text);
+  } catch {
+    throw new Undigestible('is not JSON');
+  }
+  const walk = { maySurrogate: /\\u[dD][89a-fA-F]/.test(text), hiddenColons: 0 };
+  const form = digestForm(value, walk, 0);
+  // JSON.parse keeps the last of two equal keys, so that a colon is missing from what it read.
+  let colons = count(text, ':');
+  if (text.includes('\\u003')) colons += text.replaceAll('\\\\', '').match(/\\u003a/gi)?.length ?? 0;
+  if (colons !== count(form, ':') + walk.hiddenColons) throw new Undigestible('has an object with the same key twice');
+  return { value, form };
+}
+
+/** RFC 8785. A secret value is checked like any other; only its colons are kept, for the count above. */
+function digestForm(value, walk, depth) {
+  if (typeof value === 'string') return writtenText(value, walk);
+  if (typeof value !== 'object' || value === null) {
+    if (typeof value === 'number' && !Number.isFinite(value)) throw new Undigestible('is not JSON');
+    return String(value);
+  }
+  if (depth >= MAX_DEPTH) throw new Undigestible('is nested too deep');
+  let form = '';
+  if (Array.isArray(value)) {
+    for (const item of value) form += `${form === '' ? '[' : ','}${digestForm(item, walk, depth + 1)}`;
+    return form === '' ? '[]' : `${form}]`;
+  }
+  const keys = Object.keys(value);
+  if (keys.some((key, at) => at > 0 && keys[at - 1] > key)) keys.sort();
+  for (const key of keys) {
+    const { written, isSecret } = knownName(key, walk);
+    let inner = digestForm(value[key], walk, depth + 1);
+    if (isSecret) {
+      walk.hiddenColons += count(inner, ':');
+      inner = `"${PLACEHOLDER}"`;
+    }
+    form += (form === '' ? '{' : ',') + written + inner;
+  }
+  return form === '' ? '{}' : `${form}}`;
+}
+
+function writtenText(text, walk) {
+  if (walk.maySurrogate && /\p{Surrogate}/u.test(text)) throw new Undigestible('is not JSON');
+  return JSON.stringify(text);
+}
+
+const knownNames = new Map();
+
+/** A key as it is written, and whether its value stays out of a digest. */
+function knownName(name, walk) {
+  let known = knownNames.get(name);
+  if (known === undefined) {
+    const folded = name.replace(/[-_. ]/g, '').replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
+    known = { written: `${writtenText(name, walk)}:`, isSecret: FIELDS_1.has(folded) };
+    if (name.length > 64) return known;
+    if (knownNames.size >= 4096) knownNames.clear();
+    knownNames.set(name, known);
+  }
+  return known;
+}
+
+function count(text, mark) {
+  let found = 0;
+  for (let at = text.indexOf(mark); at !== -1; at = text.indexOf(mark, at + 1)) found += 1;
+  return found;
+}
+
+/** Whether a decoder less strict than ours would find an object or an array. */
+function isLooseJson(bytes) {
+  const first = bytes[firstOf(bytes)];
+  if (first !== 0x7b && first !== 0x5b) return false; // neither { nor [
+  const encodings = bytes[1] === 0 ? ['utf-8', 'utf-16le'] : ['utf-8'];
+  return encodings.some((encoding) => isLooseText(new TextDecoder(encoding, { ignoreBOM: true }).decode(bytes)));
+}
+
+/** Such a decoder takes NaN, infinities, and control characters in strings. */
+function isLooseText(text) {
+  const content = text.replace(/^[ \t\r\n\ufeff]+/, '');
+  let strict = content.replace(/[\t\r\n]/g, ' ').replace(/[\x00-\x1f]/g, 'x');
+  if (/NaN|Infinity/.test(strict)) strict = withoutConstants(strict);
+  try {
+    JSON.parse(strict);
+    return true;
+  } catch {
+    const shape = new JsonShape();
+    shape.feed(Buffer.from(content));
+    return shape.deepest > LENIENT_DEPTH;
+  }
+}
+
+/** A JSON text with null in place of NaN and infinities outside of strings, in linear time. */
+function withoutConstants(text) {
+  const parts = text.replace(/\\[^]/g, 'xx').split('"');
+  let plain = '';
+  let at = 0;
+  parts.forEach((part, index) => {
+    const piece = text.slice(at, at + part.length);
+    plain += (index % 2 === 0 ? piece.replace(/-?Infinity|NaN/g, 'null') : piece) + (index < parts.length - 1 ? '"' : '');
+    at += part.length + 1;
+  });
+  return plain;
+}
+
+// digest.mjs
+
+/** Digests of payloads, the same as the writer's. tests/vectors/digests.json proves it. */
+
+
+const JSON_MIME = 'application/json';
+/** In bytes. A longer payload is not read as JSON. */
+const MAX_JSON_BYTES = 32 * 1024 * 1024;
+const TOO_LARGE = `is larger than ${MAX_JSON_BYTES} bytes, and may be JSON`;
+const MAX_CHUNK_DIGESTS = 128;
+/** In bytes. Without a key, the content of a shorter body can be guessed from its digest. */
+const GUESSABLE = 1024;
+
+/**
+ * @typedef {object} DigestKey  For `hmac-sha256` digests.
+ * @property {string} id  names the key in records
+ * @property {Uint8Array} key  at least 32 bytes
+ */
+
+/**
+ * @typedef {object} PayloadDigest
+ * @property {string | null} digest  null when `undigestible` says why there is none
+ * @property {number} size  in bytes
+ * @property {string} mime
+ * @property {string} [undigestible]
+ * @property {unknown} [value]  the decoded value of a JSON payload
+ */
+
+/** A running SHA-256 or HMAC-SHA-256. (The intermediate value of Node's own HMAC cannot be read.) */
+class RunningDigest {
+  constructor(key) {
+    this.prefix = 'sha256:';
+    this.hash = createHash('sha256');
+    if (key === undefined) return;
+    if (!/^[A-Za-z0-9._-]{1,64}$/.test(key.id) || !(key.key instanceof Uint8Array) || key.key.length < 32) {
+      throw new TypeError('a digest key has an id of letters, digits, dots, dashes, underscores, and 32 bytes or more');
+    }
+    this.prefix = `hmac-sha256:${key.id}:`;
+    const block = Buffer.alloc(64);
+    block.set(key.key.length > 64 ? createHash('sha256').update(key.key).digest() : key.key);
+    this.outer = block.map((byte) => byte ^ 0x5c);
+    this.hash.update(block.map((byte) => byte ^ 0x36));
+  }
+
+  update(data) {
+    this.hash.update(data);
+    return this;
+  }
+
+  /** The digest of the data so far. */
+  text() {
+    const inner = this.hash.copy();
+    if (this.outer === undefined) return this.prefix + inner.digest('hex');
+    return this.prefix + createHash('sha256').update(this.outer).update(inner.digest()).digest('hex');
+  }
+}
+
+const undigested = (size, reason) => ({ digest: null, size, mime: JSON_MIME, undigestible: reason });
+const plainMime = ({ text = false }) => (text ? 'text/plain' : 'application/octet-stream');
+
+/**
+ * The digest of a payload: of the canonical form of JSON, of the bytes of anything else. Ambiguous JSON has no digest: a
+ * digest of its bytes would hold the secret fields. `text`: the payload was sent as text.
+ * @param {Uint8Array} bytes @param {{ key?: DigestKey, text?: boolean }} [options] @returns {PayloadDigest}
+ */
+export function digestPayload(bytes, options = {}) {
+  const size = bytes.length;
+  if (size > MAX_JSON_BYTES) {
+    const shape = new JsonShape();
+    shape.feed(bytes.subarray(0, MAX_JSON_BYTES));
+    if (shape.mayHoldFields) return undigested(size, TOO_LARGE);
+  } else if ('{["-0123456789tfn'.includes(String.fromCharCode(bytes[firstOf(bytes)] ?? 0))) {
+    try {
+      const { value, form } = decodeJson(bytes);
+      return { digest: new RunningDigest(options.key).update(form).text(), size, mime: JSON_MIME, value };
+    } catch (error) {
+      if (!(error instanceof Undigestible)) throw error;
+      if (isLooseJson(bytes)) return undigested(size, error.message);
+    }
+  }
+  return { digest: new RunningDigest(options.key).update(bytes).text(), size, mime: plainMime(options) };
 }
 
 /**
@@ -479,48 +491,39 @@ export class StreamDigest {
   /** @param {{ key?: DigestKey, text?: boolean }} [options] */
   constructor(options = {}) {
     this.options = options;
-    this.running = new Running(options.key);
-    /** @type {JsonShape | null} */
-    this.shape = new JsonShape();
-    /** @type {Uint8Array[]} */
+    this.running = new RunningDigest(options.key);
+    this.shape = new JsonShape(); // null once the body cannot be JSON, or is too large
     this.held = [];
     this.tooLarge = false;
     this.size = 0;
     this.chunks = 0;
     this.chunkEvery = 1;
-    /** @type {(string | null)[]} */
     this.chunkDigests = [];
   }
 
-  /** Take the next chunk, which nobody may change from now on. An empty one is none. @param {Uint8Array} chunk */
+  /** Take the next chunk, which nobody may change from now on. Empty chunks do not count. */
   add(chunk) {
     if (chunk.length === 0) return;
-    const before = this.size;
+    const room = Math.max(0, MAX_JSON_BYTES - this.size);
     this.size += chunk.length;
     this.chunks += 1;
-    if (this.shape !== null) {
-      this.held.push(chunk);
-      this.decide(this.shape, chunk.subarray(0, Math.max(0, MAX_JSON_BYTES - before)));
-    } else if (!this.tooLarge) {
-      this.running.update(chunk);
-    }
+    if (this.shape !== null) this.hold(chunk, room);
+    else if (!this.tooLarge) this.running.update(chunk);
     if (this.chunks % this.chunkEvery !== 0) return;
     const guessable = this.options.key === undefined && this.size < GUESSABLE;
-    this.chunkDigests.push(this.shape !== null || this.tooLarge || guessable ? null : this.running.written());
+    this.chunkDigests.push(this.shape !== null || this.tooLarge || guessable ? null : this.running.text());
     if (this.chunkDigests.length > MAX_CHUNK_DIGESTS) {
       this.chunkDigests = this.chunkDigests.filter((_, index) => index % 2 === 1);
       this.chunkEvery *= 2;
     }
   }
 
-  /**
-   * Let go of what is held once it cannot be JSON, or is too large.
-   * @param {JsonShape} shape @param {Uint8Array} piece
-   */
-  decide(shape, piece) {
-    shape.feed(piece);
-    if (shape.mayBeJson && this.size <= MAX_JSON_BYTES) return;
-    this.tooLarge = shape.mayHoldFields;
+  /** Hold a chunk for as long as the body may be JSON. `room`: the bytes that are still read as JSON. */
+  hold(chunk, room) {
+    this.held.push(chunk);
+    this.shape.feed(chunk.subarray(0, room));
+    if (this.shape.mayBeJson && this.size <= MAX_JSON_BYTES) return;
+    this.tooLarge = this.shape.mayHoldFields;
     if (!this.tooLarge) for (const held of this.held) this.running.update(held);
     this.held = [];
     this.shape = null;
@@ -528,201 +531,72 @@ export class StreamDigest {
 
   /** The digest of the whole body. Call it once, at the end. @returns {PayloadDigest} */
   finish() {
-    const { size } = this;
     if (this.shape !== null) {
       const whole = this.held.length === 1 ? this.held[0] : Buffer.concat(this.held);
       this.held = [];
       return digestPayload(whole, this.options);
     }
-    if (this.tooLarge) return { digest: null, size, mime: JSON_MIME, undigestible: TOO_LARGE };
-    return { digest: this.running.written(), size, mime: this.options.text ? TEXT_MIME : BINARY_MIME };
+    if (this.tooLarge) return undigested(this.size, TOO_LARGE);
+    return { digest: this.running.text(), size: this.size, mime: plainMime(this.options) };
   }
 }
 
-// ---------------------------------------------------------------------------------------------------------------------
-// Calls: one `fetch`, watched. What fails in here is caught, and said once; only the call's own errors pass.
+// answers.mjs
 
-const SETTINGS_IN_CONTEXT = /** @type {const} */ ([
-  ['agentId', 'agent_id'],
-  ['userId', 'user_id'],
-  ['sessionId', 'session_id'],
-  ['correlationId', 'correlation_id'],
-  ['agentVersion', 'agent_version'],
-  ['deploymentId', 'deployment_id'],
-  ['traceId', 'trace_id'],
-  ['spanId', 'span_id'],
-  ['model', 'model'],
-  ['outcome', 'outcome'],
-]);
-const IDS = ['id', 'provider_request_id', ...SETTINGS_IN_CONTEXT.map(([, field]) => field)];
-const TRACE_HEADER = 'x-trace-id';
-/** Where services put their own id of a request, the most telling first. */
-const REQUEST_ID_HEADERS = [
-  'x-request-id', 'request-id', 'x-amzn-requestid', 'x-amz-request-id', 'apim-request-id', 'x-ms-request-id',
-  'x-goog-request-id', 'x-github-request-id', 'x-correlation-id', 'x-trace-id', 'cf-ray',
-];
-const STREAM_TYPES = /event-stream|eventstream|ndjson|jsonl|jsonlines|json-seq|stream\+json/;
-/** A body that is not over after so many milliseconds is logged as a stream: it has begun, whatever becomes of it. */
-const SLOW_BODY_MS = 10_000;
-/** So long a record waits for the digest of a request body that is still being read when the call is over. */
-const SENDING_MS = 250;
-/** So much of a body is read ahead of the caller, so that the record of a body that nobody reads is whole. */
-const READ_AHEAD = 256 * 1024;
-const COUNTS = {
-  input: ['input_tokens', 'prompt_tokens', 'promptTokenCount', 'inputTokens', 'inputTokenCount'],
-  output: ['output_tokens', 'completion_tokens', 'candidatesTokenCount', 'outputTokens', 'outputTokenCount'],
-  total: ['total_tokens', 'totalTokenCount', 'totalTokens'],
-  cache_read: [
-    'cache_read_input_tokens', 'cachedContentTokenCount', 'cacheReadInputTokens', 'prompt_cache_hit_tokens',
-  ],
-  cache_creation: ['cache_creation_input_tokens', 'cacheWriteInputTokens'],
-  reasoning: ['thoughtsTokenCount'],
-};
-const COUNTED_DETAILS = /** @type {const} */ ([
-  ['cache_read', ['prompt_tokens_details', 'input_tokens_details'], 'cached_tokens'],
-  ['reasoning', ['completion_tokens_details', 'output_tokens_details'], 'reasoning_tokens'],
-]);
-const OLLAMA_COUNTS = /** @type {const} */ ([['input', 'prompt_eval_count'], ['output', 'eval_count']]);
-const USAGES = ['usage', 'usageMetadata', 'usage_metadata', 'amazon-bedrock-invocationMetrics'];
-/** Members in which a provider puts what others put at the top. */
-const INNER = ['message', 'response', 'delta', 'meta', 'result'];
-const ENDED = ['message', 'delta', 'response', 'promptFeedback', 'messageStop'];
-const REASONS = ['finish_reason', 'finishReason', 'stop_reason', 'stopReason', 'done_reason', 'blockReason'];
+/** What the answer of a model or a tool reports about itself. `outcome` is never success: that follows from the status. */
+
+
 const BLOCKED = 'policy-blocked';
-/** Reasons of answers that a policy stopped, as `foldedWord` writes them. */
-const BLOCKED_REASONS = new Set([
-  'blocked', 'blocklist', 'contentblocked', 'contentfilter', 'contentfiltered', 'contentpolicy',
-  'contentpolicyviolation', 'errortoxic', 'guardrail', 'guardrailblocked', 'guardrailintervened',
-  'imageprohibitedcontent', 'imagerecitation', 'imagesafety', 'jailbreak', 'modelarmor', 'moderation',
-  'moderationblocked', 'policyviolation', 'prohibitedcontent', 'promptblocked', 'recitation', 'refusal', 'safety',
-  'sensitive', 'spii',
-]);
-const FAILED_REASONS = new Set([
-  'abort', 'aborted', 'cancel', 'canceled', 'cancelled', 'error', 'errorlimit', 'exception', 'failed', 'failure',
-  'insufficientsystemresource', 'internalerror', 'malformedfunctioncall', 'malformedmodeloutput', 'malformedresponse',
-  'malformedtoolcall', 'malformedtooluse', 'missingthoughtsignature', 'modelerror', 'networkerror', 'servererror',
-  'timeout', 'toomanytoolcalls', 'unexpectedtoolcall', 'usercancel',
-]);
-const THROTTLED_CODE = new RegExp(
-  '^(?:.*(?:ratelimit|throttl|toomanyrequests|quotaexceeded|requestlimitexceeded|usagelimitreached|throughputexceeded).*' +
-    '|.*resourceexhausted(?:error|exception)?|insufficientquota|slowdown|429)$',
-);
+const THROTTLED_CODE = new RegExp(`^(?:${ANSWERS.throttled_code})$`);
+const TELLING = new RegExp(ANSWERS.telling);
 const ERROR_CODE = /^(?:[A-Za-z][A-Za-z_.-]{1,63}|[1-9][0-9]{2})$/;
-const EVENT_STREAM = 'text/event-stream';
+const SSE = 'text/event-stream';
 const AWS_STREAM = 'application/vnd.amazon.eventstream';
 /** Media types of streams whose events are read. */
-const READ_TYPES = new Set([
-  EVENT_STREAM, AWS_STREAM, 'application/x-ndjson', 'application/ndjson', 'application/jsonl',
-  'application/stream+json', 'application/json-seq',
-]);
-const TELLING = new RegExp(
-  '"(?:usage|usageMetadata|error|errors|isError|message_st[a-z]+|message-end|stream-end|done|is_finished' +
-    '|response\\.(?:created|completed|failed|incomplete|cancelled)' +
-    '|(?:finish_reason|finishReason|stop_reason|stopReason)"\\s*:\\s*"|blockReason)',
-);
+const READ_TYPES = new Set([SSE, AWS_STREAM, ...ANSWERS.line_types]);
+/** In bytes. A longer event is skipped. */
+const MAX_EVENT_BYTES = 32 * 1024 * 1024;
 /** The first events are always read: they show which protocol it is. */
 const FIRST_EVENTS = 8;
-const FIRST_TYPES = new Set(['message_start', 'response.created', 'message-start']);
-const LAST_TYPES = new Set([
-  'message_stop', 'response.completed', 'response.failed', 'response.incomplete', 'response.cancelled', 'message-end',
-  'error',
-]);
 const AWS_NAME = /:(event|exception|message)-type\x07\x00[^]([A-Za-z-]{1,60})/g;
 const AWS_PREFIX = 12;
 const AWS_CRC = 4;
-const CONTROL = /[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/;
 
-/** A text that a record's field may hold, or undefined. @param {unknown} value @param {number} [most] */
-function plainText(value, most = 256) {
-  return typeof value === 'string' && value !== '' && value.length <= most && !CONTROL.test(value) ? value : undefined;
-}
-
-/** An id as the text of a record: a number becomes its decimal text. @param {unknown} id */
-function idText(id) {
-  if (typeof id === 'bigint' || (typeof id === 'number' && Number.isFinite(id))) {
-    return Number.isInteger(id) ? BigInt(id).toString() : String(id);
-  }
-  return id;
-}
-
-/** An identifier that is no prose: a model's name, an error's code. @param {unknown} value */
-function plainName(value) {
-  return typeof value === 'string' && /^[A-Za-z0-9][\w.:/@-]{0,127}$/.test(value) ? value : undefined;
-}
-
-/** The members that JSON can hold: no bigint, no circle. @param {Record<string, any>} members */
-function jsonMembers(members) {
-  const isJson = (/** @type {unknown} */ value) => {
-    try {
-      return JSON.stringify(value) !== undefined;
-    } catch {
-      return false;
-    }
-  };
-  return Object.fromEntries(Object.entries(members).filter(([, value]) => isJson(value)));
-}
-
-/** An event as JSON, without the members that JSON cannot hold. @param {Record<string, unknown>} event */
-function jsonOf(event) {
-  try {
-    return JSON.stringify(event);
-  } catch {
-    const attributes = jsonMembers(event.attributes ?? {});
-    return JSON.stringify({ ...jsonMembers(event), attributes });
-  }
-}
-
-/** What was called, without userinfo, query and fragment. @param {string} text @param {boolean} [domainOnly] */
-function cleanEndpoint(text, domainOnly = false) {
-  if (!URL.canParse(text)) return undefined;
-  const url = new URL(text);
-  if (url.host === '') return url.protocol;
-  return domainOnly ? url.hostname : `${url.protocol}//${url.host}${url.pathname}`;
-}
-
-/** The media type without its parameters. @param {string | null | undefined} contentType */
-function mediaType(contentType) {
-  return plainText(contentType?.split(';', 1)[0].trim().toLowerCase(), 255);
-}
-
-/** What the answer of a model or a tool says. `outcome` is never success: that follows from the status. */
-class Said {
-  /** @type {string | undefined} */
+class AnswerSummary {
   model;
-  /** @type {Record<string, number>} */
   tokens = {};
-  /** @type {'error' | 'throttled' | 'policy-blocked' | undefined} */
   outcome;
-  /** @type {string | undefined} of the error */
-  code;
-  /** @type {string | undefined} why the answer ended, where that is not an error */
-  reason;
+  code; // of the error
+  reason; // why the answer ended, where that is not an error
 
-  /** Read one JSON document. A later count replaces an earlier one, unless it is zero. @param {any} value */
+  get isFailed() {
+    return this.outcome !== undefined && this.outcome !== BLOCKED;
+  }
+
+  /** Read one JSON document. A later count replaces an earlier one, unless it is zero. */
   read(value) {
     // A list: Gemini's stream as one document.
     for (const item of Array.isArray(value) ? value : [value]) {
       if (!isObject(item)) continue;
-      for (const part of [item, ...INNER.map((name) => item[name])]) {
-        if (!isObject(part)) continue;
+      for (const part of [item, ...ANSWERS.inner.map((name) => item[name])].filter(isObject)) {
         this.model ??= plainName(part.model ?? part.modelVersion);
-        for (const name of USAGES) this.count(part[name]);
+        for (const name of ANSWERS.usages) this.count(part[name]);
       }
-      for (const [kind, name] of OLLAMA_COUNTS) this.keep(kind, item[name]);
-      if (this.outcome === undefined || this.outcome === BLOCKED) this.judge(item);
+      for (const [kind, name] of Object.entries(ANSWERS.ollama)) this.keepCount(kind, item[name]);
+      if (!this.isFailed) this.judge(item);
     }
   }
 
-  /** The answer is an error. @param {unknown} [code] */
+  /** The answer is an error. */
   fail(code) {
-    if (this.outcome !== undefined && this.outcome !== BLOCKED) return;
+    if (this.isFailed) return;
     const kind = typeof code === 'string' || typeof code === 'number' ? String(code) : '';
-    const plain = foldedWord(kind);
-    this.outcome = THROTTLED_CODE.test(plain) ? 'throttled' : BLOCKED_REASONS.has(plain) ? BLOCKED : 'error';
+    const word = foldedWord(kind);
+    this.outcome = THROTTLED_CODE.test(word) ? 'throttled' : BLOCKED_REASONS.has(word) ? BLOCKED : 'error';
     this.code = ERROR_CODE.test(kind) ? kind : undefined;
   }
 
-  /** @param {any} item */
+  /** Look for an error, and for the reason why the answer ended. */
   judge(item) {
     for (const name of ['', 'response', 'delta', 'result']) {
       const part = name === '' ? item : item[name];
@@ -730,71 +604,62 @@ class Said {
       if (name !== 'result' && isError(part.error)) return this.fail(codeOf(part.error));
       if (part.isError === true) return this.fail(); // MCP
     }
-    const graphQl = Array.isArray(item.errors) && item.errors.some((error) => isObject(error) && 'message' in error);
-    if (graphQl) return this.fail();
+    const isGraphQl = Array.isArray(item.errors) && item.errors.some((error) => isObject(error) && 'message' in error);
+    if (isGraphQl) return this.fail();
     if (item.type === 'error') return this.fail(item.code);
     const exception = Object.keys(item).find((name) => /^[A-Za-z]{1,60}Exception$/.test(name)); // Bedrock
     if (exception !== undefined) return this.fail(exception);
     for (const reason of endReasons(item)) {
-      const plain = foldedWord(reason);
-      if (this.outcome !== undefined || !(BLOCKED_REASONS.has(plain) || FAILED_REASONS.has(plain))) continue;
+      const word = foldedWord(reason);
+      if (this.outcome !== undefined || !(BLOCKED_REASONS.has(word) || FAILED_REASONS.has(word))) continue;
       this.fail(reason);
       [this.code, this.reason] = [undefined, this.code];
     }
   }
 
-  /** @param {any} usage */
   count(usage) {
     if (!isObject(usage)) return;
-    for (const [kind, names] of Object.entries(COUNTS)) for (const name of names) this.keep(kind, usage[name]);
-    for (const [kind, parents, name] of COUNTED_DETAILS) {
-      for (const parent of parents) this.keep(kind, usage[parent]?.[name]);
+    for (const [kind, names] of Object.entries(ANSWERS.counts)) for (const name of names) this.keepCount(kind, usage[name]);
+    for (const [kind, { parents, name }] of Object.entries(ANSWERS.details)) {
+      for (const parent of parents) this.keepCount(kind, usage[parent]?.[name]);
     }
     this.count(usage.tokens); // Cohere
   }
 
-  /** @param {string} kind @param {any} number */
-  keep(kind, number) {
+  keepCount(kind, number) {
     if (!Number.isSafeInteger(number) || number < 0) return;
     if (number > 0 || this.tokens[kind] === undefined) this.tokens[kind] = number;
   }
 }
 
-/** @param {unknown} value @returns {value is Record<string, any>} */
-function isObject(value) {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-/** A word in lower case, of letters and digits alone. @param {string} text */
+/** A word in lower case, of letters and digits alone. */
 function foldedWord(text) {
   return text.slice(0, 128).toLowerCase().replace(/[^a-z0-9]/g, '');
 }
 
-/** Whether an `error` member reports an error: some services always send it, empty. @param {any} error */
+/** Whether an `error` member reports an error: some services always send it, empty. */
 function isError(error) {
   if (isObject(error)) return Object.values(error).some((value) => ![null, '', 0, false].includes(value));
   return typeof error === 'string' && error !== '' && !/^(?:none|null|ok|false|0)$/.test(foldedWord(error));
 }
 
-/** The most specific code of an error: one of a limit or a policy before any other. @param {any} error */
+/** The most specific code of an error: one of a limit or a policy before any other. */
 function codeOf(error) {
   if (!isObject(error)) return error;
   const codes = [error.type, error.code, error.status, error.innererror?.code].filter(
     (code) => typeof code === 'number' || (typeof code === 'string' && code !== ''),
   );
-  const isTelling = (/** @type {unknown} */ code) => {
-    const plain = foldedWord(String(code));
-    return BLOCKED_REASONS.has(plain) || THROTTLED_CODE.test(plain);
-  };
-  return codes.find(isTelling) ?? codes.find((code) => typeof code === 'string') ?? codes[0];
+  const words = codes.map((code) => foldedWord(String(code)));
+  const specific = words.findIndex((word) => BLOCKED_REASONS.has(word) || THROTTLED_CODE.test(word));
+  return codes[specific] ?? codes.find((code) => typeof code === 'string') ?? codes[0];
 }
 
-/** Why an answer ended, from every member where providers put it. @param {any} item */
+/** Why an answer ended, from every member where providers put it. */
 function endReasons(item) {
   const listed = [item.choices, item.candidates].filter(Array.isArray).flatMap((list) => list.slice(0, 128));
-  const parts = [item, ...ENDED.map((name) => item[name]), ...listed].filter(isObject);
+  const parts = [item, ...ANSWERS.ended.map((name) => item[name]), ...listed].filter(isObject);
   const found = parts.flatMap((part) => [
-    ...REASONS.map((name) => part[name]),
+    ...ANSWERS.reasons.map((name) => part[name]),
     part.incomplete_details?.reason, // OpenAI's Responses
     part.object === 'response' ? part.status : undefined,
   ]);
@@ -802,27 +667,24 @@ function endReasons(item) {
 }
 
 /**
- * Reads the events of one streamed answer of the media type `mime`. The protocol's last event ends an answer, not the
- * end of its connection. One event is in memory at a time, up to 32 MiB; a longer one is skipped.
+ * Reads the events of one streamed answer. The protocol's last event ends an answer, not the end of its connection. One
+ * event is in memory at a time.
  */
 class Events {
-  /** @param {string} mime */
   constructor(mime) {
-    this.said = new Said();
+    this.summary = new AnswerSummary();
     this.isAws = mime === AWS_STREAM;
-    this.isSse = mime === EVENT_STREAM;
-    /** @type {Uint8Array[]} */
+    this.isSse = mime === SSE;
     this.held = [];
     this.size = 0;
     this.wanted = AWS_PREFIX;
     this.skipping = false;
     this.name = '';
-    /** @type {string[]} */
     this.data = [];
     this.dataSize = 0;
     this.count = 0;
-    this.lastIsDue = false;
-    this.isOver = false; // the protocol's last event has come
+    this.lastIsDue = false; // the protocol has a last event
+    this.isOver = false; // it has come
   }
 
   /** Whether the protocol's last event is missing, after the answer's last byte. */
@@ -830,7 +692,7 @@ class Events {
     return this.lastIsDue && !this.isOver;
   }
 
-  /** Take the next bytes. @param {Uint8Array} bytes */
+  /** Take the next bytes. */
   add(bytes) {
     if (this.isAws) {
       this.hold(bytes);
@@ -851,52 +713,49 @@ class Events {
     this.held = [];
   }
 
-  /** @param {Uint8Array} bytes */
   hold(bytes) {
     if (bytes.length === 0 || this.skipping) return;
     this.held.push(bytes);
     this.size += bytes.length;
-    if (this.size <= MAX_JSON_BYTES) return;
+    if (this.size <= MAX_EVENT_BYTES) return;
     this.held = [];
     this.skipping = true;
   }
 
-  /** Take whole lines. The first may have begun in earlier bytes. @param {Uint8Array} bytes */
+  /** Take whole lines. The first may have begun in earlier bytes. */
   takeLines(bytes) {
     const lines = Buffer.concat([...this.held, bytes]).toString().split('\n');
+    for (const line of lines.slice(this.skipping ? 1 : 0, -1)) this.line(line);
     this.held = [];
     this.size = 0;
-    const begin = this.skipping ? 1 : 0;
     this.skipping = false;
-    for (let at = begin; at < lines.length - 1; at += 1) this.line(lines[at]);
   }
 
-  /** @param {string} whole */
   line(whole) {
     const line = whole.endsWith('\r') ? whole.slice(0, -1) : whole;
     if (!this.isSse) this.read(line.replace(/^\x1e/, ''));
     else if (line.startsWith('data:')) {
       this.dataSize += line.length;
-      if (this.dataSize <= MAX_JSON_BYTES) this.data.push(line.slice(5));
+      if (this.dataSize <= MAX_EVENT_BYTES) this.data.push(line.slice(5));
     } else if (line.startsWith('event:')) this.name = line.slice(6).trim();
     else if (line === '') this.endEvent();
   }
 
-  /** Read what came since the last empty line. */
+  /** Read the lines since the last empty one. */
   endEvent() {
-    if (this.data.length > 0) {
-      this.read(this.data.join('\n'));
-      this.data = [];
-      this.dataSize = 0;
-    }
-    if (this.name === 'error') {
-      this.said.fail();
-      this.isOver = true;
-    }
+    if (this.data.length > 0) this.read(this.data.join('\n'));
+    this.data = [];
+    this.dataSize = 0;
+    if (this.name === 'error') this.fail();
     this.name = '';
   }
 
-  /** Read the content of one event. @param {string} text */
+  fail(code) {
+    this.summary.fail(code);
+    this.isOver = true;
+  }
+
+  /** Read the content of one event. */
   read(text) {
     if (text.trim() === '[DONE]') {
       this.isOver = true;
@@ -905,20 +764,19 @@ class Events {
     this.count += 1;
     if (this.count > FIRST_EVENTS && !TELLING.test(text)) return;
     const value = tryJson(text);
-    this.said.read(value);
+    this.summary.read(value);
     if (isObject(value)) this.follow(value);
   }
 
-  /** Note which protocol it is, and whether this was its last event. @param {Record<string, any>} value */
+  /** Note which protocol it is, and whether this was its last event. */
   follow({ type, done, is_finished: isFinished, candidates, choices }) {
     const last = done ?? isFinished; // Ollama; Cohere's first version
     const isListed = Array.isArray(candidates) || Array.isArray(choices);
-    this.lastIsDue ||= FIRST_TYPES.has(type) || typeof last === 'boolean' || isListed;
+    this.lastIsDue ||= ANSWERS.first_events.includes(type) || typeof last === 'boolean' || isListed;
     this.isOver ||=
-      LAST_TYPES.has(type) ||
+      ANSWERS.last_events.includes(type) ||
       last === true ||
-      this.said.outcome === 'error' ||
-      this.said.outcome === 'throttled' ||
+      this.summary.isFailed ||
       (Array.isArray(candidates) && candidates.some((one) => isObject(one) && one.finishReason !== undefined));
   }
 
@@ -930,7 +788,7 @@ class Events {
     while (buffer.length - at >= AWS_PREFIX) {
       const total = buffer.readUInt32BE(at);
       const headers = buffer.readUInt32BE(at + 4);
-      if (total < AWS_PREFIX + headers + AWS_CRC || total > MAX_JSON_BYTES) {
+      if (total < AWS_PREFIX + headers + AWS_CRC || total > MAX_EVENT_BYTES) {
         this.skipping = true; // not an event stream of AWS
         return;
       }
@@ -945,13 +803,9 @@ class Events {
     this.wanted = rest.length >= AWS_PREFIX ? rest.readUInt32BE(0) : AWS_PREFIX;
   }
 
-  /** @param {string} headers @param {string} payload */
   frame(headers, payload) {
     const names = Object.fromEntries([...headers.matchAll(AWS_NAME)].map(([, kind, name]) => [kind, name]));
-    if (names.message === 'exception' || names.message === 'error') {
-      this.said.fail(names.exception);
-      this.isOver = true;
-    }
+    if (names.message === 'exception' || names.message === 'error') this.fail(names.exception);
     this.lastIsDue ||= names.event === 'messageStart';
     this.isOver ||= names.event === 'messageStop';
     this.count = 0; // AWS's frames are few: read each
@@ -959,75 +813,63 @@ class Events {
   }
 }
 
-/** The fields of an event that a context gives. @param {Context} context */
+// call.mjs
+
+/** One `fetch`, from its request to the events about it. Faults in here are caught; only the call's own errors pass. */
+
+
+/** Names of a context's members, and of the record's fields. */
+const CONTEXT_FIELDS = [
+  ['agentId', 'agent_id'],
+  ['userId', 'user_id'],
+  ['sessionId', 'session_id'],
+  ['correlationId', 'correlation_id'],
+  ['agentVersion', 'agent_version'],
+  ['deploymentId', 'deployment_id'],
+  ['traceId', 'trace_id'],
+  ['spanId', 'span_id'],
+  ['model', 'model'],
+  ['outcome', 'outcome'],
+];
+const TRACE_HEADER = 'x-trace-id';
+const REQUEST_ID_HEADERS = [...ANSWERS.request_id_headers, TRACE_HEADER];
+const STREAM_TYPES = /event-stream|eventstream|ndjson|jsonl|jsonlines|json-seq|stream\+json/;
+/** How long a record waits for the digest of a request body that is still being read when the call is over. */
+const SENDING_MS = 250;
+/** In bytes. A body is read so far ahead of the caller: the record of a body that nobody reads is complete. */
+const READ_AHEAD = 256 * 1024;
+
+/** The fields of an event that a context gives. */
 function contextFields(context) {
-  /** @type {Record<string, unknown>} */
-  const fields = {};
-  for (const [name, field] of SETTINGS_IN_CONTEXT) fields[field] = plainText(idText(context[name]));
-  return fields;
+  return Object.fromEntries(CONTEXT_FIELDS.map(([name, field]) => [field, plainText(idText(context[name]))]));
 }
 
-/** @param {unknown} value @returns {value is AsyncIterable<Uint8Array>} */
-function isAsyncIterable(value) {
-  return typeof value === 'object' && value !== null && Symbol.asyncIterator in value;
-}
-
-/** @param {unknown} body @returns {body is ArrayBufferLike | ArrayBufferView} */
-function isBytes(body) {
-  return ArrayBuffer.isView(body) || body instanceof ArrayBuffer || body instanceof SharedArrayBuffer;
-}
-
-/** The body as bytes, where it is there as a whole; it is read before anybody can change it. @param {unknown} body */
-function wholeBody(body) {
-  if (body === undefined || body === null) return new Uint8Array();
-  if (!isBytes(body)) return Buffer.from(String(body));
-  return ArrayBuffer.isView(body)
-    ? new Uint8Array(body.buffer, body.byteOffset, body.byteLength)
-    : new Uint8Array(body);
-}
-
-/** Bodies that are closed when their stream is no longer reachable: see `Call.answered`. */
-const unread = new FinalizationRegistry((/** @type {() => void} */ abandon) => abandon());
+/** Abandons the body of a response that the program no longer holds. */
+const unreachable = new FinalizationRegistry((abandon) => abandon());
 
 /**
- * One call: from what `fetch` is given to the records of what came of it. What the caller's own path passes through only
- * notes what happened; all else is done `later`, in the order of what happened.
+ * The caller's own path only notes what happened. All work is done `later`, in the order of what happened.
  */
 class Call {
-  /**
-   * @param {Recorder} recorder
-   * @param {string | URL | Request} url
-   * @param {RequestInit | undefined} options
-   * @param {Context} context
-   */
   constructor(recorder, url, options, context) {
     this.recorder = recorder;
     this.started = performance.now();
     this.url = url;
     this.options = options;
-    /** @type {Promise<void> | null} */
-    this.sending = null; // while a request body is read on its way
-    /** @type {Uint8Array | string | null} */
+    this.sending = null; // a promise, while a request body is read on its way
     this.sent = null; // a request body that is there as a whole
-    /** @type {number | null} */
     this.answeredAfter = null; // milliseconds
     this.isStream = false;
-    this.startTold = false;
+    this.startLogged = false;
     this.over = false; // for the caller
     this.concluded = false; // for the log
-    this.isJudged = context.outcome !== undefined; // the program gives the outcome itself
-    /** @type {Uint8Array[]} */
-    this.arrived = []; // what of the body is still to be digested
-    /** @type {Events | null} */
+    this.hasVerdict = context.outcome !== undefined; // the program gives the outcome itself
+    this.arrived = []; // chunks that are still to be digested
     this.events = null;
-    /** @type {string | null} */
-    this.length = null; // what the answer's header says
-    this.body = new StreamDigest({ key: recorder.digestKey });
-    /** @type {Record<string, unknown>} */
+    this.length = null; // the answer's Content-Length
+    this.body = new StreamDigest(recorder.digesting);
     this.attributes = { ...context.attributes };
-    /** @type {Record<string, string | undefined>} */
     this.undigestible = {};
-    /** @type {Record<string, any>} */
     this.fields = { timestamp: new Date().toISOString() };
     const headers = this.prepare(url, options, plainText(idText(context.correlationId)));
     const address = url instanceof Request ? url.url : String(url);
@@ -1036,7 +878,6 @@ class Call {
     recorder.open.add(this);
   }
 
-  /** @param {string} address @param {string} method @param {Headers} headers @param {Context} context */
   describe(address, method, headers, context) {
     const trace = /^[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-/.exec(headers.get('traceparent') ?? '');
     const fields = contextFields(context);
@@ -1046,25 +887,15 @@ class Call {
       correlation_id:
         fields.correlation_id ?? plainText(headers.get('x-correlation-id')) ?? plainText(headers.get(TRACE_HEADER)),
       request_mime: mediaType(headers.get('content-type')),
+      trace_id: fields.trace_id ?? trace?.[1],
+      span_id: fields.span_id ?? trace?.[2],
     });
-    this.fields.trace_id ??= trace?.[1];
-    this.fields.span_id ??= trace?.[2];
     if (this.sent === null) return;
-    const payload = digestPayload(wholeBody(this.sent), {
-      key: this.recorder.digestKey,
-      text: typeof this.sent === 'string',
-    });
+    this.addRequest(digestPayload(bytesOf(this.sent), { ...this.recorder.digesting, text: !isBytes(this.sent) }));
     this.sent = null;
-    this.addRequest(payload);
   }
 
-  /**
-   * Make the request that is sent: the same, with an X-Trace-ID, and with its body digested on the way. Returns its
-   * headers.
-   * @param {string | URL | Request} url
-   * @param {RequestInit | undefined} options
-   * @param {string | undefined} correlation
-   */
+  /** Make the request that is sent: with an X-Trace-ID, and its body digested on the way. Returns its headers. */
   prepare(url, options, correlation) {
     const body = options?.body;
     if (url instanceof Request || options instanceof Request || body instanceof FormData) {
@@ -1075,77 +906,66 @@ class Call {
       this.addTrace(request.headers, correlation);
       const copy = request.body === null ? null : request.clone().body;
       if (copy === null) this.sent = '';
-      else this.await(this.digestAll(copy));
+      else this.awaitRequest(this.digestAll(copy));
       return request.headers;
     }
     const headers = new Headers(options?.headers);
     this.addTrace(headers, correlation);
     this.options = { ...options, headers };
+    let mime = '';
     if (body instanceof Blob) {
-      this.await(this.digestAll(body.stream()));
-      if (!headers.has('content-type') && body.type !== '') {
-        return new Headers([...headers, ['content-type', body.type]]);
-      }
-    } else if (isAsyncIterable(body)) {
-      this.options.body = /** @type {any} */ (this.watched(body));
+      this.awaitRequest(this.digestAll(body.stream()));
+      mime = body.type;
+    } else if (typeof body === 'object' && body !== null && Symbol.asyncIterator in body) {
+      this.options.body = this.watched(body);
     } else {
-      // As it is now: whoever made it may change it.
-      this.sent = isBytes(body) ? new Uint8Array(wholeBody(body)) : String(body ?? '');
-      if (body instanceof URLSearchParams && !headers.has('content-type')) {
-        return new Headers([...headers, ['content-type', 'application/x-www-form-urlencoded']]);
-      }
+      this.sent = isBytes(body) ? new Uint8Array(bytesOf(body)) : String(body ?? ''); // a copy: the program may change it
+      if (body instanceof URLSearchParams) mime = 'application/x-www-form-urlencoded';
     }
-    return headers;
+    return mime === '' || headers.has('content-type') ? headers : new Headers([...headers, ['content-type', mime]]);
   }
 
-  /** @param {Headers} headers @param {string | undefined} correlation */
   addTrace(headers, correlation) {
     if (!this.recorder.traceHeader || headers.has(TRACE_HEADER)) return;
     const known = correlation ?? plainText(headers.get('x-correlation-id')) ?? randomUUID();
     if (/^[\x21-\x7e]{1,256}$/.test(known)) headers.set(TRACE_HEADER, known);
   }
 
-  /** A body that streams, digested as the network takes it. @param {AsyncIterable<Uint8Array>} body */
+  /** A body that streams, digested as the network takes it. */
   watched(body) {
-    const call = this;
-    const digest = new StreamDigest({ key: this.recorder.digestKey });
-    /** @type {(result: PayloadDigest) => void} */
-    let settle = () => {};
-    this.await(new Promise((resolve) => (settle = resolve)));
-    const unknown = { digest: null, size: 0, mime: '' };
-    /** @param {boolean} whole */
-    const end = (whole) => settle(whole ? digest.finish() : { ...unknown, size: digest.size });
+    const digest = new StreamDigest(this.recorder.digesting);
+    let settle;
+    this.awaitRequest(new Promise((resolve) => (settle = resolve)));
+    const guard = (work) => this.recorder.guard(work);
     async function* pass() {
       let whole = false;
       try {
         for await (const chunk of body) {
-          call.guard(() => digest.add(new Uint8Array(wholeBody(chunk))));
+          guard(() => digest.add(new Uint8Array(bytesOf(chunk))));
           yield chunk;
         }
         whole = true;
       } finally {
-        end(whole);
+        settle(whole ? digest.finish() : cutDigest(digest));
       }
     }
+    // Node's own `fetch` takes either; before 20.6 only the latter exists.
     const passed = pass();
-    // Node's own `fetch` takes either; before 20.6 there is only the latter.
-    const from = /** @type {any} */ (ReadableStream).from;
-    return body instanceof ReadableStream && from !== undefined ? from.call(ReadableStream, passed) : passed;
+    return body instanceof ReadableStream && ReadableStream.from ? ReadableStream.from(passed) : passed;
   }
 
-  /** @param {ReadableStream<Uint8Array>} stream @returns {Promise<PayloadDigest>} */
   async digestAll(stream) {
-    const digest = new StreamDigest({ key: this.recorder.digestKey });
+    const digest = new StreamDigest(this.recorder.digesting);
     try {
       for await (const chunk of stream) digest.add(chunk);
       return digest.finish();
     } catch {
-      return { digest: null, size: digest.size, mime: '' };
+      return cutDigest(digest);
     }
   }
 
-  /** @param {Promise<PayloadDigest>} digest of a request body that is read on its way */
-  await(digest) {
+  /** Take the digest of a request body that is read on its way. */
+  awaitRequest(digest) {
     this.sending = digest.then((payload) => {
       this.recorder.catchUp(); // what is known of the request comes first
       this.sending = null;
@@ -1153,61 +973,54 @@ class Call {
     });
   }
 
-  /** @param {PayloadDigest} payload */
-  addRequest(payload) {
-    const value = /** @type {any} */ (payload.value);
-    this.fields.request_hash = payload.digest ?? undefined;
-    this.fields.request_bytes = payload.size;
-    this.undigestible.request_undigestible = payload.undigestible;
-    if (payload.size > 0) this.fields.request_mime ??= payload.mime || undefined;
+  addRequest({ digest, size, mime, undigestible, value }) {
+    this.fields.request_hash = digest ?? undefined;
+    this.fields.request_bytes = size;
+    this.undigestible.request_undigestible = undigestible;
+    if (size > 0) this.fields.request_mime ??= mime || undefined;
     this.fields.model ??= plainName(value?.model);
     if (value?.stream === true) this.isStream = true;
   }
 
-  /** There is no answer. @param {unknown} error */
+  /** There is no answer, or its body broke off. */
   failed(error) {
     this.later(() => {
-      this.fields.outcome ??= 'error';
-      this.addError(error);
+      if (this.concluded) return;
+      if (this.fields.status === undefined) this.fields.outcome ??= 'error';
+      else this.fields.outcome = 'error';
+      // The kind of error. Its message may hold anything.
+      this.attributes.error_type = plainName(error?.name) ?? 'Error';
+      this.attributes.error_code = plainName(error?.cause?.code) ?? plainName(error?.code);
     });
     this.finish(() => false);
   }
 
-  /** What kind of error it was; its message may hold anything. @param {any} error */
-  addError(error) {
-    const cause = error?.cause;
-    this.attributes.error_type = plainName(error?.name) ?? 'Error';
-    this.attributes.error_code = plainName(cause?.code) ?? plainName(error?.code);
-  }
-
-  /** There is an answer: the same one, for the caller to read, watched. @param {Response} response */
+  /** There is an answer. Returns the same one for the caller, watched. */
   answered(response) {
     this.answeredAfter = this.elapsed();
     this.later(() => this.describeAnswer(response));
-    if (response.body === null) {
-      this.finish(() => true);
-      return response;
-    }
-    return this.watch(response, response.body);
+    if (response.body !== null) return this.watch(response, response.body);
+    this.finish(() => true);
+    return response;
   }
 
-  /** @param {Response} response */
   describeAnswer({ headers, status, redirected, url }) {
     this.attributes.first_byte_ms = this.answeredAfter;
     this.fields.status = status;
     // A success is known only at the end.
     if (status >= 400) this.fields.outcome ??= status === 429 ? 'throttled' : 'error';
-    this.fields.response_mime = mediaType(headers.get('content-type'));
+    const mime = mediaType(headers.get('content-type'));
+    this.fields.response_mime = mime;
     this.fields.provider_request_id = REQUEST_ID_HEADERS.map((name) => plainText(headers.get(name))).find(Boolean);
     this.attributes.retry_after_ms = retryAfter(headers.get('retry-after'));
     if (redirected) this.attributes.target = cleanEndpoint(url, this.recorder.domainOnly);
-    if (STREAM_TYPES.test(this.fields.response_mime ?? '')) this.isStream = true;
-    if (READ_TYPES.has(this.fields.response_mime ?? '')) this.events = new Events(this.fields.response_mime);
+    if (READ_TYPES.has(mime)) this.events = new Events(mime);
     if (!headers.has('content-encoding')) this.length = headers.get('content-length');
+    if (STREAM_TYPES.test(mime ?? '')) this.isStream = true;
     if (this.isStream) this.begin();
   }
 
-  /** Put a watched body in the place of a response's own. @param {Response} response @param {ReadableStream} source */
+  /** Put a watched body in the place of a response's own. */
   watch(response, source) {
     const call = this;
     const reader = source.getReader();
@@ -1220,7 +1033,7 @@ class Call {
             do next = await reader.read();
             while (!next.done && next.value.length === 0);
           } catch (error) {
-            call.cut(error);
+            call.failed(error);
             throw error;
           }
           if (next.done) {
@@ -1234,25 +1047,22 @@ class Call {
           call.received(next.value);
         },
         cancel(reason) {
-          call.finish(() => call.isWhole());
+          call.finish(() => call.length === String(call.body.size) || call.events?.isOver);
           return reader.cancel(reason);
         },
       },
       { highWaterMark: READ_AHEAD },
     );
-    // Nobody can read a stream that nobody holds: let go of its connection, and say that its end was not seen.
-    unread.register(stream, () => {
+    // Nobody can read a stream that nobody holds: let go of its connection, and log that its end was not seen.
+    unreachable.register(stream, () => {
       call.finish(() => false);
       reader.cancel().catch(() => {});
     });
     return sameAs(response, new Response(stream, response));
   }
 
-  /** @param {Uint8Array} chunk */
   received(chunk) {
-    if (this.over) return;
-    this.arrived.push(chunk);
-    if (this.arrived.length === 1) this.later(() => this.digestArrived());
+    if (!this.over && this.arrived.push(chunk) === 1) this.later(() => this.digestArrived());
   }
 
   digestArrived() {
@@ -1263,30 +1073,15 @@ class Call {
     this.arrived = [];
   }
 
-  /** Whether a body that was given up had nothing left to be read. */
-  isWhole() {
-    return this.length === String(this.body.size) || (this.events?.isOver ?? false);
-  }
-
-  /** The body broke off. @param {unknown} error */
-  cut(error) {
-    this.later(() => {
-      if (this.concluded) return;
-      this.fields.outcome = 'error';
-      this.addError(error);
-    });
-    this.finish(() => false);
-  }
-
-  /** The record of a stream's start. */
+  /** Log the start of a stream. */
   begin() {
-    if (this.startTold || this.concluded) return;
-    this.startTold = true;
+    if (this.startLogged || this.concluded) return;
+    this.startLogged = true;
     this.streamId = randomUUID();
-    this.tell({ stream: { id: this.streamId, phase: 'start' }, duration_ms: this.answeredAfter });
+    this.log({ stream: { id: this.streamId, phase: 'start' }, duration_ms: this.answeredAfter });
   }
 
-  /** The call is over, or its stream is. Only the first end counts. @param {() => boolean} isComplete */
+  /** The call is over, or its stream is. Only the first end counts. `isComplete`: whether all of the body was read. */
   finish(isComplete) {
     if (this.over) return;
     this.over = true;
@@ -1295,58 +1090,58 @@ class Call {
     this.later(() => this.conclude(isComplete, duration));
   }
 
-  /** The record of the call, or of its stream's end. @param {() => boolean} isRead @param {number} duration */
+  /** Log the call, or the end of its stream. */
   conclude(isRead, duration) {
     this.concluded = true;
-    const answered = this.fields.status !== undefined;
-    this.events?.finish();
-    const complete = isRead() && !(this.events?.isCut ?? false);
-    const { size, chunks, chunkEvery, chunkDigests } = this.body;
-    const payload = answered && complete ? this.body.finish() : null;
-    this.body.held = [];
-    /** @type {Record<string, unknown>} */
     const last = { duration_ms: duration };
-    if (answered) last.response_bytes = size;
-    const said = this.events?.said ?? new Said();
-    said.read(payload?.value);
+    if (this.fields.status === undefined) {
+      this.log(last);
+      return;
+    }
+    this.events?.finish();
+    const complete = Boolean(isRead() && !this.events?.isCut);
+    const { size, chunks, chunkEvery, chunkDigests } = this.body;
+    const payload = complete ? this.body.finish() : null;
+    this.body.held = [];
+    last.response_bytes = size;
+    const summary = this.events?.summary ?? new AnswerSummary();
+    summary.read(payload?.value);
     this.events = null;
-    if (said.model) this.fields.model = said.model;
-    if (Object.keys(said.tokens).length > 0) last.tokens = said.tokens;
-    const isBad = this.fields.status >= 400;
-    if (!this.isJudged && said.outcome !== undefined && (said.outcome === BLOCKED || !isBad)) {
-      last.outcome = said.outcome;
-    } else if (complete && answered) {
+    if (summary.model) this.fields.model = summary.model;
+    if (Object.keys(summary.tokens).length > 0) last.tokens = summary.tokens;
+    const isBlocked = summary.outcome !== undefined && !summary.isFailed;
+    if (!this.hasVerdict && summary.outcome !== undefined && (isBlocked || this.fields.status < 400)) {
+      last.outcome = summary.outcome;
+    } else if (complete) {
       this.fields.outcome ??= 'success';
     }
-    this.attributes.error_code ??= said.code;
-    this.attributes.finish_reason ??= said.reason;
-    if (payload !== null) {
+    this.attributes.error_code ??= summary.code;
+    this.attributes.finish_reason ??= summary.reason;
+    if (payload === null) {
+      this.attributes.truncated = true;
+    } else {
       last.response_hash = payload.digest ?? undefined;
       this.undigestible.response_undigestible = payload.undigestible;
       if (size > 0) last.response_mime = this.fields.response_mime ?? payload.mime;
-    } else if (answered) {
-      this.attributes.truncated = true;
     }
-    if (answered && (this.startTold || this.isStream || !complete)) {
+    if (this.isStream || this.startLogged || !complete) {
       const digests = chunkDigests.some(Boolean) ? { chunk_every: chunkEvery, chunk_digests: chunkDigests } : {};
       last.stream = { id: this.streamId ?? randomUUID(), phase: 'end', chunks, bytes: size, complete, ...digests };
     }
-    this.tell(last);
+    this.log(last);
   }
 
-  /** Record an event, once its request's digest is known. @param {Record<string, unknown>} more */
-  tell(more) {
+  /** Log an event, once its request's digest is known. */
+  log(more) {
     const id = randomUUID();
     const attributes = { ...this.attributes };
     const add = () => {
-      const event = { id, ...this.fields, ...more, attributes: { ...attributes, ...this.undigestible } };
-      this.recorder.add(event);
+      this.recorder.add({ id, ...this.fields, ...more, attributes: { ...attributes, ...this.undigestible } });
     };
     if (this.sending === null) add();
-    else this.recorder.await(within(this.sending, SENDING_MS), add);
+    else this.recorder.addWhenKnown(within(this.sending, SENDING_MS), add);
   }
 
-  /** @param {() => void} work */
   later(work) {
     this.recorder.later(work);
   }
@@ -1354,18 +1149,12 @@ class Call {
   elapsed() {
     return Math.round((performance.now() - this.started) * 10) / 10;
   }
-
-  /** @param {() => void} work */
-  guard(work) {
-    try {
-      work();
-    } catch (error) {
-      this.recorder.failed(error);
-    }
-  }
 }
 
-/** Give a response what the constructor cannot: where it came from. @param {Response} from @param {Response} to */
+/** The digest of a request body that was not sent to its end. */
+const cutDigest = ({ size }) => ({ digest: null, size, mime: '' });
+
+/** Give a response what the constructor cannot: where it came from. */
 function sameAs(from, to) {
   const { url, redirected, type } = from;
   return Object.defineProperties(to, {
@@ -1376,62 +1165,23 @@ function sameAs(from, to) {
   });
 }
 
-/** Milliseconds that a Retry-After asks for. @param {string | null | undefined} text */
-function retryAfter(text) {
-  if (!text) return undefined;
-  const ms = /^\s*\d+(\.\d+)?\s*$/.test(text) ? Number(text) * 1000 : Date.parse(text) - Date.now();
-  return Number.isFinite(ms) ? Math.max(0, Math.round(ms)) : undefined;
-}
+// files.mjs
 
-/** @param {number} ms @returns {Promise<void>} */
-function pause(ms) {
-  return new Promise((resolve) => setTimeout(resolve, ms));
-}
+/** Files of this user alone: no link is followed, and nothing large is read. And which process owns a file. */
 
-/**
- * What comes of `work`, or undefined when that takes longer than `ms`.
- * @template T @param {Promise<T>} work @param {number} ms
- */
-async function within(work, ms) {
-  /** @type {NodeJS.Timeout | undefined} */
-  let timer;
-  const late = new Promise((resolve) => (timer = setTimeout(resolve, ms)));
-  try {
-    return await /** @type {Promise<T | undefined>} */ (Promise.race([work, late]));
-  } finally {
-    clearTimeout(timer);
-  }
-}
 
-// ---------------------------------------------------------------------------------------------------------------------
-// The spool: files of lines, appended to by one process each, sealed into batches that never change again. A batch's
-// name is its Idempotency-Key. In memory where there is no disk.
-//
-//     <time>-<machine>-<process>-<id>.open     being written, by the process that is named
-//     <time>-<machine>-<process>-<id>.batch    waiting to be stored
-//     refused.ndjson                           what the endpoint refused for good, and why
-//     ../agent                                 whose token it is, as the log says: where the folder is a token's
-
-const BATCH_BYTES = 3 * 1024 * 1024;
-const BATCH_EVENTS = 5000;
-const EVENT_BYTES = 64 * 1024;
-const REFUSED_BYTES = 8 * 1024 * 1024;
-/** A larger file is not read. */
+const { O_RDONLY, O_WRONLY, O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = fs.constants;
+const NO_LINK = O_NOFOLLOW | O_NONBLOCK;
+/** In bytes. A larger file is not read. */
 const MAX_FILE_BYTES = 16 * 1024 * 1024;
-const MEMORY_BYTES = 16 * 1024 * 1024;
-const NO_LINK = (fs.constants.O_NOFOLLOW ?? 0) | (fs.constants.O_NONBLOCK ?? 0);
-/** Its process seals a file before it is this old; others take what is ten times older, whoever wrote it. */
-const OPEN_MS = 60_000;
-const ORPHAN_MS = 10 * OPEN_MS;
-const FILE = /^(\d{13})-([0-9a-f]{8})-(\d+\.\d+\.\d+)-([0-9a-f-]{36}(?:_[01])*)\.(open|batch)$/;
-/** Process, thread, and when the process began: numbers of processes come back. */
+const APPEND = O_WRONLY | O_APPEND | O_CREAT | NO_LINK;
+const APPEND_NEW = APPEND | O_EXCL;
+/** A file belongs to a process, a thread, and a start time: numbers of processes come back. */
 const PROCESS = `${process.pid}.${threadId}.${startOf(process.pid)}`;
-/** Process ids say something only within one machine, or container. */
+/** Process ids are only known within one machine, or container. */
 const MACHINE = createHash('sha256').update(os.hostname() + processNamespace()).digest('hex').slice(0, 8);
-/** The files that this process writes, shared by all copies of this module in it. @type {Set<string>} */
-const ownFiles = ((/** @type {any} */ (globalThis))[Symbol.for('agent-audit-log.files')] ??= new Set());
 
-/** When a process began, where the system tells; else 0. @param {number} pid */
+/** When a process began, where the system reports it; else 0. */
 function startOf(pid) {
   try {
     const stat = fs.readFileSync(`/proc/${pid}/stat`, 'latin1');
@@ -1449,38 +1199,52 @@ function processNamespace() {
   }
 }
 
-/**
- * Make a folder, and those above it. (Node's own way never ends where a folder can be seen, but not made.)
- * @param {string} folder
- */
-function makeFolders(folder) {
+/** Whether the process that owns a file has ended. */
+function hasEnded(machine, owner) {
+  if (machine !== MACHINE) return false;
+  const [pid, thread, start] = owner.split('.').map(Number);
+  if (pid === process.pid && thread === threadId) return true; // an earlier process had our number
   try {
-    fs.mkdirSync(folder, { mode: 0o700 });
+    process.kill(pid, 0);
+    return start !== 0 && startOf(pid) !== start;
   } catch (error) {
-    const { code } = /** @type {any} */ (error);
-    if (code === 'EEXIST') return;
-    const parent = path.dirname(folder);
-    if (code !== 'ENOENT' || parent === folder || fs.existsSync(parent)) throw error;
-    makeFolders(parent);
-    fs.mkdirSync(folder, { mode: 0o700 });
+    return error.code === 'ESRCH';
   }
 }
 
-/** @param {fs.Stats} stat */
 const isOwn = (stat) => !process.getuid || stat.uid === process.getuid();
 
-/** Whether it is a regular file of this user, and not too large. @param {fs.Stats} stat @param {number} most */
-const isReadable = (stat, most) => stat.isFile() && isOwn(stat) && stat.size <= most;
+/** Whether it is a regular file of this user, and not too large. */
+const isReadable = (stat, most = MAX_FILE_BYTES) => stat.isFile() && isOwn(stat) && stat.size <= most;
 
-/** Whether it is a folder of this user, not a link to one. @param {string} folder */
+/** Whether it is a folder of this user, not a link to one. */
 function isOwnFolder(folder) {
   const stat = fs.lstatSync(folder, { throwIfNoEntry: false });
   return stat !== undefined && stat.isDirectory() && isOwn(stat);
 }
 
-/** Read a whole file. No link is followed. @param {string} file @param {number} most */
-function readOwn(file, most) {
-  const fd = fs.openSync(file, fs.constants.O_RDONLY | NO_LINK);
+/** Make a folder that only this user can read. */
+function makeOwnFolder(folder) {
+  makeFolders(folder);
+  if (!isOwnFolder(folder)) throw new Error('is not our own');
+  if (process.getuid && (fs.lstatSync(folder).mode & 0o077) !== 0) fs.chmodSync(folder, 0o700);
+}
+
+/** (Node's own `recursive` never ends where a folder can be seen, but not made.) */
+function makeFolders(folder) {
+  try {
+    fs.mkdirSync(folder, { mode: 0o700 });
+  } catch (error) {
+    if (error.code === 'EEXIST') return;
+    const parent = path.dirname(folder);
+    if (error.code !== 'ENOENT' || parent === folder || fs.existsSync(parent)) throw error;
+    makeFolders(parent);
+    fs.mkdirSync(folder, { mode: 0o700 });
+  }
+}
+
+function readOwn(file, most = MAX_FILE_BYTES) {
+  const fd = fs.openSync(file, O_RDONLY | NO_LINK);
   try {
     if (!isReadable(fs.fstatSync(fd), most)) throw new Error('is not a file of a spool');
     return fs.readFileSync(fd);
@@ -1489,47 +1253,68 @@ function readOwn(file, most) {
   }
 }
 
+/** Write a file that is there as a whole or not at all. */
+function writeWhole(file, text) {
+  const made = `${file}.${randomUUID()}.new`; // another process that writes the same writes elsewhere
+  fs.writeFileSync(made, text, { mode: 0o600, flag: 'wx' });
+  fs.renameSync(made, file);
+}
+
+// spool.mjs
+
 /**
- * @typedef {object} Batch  Lines that are sent together. `file`: where they are; `text`: what they are, without a file.
- * @property {string} id
- * @property {string | null} file
- * @property {string | null} text
+ * The spool: files of lines. One process appends to a file, and seals it into a batch that never changes again. The
+ * name of a batch is its Idempotency-Key. Where there is no disk, batches are in memory.
+ *
+ *     <time>-<machine>-<process>-<id>.open     being written, by the process that is named
+ *     <time>-<machine>-<process>-<id>.batch    waiting to be stored
+ *     refused.ndjson                           what the endpoint refused for good, and why
+ *     ../agent                                 the log's name for the agent, where the folder belongs to a token
  */
 
+
+const BATCH_BYTES = 3 * 1024 * 1024;
+const BATCH_EVENTS = 5000;
+const MEMORY_BATCH_EVENTS = 1000;
+const REFUSED_BYTES = 8 * 1024 * 1024;
+const MEMORY_BYTES = 16 * 1024 * 1024;
+/** Its process seals a file before it is this old; others take what is ten times older, whoever wrote it. */
+const OPEN_MS = 60_000;
+const ORPHAN_MS = 10 * OPEN_MS;
+const FILE = /^(\d{13})-([0-9a-f]{8})-(\d+\.\d+\.\d+)-([0-9a-f-]{36}(?:_[01])*)\.(open|batch)$/;
+/** The files that this process writes, shared by all copies of this module in it. */
+const ownFiles = (globalThis[Symbol.for('agent-audit-log.files')] ??= new Set());
+
+const textOf = (lines) => `${lines.join('\n')}\n`;
+
 class Spool {
-  /**
-   * @param {string} folder @param {number} maxBytes @param {(kind: string, message: string) => void} warn
-   * @param {boolean} ofToken  whether it belongs to one token, and others beside it to others
-   */
+  /** `ofToken`: whether the folder belongs to one token, and the folders beside it to others. */
   constructor(folder, maxBytes, warn, ofToken) {
     this.folder = folder;
     this.ofToken = ofToken;
-    this.agent = this.owner(path.dirname(folder)); // as far as the log has said so
+    this.agent = this.ownerOf(path.dirname(folder)); // as far as the log has said so
     this.maxBytes = maxBytes;
     this.warn = warn;
-    /** @type {{ fd: number, name: string, bytes: number, events: number, since: number } | null} */
     this.current = null;
-    /** @type {string[]} */
     this.lines = []; // without a disk
-    /** @type {Batch[]} */
     this.memory = [];
     this.memoryBytes = 0;
     this.bytes = 0;
     this.dropped = 0;
     this.retryDisk = 0;
     try {
-      this.makeFolder();
+      makeOwnFolder(folder);
       for (const name of fs.readdirSync(folder)) {
         const stat = fs.lstatSync(path.join(folder, name), { throwIfNoEntry: false });
-        if (stat !== undefined && isReadable(stat, MAX_FILE_BYTES)) this.bytes += stat.size;
+        if (stat !== undefined && isReadable(stat)) this.bytes += stat.size;
       }
     } catch (error) {
       this.withoutDisk(error);
     }
   }
 
-  /** What the log has called the owner of the token that a folder belongs to. @param {string} folder */
-  owner(folder) {
+  /** The log's name for the owner of the token that a folder belongs to. '': unknown. */
+  ownerOf(folder) {
     try {
       return this.ofToken ? readOwn(path.join(folder, 'agent'), 1024).toString('latin1') : '';
     } catch {
@@ -1537,21 +1322,17 @@ class Spool {
     }
   }
 
-  /**
-   * Folders of other tokens for the same endpoint that are `agent`'s; '': of which nobody knows whose.
-   * @param {string} agent
-   */
+  /** The folders of `agent`'s other tokens for the same endpoint. */
   beside(agent) {
+    if (!this.ofToken) return [];
     const own = path.dirname(this.folder);
-    const all = path.dirname(own);
-    const endpoint = path.basename(own).split('-')[0];
+    const endpoint = `${path.basename(own).split('-')[0]}-`;
     try {
-      if (!this.ofToken) return [];
       return fs
-        .readdirSync(all)
-        .filter((name) => name.startsWith(`${endpoint}-`) && name !== path.basename(own))
-        .map((name) => path.join(all, name))
-        .filter((folder) => this.owner(folder) === agent)
+        .readdirSync(path.dirname(own))
+        .filter((name) => name.startsWith(endpoint) && name !== path.basename(own))
+        .map((name) => path.join(path.dirname(own), name))
+        .filter((folder) => this.ownerOf(folder) === agent)
         .map((folder) => path.join(folder, 'node'));
     } catch {
       return [];
@@ -1559,52 +1340,40 @@ class Spool {
   }
 
   /**
-   * The log has said whose token it is that this spool is sent with; or, '', not. What is in folders of other tokens is
-   * sent with this one only when the log has said of both that they are one agent's.
-   * @param {string} agent
+   * The log has named the owner of the token; or, '', it has not. What is in folders of other tokens is sent with this
+   * token only when the log has named the same agent for both.
    */
   belongsTo(agent) {
-    if (!this.ofToken || (this.told && (agent === this.agent || agent === ''))) return;
-    this.told = true;
+    if (!this.ofToken || (this.isNamed && (agent === this.agent || agent === ''))) return;
+    this.isNamed = true;
     try {
       if (agent !== '' && agent !== this.agent) {
         this.agent = agent;
-        const file = path.join(path.dirname(this.folder), 'agent');
-        const made = `${file}.${randomUUID()}`;
-        fs.writeFileSync(made, agent, { mode: 0o600 });
-        fs.renameSync(made, file);
+        writeWhole(path.join(path.dirname(this.folder), 'agent'), agent);
       }
     } catch {
       // Without a disk nothing is left on it either.
     }
-    const { bytes } = this; // those are none of ours
+    const { bytes } = this; // what follows counts files of others
     for (const folder of this.beside('')) {
       if (this.waitingIn(folder).length === 0) continue;
-      const how = 'If they are this agent\'s, start it once with AUDIT_LOG_SPOOL set to that folder';
       const where = path.dirname(folder);
+      const how = "If they are this agent's, start it once with AUDIT_LOG_SPOOL set to that folder";
       this.warn(`left ${where}`, `events of another token wait in ${where}. ${how}: they are sent in its name`);
     }
     this.bytes = bytes;
   }
 
-  makeFolder() {
-    makeFolders(this.folder);
-    if (!isOwnFolder(this.folder)) throw new Error('is not our own');
-    if (process.getuid && (fs.lstatSync(this.folder).mode & 0o077) !== 0) fs.chmodSync(this.folder, 0o700);
-  }
-
-  /** @param {any} error */
   withoutDisk(error) {
     this.retryDisk = Date.now() + OPEN_MS;
-    const why = error?.code ?? 'unusable folder';
+    const why = error.code ?? 'unusable folder';
     this.warn('spool', `no spool on disk (${why}): what is not sent yet is only in memory`);
   }
 
-  /** Keep one event, and before it what became of those that there was no room for. @param {string} line */
+  /** Keep one event, and before it a record of those that there was no room for. */
   append(line) {
-    const { dropped } = this;
-    if (dropped > 0) {
-      const attributes = { event_name: 'events_dropped', dropped_events: dropped };
+    if (this.dropped > 0) {
+      const attributes = { event_name: 'events_dropped', dropped_events: this.dropped };
       const event = { id: randomUUID(), timestamp: new Date().toISOString(), outcome: 'error', attributes };
       if (this.take(JSON.stringify(event))) this.dropped = 0;
     }
@@ -1613,7 +1382,7 @@ class Spool {
     this.warn('full', 'the spool is full: events are dropped until there is room; a record will say how many');
   }
 
-  /** Whether there was room for a line. @param {string} line */
+  /** Take a line. Returns whether there was room for it. */
   take(line) {
     const data = Buffer.from(`${line}\n`);
     if (this.bytes + data.length > this.maxBytes) return false;
@@ -1632,7 +1401,6 @@ class Spool {
     return true;
   }
 
-  /** @param {Buffer} data */
   write(data) {
     const { current } = this;
     if (current !== null) {
@@ -1640,21 +1408,18 @@ class Spool {
       if (full || Date.now() - current.since > OPEN_MS) this.seal();
     }
     this.current ??= this.create();
-    const { fd } = this.current;
-    if (fs.writeSync(fd, data) !== data.length) throw Object.assign(new Error(), { code: 'ENOSPC' });
+    if (fs.writeSync(this.current.fd, data) !== data.length) throw Object.assign(new Error(), { code: 'ENOSPC' });
     this.current.bytes += data.length;
     this.current.events += 1;
     this.bytes += data.length;
   }
 
   create() {
-    this.makeFolder();
+    makeOwnFolder(this.folder);
     const since = Date.now();
     const name = `${String(since).padStart(13, '0')}-${MACHINE}-${PROCESS}-${randomUUID()}`;
-    const { O_WRONLY, O_APPEND, O_CREAT, O_EXCL } = fs.constants;
     ownFiles.add(name);
-    const file = path.join(this.folder, `${name}.open`);
-    const fd = fs.openSync(file, O_WRONLY | O_APPEND | O_CREAT | O_EXCL | NO_LINK, 0o600);
+    const fd = fs.openSync(path.join(this.folder, `${name}.open`), APPEND_NEW, 0o600);
     return { fd, name, bytes: 0, events: 0, since };
   }
 
@@ -1663,7 +1428,7 @@ class Spool {
     return this.current !== null || this.lines.length > 0;
   }
 
-  /** What was appended so far becomes a batch. */
+  /** Make a batch of what was appended so far. */
   seal() {
     const { current } = this;
     this.current = null;
@@ -1674,54 +1439,35 @@ class Spool {
         const file = path.join(this.folder, current.name);
         fs.renameSync(`${file}.open`, `${file}.batch`);
       } catch (error) {
-        ownFiles.delete(current.name); // whoever looks next takes it, as it is
-        // Where it is gone, another process thought us gone and took it: that has all of it.
-        if (/** @type {any} */ (error).code !== 'ENOENT') this.warn('seal', 'a spool file could not be closed');
+        ownFiles.delete(current.name); // the next process takes it, as it is
+        // Where it is gone, another process thought us gone and took it: that process has all of it.
+        if (error.code !== 'ENOENT') this.warn('seal', 'a spool file could not be closed');
       }
     }
-    if (this.lines.length > 0) {
-      for (let at = 0; at < this.lines.length; at += 1000) {
-        this.memory.push({ id: randomUUID(), file: null, text: this.lines.slice(at, at + 1000).join('\n') + '\n' });
-      }
-      this.lines = [];
+    while (this.lines.length > 0) {
+      this.memory.push({ id: randomUUID(), file: null, text: textOf(this.lines.splice(0, MEMORY_BATCH_EVENTS)) });
     }
   }
 
-  /** The batches that are ours to send, oldest first: our own, and those that nobody else will send. */
+  /** The batches to send, oldest first: our own, and those that nobody else will send. */
   batches() {
     this.bytes = 0;
-    const siblings = this.agent === '' ? [] : this.beside(this.agent);
-    return [...this.memory, ...[...siblings, this.folder].flatMap((folder) => this.waitingIn(folder))];
+    const folders = [...(this.agent === '' ? [] : this.beside(this.agent)), this.folder];
+    return [...this.memory, ...folders.flatMap((folder) => this.waitingIn(folder))];
   }
 
-  /** @param {string} folder */
   waitingIn(folder) {
-    /** @type {Batch[]} */
     const found = [];
-    let names;
+    let names = [];
     try {
-      names = isOwnFolder(folder) ? fs.readdirSync(folder).sort() : [];
+      if (isOwnFolder(folder)) names = fs.readdirSync(folder).sort();
     } catch {
-      return found;
+      // There is nothing to send.
     }
-    for (const file of names) {
+    for (const name of names) {
       try {
-        const stat = fs.lstatSync(path.join(folder, file));
-        if (!isReadable(stat, MAX_FILE_BYTES)) continue; // no spool made it
-        this.bytes += stat.size;
-        const match = FILE.exec(file);
-        if (match === null) {
-          // Whoever was splitting a batch when it was killed left the batch as it was.
-          const isPiece = /^\d{13}-.*\.new$/.test(file) && Date.now() - stat.mtimeMs > ORPHAN_MS;
-          if (isPiece) fs.rmSync(path.join(folder, file));
-          continue;
-        }
-        const [, since, machine, owner, id, state] = match;
-        const name = file.slice(0, file.lastIndexOf('.'));
-        if (!this.isOurs(name, Number(since), machine, owner, state)) continue;
-        const batch = path.join(folder, `${name}.batch`);
-        if (state === 'open') fs.renameSync(path.join(folder, file), batch);
-        found.push({ id, file: batch, text: null });
+        const batch = this.batchOf(folder, name);
+        if (batch !== null) found.push(batch);
       } catch {
         // Sent by another process in the meantime.
       }
@@ -1729,77 +1475,67 @@ class Spool {
     return found;
   }
 
-  /** @param {string} name @param {number} since @param {string} machine @param {string} owner @param {string} state */
-  isOurs(name, since, machine, owner, state) {
-    if (ownFiles.has(name)) return state === 'batch';
-    if (Date.now() - since > ORPHAN_MS) return true;
-    if (machine !== MACHINE) return false;
-    const [pid, thread, start] = owner.split('.').map(Number);
-    if (pid === process.pid && thread === threadId) return true; // not our file: a process before us had our number
-    try {
-      process.kill(pid, 0);
-      return start !== 0 && startOf(pid) !== start;
-    } catch (error) {
-      return /** @type {any} */ (error).code === 'ESRCH';
+  /** Count one file of a folder. Returns its batch, or null where it is not ours to send. */
+  batchOf(folder, file) {
+    const whole = path.join(folder, file);
+    const stat = fs.lstatSync(whole);
+    if (!isReadable(stat)) return null; // no spool made it
+    this.bytes += stat.size;
+    const match = FILE.exec(file);
+    if (match === null) {
+      // A process that is killed while it splits a batch leaves the batch as it was.
+      const isPiece = /^\d{13}-.*\.new$/.test(file) && Date.now() - stat.mtimeMs > ORPHAN_MS;
+      if (isPiece) fs.rmSync(whole);
+      return null;
     }
+    const [, since, machine, owner, id, state] = match;
+    const name = file.slice(0, file.lastIndexOf('.'));
+    const isOurs = ownFiles.has(name)
+      ? state === 'batch'
+      : Date.now() - Number(since) > ORPHAN_MS || hasEnded(machine, owner);
+    if (!isOurs) return null;
+    const batch = path.join(folder, `${name}.batch`);
+    if (state === 'open') fs.renameSync(whole, batch);
+    return { id, file: batch, text: null };
   }
 
-  /** @param {Batch} batch */
   read(batch) {
-    return batch.file === null ? batch.text ?? '' : readOwn(batch.file, MAX_FILE_BYTES).toString();
+    return batch.file === null ? batch.text : readOwn(batch.file).toString();
   }
 
-  /** @param {Batch} batch */
   remove(batch) {
     if (batch.file === null) {
       this.memory = this.memory.filter((other) => other !== batch);
-      this.memoryBytes -= Buffer.byteLength(batch.text ?? '');
+      this.memoryBytes -= Buffer.byteLength(batch.text);
       return;
     }
     fs.rmSync(batch.file, { force: true });
     ownFiles.delete(path.basename(batch.file, '.batch'));
   }
 
-  /** Make two batches of one that is too large. @param {Batch} batch @param {string[]} lines */
-  split(batch, lines) {
-    const middle = Math.ceil(lines.length / 2);
-    this.replace(batch, [lines.slice(0, middle), lines.slice(middle)]);
-  }
-
-  /**
-   * Put other batches in the place of one. The result is the same where this is done again.
-   * @param {Batch} batch @param {string[][]} parts
-   */
+  /** Put other batches in the place of one. The result is the same where this is done again. */
   replace(batch, parts) {
-    const texts = parts.map((lines) => lines.join('\n') + '\n');
     if (batch.file === null) {
-      const at = this.memory.indexOf(batch);
-      this.memory.splice(at, 1, ...texts.map((text, index) => ({ id: `${batch.id}_${index}`, file: null, text })));
+      const made = parts.map((lines, index) => ({ id: `${batch.id}_${index}`, file: null, text: textOf(lines) }));
+      this.memory.splice(this.memory.indexOf(batch), 1, ...made);
       return;
     }
-    const { file } = batch;
-    texts.forEach((text, index) => {
-      const part = file.replace(/\.batch$/, `_${index}.batch`);
-      const made = `${part}.${randomUUID()}.new`; // whoever else splits it writes elsewhere
-      fs.writeFileSync(made, text, { mode: 0o600, flag: 'wx' });
-      fs.renameSync(made, part);
-      if (ownFiles.has(path.basename(file, '.batch'))) ownFiles.add(path.basename(part, '.batch'));
+    const name = path.basename(batch.file, '.batch');
+    parts.forEach((lines, index) => {
+      writeWhole(path.join(path.dirname(batch.file), `${name}_${index}.batch`), textOf(lines));
+      if (ownFiles.has(name)) ownFiles.add(`${name}_${index}`);
     });
     this.remove(batch);
   }
 
-  /**
-   * Put events aside that the endpoint will never take.
-   * @param {{ event: string, field?: string, reason?: string }[]} entries
-   */
+  /** Put events aside that the endpoint will never take. Entries have an event's text, and field and reason. */
   refuse(entries) {
     const file = path.join(this.folder, 'refused.ndjson');
     const lines = entries.map(({ event, field, reason }) => JSON.stringify({ field, reason, event: tryJson(event) }));
     const many = `the endpoint refused ${entries.length} event(s) for good`;
     try {
       if ((fs.lstatSync(file, { throwIfNoEntry: false })?.size ?? 0) > REFUSED_BYTES) fs.renameSync(file, `${file}.old`);
-      const { O_WRONLY, O_APPEND, O_CREAT } = fs.constants;
-      fs.appendFileSync(file, `${lines.join('\n')}\n`, { mode: 0o600, flag: O_WRONLY | O_APPEND | O_CREAT | NO_LINK });
+      fs.appendFileSync(file, textOf(lines), { mode: 0o600, flag: APPEND });
       this.warn('refused', `${many}: they are in ${file}`);
     } catch {
       this.warn('refused', `${many}: ${entries[0]?.field} ${entries[0]?.reason}`);
@@ -1807,18 +1543,12 @@ class Spool {
   }
 }
 
-/** @param {string} text */
-function tryJson(text) {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return text;
-  }
-}
+// delivery.mjs
 
-// ---------------------------------------------------------------------------------------------------------------------
-// Delivery: one batch after the other, until the endpoint names each of its events as stored or as refused for good.
+/** Delivery: one batch after the other, until the endpoint names each of its events as stored or as refused for good. */
 
+
+/** How long events are collected before they are sent. All times are in milliseconds. */
 const LINGER_MS = 1000;
 const SEND_MS = 20_000;
 const FIRST_BACKOFF_MS = 1000;
@@ -1829,56 +1559,40 @@ const RESCAN_MS = 60_000;
 const REPLY_BYTES = 16 * 1024 * 1024;
 
 class Delivery {
-  /**
-   * @param {URL} target
-   * @param {string} token
-   * @param {Spool} spool
-   * @param {(kind: string, message: string) => void} warn
-   * @param {() => void} takes  called when the endpoint has taken something
-   */
-  constructor(target, token, spool, warn, takes) {
-    this.takes = takes;
-    this.target = target;
-    this.token = token;
-    this.spool = spool;
-    this.warn = warn;
+  /** `onTaken`: called when the endpoint has taken a batch. */
+  constructor(target, token, spool, warn, onTaken) {
+    Object.assign(this, { target, token, spool, warn, onTaken });
     this.failures = 0;
     this.notBefore = 0;
-    this.holding = 0; // how many wait for it: while nobody does, it keeps no process alive
-    /** @type {Promise<boolean> | null} */
+    this.waiters = 0; // callers of `flush`: without one, a request keeps no process alive
     this.running = null;
-    /** @type {import('node:net').Socket | null} */
     this.socket = null;
-    /** @type {NodeJS.Timeout | null} */
     this.timer = null;
     this.due = Infinity;
     this.closed = false;
-    /** @type {Map<string, number>} */
     this.setAside = new Map(); // batches that wait for another token, and until when
     this.schedule(LINGER_MS);
   }
 
-  /** Work in so many milliseconds, or earlier. @param {number} ms */
+  /** Work in `ms` milliseconds, or earlier. */
   schedule(ms) {
     const due = Math.max(Date.now() + ms, this.notBefore);
     if (this.closed || due >= this.due) return;
-    if (this.timer !== null) clearTimeout(this.timer);
+    clearTimeout(this.timer);
     this.due = due;
     this.timer = setTimeout(() => {
       this.due = Infinity;
       void this.work();
-    }, due - Date.now());
-    this.timer.unref();
+    }, due - Date.now()).unref();
   }
 
-  /** Send what there is. Whether all of it is gone. */
+  /** Send what there is. Returns whether all of it is gone. */
   work() {
     this.running ??= this.sendAll()
       .catch((error) => {
         const why = plainName(error?.code ?? error?.name) ?? 'error';
         this.warn('delivery', `events could not be sent (${why}): they are kept`);
-        this.backOff(undefined);
-        return false;
+        return this.backOff();
       })
       .finally(() => {
         this.running = null;
@@ -1887,14 +1601,13 @@ class Delivery {
     return this.running;
   }
 
-  /** What comes while this sends collects for the next time: a busy program's events too go out in batches. */
+  /** Events that come meanwhile are collected for the next time: a busy program's events too go out in batches. */
   async sendAll() {
     for (let sealed = false; ; ) {
-      const now = Date.now();
       const batches = this.spool.batches();
-      const waiting = batches.filter((batch) => (this.setAside.get(batch.id) ?? 0) <= now);
+      const waiting = batches.filter((batch) => (this.setAside.get(batch.id) ?? 0) <= Date.now());
       if (waiting.length === 0 && sealed) return batches.length === 0;
-      // What is new goes last, and on collecting for as long as the endpoint takes nothing.
+      // New events are sealed last: while the endpoint takes nothing, they collect in few files.
       if (waiting.length === 0) {
         this.spool.seal();
         sealed = true;
@@ -1903,85 +1616,73 @@ class Delivery {
     }
   }
 
-  /** Send one batch. False: the endpoint does not take any now. @param {Batch} batch */
+  /** Send one batch. Returns false when the endpoint takes none now. */
   async send(batch) {
-    let text;
+    let lines;
     try {
-      text = this.spool.read(batch);
+      lines = this.spool.read(batch).split('\n').filter(Boolean);
     } catch (error) {
-      if (/** @type {any} */ (error).code !== 'ENOENT') {
-        this.warn('unreadable', 'a file of the spool cannot be read: it stays there');
-        this.setAside.set(batch.id, Date.now() + FORBIDDEN_MS);
-      }
-      return true; // another process sent it
-    }
-    const lines = text.split('\n').filter(Boolean);
-    const torn = lines.filter((line) => !line.endsWith('}'));
-    if (torn.length > 0) {
-      // The last line of a process that a power cut took: no reader could make an event of it.
-      this.spool.refuse(torn.map((event) => ({ event, reason: 'was cut off' })));
-    }
-    const whole = torn.length > 0 ? lines.filter((line) => line.endsWith('}')) : lines;
-    if (whole.length === 0) {
-      this.spool.remove(batch);
+      if (error.code === 'ENOENT') return true; // another process sent it
+      this.warn('unreadable', 'a file of the spool cannot be read: it stays there');
+      this.setAside.set(batch.id, Date.now() + FORBIDDEN_MS);
       return true;
     }
+    // The last line of a process that a power cut took: no reader could make an event of it.
+    const torn = lines.filter((line) => !line.endsWith('}'));
+    const whole = lines.filter((line) => line.endsWith('}'));
+    if (torn.length > 0) this.refuse(torn, 'was cut off');
+    if (whole.length === 0) return this.finish(batch);
     let reply;
     try {
       reply = await this.post(whole.join('\n'), batch.id);
     } catch (error) {
-      const why = /** @type {any} */ (error)?.code ?? 'error';
-      this.warn('away', `the endpoint cannot be reached (${why}): events are kept`);
-      this.backOff(undefined);
-      return false;
+      this.warn('away', `the endpoint cannot be reached (${error?.code ?? 'error'}): events are kept`);
+      return this.backOff();
     }
     return this.settle(batch, whole, reply);
   }
 
-  /**
-   * @param {Batch} batch @param {string[]} lines
-   * @param {{ status: number, retryAfter: string | undefined, agent: string, body: any }} reply
-   */
-  settle(batch, lines, { status, retryAfter: wait, agent, body }) {
+  refuse(lines, reason) {
+    this.spool.refuse(lines.map((event) => ({ event, reason })));
+  }
+
+  finish(batch) {
+    this.spool.remove(batch);
+    return true;
+  }
+
+  /** Do what the answer to a batch asks for. Returns false when the endpoint takes no batch now. */
+  settle(batch, lines, { status, wait, agent, body }) {
     const refused = Array.isArray(body?.refused) ? body.refused : [];
-    const stored = Array.isArray(body?.stored) ? body.stored : null;
-    const isAnswer = stored !== null && stored.length + refused.length === lines.length;
-    if ((status === 200 || status === 207 || status === 422) && isAnswer) {
+    const namesAll = Array.isArray(body?.stored) && body.stored.length + refused.length === lines.length;
+    if (namesAll && (status === 200 || status === 207 || status === 422)) {
       this.spool.belongsTo(/^[A-Za-z0-9._~%-]{1,1024}$/.test(agent) ? agent : '');
-      if (refused.length > 0) {
-        this.spool.refuse(
-          refused.map((/** @type {any} */ { index, field, reason }) => ({ event: lines[index] ?? '', field, reason })),
-        );
-      }
-      this.spool.remove(batch);
+      const entries = refused.map(({ index, field, reason }) => ({ event: lines[index] ?? '', field, reason }));
+      if (entries.length > 0) this.spool.refuse(entries);
       this.failures = 0;
       this.notBefore = 0;
       this.setAside.delete(batch.id);
-      this.takes();
-      return true;
+      this.onTaken();
+      return this.finish(batch);
     }
     if (status === 413 && lines.length > 1) {
-      this.spool.split(batch, lines);
+      const middle = Math.ceil(lines.length / 2);
+      this.spool.replace(batch, [lines.slice(0, middle), lines.slice(middle)]);
       return true;
     }
-    if (status === 400) {
-      // A disk or a person has damaged some lines: send the others.
-      const isGood = lines.map((line) => isObject(tryJson(line)));
-      const good = lines.filter((_, index) => isGood[index]);
-      if (good.length > 0 && good.length < lines.length) {
-        const bad = lines.filter((_, index) => !isGood[index]);
-        this.spool.refuse(bad.map((event) => ({ event, reason: 'is not JSON' })));
-        this.spool.replace(batch, [good]);
-        return true;
-      }
-    }
     if (status === 413 || status === 400) {
-      this.spool.refuse(lines.map((event) => ({ event, reason: `was answered with ${status}` })));
-      this.spool.remove(batch);
+      // A disk or a person may have damaged some lines: send the others.
+      const bad = lines.filter((line) => !isObject(tryJson(line)));
+      if (status === 413 || bad.length === 0 || bad.length === lines.length) {
+        this.refuse(lines, `was answered with ${status}`);
+        return this.finish(batch);
+      }
+      this.refuse(bad, 'is not JSON');
+      this.spool.replace(batch, [lines.filter((line) => isObject(tryJson(line)))]);
       return true;
     }
     if (status === 403 && refused.length > 0) {
-      // These events name another agent: with that agent's token they would be taken. Others may be, with this one.
+      // These events name another agent, whose token can send them. Other batches can go with this token.
       this.warn('403', 'events name another agent than the token does: they are kept until it is theirs');
       this.setAside.set(batch.id, Date.now() + FORBIDDEN_MS);
       return true;
@@ -1991,83 +1692,67 @@ class Delivery {
     } else if (status !== 429 && status < 500) {
       this.warn(String(status), `the endpoint does not answer as the log does (${status}): events are kept`);
     }
-    this.backOff(retryAfter(wait));
-    return false;
+    return this.backOff(retryAfter(wait));
   }
 
-  /** @param {number | undefined} asked milliseconds */
-  backOff(asked) {
+  /** Try again later: after ever longer pauses, and not before the endpoint asks for it. Returns false. */
+  backOff(asked = 0) {
     const most = Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** Math.min(this.failures, 10));
     this.failures += 1;
     const jittered = most * (0.5 + Math.random() / 2);
-    this.notBefore = Date.now() + Math.max(jittered, Math.min(asked ?? 0, LONGEST_RETRY_AFTER_MS));
+    this.notBefore = Date.now() + Math.max(jittered, Math.min(asked, LONGEST_RETRY_AFTER_MS));
     this.schedule(0);
+    return false;
   }
 
-  /**
-   * @param {string} text @param {string} id
-   * @returns {Promise<{ status: number, retryAfter: string | undefined, agent: string, body: any }>}
-   */
-  post(text, id) {
-    const data = Buffer.from(text);
-    return new Promise((resolve, reject) => {
-      const request = (this.target.protocol === 'https:' ? https : http).request(this.target, {
-        method: 'POST',
-        agent: false,
-        rejectUnauthorized: true, // also with NODE_TLS_REJECT_UNAUTHORIZED=0: the request holds the token
-        headers: {
-          authorization: `Bearer ${this.token}`,
-          'content-type': 'application/x-ndjson',
-          'content-length': data.length,
-          'idempotency-key': id,
-        },
-      });
-      const timer = setTimeout(() => request.destroy(Object.assign(new Error(), { code: 'ETIMEDOUT' })), SEND_MS);
-      timer.unref();
-      request.on('socket', (socket) => {
-        this.socket = socket;
-        this.hold();
-      });
-      request.on('error', reject);
-      request.on('close', () => {
-        clearTimeout(timer);
-        this.socket = null;
-        reject(Object.assign(new Error(), { code: 'ECONNRESET' })); // no effect on what was answered in full
-      });
-      request.on('response', (response) => {
-        /** @type {Buffer[]} */
-        const chunks = [];
-        let size = 0;
-        response.on('data', (/** @type {Buffer} */ chunk) => {
-          size += chunk.length;
-          if (size <= REPLY_BYTES) chunks.push(chunk);
-          else request.destroy();
-        });
-        response.on('error', reject);
-        response.on('end', () => {
-          if (!response.complete) return;
-          const body = tryJson(Buffer.concat(chunks).toString());
-          const { 'retry-after': retryAfter, 'audit-log-agent': agent } = response.headers;
-          resolve({ status: response.statusCode ?? 0, retryAfter, agent: String(agent ?? ''), body });
-        });
-      });
-      request.end(data);
+  async post(text, id) {
+    const request = (this.target.protocol === 'https:' ? https : http).request(this.target, {
+      method: 'POST',
+      agent: false,
+      rejectUnauthorized: true, // also with NODE_TLS_REJECT_UNAUTHORIZED=0: the request holds the token
+      headers: {
+        authorization: `Bearer ${this.token}`,
+        'content-type': 'application/x-ndjson',
+        'content-length': Buffer.byteLength(text),
+        'idempotency-key': id,
+      },
     });
+    const fail = (code) => request.destroy(Object.assign(new Error(), { code }));
+    const timer = setTimeout(fail, SEND_MS, 'ETIMEDOUT').unref();
+    request.on('error', () => {}); // `once` and the response report it
+    request.on('socket', (socket) => {
+      this.socket = socket;
+      this.hold();
+    });
+    request.end(text);
+    try {
+      const [response] = await once(request, 'response');
+      const chunks = [];
+      let size = 0;
+      for await (const chunk of response) {
+        size += chunk.length;
+        if (size > REPLY_BYTES) throw Object.assign(new Error(), { code: 'EMSGSIZE' });
+        chunks.push(chunk);
+      }
+      const { 'retry-after': wait, 'audit-log-agent': agent = '' } = response.headers;
+      return { status: response.statusCode, wait, agent, body: tryJson(Buffer.concat(chunks).toString()) };
+    } finally {
+      clearTimeout(timer);
+      request.destroy();
+      this.socket = null;
+    }
   }
 
   /** A process that has nothing else to do stays for a request only while somebody waits for it. */
   hold() {
-    if (this.holding > 0) this.socket?.ref();
+    if (this.waiters > 0) this.socket?.ref();
     else this.socket?.unref();
   }
 
-  /**
-   * Send all there is, for at most `ms`. Whether all of it is stored.
-   * @param {number} ms @param {boolean} [patient] whether to try again when the endpoint is away
-   */
+  /** Send all there is, for at most `ms`. Returns whether all of it is stored. `patient`: retry when that fails. */
   async flush(ms, patient = true) {
     const deadline = Date.now() + ms;
-    this.holding += 1;
+    this.waiters += 1;
     this.hold();
     try {
       if (this.running !== null) {
@@ -2075,28 +1760,41 @@ class Delivery {
         if (!patient && this.notBefore > Date.now()) return false;
       }
       for (;;) {
-        const left = deadline - Date.now();
-        const gone = await within(this.work(), Math.max(0, left));
+        const gone = await within(this.work(), Math.max(0, deadline - Date.now()));
         if (gone === true) return true;
         if (gone === undefined || !patient) return false;
-        const next = Math.max(10, Math.min(this.notBefore, Date.now() + FIRST_BACKOFF_MS) - Date.now());
+        const next = Math.max(10, Math.min(this.notBefore - Date.now(), FIRST_BACKOFF_MS));
         if (Date.now() + next >= deadline) return false;
         await pause(next);
       }
     } finally {
-      this.holding -= 1;
+      this.waiters -= 1;
       this.hold();
     }
   }
 
   close() {
     this.closed = true;
-    if (this.timer !== null) clearTimeout(this.timer);
+    clearTimeout(this.timer);
   }
 }
 
-// ---------------------------------------------------------------------------------------------------------------------
-// The log: what a program holds.
+// log.mjs
+
+/**
+ * @typedef {object} Context  Who calls, for whom, as part of what. What is left out is null in the record.
+ * @property {string} [agentId]  the agent's name; the token decides who it really is
+ * @property {string | number | bigint} [userId]  a number becomes its decimal text; so do the other ids
+ * @property {string} [sessionId]
+ * @property {string} [correlationId]  ties the calls of a workflow together; sent along as X-Trace-ID
+ * @property {string} [agentVersion]
+ * @property {string} [deploymentId]
+ * @property {string} [traceId]
+ * @property {string} [spanId]
+ * @property {string} [model]
+ * @property {'success' | 'throttled' | 'error' | 'policy-blocked'} [outcome]  instead of what the status implies
+ * @property {Record<string, unknown>} [attributes]  other metadata; no content
+ */
 
 /**
  * @typedef {object} AuditLogOptions  What is left out is taken from the environment.
@@ -2108,7 +1806,7 @@ class Delivery {
  * @property {'path' | 'domain'} [endpointDetail]  how much of an address is kept; `path`
  * @property {boolean} [traceHeader]  whether X-Trace-ID is added to calls; true
  * @property {number} [maxSpoolBytes]  256 MiB
- * @property {typeof fetch} [fetch]  what makes the calls
+ * @property {typeof fetch} [fetch]  makes the calls
  * @property {(message: string) => void} [onWarning]  instead of a process warning
  */
 
@@ -2123,8 +1821,12 @@ class Delivery {
  * @property {(ms?: number) => Promise<boolean>} close  the same, then stop
  */
 
+const IDS = ['id', 'provider_request_id', ...CONTEXT_FIELDS.map(([, field]) => field)];
+const EVENT_BYTES = 64 * 1024;
 const EXIT_MS = 3000;
-const nativeFetch = globalThis.fetch; // taken now, as somebody may put `fetchWithLog` in its place
+/** A body that takes longer is logged as a stream: it has begun, whatever becomes of it. */
+const SLOW_BODY_MS = 10_000;
+const nativeFetch = globalThis.fetch; // taken now: a program may put `fetchWithLog` in its place
 
 class Recorder {
   /** @param {AuditLogOptions} options */
@@ -2132,27 +1834,19 @@ class Recorder {
     const { env } = process;
     this.fetch = options.fetch ?? nativeFetch;
     this.onWarning = options.onWarning ?? ((message) => process.emitWarning(message, 'AuditLogWarning'));
-    this.digestKey = options.digestKey;
+    this.digesting = { key: options.digestKey };
     this.domainOnly = options.endpointDetail === 'domain';
     this.traceHeader = options.traceHeader ?? true;
-    /** @type {Context} */
     this.context = { userId: env.AUDIT_LOG_USER, correlationId: env.AUDIT_LOG_CORRELATION, ...options.context };
-    /** @type {AsyncLocalStorage<Context>} */
     this.around = new AsyncLocalStorage();
-    /** @type {Set<Call>} */
     this.open = new Set(); // calls that are not over
-    /** @type {(() => void)[]} */
-    this.jobs = []; // what is to be done as soon as the program has nothing else to do
-    /** @type {Map<Promise<void>, () => void>} */
-    this.awaited = new Map(); // events that are still being put together
-    /** @type {Set<string>} */
-    this.said = new Set();
-    this.fresh = false; // whether there may be something that the end of the program has not tried to send
-    /** @type {Spool | null} */
+    this.jobs = []; // work for when the program has nothing else to do
+    this.incomplete = new Map(); // promises, and what adds their events
+    this.warned = new Set();
+    this.isNew = false; // whether there may be events that the end of the program has not tried to send
     this.spool = null;
-    /** @type {Delivery | null} */
     this.delivery = null;
-    new Running(options.digestKey); // a key that is none is the program's mistake: said at once
+    new RunningDigest(options.digestKey); // throws at once for an invalid key, which is the program's mistake
     const token = String(options.token ?? env.AUDIT_LOG_TOKEN ?? '').trim(); // as it was pasted
     const target = eventsAddress(options.endpoint ?? env.AUDIT_LOG_ENDPOINT ?? '');
     if (target === null || !/^[\x21-\x7e]+$/.test(token)) {
@@ -2164,99 +1858,83 @@ class Recorder {
     const folder = path.join(named || defaultFolder(target, token), 'node');
     const warn = this.warn.bind(this);
     this.spool = new Spool(folder, options.maxSpoolBytes ?? 256 * 1024 * 1024, warn, !named);
-    // What is said of an endpoint that takes nothing is said again when it happens again.
-    this.delivery = new Delivery(target, token, this.spool, warn, () => this.said.clear());
-    this.slow = setInterval(() => this.tellSlow(), SLOW_BODY_MS / 4);
-    this.slow.unref();
-    this.onBeforeExit = () => void this.exit();
-    this.onTerm = () => void this.terminate();
-    this.onExit = () => this.keep();
-    process.on('beforeExit', this.onBeforeExit);
-    process.on('exit', this.onExit);
-    process.once('SIGTERM', this.onTerm);
+    // After a batch was taken, a new failure is reported again.
+    this.delivery = new Delivery(target, token, this.spool, warn, () => this.warned.clear());
+    this.slow = setInterval(() => this.logSlow(), SLOW_BODY_MS / 4).unref();
+    this.handlers = { beforeExit: () => void this.exit(), exit: () => this.keep(), SIGTERM: () => void this.terminate() };
+    for (const [event, handler] of Object.entries(this.handlers)) process.on(event, handler);
   }
 
-  /** Say something once: never a value, a payload or a token. @param {string} kind @param {string} message */
+  /** Report a kind of fault once. The message holds no value, payload or token. */
   warn(kind, message) {
-    if (this.said.has(kind)) return;
-    this.said.add(kind);
+    if (this.warned.has(kind)) return;
+    this.warned.add(kind);
     try {
       this.onWarning(`agent-audit-log: ${message}`);
     } catch {
-      // Whoever was to hear it cannot.
+      // The program's own handler failed.
     }
   }
 
-  /** Something in here went wrong: the call goes on without a record. @param {any} error */
-  failed(error) {
-    this.warn('bug', `a call could not be logged (${plainName(error?.name) ?? 'Error'})`);
+  /** Do some work. Where it fails, the call goes on without a record. */
+  guard(work) {
+    try {
+      return work();
+    } catch (error) {
+      this.warn('bug', `a call could not be logged (${plainName(error?.name) ?? 'Error'})`);
+      return undefined;
+    }
   }
 
-  /** Keep an event. @param {Record<string, unknown>} event */
+  /** Keep an event. */
   add(event) {
-    if (this.spool === null || this.delivery === null) return;
-    try {
+    this.guard(() => {
       let line = jsonOf(event);
       if (line.length > EVENT_BYTES) line = JSON.stringify({ ...event, attributes: { truncated: true } });
       this.spool.append(line);
-      this.fresh = true;
+      this.isNew = true;
       this.delivery.schedule(LINGER_MS);
-    } catch (error) {
-      this.failed(error);
-    }
+    });
   }
 
-  /** Do work that nobody has to wait for: after what the program has to do now. @param {() => void} work */
+  /** Work that nobody waits for is done after what the program has to do now. */
   later(work) {
     if (this.jobs.push(work) === 1) setImmediate(() => this.catchUp());
   }
 
   catchUp() {
-    while (this.jobs.length > 0) {
-      const { jobs } = this;
-      this.jobs = [];
-      for (const job of jobs) {
-        try {
-          job();
-        } catch (error) {
-          this.failed(error);
-        }
-      }
-    }
+    while (this.jobs.length > 0) for (const job of this.jobs.splice(0)) this.guard(job);
   }
 
-  /** Add an event once what is still unknown of it is known. @param {Promise<unknown>} unknown @param {() => void} add */
-  await(unknown, add) {
-    /** @type {Promise<void>} */
-    const event = unknown.catch(() => {}).then(() => {
-      if (this.awaited.delete(event)) add();
-    });
-    this.awaited.set(event, add);
+  /** Add an event once `unknown` is settled, or the process ends. */
+  addWhenKnown(unknown, add) {
+    const event = unknown
+      .catch(() => {})
+      .then(() => {
+        if (this.incomplete.delete(event)) add();
+      });
+    this.incomplete.set(event, add);
   }
 
-  /** Bodies that take long have begun, whatever becomes of them. */
-  tellSlow() {
+  /** Log the start of bodies that take long. */
+  logSlow() {
     const now = performance.now();
     for (const call of this.open) {
       if (call.answeredAfter !== null && now - call.started > SLOW_BODY_MS) call.later(() => call.begin());
     }
   }
 
-  /** @param {string | URL | Request} url @param {RequestInit} [options] @param {Context} [context] */
+  /** The call, or undefined for one that is not logged. */
+  begin(url, options, context) {
+    const address = url instanceof Request ? url.url : String(url);
+    // Data and blobs are inside of the program: an SDK tries with one what its `fetch` can do.
+    if (this.spool === null || /^(?:data|blob):/i.test(address)) return undefined;
+    return new Call(this, url, options, { ...this.context, ...this.around.getStore(), ...context });
+  }
+
   async fetchWithLog(url, options, context) {
-    /** @type {Call | null} */
-    let call = null;
-    if (this.spool !== null) {
-      try {
-        // Nothing outside of the program is called: an SDK tries with one what its `fetch` can do.
-        const address = url instanceof Request ? url.url : String(url);
-        if (/^(?:data|blob):/i.test(address)) return this.fetch.call(undefined, url, options);
-        call = new Call(this, url, options, { ...this.context, ...this.around.getStore(), ...context });
-      } catch (error) {
-        this.failed(error);
-      }
-    }
-    if (call === null) return this.fetch.call(undefined, url, options);
+    const call = this.guard(() => this.begin(url, options, context));
+    if (call === undefined) return this.fetch.call(undefined, url, options);
     let response;
     try {
       response = await this.fetch.call(undefined, call.url, call.options);
@@ -2264,99 +1942,84 @@ class Recorder {
       call.failed(error);
       throw error;
     }
-    try {
-      return call.answered(response);
-    } catch (error) {
-      this.failed(error);
-      return response;
-    }
+    return this.guard(() => call.answered(response)) ?? response;
   }
 
-  /** @param {Record<string, any>} event */
-  record(event) {
-    try {
-      const { request, response, endpoint, attributes, ...fields } = event;
-      /** @type {Context} */
+  record(given) {
+    if (this.spool === null) return;
+    this.guard(() => {
+      const { request, response, endpoint, attributes, ...fields } = given;
       const context = { ...this.context, ...this.around.getStore() };
-      /** @type {Record<string, any>} */
-      const made = { id: randomUUID(), timestamp: new Date().toISOString(), ...contextFields(context) };
-      for (const [name, field] of SETTINGS_IN_CONTEXT) {
-        if (fields[name] === undefined) continue;
-        made[field] = fields[name];
+      for (const [name, field] of CONTEXT_FIELDS) {
+        if (fields[name] === undefined || name === field) continue;
+        fields[field] = fields[name];
         delete fields[name];
       }
-      Object.assign(made, fields, { attributes: { ...context.attributes, ...attributes } });
-      for (const name of IDS) made[name] = idText(made[name]);
+      const event = { id: randomUUID(), timestamp: new Date().toISOString(), ...contextFields(context), ...fields };
+      event.attributes = { ...context.attributes, ...attributes };
+      for (const name of IDS) event[name] = idText(event[name]);
       if (typeof endpoint === 'string') {
-        made.endpoint = cleanEndpoint(endpoint, this.domainOnly) ?? withoutQuery(endpoint);
+        event.endpoint = cleanEndpoint(endpoint, this.domainOnly) ?? endpoint.replace(/[?#].*$/s, '').replace(/^.*@/s, '');
       }
       for (const [side, payload] of Object.entries({ request, response })) {
         if (payload === undefined || payload === null) continue;
         const isRaw = isBytes(payload);
-        const bytes = wholeBody(isRaw || typeof payload === 'string' ? payload : JSON.stringify(payload));
-        const { digest, size, mime } = digestPayload(bytes, { key: this.digestKey, text: !isRaw });
-        made[`${side}_hash`] = digest ?? undefined;
-        made[`${side}_bytes`] ??= size;
-        made[`${side}_mime`] ??= mime;
+        const bytes = bytesOf(isRaw || typeof payload === 'string' ? payload : JSON.stringify(payload));
+        const { digest, size, mime } = digestPayload(bytes, { ...this.digesting, text: !isRaw });
+        event[`${side}_hash`] = digest ?? undefined;
+        event[`${side}_bytes`] ??= size;
+        event[`${side}_mime`] ??= mime;
       }
-      this.add(made);
-    } catch (error) {
-      this.failed(error);
-    }
+      this.add(event);
+    });
   }
 
-  /** @param {number} ms @param {boolean} [patient] */
   async flush(ms, patient) {
     if (this.delivery === null) return true;
     this.catchUp();
-    await within(Promise.all(this.awaited.keys()), ms);
+    await within(Promise.all(this.incomplete.keys()), ms);
     return this.delivery.flush(ms, patient);
   }
 
-  /** Answers that are still being read are not seen to their end. */
+  /** The end of answers that are still being read will not be seen. */
   cutOpen() {
     for (const call of this.open) if (call.answeredAfter !== null) call.finish(() => false);
     this.catchUp();
   }
 
-  /** The process ends now, and what it has asked for with it. What is only in memory is put on the disk. */
+  /** The process ends now, and its calls with it. Put what is only in memory on the disk. */
   keep() {
     this.cutOpen();
     for (const call of this.open) call.failed({ name: 'ProcessExit' });
     this.catchUp();
-    for (const add of this.awaited.values()) add();
-    this.awaited.clear();
+    for (const add of this.incomplete.values()) add();
+    this.incomplete.clear();
   }
 
-  /** The process has nothing left to do: send what waits, if the endpoint takes it. */
+  /** The process has nothing left to do: send what waits, once. */
   async exit() {
     this.cutOpen();
-    if (!this.fresh) return; // it was tried: the rest is on disk
-    this.fresh = false;
+    if (!this.isNew) return; // it was tried: the rest is on disk
+    this.isNew = false;
     await this.flush(EXIT_MS, false);
   }
 
-  /** Asked to end. A program with a handler of its own ends when that says so; another would be gone by now. */
+  /** Asked to end. A program with a handler of its own ends when that says so; another would have ended by now. */
   async terminate() {
-    if (process.listenerCount('SIGTERM') > 0) {
-      await this.flush(EXIT_MS, false);
-      return;
-    }
-    this.keep();
+    process.off('SIGTERM', this.handlers.SIGTERM);
+    const isAlone = process.listenerCount('SIGTERM') === 0;
+    if (isAlone) this.keep();
     await this.flush(EXIT_MS, false).catch(() => false);
-    process.kill(process.pid, 'SIGTERM');
+    if (isAlone) process.kill(process.pid, 'SIGTERM');
   }
 
-  /** @param {number} ms */
   async close(ms) {
     this.cutOpen();
     const gone = await this.flush(ms);
     this.spool?.seal();
     this.delivery?.close();
     clearInterval(this.slow);
-    if (this.onBeforeExit) process.off('beforeExit', this.onBeforeExit);
-    if (this.onExit) process.off('exit', this.onExit);
-    if (this.onTerm) process.off('SIGTERM', this.onTerm);
+    for (const [event, handler] of Object.entries(this.handlers ?? {})) process.off(event, handler);
     return gone;
   }
 }
@@ -2368,10 +2031,7 @@ const ENDPOINT = new RegExp(
   'i',
 );
 
-/**
- * Where events go, or null. A grammar of our own reads the address first, because `URL` rewrites unusual ones.
- * @param {string} endpoint
- */
+/** Where events go, or null. A grammar of our own reads the address first, because `URL` rewrites unusual ones. */
 function eventsAddress(endpoint) {
   const text = endpoint.replace(/^[ \t\r\n]+|[ \t\r\n]+$/g, '');
   const match = ENDPOINT.exec(text);
@@ -2388,27 +2048,20 @@ function eventsAddress(endpoint) {
 }
 
 /**
- * A spool belongs to one agent, as what is in it is sent with that agent's token. So each token has a folder, unless
- * the program names one: `<endpoint>-<token>`, with a file `agent` in it that tells which are the same agent's.
- * @param {URL} target @param {string} token
+ * The spool's folder, unless the program names one: `<endpoint>-<token>`. Each token has its own, because a spool is
+ * sent with one agent's token. A file `agent` in it tells which folders are the same agent's.
  */
 function defaultFolder(target, token) {
-  const state =
-    process.env.XDG_STATE_HOME ||
-    (process.platform === 'win32' ? process.env.LOCALAPPDATA : undefined) ||
-    path.join(os.homedir(), '.local', 'state');
+  const { XDG_STATE_HOME, LOCALAPPDATA } = process.env;
+  const local = process.platform === 'win32' ? LOCALAPPDATA : undefined;
+  const state = XDG_STATE_HOME || local || path.join(os.homedir(), '.local', 'state');
   const base = target.href.replace(/\/v1\/events$/, '');
   const names = [base, token].map((text) => createHash('sha256').update(text).digest('hex').slice(0, 16));
   return path.join(state, 'agent-audit-log', names.join('-'));
 }
 
-/** @param {string} text */
-function withoutQuery(text) {
-  return text.replace(/[?#].*$/s, '').replace(/^.*@/s, '');
-}
-
 /**
- * A log. Never throws for want of an endpoint: it says so once, and calls go on unlogged.
+ * A log. Without a valid endpoint it does not throw: it warns once, and calls go on unlogged.
  * @param {AuditLogOptions} [options] @returns {AuditLog}
  */
 export function createAuditLog(options = {}) {
@@ -2422,7 +2075,6 @@ export function createAuditLog(options = {}) {
   };
 }
 
-/** @type {AuditLog | undefined} */
 let shared;
 
 /**

@@ -21,23 +21,16 @@ from dataclasses import dataclass, field
 from audit_core.canonical import Encoded, JsonValue, canonical, canonical_pieces, decode_json, encode
 from audit_core.errors import AuditError, DecodeError
 from audit_core.fields_1 import SecretFields
-from audit_core.shape import BYTE_ORDER_MARK, JSON_SPACE, JsonShape
+from audit_core.loose import BINARY_MIME, JSON_MIME, TEXT_MIME, is_loose_json, may_be_json
+from audit_core.shape import JSON_SPACE, JsonShape
 
 PLACEHOLDER = "***REDACTED***"
-JSON_MIME = "application/json"
-TEXT_MIME = "text/plain"
-BINARY_MIME = "application/octet-stream"
 
 MAX_JSON_BYTES = 32 * 1024 * 1024
 """A JSON payload, at most."""
 TOO_LARGE = f"is larger than {MAX_JSON_BYTES} bytes, and may be JSON"
 
-_BEFORE_JSON = JSON_SPACE + BYTE_ORDER_MARK
-_TEXT_BEFORE_JSON = _BEFORE_JSON.decode()
 _SECRET_FIELDS = SecretFields()
-_JSON_STARTS = frozenset(bytes([byte]) for byte in b'{["-0123456789')
-_WORDS = frozenset((b"true", b"false", b"null"))
-_WORD_STARTS = frozenset(word[:1] for word in _WORDS)
 _KEY_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _DIGEST = re.compile(
     r"(?:(?P<algorithm>sha256):|(?P<keyed>hmac-sha256:[A-Za-z0-9._-]{1,64}):)?"
@@ -119,14 +112,14 @@ def digest_payload(
         shape.feed(data[:MAX_JSON_BYTES])
         if shape.may_hold_fields:
             return PayloadDigest(digest=None, size=len(data), mime=JSON_MIME, undigestible=TOO_LARGE)
-    elif _may_be_json(data):
+    elif may_be_json(data):
         try:
             value = decode_json(data)
             if on_json is not None:
                 on_json(value)
             digest = _digest_of(value, encode(value), key)
         except DecodeError as error:
-            if _is_loose_json(data):
+            if is_loose_json(data):
                 return PayloadDigest(digest=None, size=len(data), mime=JSON_MIME, undigestible=error.reason)
         else:
             return PayloadDigest(digest=digest, size=len(data), mime=JSON_MIME)
@@ -162,29 +155,3 @@ def _digest_of(value: JsonValue, encoded: Encoded, key: HmacKey | None) -> str:
     for piece in pieces:
         running.update(piece)
     return f"{'sha256' if key is None else f'hmac-sha256:{key.key_id}'}:{running.hexdigest()}"
-
-
-def _may_be_json(data: bytes) -> bool:
-    """Whether it is worth reading `data` as JSON: not prose that begins as `true`, `false` and `null` do."""
-    first = data.lstrip(_BEFORE_JSON)[:1]
-    return first in _JSON_STARTS or (first in _WORD_STARTS and data.strip(_BEFORE_JSON) in _WORDS)
-
-
-def _is_loose_json(data: bytes) -> bool:
-    """Whether a decoder less strict than ours would find an object or an array in `data`."""
-    if data.lstrip(_BEFORE_JSON)[:1] not in {b"{", b"["}:
-        return False
-    readings = [data.decode("utf-8", "replace")]
-    if data[1:2] == b"\0":
-        readings.append(data.decode("utf-16-le", "replace"))
-    return any(map(_is_read_by_python, readings))
-
-
-def _is_read_by_python(text: str) -> bool:
-    try:
-        json.loads(text.lstrip(_TEXT_BEFORE_JSON), parse_int=float, strict=False)
-    except RecursionError:
-        return True
-    except ValueError:
-        return False
-    return True

@@ -14,21 +14,8 @@ from functools import cache
 from typing import Final
 
 from audit_core.canonical import JsonValue
+from audit_core.finish_reasons import BLOCKED_FINISHES, FAILED_FINISHES
 
-BLOCKED_FINISHES: Final = frozenset({
-    "blocked", "blocklist", "contentblocked", "contentfilter", "contentfiltered", "contentpolicy",
-    "contentpolicyviolation", "errortoxic", "guardrail", "guardrailblocked", "guardrailintervened",
-    "imageprohibitedcontent", "imagerecitation", "imagesafety", "jailbreak", "modelarmor", "moderation",
-    "moderationblocked", "policyviolation", "prohibitedcontent", "promptblocked", "recitation", "refusal", "safety",
-    "sensitive", "spii",
-})  # fmt: skip
-"""Finish reasons of answers that a policy stopped. Words in this module have the form that `word` returns."""
-FAILED_FINISHES: Final = frozenset({
-    "abort", "aborted", "cancel", "canceled", "cancelled", "error", "errorlimit", "exception", "failed", "failure",
-    "insufficientsystemresource", "internalerror", "malformedfunctioncall", "malformedmodeloutput",
-    "malformedresponse", "malformedtoolcall", "malformedtooluse", "missingthoughtsignature", "modelerror",
-    "networkerror", "servererror", "timeout", "toomanytoolcalls", "unexpectedtoolcall", "usercancel",
-})  # fmt: skip
 _NO_FINISH: Final = frozenset({
     "", "finishreasonunspecified", "none", "null", "other", "undefined", "unknown", "unspecified",
 })  # fmt: skip

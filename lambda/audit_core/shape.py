@@ -2,6 +2,8 @@
 
 Promise: a "no" is final and right: no decoder, however lenient, finds one JSON value in what was fed. The answer
 depends on the bytes alone, never on how they were cut. Memory is constant.
+
+The Python client ships this module: standard library only, as in Python 3.10.
 """
 
 from __future__ import annotations
@@ -14,7 +16,9 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _SKIPPED = JSON_SPACE + BYTE_ORDER_MARK
 _OPENING = b"{["
 _WORD_STARTS = b"-0123456789tfn"
-_TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[{}\[\]"]', re.DOTALL)
+_QUOTE = ord('"')
+# A string with many escapes is followed by hand: a pattern keeps a place to go back to for each of them.
+_TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*){0,64}"|[{}\[\]"]', re.DOTALL)
 _STRING_PART = re.compile(rb'["\\]')
 _AFTER_WORD = re.compile(rb"[^-+.0-9eEtrufalsn]")
 
@@ -82,26 +86,30 @@ class JsonShape:
         self._state = "not" if rest.lstrip(JSON_SPACE) else "after"
 
     def _follow(self, data: bytes) -> None:
-        at = 0
-        if self._in_string:
-            at = self._close_string(data, 0)
+        at: int | None = 0
+        while at is not None:
             if self._in_string:
-                return
-            if self._depth == 0:
-                self._end(data[at:])
-                return
+                at = self._close_string(data, at)
+                if self._in_string:
+                    return
+                if self._depth == 0:
+                    self._end(data[at:])
+                    return
+            at = self._follow_tokens(data, at)
+
+    def _follow_tokens(self, data: bytes, at: int) -> int | None:
+        """Follow tokens up to a string that needs more: where its content begins, or null at the end."""
         for token in _TOKEN.finditer(data, at):
             first = data[token.start()]
-            if first == _QUOTE:
-                if token.end() - token.start() == 1:
-                    self._in_string = True
-                    self._close_string(data, token.end())
-                    return
-            else:
+            if first != _QUOTE:
                 self._depth += 1 if first in _OPENING else -1
+            elif token.end() - token.start() == 1:
+                self._in_string = True
+                return token.end()
             if self._depth <= 0:
                 self._end(data[token.end() :])
-                return
+                return None
+        return None
 
     def _close_string(self, data: bytes, at: int) -> int:
         """Go on in a string, from `at`: where it ends, if it does."""
@@ -120,6 +128,3 @@ class JsonShape:
                 return at
             at += 1
         return len(data)
-
-
-_QUOTE = ord('"')

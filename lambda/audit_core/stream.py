@@ -7,6 +7,8 @@ known only at its end; and, without a key, in a body's first `GUESSABLE` bytes.
 
 Memory: what may still be one JSON document is held, up to `MAX_JSON_BYTES`; of anything else (server-sent events,
 NDJSON, text, media) nothing is.
+
+The Python client ships this module beside a `digest` of its own: hence the relative imports.
 """
 
 from __future__ import annotations
@@ -17,16 +19,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from audit_core import digest as payload_digest
-from audit_core.digest import BINARY_MIME, JSON_MIME, TEXT_MIME, TOO_LARGE, HmacKey, PayloadDigest, digest_payload
-from audit_core.shape import JsonShape
-from audit_core.values import MAX_CHUNK_DIGESTS
+from . import digest as payload_digest
+from .digest import BINARY_MIME, JSON_MIME, TEXT_MIME, TOO_LARGE, HmacKey, PayloadDigest, digest_payload
+from .shape import JsonShape
 
 if TYPE_CHECKING:
     from hashlib import _Hash
 
 GUESSABLE = 1024
 """Bytes. What is shorter can be found from an unkeyed digest by trying what it may be."""
+MAX_CHUNK_DIGESTS = 128
+"""Kept of a stream, at most: of each chunk, and when there are more, of every second, fourth, eighth …"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +62,11 @@ class StreamDigest:
         self._chunks = 0
         self._every = 1
         self._digests: list[str | None] = []
+
+    @property
+    def may_be_json(self) -> bool:
+        """Whether the body may still be one JSON document, and is held for that."""
+        return self._shape is not None
 
     def update(self, chunk: bytes) -> str | None:
         """Take the next chunk. Return the digest of the body up to its end, or null. An empty chunk does not count."""

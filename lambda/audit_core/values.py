@@ -13,6 +13,7 @@ from typing import TypeAlias
 from audit_core.canonical import JsonValue
 from audit_core.digest import parse_digest
 from audit_core.errors import FieldError
+from audit_core.stream import MAX_CHUNK_DIGESTS
 from audit_core.times import utc_timestamp
 
 Reader: TypeAlias = "Callable[[str, JsonValue], JsonValue]"
@@ -23,8 +24,6 @@ STREAM_PHASES = ("start", "end")
 
 # C0, DEL, C1, the line and paragraph separators, and the characters that set or turn the direction of text.
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
-MAX_CHUNK_DIGESTS = 128
-"""At most, for a stream: one for each chunk, or for every second, fourth, eighth … where there are more."""
 _METHOD = re.compile(r"[A-Za-z][A-Za-z-]{0,19}")
 _COUNT_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _MAX_COUNTS = 16

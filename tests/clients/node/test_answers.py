@@ -1,15 +1,13 @@
 """How a call ended, by its answer: an answer with status 200 can report an error."""
 
 import json
-import re
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
 
 import pytest
 
-from audit_core.outcome import BLOCKED_FINISHES, FAILED_FINISHES
 from tests.clients.answers import CASES, SSE, Case, data
-from tests.clients.node.harness import CLIENT, LOG, Endpoint, Project, Server, needs_node
+from tests.clients.node.harness import LOG, Endpoint, Project, Server, needs_node
 
 pytestmark = needs_node
 _STATUSES = {"/400/content_filter": "policy-blocked", "/400/invalid_request": "error", "/429/rate_limit": "throttled"}
@@ -149,11 +147,3 @@ def test_ids_that_are_numbers(project: Project, endpoint: Endpoint, service: Ser
     assert {event["correlation_id"] for event in events if "correlation_id" in event} == {"7", "3"}
     assert [event["session_id"] for event in events if "session_id" in event] == ["9007199254740993"]
     assert [event["deployment_id"] for event in events if "deployment_id" in event] == ["1.5"]
-
-
-def test_the_reasons_are_the_writers() -> None:
-    """The client and the log writer have the same lists of reasons."""
-    for name, reasons in (("BLOCKED_REASONS", BLOCKED_FINISHES), ("FAILED_REASONS", FAILED_FINISHES)):
-        found = re.search(rf"const {name} = new Set\(\[(.*?)\]\);", CLIENT.read_text("utf-8"), re.DOTALL)
-        assert found is not None
-        assert {*re.findall(r"'(\w+)'", found[1])} == reasons

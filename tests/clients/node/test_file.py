@@ -1,11 +1,17 @@
-"""The client is one file that can be copied: it stands alone, it is valid, and it is typed."""
+"""The client is one file that can be copied: built from its modules, it stands alone, is valid and is typed."""
 
 import re
 import subprocess
 
+from clients.node.build import build
 from tests.clients.node.harness import CLIENT, NODE, needs_node
 
 SOURCE = CLIENT.read_text("utf-8")
+
+
+def test_it_is_built_from_the_modules() -> None:
+    """The file in git is what `python clients/node/build.py` writes."""
+    assert build() == SOURCE
 
 
 def test_it_stands_alone() -> None:

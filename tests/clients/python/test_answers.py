@@ -5,8 +5,7 @@ import json
 
 import pytest
 
-from audit_core.outcome import BLOCKED_FINISHES, FAILED_FINISHES
-from audit_log_client import AuditLog, _provider
+from audit_log_client import AuditLog
 from audit_log_client._events import Events
 from tests.clients.answers import CASES, JSON, SSE, Case, data, named
 from tests.clients.python.calls import json_answer, logged, only
@@ -101,9 +100,3 @@ def test_a_compressed_stream_that_fails(log: AuditLog, endpoint: Server, service
     with log.http_client() as client:
         client.get(service.url)
     assert logged(log, endpoint)[-1]["outcome"] == "throttled"
-
-
-def test_the_reasons_are_the_writers() -> None:
-    """The client and the log writer have the same lists of reasons."""
-    assert _provider._BLOCKED == BLOCKED_FINISHES
-    assert _provider._FAILED == FAILED_FINISHES

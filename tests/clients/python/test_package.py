@@ -16,6 +16,8 @@ from localcloud.dependencies import ROOT
 from tests.clients.python.endpoint import TOKEN, serving, stored
 
 PROJECT = ROOT / "clients" / "python"
+CORE = ROOT / "lambda" / "audit_core"
+SHARED = ("fields_1", "finish_reasons", "loose", "shape", "stream")
 # What an agent's program needs to log its calls, and nothing of this project in sight.
 PROGRAM = """
 import sys
@@ -35,10 +37,11 @@ MAX_BYTES = 68_000
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build the wheel, without the network, from a copy: a build leaves files behind."""
+    """Build the wheel, without the network, from a copy of a checkout: a build leaves files behind."""
     folder = tmp_path_factory.mktemp("wheel")
-    copy = folder / "python"
+    copy = folder / "clients" / "python"
     shutil.copytree(PROJECT, copy, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info", "build"))
+    shutil.copytree(CORE, folder / "lambda" / "audit_core")
     command = (
         sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--no-index",
         "--wheel-dir", str(folder), str(copy),
@@ -49,13 +52,18 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_wheel(wheel: Path) -> None:
-    """It holds the package, its type marker and nothing else, is small, and says which version it is."""
+    """It holds the package, what it shares with the log's core and nothing else, is small, and names its version."""
     assert wheel.name == f"agent_audit_log_client-{__version__}-py3-none-any.whl"
     assert wheel.stat().st_size < MAX_BYTES
     names = zipfile.ZipFile(wheel).namelist()
-    sources = {f"audit_log_client/{path.name}" for path in (PROJECT / "src" / "audit_log_client").glob("*.py")}
-    packaged = {name for name in names if ".dist-info/" not in name}
-    assert packaged == sources | {"audit_log_client/py.typed"}
+    source = PROJECT / "src"
+    own = {path.relative_to(source).as_posix() for path in (source / "audit_log_client").rglob("*.py")}
+    data = {"audit_log_client/answers.json", "audit_log_client/py.typed"}
+    shared = {f"audit_log_client/_core/{name}.py" for name in SHARED}
+    assert {name for name in names if ".dist-info/" not in name} == own | data | shared
+    for name in SHARED:
+        assert zipfile.ZipFile(wheel).read(f"audit_log_client/_core/{name}.py") == (CORE / f"{name}.py").read_bytes()
+    assert b"lambda" not in zipfile.ZipFile(wheel).read("audit_log_client/_core/__init__.py")
     metadata = zipfile.ZipFile(wheel).read(next(name for name in names if name.endswith("/METADATA"))).decode()
     required = [line for line in metadata.splitlines() if line.startswith("Requires-Dist:")]
     assert required == ["Requires-Dist: httpx>=0.27"]

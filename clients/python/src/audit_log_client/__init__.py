@@ -4,7 +4,7 @@ Promise: payloads are digested in the agent's process and never leave it; the ag
 broken; what was logged waits on disk until the log has confirmed it.
 """
 
-from audit_log_client._digest import HmacKey
+from audit_log_client._core.digest import HmacKey
 from audit_log_client._log import AuditLog
 from audit_log_client._sender import EndpointError
 from audit_log_client._version import VERSION

@@ -13,9 +13,9 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from audit_log_client._digest import MAX_JSON_BYTES, HmacKey, PayloadDigest, digest_payload
+from audit_log_client._core.digest import MAX_JSON_BYTES, HmacKey, PayloadDigest, digest_payload
+from audit_log_client._core.stream import StreamDigest, StreamedPayload
 from audit_log_client._events import Events
-from audit_log_client._stream import StreamDigest, StreamedPayload
 
 EAGER_BYTES = 1024 * 1024
 """So much of a body waits for the background thread before it is digested on the way."""

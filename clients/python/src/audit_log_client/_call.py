@@ -14,7 +14,7 @@ from typing import Protocol
 
 from audit_log_client import _context, _event, _provider
 from audit_log_client._body import Body, Digested
-from audit_log_client._digest import HmacKey, PayloadDigest, digest_payload
+from audit_log_client._core.digest import HmacKey, PayloadDigest, digest_payload
 from audit_log_client._events import READ_TYPES
 from audit_log_client._http import plain_headers
 from audit_log_client._json import JsonValue

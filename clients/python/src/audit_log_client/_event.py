@@ -12,8 +12,8 @@ import re
 from collections.abc import Mapping
 from datetime import datetime, timezone
 
+from audit_log_client._core.stream import StreamedPayload
 from audit_log_client._json import JsonValue
-from audit_log_client._stream import StreamedPayload
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _LIMITS = {

@@ -12,32 +12,19 @@ import json
 import re
 from typing import Final
 
-from audit_log_client._digest import MAX_JSON_BYTES
+from audit_log_client._core.digest import MAX_JSON_BYTES
 from audit_log_client._json import JsonValue
-from audit_log_client._provider import ERROR, THROTTLED, Said
+from audit_log_client._provider import ANSWERS, ERROR, THROTTLED, Said
 
 SSE: Final = "text/event-stream"
 AWS: Final = "application/vnd.amazon.eventstream"
-LINES: Final = frozenset({
-    "application/x-ndjson", "application/ndjson", "application/jsonl", "application/stream+json",
-    "application/json-seq",
-})  # fmt: skip
-READ_TYPES: Final = LINES | {SSE, AWS}
+READ_TYPES: Final = frozenset({SSE, AWS, *ANSWERS["line_types"]})
 """Media types of streams whose events are read."""
 
-_TELLING = re.compile(
-    rb'"(?:usage|usageMetadata|error|errors|isError|message_st[a-z]+|message-end|stream-end|done|is_finished'
-    rb'|response\.(?:created|completed|failed|incomplete|cancelled)'
-    rb'|finish_reason"\s*:\s*"|finishReason"\s*:\s*"|stop_reason"\s*:\s*"|stopReason"\s*:\s*"|blockReason)'
-)  # fmt: skip
+_TELLING = re.compile(ANSWERS["telling"].encode())
 """An event without any of these has no member that is read."""
 _FIRST_EVENTS = 8
 """The first events are always read: they show which protocol it is."""
-_LAST_TYPES = frozenset({
-    "message_stop", "response.completed", "response.failed", "response.incomplete", "response.cancelled", "message-end",
-    "error",
-})  # fmt: skip
-_FIRST_TYPES = frozenset({"message_start", "response.created", "message-start"})
 _AWS_TEXT = re.compile(rb":(event|exception|message)-type\x07\x00.([A-Za-z-]{1,60})", re.DOTALL)
 _AWS_PREFIX, _AWS_CRC = 12, 4
 
@@ -150,8 +137,10 @@ class Events:
         candidates = value.get("candidates")  # Gemini
         ended = isinstance(candidates, list) and any(isinstance(it, dict) and "finishReason" in it for it in candidates)
         is_listed = isinstance(candidates, list) or isinstance(value.get("choices"), list)
-        self._last_is_due |= kind in _FIRST_TYPES or isinstance(done, bool) or is_listed
-        self.is_over |= kind in _LAST_TYPES or done is True or ended or self.said.outcome in {ERROR, THROTTLED}
+        self._last_is_due |= kind in ANSWERS["first_events"] or isinstance(done, bool) or is_listed
+        self.is_over |= (
+            kind in ANSWERS["last_events"] or done is True or ended or self.said.outcome in {ERROR, THROTTLED}
+        )
 
     def _take_frames(self) -> None:
         """Read AWS's frames: length, length of the headers, a checksum; headers; payload; a checksum."""

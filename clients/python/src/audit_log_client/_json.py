@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from json.encoder import encode_basestring
 from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
-from audit_log_client._fields import is_secret_field
+from audit_log_client._core.fields_1 import is_secret_field
 
 if TYPE_CHECKING:
     from collections.abc import Callable

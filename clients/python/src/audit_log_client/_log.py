@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from audit_log_client import _context, _ends, _event, _transport
 from audit_log_client._batch import EVENTS
 from audit_log_client._call import TRACE_HEADER, Call, Common
-from audit_log_client._digest import HmacKey, PayloadDigest, bytes_of, digest_payload
+from audit_log_client._core.digest import HmacKey, PayloadDigest, bytes_of, digest_payload
 from audit_log_client._folders import choose_folder
 from audit_log_client._http import http_library
 from audit_log_client._json import JsonValue

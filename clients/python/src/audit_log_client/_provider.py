@@ -6,59 +6,21 @@ form that a provider or a protocol documents. Anything else is left out, never g
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
+from audit_log_client._core.finish_reasons import BLOCKED_FINISHES, FAILED_FINISHES
 from audit_log_client._json import JsonValue
-
-REQUEST_ID_HEADERS = (
-    "x-request-id", "request-id", "x-amzn-requestid", "x-amz-request-id", "apim-request-id", "x-ms-request-id",
-    "x-goog-request-id", "x-github-request-id", "x-correlation-id", "cf-ray",
-)  # fmt: skip
-"""Where services put their own id of a request, the most telling first."""
 
 ERROR, THROTTLED, BLOCKED = "error", "throttled", "policy-blocked"
 
-_COUNTS = {
-    "input": ("input_tokens", "prompt_tokens", "promptTokenCount", "inputTokens", "inputTokenCount"),
-    "output": ("output_tokens", "completion_tokens", "candidatesTokenCount", "outputTokens", "outputTokenCount"),
-    "total": ("total_tokens", "totalTokenCount", "totalTokens"),
-    "cache_read": (
-        "cache_read_input_tokens", "cachedContentTokenCount", "cacheReadInputTokens", "prompt_cache_hit_tokens",
-    ),
-    "cache_creation": ("cache_creation_input_tokens", "cacheWriteInputTokens"),
-    "reasoning": ("thoughtsTokenCount",),
-}  # fmt: skip
-_DETAILS = {
-    "cache_read": (("prompt_tokens_details", "input_tokens_details"), "cached_tokens"),
-    "reasoning": (("completion_tokens_details", "output_tokens_details"), "reasoning_tokens"),
-}
-_USAGES = ("usage", "usageMetadata", "usage_metadata", "amazon-bedrock-invocationMetrics")
-_OLLAMA = {"input": "prompt_eval_count", "output": "eval_count"}
-_INNER = ("message", "response", "delta", "meta", "result")
-"""Members in which a provider puts what others put at the top."""
-
-_ENDED = ("message", "delta", "response", "promptFeedback", "messageStop")
-_REASONS = ("finish_reason", "finishReason", "stop_reason", "stopReason", "done_reason", "blockReason")
-_BLOCKED = frozenset({
-    "blocked", "blocklist", "contentblocked", "contentfilter", "contentfiltered", "contentpolicy",
-    "contentpolicyviolation", "errortoxic", "guardrail", "guardrailblocked", "guardrailintervened",
-    "imageprohibitedcontent", "imagerecitation", "imagesafety", "jailbreak", "modelarmor", "moderation",
-    "moderationblocked", "policyviolation", "prohibitedcontent", "promptblocked", "recitation", "refusal", "safety",
-    "sensitive", "spii",
-})  # fmt: skip
-"""Reasons of answers that a policy stopped, as `_folded` writes them. The log writer has the same list."""
-_FAILED = frozenset({
-    "abort", "aborted", "cancel", "canceled", "cancelled", "error", "errorlimit", "exception", "failed", "failure",
-    "insufficientsystemresource", "internalerror", "malformedfunctioncall", "malformedmodeloutput",
-    "malformedresponse", "malformedtoolcall", "malformedtooluse", "missingthoughtsignature", "modelerror",
-    "networkerror", "servererror", "timeout", "toomanytoolcalls", "unexpectedtoolcall", "usercancel",
-})  # fmt: skip
-_THROTTLED = re.compile(
-    r".*(?:ratelimit|throttl|toomanyrequests|quotaexceeded|requestlimitexceeded|usagelimitreached|throughputexceeded).*"
-    r"|.*resourceexhausted(?:error|exception)?|insufficientquota|slowdown|429"
-)
+ANSWERS: Any = json.loads((Path(__file__).parent / "answers.json").read_bytes())
+"""Names of members, and words, that providers use. The Node client has the same."""
+_THROTTLED = re.compile(ANSWERS["throttled_code"])
 _CODE = re.compile(r"[A-Za-z][A-Za-z_.-]{1,63}|[1-9][0-9]{2}")
 _EXCEPTION = re.compile(r"[A-Za-z]{1,60}Exception")
 _NOT_PLAIN = re.compile(r"[^a-z0-9]")
@@ -90,14 +52,14 @@ class Said:
                 self._read(item)
 
     def _read(self, value: Mapping[str, JsonValue]) -> None:
-        for part in (value, *(value.get(name) for name in _INNER)):
+        for part in (value, *(value.get(name) for name in ANSWERS["inner"])):
             if isinstance(part, dict):
                 model = part.get("model") or part.get("modelVersion")
                 if isinstance(model, str) and self.model is None:
                     self.model = model
-                for name in _USAGES:
+                for name in ANSWERS["usages"]:
                     self._count(part.get(name))
-        for kind, name in _OLLAMA.items():
+        for kind, name in ANSWERS["ollama"].items():
             self._keep(kind, value.get(name))
         if self.outcome in {None, BLOCKED}:
             self._judge(value)
@@ -107,7 +69,7 @@ class Said:
         if self.outcome in {None, BLOCKED}:
             kind = str(code) if isinstance(code, (int, str)) else ""
             plain = _folded(kind)
-            self.outcome = THROTTLED if _THROTTLED.fullmatch(plain) else BLOCKED if plain in _BLOCKED else ERROR
+            self.outcome = THROTTLED if _THROTTLED.fullmatch(plain) else BLOCKED if plain in BLOCKED_FINISHES else ERROR
             self.code = kind if _CODE.fullmatch(kind) else None
 
     def _judge(self, value: Mapping[str, JsonValue]) -> None:
@@ -133,21 +95,21 @@ class Said:
         else:
             for reason in _reasons(value):
                 plain = _folded(reason)
-                if self.outcome is None and (plain in _BLOCKED or plain in _FAILED):
+                if self.outcome is None and (plain in BLOCKED_FINISHES or plain in FAILED_FINISHES):
                     self.fail(reason)
                     self.code, self.reason = None, self.code
 
     def _count(self, usage: JsonValue) -> None:
         if not isinstance(usage, dict):
             return
-        for kind, names in _COUNTS.items():
+        for kind, names in ANSWERS["counts"].items():
             for name in names:
                 self._keep(kind, usage.get(name))
-        for kind, (parents, name) in _DETAILS.items():
-            for parent in parents:
+        for kind, detail in ANSWERS["details"].items():
+            for parent in detail["parents"]:
                 details = usage.get(parent)
                 if isinstance(details, dict):
-                    self._keep(kind, details.get(name))
+                    self._keep(kind, details.get(detail["name"]))
         self._count(usage.get("tokens"))  # Cohere
 
     def _keep(self, kind: str, number: JsonValue) -> None:
@@ -172,13 +134,19 @@ def _code_of(error: JsonValue) -> JsonValue:
     found.append(inner.get("code") if isinstance(inner, dict) else None)
     codes = [code for code in found if isinstance(code, (int, str)) and not isinstance(code, bool) and code != ""]
     plain = [_folded(str(code)) for code in codes]
-    telling = (code for code, name in zip(codes, plain, strict=True) if name in _BLOCKED or _THROTTLED.fullmatch(name))
+    telling = (
+        code for code, name in zip(codes, plain, strict=True) if name in BLOCKED_FINISHES or _THROTTLED.fullmatch(name)
+    )
     return next(telling, next((code for code in codes if isinstance(code, str)), codes[0] if codes else None))
+
+
+def _is_specific(word: str) -> bool:
+    return word in BLOCKED_FINISHES or _THROTTLED.fullmatch(word) is not None
 
 
 def _reasons(value: Mapping[str, JsonValue]) -> Iterator[str]:
     """Yield why an answer ended, from every member where providers put it."""
-    parts: list[object] = [value, *(value.get(name) for name in _ENDED)]
+    parts: list[object] = [value, *(value.get(name) for name in ANSWERS["ended"])]
     for name in ("choices", "candidates"):
         choices = value.get(name)
         if isinstance(choices, list):
@@ -186,7 +154,7 @@ def _reasons(value: Mapping[str, JsonValue]) -> Iterator[str]:
     for part in parts:
         if not isinstance(part, Mapping):
             continue
-        for name in _REASONS:
+        for name in ANSWERS["reasons"]:
             if isinstance(reason := part.get(name), str):
                 yield reason
         details = part.get("incomplete_details")  # OpenAI's Responses
@@ -198,7 +166,7 @@ def _reasons(value: Mapping[str, JsonValue]) -> Iterator[str]:
 
 def request_id(headers: Mapping[str, str]) -> str | None:
     """The service's own id of a request, from the headers of its answer."""
-    for name in REQUEST_ID_HEADERS:
+    for name in ANSWERS["request_id_headers"]:
         value = headers.get(name)
         if value:
             return value

@@ -16,10 +16,10 @@ import agents
 from agents.tracing import TracingProcessor
 
 from audit_log_client._batch import TRACES
-from audit_log_client._digest import bytes_of, digest_payload
+from audit_log_client._core.digest import bytes_of, digest_payload
 
 if TYPE_CHECKING:
-    from audit_log_client._digest import HmacKey
+    from audit_log_client._core.digest import HmacKey
     from audit_log_client._json import JsonValue
     from audit_log_client._log import AuditLog
 

@@ -19,22 +19,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from audit_log_client._core.loose import BINARY_MIME, JSON_MIME, TEXT_MIME, is_loose_json, may_be_json
+from audit_log_client._core.shape import JsonShape
 from audit_log_client._json import JsonValue, UndigestibleError, decode_json
-from audit_log_client._shape import BYTE_ORDER_MARK, JSON_SPACE, JsonShape
 
 _logger = logging.getLogger("audit_log_client")
-
-JSON_MIME = "application/json"
-TEXT_MIME = "text/plain"
-BINARY_MIME = "application/octet-stream"
 
 MAX_JSON_BYTES = 32 * 1024 * 1024
 """A JSON payload, at most."""
 TOO_LARGE = f"is larger than {MAX_JSON_BYTES} bytes, and may be JSON"
 
-_BEFORE_JSON = JSON_SPACE + BYTE_ORDER_MARK
-_TEXT_BEFORE_JSON = " \t\r\n\ufeff"
-_JSON_STARTS = frozenset(bytes([byte]) for byte in b'{["-0123456789tfn')
 _KEY_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -96,12 +90,12 @@ def digest_payload(data: bytes, *, key: HmacKey | None = None, text: bool = Fals
         shape.feed(data[:MAX_JSON_BYTES])
         if shape.may_hold_fields:
             return PayloadDigest(digest=None, size=len(data), mime=JSON_MIME, undigestible=TOO_LARGE)
-    elif data.lstrip(_BEFORE_JSON)[:1] in _JSON_STARTS:
+    elif may_be_json(data):
         try:
             decoded = decode_json(data)
             form = decoded.canonical()
         except UndigestibleError as error:
-            if _is_loose_json(data):
+            if is_loose_json(data):
                 return PayloadDigest(digest=None, size=len(data), mime=JSON_MIME, undigestible=error.reason)
         else:
             mime, value = JSON_MIME, decoded.value
@@ -131,23 +125,3 @@ def _model(value: object) -> object:
     if not callable(dump):
         raise TypeError("is no JSON value")
     return dump(mode="json", exclude_unset=True)
-
-
-def _is_loose_json(data: bytes) -> bool:
-    """Whether a decoder less strict than ours would find an object or an array in `data`."""
-    if data.lstrip(_BEFORE_JSON)[:1] not in {b"{", b"["}:
-        return False
-    readings = [data.decode("utf-8", "replace")]
-    if data[1:2] == b"\0":
-        readings.append(data.decode("utf-16-le", "replace"))
-    return any(map(_is_read_by_python, readings))
-
-
-def _is_read_by_python(text: str) -> bool:
-    try:
-        json.loads(text.lstrip(_TEXT_BEFORE_JSON), parse_int=float, strict=False)
-    except RecursionError:
-        return True
-    except ValueError:
-        return False
-    return True
