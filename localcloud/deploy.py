@@ -57,7 +57,7 @@ def engine(
                 secret_key=session.secret_key,
                 session_token=session.session_token,
             ),
-            "random": RandomProvider(),
+            "random": RandomProvider,
         },
         listener=listener,
     )

@@ -10,7 +10,7 @@ import hashlib
 from pathlib import Path
 
 from localcloud.engine.errors import EngineError
-from localcloud.engine.values import Archive, Asset, Properties, Value, map_properties
+from localcloud.values import Archive, Asset, Properties, Value, map_properties
 
 _CHUNK = 1 << 20
 

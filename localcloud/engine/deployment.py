@@ -14,17 +14,16 @@ from dataclasses import replace
 
 from localcloud.engine.assets import forget_places
 from localcloud.engine.errors import CancelledError, EngineError, ProtectedError
-from localcloud.engine.fleet import Fleet
 from localcloud.engine.goals import Goal
 from localcloud.engine.journal import Journal
 from localcloud.engine.providers import PartlyCreatedError, Provider
-from localcloud.engine.registry import Registry
+from localcloud.engine.registry import ProviderRegistry, Source
 from localcloud.engine.removal import Removal
 from localcloud.engine.report import Listener, Steps
 from localcloud.engine.state import Entry, Snapshot, StateFile
 from localcloud.engine.steps import Action, Decision, Diff, decide, ignore_changes
 from localcloud.engine.urns import PROVIDER_PREFIX, ROOT_TYPE, former, make
-from localcloud.engine.values import Properties, mark_secrets
+from localcloud.values import Properties, mark_secrets
 
 _SEED_BYTES = 32
 
@@ -44,7 +43,7 @@ class Deployment:
         stack: str,
         config: Mapping[str, str],
         secret_keys: frozenset[str],
-        registry: Registry,
+        sources: Mapping[str, Source],
         snapshot: Snapshot,
         file: StateFile | None,
         listener: Listener,
@@ -54,18 +53,18 @@ class Deployment:
         self.stack = stack
         self.journal = Journal(snapshot, file)
         self.steps = Steps(listener)
-        self.fleet = Fleet(
+        self.registry = ProviderRegistry(
             project=project,
             stack=stack,
             config=config,
             secret_keys=secret_keys,
-            registry=registry,
+            sources=sources,
             journal=self.journal,
         )
         self.outputs: Properties = {}
         self.failure: EngineError | None = None
         self.lock = threading.RLock()
-        self._removal = Removal(journal=self.journal, fleet=self.fleet, steps=self.steps)
+        self._removal = Removal(journal=self.journal, registry=self.registry, steps=self.steps)
         self._seen: dict[str, tuple[str, ...]] = {}
         self._replaced: set[str] = set()
         self._cleared: dict[str, Entry] = {}
@@ -103,7 +102,7 @@ class Deployment:
             old = self.journal.snapshot.current(goal.urn)
             if goal.type.startswith(PROVIDER_PREFIX):
                 with self.steps.step("same" if old else "create", goal.urn, goal.inputs):
-                    return self.fleet.configure(goal)
+                    return self.registry.configure(goal)
             if not goal.custom:
                 with self.steps.step("same" if old else "create", goal.urn, goal.inputs):
                     return self.journal.put(old, goal.entry(outputs=old.outputs if old else {}))
@@ -141,14 +140,14 @@ class Deployment:
                 entry = replace(entry, id=found.id, inputs=forget_places(found.inputs), outputs=outputs)
             old = self.journal.snapshot.current(goal.urn)
             if old is not None and old.managed and old.id != entry.id:
-                self.journal.put(old, replace(old, doomed=True))
+                self.journal.put(old, replace(old, pending_delete=True))
                 old = None
             return self.journal.put(old, entry)
 
     def provider(self, reference: str, package: str) -> Provider | None:
         """Give the instance behind a provider reference, or the package's default one; None if not configurable yet."""
         with self.turn():
-            return self.fleet.instance(reference or self.fleet.default(package))
+            return self.registry.instance(reference or self.registry.default(package))
 
     def finish(self) -> None:
         """Delete what the program no longer wants, dependents first. To be called after the program ended well."""
@@ -157,8 +156,10 @@ class Deployment:
                 if urn not in self._seen:
                     with self.steps.step("delete", urn, entry.inputs):
                         pass  # it went when it stood in the way of another one's successor
-            wanted = self._seen.keys() | self.fleet.defaults
-            unwanted = [entry for entry in self.journal.snapshot.entries if entry.doomed or entry.urn not in wanted]
+            wanted = self._seen.keys() | self.registry.defaults
+            unwanted = [
+                entry for entry in self.journal.snapshot.entries if entry.pending_delete or entry.urn not in wanted
+            ]
             self._removal.delete_all(unwanted, check=self.check)
 
     def destroy(self) -> None:
@@ -185,8 +186,8 @@ class Deployment:
                 self.journal.save()
 
     def _provider_of(self, goal: Goal) -> tuple[Provider | None, Goal]:
-        reference = goal.provider or self.fleet.default(goal.type.partition(":")[0])
-        return self.fleet.instance(reference), replace(goal, provider=reference)
+        reference = goal.provider or self.registry.default(goal.type.partition(":")[0])
+        return self.registry.instance(reference), replace(goal, provider=reference)
 
     def _resource(self, goal: Goal, provider: Provider, old: Entry | None) -> Entry:
         compared = old if old is not None and not old.external else None
@@ -219,7 +220,7 @@ class Deployment:
             if not decision.delete_first:
                 return self._create(goal, provider, inputs, old)
             for entry in self._removal.clear_way(old, self._seen):
-                if not entry.doomed:
+                if not entry.pending_delete:
                     self._cleared[entry.urn] = entry
             return self._create(goal, provider, inputs, None)
 

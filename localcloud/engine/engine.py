@@ -17,10 +17,10 @@ from localcloud.engine.errors import ProgramError
 from localcloud.engine.monitor import serve
 from localcloud.engine.program import Program
 from localcloud.engine.refresh import refresh
-from localcloud.engine.registry import Registry, Source
+from localcloud.engine.registry import Source
 from localcloud.engine.report import Event, Listener, Message, Plan, Result
 from localcloud.engine.state import StateFile
-from localcloud.engine.values import Properties, Secret, plain
+from localcloud.values import Properties, Secret, plain
 
 PROGRAM_SECONDS = 1800.0
 """How long a program may take, providers' work included, unless the caller says otherwise."""
@@ -42,7 +42,7 @@ class Engine:
         secret_keys: the keys in `config` whose values are secret.
         program: the folder with the program's `__main__.py`; it is the program's working directory.
         state_file: where the state is kept, mode 0600; a lock file lies beside it.
-        providers: for each package the provider's address, servicer, or a function that makes a servicer.
+        providers: for each package a function that makes its provider.
         listener: gets every event as it happens, from several threads.
         program_seconds: how long the program may take.
     """
@@ -113,18 +113,18 @@ class Engine:
             # A preview only reads the state, which is replaced as a whole, so it may run beside anything.
             if real:
                 stack.enter_context(self._state.locked())
-            registry = Registry(self._providers)
-            stack.callback(registry.close)
-            yield Deployment(
+            deployment = Deployment(
                 project=self._project,
                 stack=self._stack,
                 config=self._config,
                 secret_keys=self._secret_keys,
-                registry=registry,
+                sources=self._providers,
                 snapshot=self._state.load(),
                 file=self._state if real else None,
                 listener=self._listener,
             )
+            stack.callback(deployment.registry.close)
+            yield deployment
 
     def _follow_program(self, deployment: Deployment) -> None:
         """Run the program to its end. Refreshing goes on while its interpreter starts; registrations wait for it."""

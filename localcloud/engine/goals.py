@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 
 from localcloud.engine.assets import forget_places
 from localcloud.engine.state import Entry
 from localcloud.engine.urns import AliasSpec
-from localcloud.engine.values import Properties, Value
+from localcloud.values import Properties, Value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,21 +44,10 @@ class Goal:
 
     def entry(self, *, id_: str = "", inputs: Properties | None = None, outputs: Properties | None = None) -> Entry:
         """Make the state's entry for this goal, reached; `inputs` are the checked ones where a provider checks."""
-        return Entry(
-            urn=self.urn,
-            type=self.type,
-            custom=self.custom,
+        shared = {item.name: getattr(self, item.name) for item in fields(Entry) if hasattr(self, item.name)}
+        return replace(
+            Entry(**shared),
             id=id_,
-            parent=self.parent,
-            provider=self.provider,
             inputs=forget_places(self.inputs if inputs is None else inputs),
             outputs=forget_places(outputs or {}),
-            dependencies=self.dependencies,
-            property_dependencies=self.property_dependencies,
-            secret_outputs=self.secret_outputs,
-            protect=self.protect,
-            retain_on_delete=self.retain_on_delete,
-            deleted_with=self.deleted_with,
-            replacement_trigger=self.replacement_trigger,
-            timeouts=self.timeouts,
         )

@@ -40,11 +40,11 @@ class Journal:
         return entry
 
     def succeed(self, old: Entry | None, new: Entry) -> Entry:
-        """Add what was created; what it replaces stays, doomed, until the program is through."""
+        """Add what was created; what it replaces stays until the program has ended."""
         if old is not None and old.external:
             return self.put(old, new, save=False)
         if old is not None:
-            self.snapshot.swap(old, replace(old, doomed=True))
+            self.snapshot.swap(old, replace(old, pending_delete=True))
         return self.put(None, new, save=False)
 
     def remove(self, entry: Entry) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent import futures
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
@@ -27,10 +26,11 @@ from localcloud.engine.assets import recall_places, resolve
 from localcloud.engine.deployment import Deployment
 from localcloud.engine.errors import EngineError, ProviderError, UnsupportedError
 from localcloud.engine.goals import Goal
-from localcloud.engine.providers import CHANNEL_OPTIONS, STOP_SECONDS
 from localcloud.engine.report import Listener, Message
 from localcloud.engine.urns import AliasSpec, make
-from localcloud.engine.values import Value, from_proto, from_struct, to_struct
+from localcloud.rpc import STOP_SECONDS
+from localcloud.rpc import serve as serve_rpc
+from localcloud.values import Value, from_proto, from_struct, to_struct
 
 FEATURES = {
     "secrets": resource_pb2.RESOURCE_MONITOR_FEATURE_SECRETS,
@@ -55,13 +55,13 @@ _DURATION = re.compile(r"(\d+(?:\.\d+)?)(h|ms|m|s|us|ns)")
 @contextmanager
 def serve(deployment: Deployment, *, base: Path, listener: Listener) -> Iterator[str]:
     """Serve both services on a free loopback port; yields the address. Relative files are relative to `base`."""
-    server = grpc.server(futures.ThreadPoolExecutor(max_workers=_THREADS), options=CHANNEL_OPTIONS)
-    resource_pb2_grpc.add_ResourceMonitorServicer_to_server(Monitor(deployment, base), server)
-    engine_pb2_grpc.add_EngineServicer_to_server(Log(listener), server)
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
+    server, address = serve_rpc(
+        (resource_pb2_grpc.add_ResourceMonitorServicer_to_server, Monitor(deployment, base)),
+        (engine_pb2_grpc.add_EngineServicer_to_server, Log(listener)),
+        threads=_THREADS,
+    )
     try:
-        yield f"127.0.0.1:{port}"
+        yield address
     finally:
         server.stop(grace=STOP_SECONDS).wait()
 
@@ -92,8 +92,8 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
         return resource_pb2.DeploymentInfo(
             project=run.project,
             stack=run.stack,
-            config=run.fleet.config,
-            configSecretKeys=sorted(run.fleet.secret_keys),
+            config=run.registry.config,
+            configSecretKeys=sorted(run.registry.secret_keys),
             dryRun=run.preview,
             supportedFeatures=FEATURES.values(),
         )

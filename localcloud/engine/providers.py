@@ -19,7 +19,8 @@ from localcloud.engine.goals import Goal
 from localcloud.engine.state import Entry
 from localcloud.engine.steps import Diff
 from localcloud.engine.urns import parse
-from localcloud.engine.values import (
+from localcloud.rpc import OPTIONS
+from localcloud.values import (
     Properties,
     from_struct,
     mark_secrets,
@@ -27,13 +28,6 @@ from localcloud.engine.values import (
     to_struct,
 )
 
-CHANNEL_OPTIONS = (
-    ("grpc.max_receive_message_length", -1),
-    ("grpc.max_send_message_length", -1),
-    ("grpc.enable_http_proxy", 0),
-)
-STOP_SECONDS = 1.0
-"""How long a server waits for calls in flight; stopping at once would cut them off with a line on stderr."""
 _SHORT = 120.0
 _LONG = 600.0
 _NOT_SUPPORTED = (grpc.StatusCode.UNIMPLEMENTED, grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND)
@@ -76,7 +70,7 @@ class Provider:
     def __init__(self, package: str, address: str) -> None:
         """Connect lazily; the first call that fails says so."""
         self.package = package
-        self._channel = grpc.insecure_channel(address, options=CHANNEL_OPTIONS)
+        self._channel = grpc.insecure_channel(address, options=OPTIONS)
         self._stub = provider_pb2_grpc.ResourceProviderStub(self._channel)
         self._secrets = False
         self._references = False

@@ -14,7 +14,7 @@ from localcloud.engine.deployment import Deployment
 from localcloud.engine.deps import creation_order
 from localcloud.engine.report import Listener, Message
 from localcloud.engine.state import Entry
-from localcloud.engine.values import mark_secrets
+from localcloud.values import mark_secrets
 
 GONE: Final = "is gone, though nobody here deleted it; it is made again if it is still wanted"
 """The warning about a resource that the state has and the cloud has not."""
@@ -49,11 +49,11 @@ def recover(deployment: Deployment) -> None:
             if current is not None and current.id == entry.id:
                 snapshot.swap(current, replace(current, dirty=True))
             continue
-        found = deployment.fleet.reach(entry).find(entry)
+        found = deployment.registry.reach(entry).find(entry)
         taken = {other.id for other in snapshot.entries if other.urn == entry.urn}
         if found.id and found.id not in taken:
             if current is not None:
-                snapshot.swap(current, replace(current, doomed=True))
+                snapshot.swap(current, replace(current, pending_delete=True))
             outputs = mark_secrets(found.outputs, entry.inputs, entry.secret_outputs)
             snapshot.add(
                 replace(
@@ -64,10 +64,10 @@ def recover(deployment: Deployment) -> None:
 
 
 def _look(deployment: Deployment, entry: Entry, listener: Listener) -> None:
-    found = deployment.fleet.reach(entry).read(entry)
+    found = deployment.registry.reach(entry).read(entry)
     if not found.id:
         deployment.journal.snapshot.remove(entry)
-        if not entry.doomed:
+        if not entry.pending_delete:
             listener(Message(severity="warning", text=GONE, urn=entry.urn))
         return
     outputs = mark_secrets(mark_secrets(found.outputs, entry.outputs), entry.inputs, entry.secret_outputs)

@@ -1,96 +1,126 @@
-"""Which provider serves which resource: packages, their sources, and the configured instances."""
+"""The providers of a run: where each package's comes from, how each is configured, and which resource is whose."""
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Mapping
-from concurrent import futures
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 import grpc
 from pulumi.runtime.proto import provider_pb2_grpc
 
-from localcloud.engine.errors import UnsupportedError
-from localcloud.engine.providers import CHANNEL_OPTIONS, STOP_SECONDS, Provider
+from localcloud.engine.errors import EngineError, UnsupportedError
+from localcloud.engine.goals import Goal
+from localcloud.engine.journal import Journal
+from localcloud.engine.providers import Provider
 from localcloud.engine.state import Entry
-from localcloud.engine.urns import PROVIDER_PREFIX
-from localcloud.engine.values import Properties, same
+from localcloud.engine.urns import PROVIDER_PREFIX, make
+from localcloud.rpc import STOP_SECONDS, serve
+from localcloud.values import Properties, Unknown, contains, same, secret
 
-Servicer: TypeAlias = provider_pb2_grpc.ResourceProviderServicer
-Source: TypeAlias = str | Servicer | Callable[[], Servicer]
-"""Where a package's provider comes from: the address of one that runs (`127.0.0.1:port`), a servicer, or a function
-that makes one, called once for each configuration that a program uses."""
-
-_SERVER_THREADS = 8
+DEFAULT_NAME = "default"
+Source: TypeAlias = Callable[[], provider_pb2_grpc.ResourceProviderServicer]
+"""Makes a package's provider. The registry calls it once for each configuration that a program uses."""
 
 
-class Registry:
-    """The configured provider instances of one run, by provider reference (`urn::id`)."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderRegistry:
+    """Provider instances by reference (`urn::id`), configured as the state or the stack's configuration says.
 
-    def __init__(self, sources: Mapping[str, Source]) -> None:
-        """Take the sources by package name, such as `{"aws": AwsProvider(...)}`."""
-        self._sources = sources
-        self._servers: list[grpc.Server] = []
-        self._shared: dict[str, Provider] = {}
-        self._instances: dict[str, tuple[Provider, Properties]] = {}
+    Attributes:
+        sources: by package name, such as `{"random": RandomProvider}`.
+        defaults: the URNs of the default providers that this run has used.
+    """
+
+    project: str
+    stack: str
+    config: Mapping[str, str]
+    secret_keys: frozenset[str]
+    sources: Mapping[str, Source]
+    journal: Journal
+    defaults: set[str] = field(default_factory=set)
+    _instances: dict[str, Provider] = field(default_factory=dict)
+    _started: list[tuple[grpc.Server, Provider]] = field(default_factory=list)
 
     def close(self) -> None:
-        """Stop what was started here."""
-        for provider in {id(provider): provider for provider, _ in self._instances.values()}.values():
+        """Stop every provider."""
+        for server, provider in self._started:
             provider.close()
-        for provider in self._shared.values():
-            provider.close()
-        for server in self._servers:
             server.stop(grace=STOP_SECONDS).wait()
 
-    def connect(self, package: str) -> Provider:
-        """Give a provider that may be asked to check a configuration.
+    def reach(self, entry: Entry) -> Provider:
+        """Return the instance that manages an entry of the state, configured as it was when the entry was made."""
+        if entry.provider in self._instances:
+            return self._instances[entry.provider]
+        urn, _, id_ = entry.provider.rpartition("::")
+        for candidate in self.journal.snapshot.entries:
+            if candidate.urn == urn and candidate.id == id_:
+                return self._configure(candidate, self._connect(candidate))
+        reason = f"its provider {entry.provider} is not in the state"
+        raise EngineError(reason, urn=entry.urn)
+
+    def instance(self, reference: str) -> Provider | None:
+        """Return a registered instance; None in a preview whose provider's configuration is not known yet."""
+        found = self._instances.get(reference)
+        if found is None and not self.journal.preview:
+            reason = f"the provider {reference} was not registered"
+            raise EngineError(reason)
+        return found
+
+    def default(self, package: str) -> str:
+        """Return the reference of a package's default provider, configured from the package's namespace."""
+        type_ = PROVIDER_PREFIX + package
+        urn = make(stack=self.stack, project=self.project, parent="", type_=type_, name=DEFAULT_NAME)
+        if urn not in self.defaults:
+            prefix = package + ":"
+            inputs: Properties = {
+                key.removeprefix(prefix): secret(value) if key in self.secret_keys else value
+                for key, value in self.config.items()
+                if key.startswith(prefix)
+            }
+            self.configure(Goal(urn=urn, type=type_, name=DEFAULT_NAME, custom=True, inputs=inputs))
+            self.defaults.add(urn)
+        entry = self.journal.snapshot.current(urn)
+        return f"{urn}::{entry.id}" if entry else ""
+
+    def configure(self, goal: Goal) -> Entry:
+        """Configure a provider as wanted. One for another cloud gets a new id, and its resources are replaced."""
+        old = self.journal.snapshot.current(goal.urn)
+        entry = goal.entry(id_=old.id if old else str(uuid.uuid4()), outputs=goal.inputs)
+        provider = self._instances.get(_reference(entry)) or self._connect(entry)
+        if contains(goal.inputs, Unknown):
+            return self.journal.put(old, entry)
+        inputs = provider.check_config(goal.urn, old.inputs if old else {}, goal.inputs)
+        if old is not None and not same(old.inputs, inputs) and provider.diff_config(old, inputs).replaces:
+            entry = replace(entry, id=str(uuid.uuid4()))
+            self.journal.snapshot.swap(old, replace(old, pending_delete=True))
+            old, provider = None, self._connect(entry)
+        entry = goal.entry(id_=entry.id, inputs=inputs, outputs=inputs)
+        self._configure(entry, provider)
+        return self.journal.put(old, entry)
+
+    def _connect(self, entry: Entry) -> Provider:
+        """Start a provider of the package that a provider's entry names.
 
         Raises:
             UnsupportedError: no provider is known for the package.
         """
-        if package in self._shared:
-            return self._shared[package]
-        source = self._sources.get(package)
-        if source is None:
-            known = ", ".join(sorted(self._sources)) or "none"
+        package = entry.type.removeprefix(PROVIDER_PREFIX)
+        if package not in self.sources:
+            known = ", ".join(sorted(self.sources)) or "none"
             reason = f"there is no provider for the package {package!r} here (there is: {known})"
             raise UnsupportedError(reason)
-        if isinstance(source, Servicer):
-            provider = self._shared[package] = Provider(package, self._serve(source))
-        elif isinstance(source, str):
-            provider = self._shared[package] = Provider(package, source)
-        else:
-            provider = Provider(package, self._serve(source()))
+        server, address = serve((provider_pb2_grpc.add_ResourceProviderServicer_to_server, self.sources[package]()))
+        provider = Provider(package, address)
+        self._started.append((server, provider))
         return provider
 
-    def configure(self, entry: Entry, provider: Provider | None = None) -> Provider:
-        """Configure the instance that a provider's entry describes.
-
-        Raises:
-            UnsupportedError: the source is one running provider, and it is in use with another configuration.
-            ProviderError: the provider refuses the configuration.
-        """
-        reference = f"{entry.urn}::{entry.id}"
-        package = entry.type.removeprefix(PROVIDER_PREFIX)
-        provider = provider or self.connect(package)
-        if provider is self._shared.get(package):
-            for other, (instance, inputs) in self._instances.items():
-                if instance is provider and other != reference and not same(inputs, entry.inputs):
-                    reason = f"the provider for {package!r} can serve one configuration in a run"
-                    raise UnsupportedError(reason, urn=entry.urn)
+    def _configure(self, entry: Entry, provider: Provider) -> Provider:
         provider.configure(entry.urn, entry.id, entry.inputs)
-        self._instances[reference] = (provider, entry.inputs)
+        self._instances[_reference(entry)] = provider
         return provider
 
-    def get(self, reference: str) -> Provider | None:
-        """Give a configured instance."""
-        found = self._instances.get(reference)
-        return found[0] if found else None
 
-    def _serve(self, servicer: Servicer) -> str:
-        server = grpc.server(futures.ThreadPoolExecutor(max_workers=_SERVER_THREADS), options=CHANNEL_OPTIONS)
-        provider_pb2_grpc.add_ResourceProviderServicer_to_server(servicer, server)
-        port = server.add_insecure_port("127.0.0.1:0")
-        server.start()
-        self._servers.append(server)
-        return f"127.0.0.1:{port}"
+def _reference(entry: Entry) -> str:
+    return f"{entry.urn}::{entry.id}"

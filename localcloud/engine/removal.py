@@ -11,12 +11,12 @@ from dataclasses import dataclass
 
 from localcloud.engine.deps import deletion_order, dependents
 from localcloud.engine.errors import ProtectedError
-from localcloud.engine.fleet import Fleet
 from localcloud.engine.journal import Journal
+from localcloud.engine.registry import ProviderRegistry
 from localcloud.engine.report import Steps
 from localcloud.engine.state import Entry
 from localcloud.engine.urns import parse
-from localcloud.engine.values import UNKNOWN, Properties
+from localcloud.values import UNKNOWN, Properties
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +24,7 @@ class Removal:
     """Deletes entries of a journal from the cloud and from the state."""
 
     journal: Journal
-    fleet: Fleet
+    registry: ProviderRegistry
     steps: Steps
 
     def clear_way(self, entry: Entry, seen: Collection[str]) -> list[Entry]:
@@ -37,12 +37,12 @@ class Removal:
         urns = {entry.urn}
         others = [other for other in self.journal.snapshot.entries if other.managed and other.serial != entry.serial]
         for other in dependents(urns, others):
-            # One that is doomed goes anyway, and may hold on to the old one for as long as it is there.
-            if other.doomed or (other.urn not in seen and self._must_go(other, urns)):
+            # One that waits for its deletion goes anyway, and may need the old one for as long as it exists.
+            if other.pending_delete or (other.urn not in seen and self._must_go(other, urns)):
                 gone[other.serial] = other
                 urns.add(other.urn)
         for other in gone.values():
-            if other.protect and not other.doomed:
+            if other.protect and not other.pending_delete:
                 reason = f"it would have to be replaced because {entry.urn} is, but it is protected"
                 raise ProtectedError(reason, urn=other.urn)
         for other in deletion_order(gone.values()):
@@ -56,7 +56,7 @@ class Removal:
             ProtectedError: one of them is protected; nothing was deleted.
             ProviderError: a deletion failed; those before it are done.
         """
-        guarded = [entry for entry in entries if entry.protect and not entry.doomed]
+        guarded = [entry for entry in entries if entry.protect and not entry.pending_delete]
         if guarded:
             names = ", ".join(parse(entry.urn).name for entry in guarded)
             reason = f"would be deleted, but is protected (in all: {names}); nothing was deleted"
@@ -64,7 +64,7 @@ class Removal:
         urns = {entry.urn for entry in entries}
         for entry in deletion_order(entries):
             check()
-            if entry.doomed or entry.is_provider:
+            if entry.pending_delete or entry.is_provider:
                 self._delete(entry, urns)
             else:
                 with self.steps.step("delete", entry.urn, entry.inputs):
@@ -76,14 +76,14 @@ class Removal:
         if not through:
             return not entry.property_dependencies and not set(entry.dependencies).isdisjoint(gone)
         inputs: Properties = entry.inputs | {key: UNKNOWN for key in through if key in entry.inputs}
-        return bool(self.fleet.reach(entry).diff(entry, inputs).replaces)
+        return bool(self.registry.reach(entry).diff(entry, inputs).replaces)
 
     def _delete(self, entry: Entry, going: Collection[str]) -> None:
         """Delete one resource, or only forget it where it is not ours to delete or goes with another one."""
         calls = entry.managed and not entry.retain_on_delete and entry.deleted_with not in going
         if calls and not self.journal.preview:
             with self.journal.operation("delete", entry):
-                self.fleet.reach(entry).delete(entry)
+                self.registry.reach(entry).delete(entry)
                 self.journal.snapshot.remove(entry)
         else:
             self.journal.remove(entry)

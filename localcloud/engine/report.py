@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeAlias
 
 from localcloud.engine.steps import Action, Decision
 from localcloud.engine.urns import parse
-from localcloud.engine.values import Value, plain
+from localcloud.values import Value, plain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,15 +12,18 @@ import fcntl
 import json
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal, Self
 
 from localcloud.engine.errors import LockedError, StateError
 from localcloud.engine.urns import PROVIDER_PREFIX, parse
-from localcloud.engine.values import Properties, Value, decode, encode
+from localcloud.values import Properties, Value, decode, encode
 
 FORMAT = 1
+_VALUES = ("inputs", "outputs", "replacement_trigger")
+_FORMER_NAME = "doomed"
+"""How files of earlier versions name `pending_delete`."""
 OperationKind = Literal["create", "update", "delete"]
 
 
@@ -35,7 +38,7 @@ class Entry:
         outputs: what the provider returned.
         provider: `urn::id` of the provider resource that manages it; `""` for components and providers.
         external: it was only read, and is never changed or deleted.
-        doomed: it has a successor, and only waits to be deleted.
+        pending_delete: it has a successor, and only waits to be deleted.
         dirty: an operation on it did not end well; the next run updates it even if nothing else changed.
         serial: grows with every entry made, so that ties in the order of deletion go newest first.
         timeouts: seconds allowed for create, update, delete, read, where the program says.
@@ -58,7 +61,7 @@ class Entry:
     replacement_trigger: Value = None
     timeouts: Mapping[str, float] = field(default_factory=dict)
     external: bool = False
-    doomed: bool = False
+    pending_delete: bool = False
     dirty: bool = False
     serial: int = 0
 
@@ -115,7 +118,7 @@ class Snapshot:
 
     def current(self, urn: str) -> Entry | None:
         """Give the entry that stands for a URN now."""
-        return next((entry for entry in self.entries if entry.urn == urn and not entry.doomed), None)
+        return next((entry for entry in self.entries if entry.urn == urn and not entry.pending_delete), None)
 
     def add(self, entry: Entry) -> Entry:
         """Append an entry, numbered."""
@@ -246,35 +249,23 @@ class StateFile:
 
 
 def _document(entry: Entry) -> dict[str, Any]:
-    return {
-        "urn": entry.urn,
-        "type": entry.type,
-        "custom": entry.custom,
-        "id": entry.id,
-        "parent": entry.parent,
-        "provider": entry.provider,
-        "inputs": encode(entry.inputs),
-        "outputs": encode(entry.outputs),
+    document = {item.name: getattr(entry, item.name) for item in fields(entry)}
+    return document | {
+        **{key: encode(document[key]) for key in _VALUES},
         "dependencies": sorted(entry.dependencies),
         "property_dependencies": {key: sorted(urns) for key, urns in sorted(entry.property_dependencies.items())},
         "secret_outputs": sorted(entry.secret_outputs),
-        "protect": entry.protect,
-        "retain_on_delete": entry.retain_on_delete,
-        "deleted_with": entry.deleted_with,
-        "replacement_trigger": encode(entry.replacement_trigger),
         "timeouts": dict(entry.timeouts),
-        "external": entry.external,
-        "doomed": entry.doomed,
-        "dirty": entry.dirty,
-        "serial": entry.serial,
     }
 
 
 def _entry(document: Mapping[str, Any]) -> Entry:
-    fields = dict(document)
+    known = dict(document)
+    if _FORMER_NAME in known:
+        known["pending_delete"] = known.pop(_FORMER_NAME)
     for key in ("dependencies", "secret_outputs"):
-        fields[key] = tuple(fields[key])
-    fields["property_dependencies"] = {key: tuple(urns) for key, urns in fields["property_dependencies"].items()}
-    for key in ("inputs", "outputs", "replacement_trigger"):
-        fields[key] = decode(fields[key])
-    return Entry(**fields)
+        known[key] = tuple(known[key])
+    known["property_dependencies"] = {key: tuple(urns) for key, urns in known["property_dependencies"].items()}
+    for key in _VALUES:
+        known[key] = decode(known[key])
+    return Entry(**known)

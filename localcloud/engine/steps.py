@@ -12,7 +12,7 @@ from typing import Literal
 
 from localcloud.engine.goals import Goal
 from localcloud.engine.state import Entry
-from localcloud.engine.values import Properties, Value, same, unwrap
+from localcloud.values import Properties, Value, same, unwrap
 
 Action = Literal["create", "update", "replace", "same", "delete", "read"]
 

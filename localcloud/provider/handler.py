@@ -1,33 +1,36 @@
-"""What a resource type is to the local provider: its inputs, its outputs, and the calls behind them.
+"""What a resource type is to the local provider: a table of its inputs, outputs and calls, and what is its own.
 
 Guarantees that every handler gives (one test runs over all of them):
 
-- Making a resource may be repeated. Names are chosen by the program, so a resource of that name in the account is the
-  one that an earlier run made and whose answer was lost; it is adopted and brought to what the inputs say, never made
-  twice. If that cannot be (a bucket without Object Lock), it is an error. (The official provider refuses altogether.
-  Here the account is the emulator's, which nobody else uses; and the server refuses to make two resources of one type
-  and id in one run.)
-- `read` returns what the cloud says, in the names of the inputs and outputs, or None when it is not there.
-- `delete` of what is not there succeeds.
+- Making a resource may be repeated. The program chooses the names. So a resource of that name is one that an earlier
+  run made and whose answer was lost. It is adopted and brought to what the inputs ask for, and never made twice. If
+  that is impossible (a bucket without Object Lock), it is an error. The official provider adopts nothing; but here the
+  account is the emulator's, which nobody else uses. The server refuses two resources of one type and id in one run.
+- `read` returns what the cloud answers, in the names of the inputs and outputs, or None if the resource is missing.
+- `delete` of a missing resource succeeds.
 """
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from localcloud.provider import reads
-from localcloud.provider.cloud import Cloud, ProviderError
-from localcloud.provider.schema import Failure, Schema, diff, settle
+from localcloud.provider.cloud import Cloud, ProviderError, missing
+from localcloud.provider.schema import Failure, Schema, diff, from_cloud, mapping, settle, text, to_cloud
 from localcloud.provider.values import Props
+
+REGION: Final = text(computed=True, force_new=True, api=None)
+TAGS: Final = mapping(api=None)
 
 
 class PartlyMadeError(Exception):
-    """The resource is there, but not all of it is as asked; the cause says why. The state has to keep the id."""
+    """The resource exists, but not all of it is as asked; the cause says why. The state has to keep the id."""
 
     def __init__(self, resource_id: str, state: Props) -> None:
-        """Keep what is there."""
+        """Keep what exists."""
         super().__init__(resource_id)
         self.resource_id = resource_id
         self.state = state
@@ -42,29 +45,29 @@ class Resource(ABC):
     outputs: ClassVar[frozenset[str]] = frozenset()
     """What only the cloud knows, beside inputs that are computed."""
     volatile: ClassVar[Mapping[str, frozenset[str]]] = {}
-    """Outputs that a change of an input changes as well, so that a preview cannot tell them: input → outputs."""
+    """Input → outputs that change with it, so that a preview cannot know them."""
     secret_outputs: ClassVar[frozenset[str]] = frozenset()
 
     def validate(self, inputs: Mapping[str, Any]) -> Iterable[Failure]:
-        """Yield what is wrong with inputs that are right one by one. Unknown values are let pass."""
+        """Yield what is wrong with inputs that are right one by one. Unknown values pass."""
         del inputs
         return ()
 
     @abstractmethod
     def identify(self, inputs: Mapping[str, Any]) -> str | None:
-        """Return the id of the resource with these inputs, or None when they do not tell, or there is none."""
+        """Return the id of the resource with these inputs, or None if they do not tell, or there is none."""
 
-    def expect(self, inputs: Props) -> Props:
+    def prefetch(self, inputs: Props) -> Props:
         """Return what `read` needs to know to see whether the resource is what `inputs` ask for."""
         return inputs
 
     @abstractmethod
     def make(self, inputs: Props) -> tuple[str, Props]:
-        """Make the resource, or adopt the one that is there; return its id and state. Raises PartlyMadeError."""
+        """Make the resource, or adopt the existing one; return its id and state. Raise PartlyMadeError."""
 
     @abstractmethod
     def read(self, resource_id: str, state: Mapping[str, Any]) -> Props | None:
-        """Return what is there. `state` is what was known before; empty for an import."""
+        """Return what exists. `state` is what was known before; empty for an import."""
 
     @abstractmethod
     def update(self, resource_id: str, state: Props, inputs: Props, changed: frozenset[str]) -> None:
@@ -79,15 +82,122 @@ class Resource(ABC):
         del state
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tagging:
+    """The calls that return, set and remove a resource's tags.
+
+    `parameter` names the resource, by its ARN or (`by_id`) by its id; `more` are further parameters. `answer`, `tags`
+    and `keys` are the fields of tags and of their names. `pair`: how an entry of the list calls name and value; None
+    if the service takes a map.
+    """
+
+    get: str
+    add: str
+    remove: str
+    parameter: str
+    by_id: bool = False
+    more: Mapping[str, str] = field(default_factory=dict)
+    answer: str = "Tags"
+    tags: str = "Tags"
+    keys: str = "TagKeys"
+    pair: tuple[str, str] | None = ("Key", "Value")
+
+    def target(self, resource_id: str, arn: str) -> Props:
+        """Return how the calls name the resource."""
+        return {self.parameter: resource_id if self.by_id else arn, **self.more}
+
+    def as_cloud(self, tags: Mapping[str, str]) -> Any:  # noqa: ANN401 - a list or a map
+        """Return tags as the service takes them."""
+        if self.pair is None:
+            return dict(tags)
+        key, value = self.pair
+        return [{key: name, value: tags[name]} for name in sorted(tags)]
+
+    def as_map(self, tags: Any) -> dict[str, str]:  # noqa: ANN401 - a list or a map
+        """Return tags as a program writes them, without the cloud's own (`aws:`)."""
+        if self.pair is not None:
+            key, value = self.pair
+            tags = {tag[key]: tag[value] for tag in tags or ()}
+        return {name: value for name, value in (tags or {}).items() if not name.startswith("aws:")}
+
+
 class Handler(Resource):
-    """A resource that lives in the cloud."""
+    """A resource that lives in the cloud. A subclass fills in the table, and overrides what is its own."""
+
+    service: ClassVar[str]
+    gone: ClassVar[tuple[str, ...]] = ()
+    """The codes with which the service says that the resource is missing."""
+    id_input: ClassVar[str] = "name"
+    """The input that is the id."""
+    id_parameter: ClassVar[str] = ""
+    """The parameter by which calls take the id."""
+    deletion: ClassVar[str] = ""
+    """The call that removes the resource."""
+    tagging: ClassVar[Tagging]
+    """How a type with tags has them."""
 
     def __init__(self, cloud: Cloud) -> None:
+        """Work on one cloud."""
         self.cloud = cloud
+
+    @property
+    def client(self) -> Any:  # noqa: ANN401 - boto3 makes its clients' classes at run time
+        """Return the service's client."""
+        return self.cloud.client(self.service)
+
+    def identify(self, inputs: Mapping[str, Any]) -> str | None:
+        """Return the input that is the id."""
+        return inputs.get(self.id_input)
+
+    def target(self, resource_id: str, state: Mapping[str, Any]) -> Props:
+        """Return the parameters by which calls name the resource."""
+        del state
+        return {self.id_parameter: resource_id}
+
+    def request(self, inputs: Mapping[str, Any]) -> Props:
+        """Return the inputs as the calls that make the resource take them."""
+        return to_cloud(self.inputs, inputs)
+
+    def answer(self, found: Mapping[str, Any]) -> Props:
+        """Return the inputs that are in an answer, under our names."""
+        return {name: value for name, value in from_cloud(self.inputs, found).items() if name in self.inputs}
 
     @abstractmethod
     def create(self, inputs: Props) -> str:
-        """Make the resource if there is none of that name; return its id. What is then not as asked is `update`d."""
+        """Make the resource unless it exists; return its id. What is then not as asked is changed."""
+
+    @abstractmethod
+    def find(self, resource_id: str, state: Mapping[str, Any]) -> Props | None:
+        """Return what exists, without region and tags. May raise one of the codes in `gone`."""
+
+    def change(self, resource_id: str, state: Props, inputs: Props, changed: frozenset[str]) -> None:
+        """Set what differs, tags aside."""
+        del state, inputs
+        raise ProviderError(f"{resource_id} cannot be changed in place: {', '.join(sorted(changed))}")
+
+    def remove(self, resource_id: str, state: Props) -> None:
+        """Remove the resource. May raise one of the codes in `gone`."""
+        getattr(self.client, self.deletion)(**self.target(resource_id, state))
+
+    def find_tags(self, resource_id: str, found: Props) -> dict[str, str]:
+        """Return the tags of the resource."""
+        tagging = self.tagging
+        answer = getattr(self.client, tagging.get)(**tagging.target(resource_id, found.get("arn", "")))
+        return tagging.as_map(answer.get(tagging.answer))
+
+    def set_tags(self, resource_id: str, state: Props, tags: Mapping[str, str]) -> None:
+        """Set the tags of the resource, and remove every other one."""
+        tagging = self.tagging
+        target = tagging.target(resource_id, state.get("arn", ""))
+        if stale := sorted(set(state.get("tags") or {}) - set(tags)):
+            getattr(self.client, tagging.remove)(**target, **{tagging.keys: stale})
+        if tags:
+            getattr(self.client, tagging.add)(**target, **{tagging.tags: tagging.as_cloud(tags)})
+
+    def new_tags(self, inputs: Mapping[str, Any]) -> Props:
+        """Return the parameter of tags for the call that makes the resource."""
+        tags = inputs.get("tags")
+        return {self.tagging.tags: self.tagging.as_cloud(tags)} if tags else {}
 
     def make(self, inputs: Props) -> tuple[str, Props]:
         """Create, look, and mend what differs: an adopted resource, or a setting that creation does not take."""
@@ -106,12 +216,37 @@ class Handler(Resource):
                 raise PartlyMadeError(resource_id, state) from error
         return resource_id, state
 
+    def read(self, resource_id: str, state: Mapping[str, Any]) -> Props | None:
+        """Return what exists, with its region and tags."""
+        with missing(*self.gone):
+            found = self.find(resource_id, state)
+            if found is None:
+                return None
+            if "region" in self.inputs:
+                found.setdefault("region", self.cloud.region)
+            if "tags" in self.inputs:
+                found["tags"] = found["tagsAll"] = self.find_tags(resource_id, found)
+            return found
+        return None
+
+    def update(self, resource_id: str, state: Props, inputs: Props, changed: frozenset[str]) -> None:
+        """Set what differs."""
+        if own := changed - {"tags"}:
+            self.change(resource_id, state, inputs, own)
+        if "tags" in changed:
+            self.set_tags(resource_id, state, inputs.get("tags") or {})
+
+    def delete(self, resource_id: str, state: Props) -> None:
+        """Remove it, if it is there."""
+        with missing(*self.gone):
+            self.remove(resource_id, state)
+
     def confirm(self, state: Props) -> None:
         """Make the official provider's reads."""
         reads.make(self.cloud, self.token, state)
 
     def _look(self, resource_id: str, inputs: Props) -> Props:
-        found = self.read(resource_id, self.expect(inputs))
+        found = self.read(resource_id, self.prefetch(inputs))
         if found is None:
             msg = f"{resource_id} was made, and is gone again"
             raise ProviderError(msg)
@@ -130,27 +265,12 @@ class SettingHandler(Handler):
         self.put(inputs)
         return str(self.identify(inputs))
 
-    def update(self, resource_id: str, state: Props, inputs: Props, changed: frozenset[str]) -> None:
+    def change(self, resource_id: str, state: Props, inputs: Props, changed: frozenset[str]) -> None:
         """Set it again."""
         del resource_id, state, changed
         self.put(inputs)
 
 
-def tag_list(tags: Mapping[str, str] | None) -> list[dict[str, str]]:
-    """Return tags as most services take them."""
-    return [{"Key": key, "Value": value} for key, value in sorted((tags or {}).items())]
-
-
-def tag_map(tags: Iterable[Mapping[str, str]]) -> dict[str, str]:
-    """Return tags as a program writes them; the cloud's own (`aws:`) are not the program's business."""
-    return {tag["Key"]: tag["Value"] for tag in tags if not tag["Key"].startswith("aws:")}
-
-
-def stale_tags(state: Mapping[str, Any], inputs: Mapping[str, Any]) -> list[str]:
-    """Return the names of tags that are there and no longer asked for."""
-    return sorted(set(state.get("tags") or {}) - set(inputs.get("tags") or {}))
-
-
 def drop_none(**values: Any) -> Props:  # noqa: ANN401 - parameters of an API call
-    """Return the values that are there: an absent parameter is not the same as an empty one."""
+    """Return the values that are not None: an absent parameter is not the same as an empty one."""
     return {key: value for key, value in values.items() if value is not None}

@@ -68,7 +68,7 @@ def _members(archive: Archive, prefix: str) -> Iterator[tuple[str, bytes]]:
     for name, member in (archive.assets or {}).items():
         if isinstance(member, Archive):
             yield from _members(member, f"{prefix}{name}/")
-        else:
+        elif isinstance(member, Asset):
             yield prefix + name, _asset_bytes(member)
 
 

@@ -17,7 +17,6 @@ from localcloud.provider.aws import (
     kms,
     lambda_,
     logs,
-    notifications,
     s3,
     sns,
     sqs,
@@ -32,7 +31,7 @@ HANDLERS: Final = tuple(
     handler
     for service in (
         *(bucket_settings, cloudtrail, cloudwatch, events, function_url, iam, kms),
-        *(lambda_, logs, notifications, s3, sns, sqs, ssm),
+        *(lambda_, logs, s3, sns, sqs, ssm),
     )
     for handler in service.HANDLERS
 )

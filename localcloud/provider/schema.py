@@ -3,13 +3,14 @@
 Guarantees: an input that is not declared is an error that names it (never dropped); what a default says is in the
 checked inputs; a difference is reported only where the meaning differs (key order in JSON, order in a set do not).
 
-A type is a mapping of property name (camelCase, as on the wire) to `Property`; the functions below make them.
+A type is a mapping of property name (camelCase, as on the wire) to `Property`. The names below make properties.
 """
 
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import partial
 from typing import Any, Final, TypeAlias
 
 from localcloud.provider.policy import same_json, same_policy
@@ -38,11 +39,12 @@ Schema: TypeAlias = Mapping[str, "Property"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Property:
-    """One input.
+    """Describe one input.
 
-    `computed`: where it is absent the cloud decides, and whatever it is makes no difference. `echoed`: the cloud never
-    tells it back, so the state keeps what was asked. `force_new`: a change replaces the resource. `autoname`: where it
-    is absent, a name is made from the resource's, at most so many characters long.
+    `computed`: if it is absent, the cloud decides, and any value is right. `echoed`: the cloud never returns it, so the
+    state keeps what was asked. `force_new`: a change replaces the resource. `autoname`: if it is absent, a name of at
+    most this length is made from the resource's. `api`: the cloud's name for it; empty for ours with a capital letter,
+    None if no call takes it.
     """
 
     kind: Kind
@@ -52,6 +54,7 @@ class Property:
     echoed: bool = False
     force_new: bool = False
     autoname: int = 0
+    api: str | None = ""
     choices: tuple[str, ...] = ()
     item: "Property | None" = None
     fields: Schema = field(default_factory=dict)
@@ -75,59 +78,63 @@ class Change:
     replace: bool
 
 
-def text(**options: Any) -> Property:  # noqa: ANN401 - the options of Property, checked by its constructor
-    """A string."""
-    return Property(kind=Kind.TEXT, **options)
+text: Final = partial(Property, kind=Kind.TEXT)
+integer: Final = partial(Property, kind=Kind.INTEGER)
+number: Final = partial(Property, kind=Kind.NUMBER)
+boolean: Final = partial(Property, kind=Kind.BOOLEAN)
+document: Final = partial(Property, kind=Kind.JSON)
+policy: Final = partial(Property, kind=Kind.POLICY)
+archive: Final = partial(Property, kind=Kind.ARCHIVE)
+mapping: Final = partial(Property, kind=Kind.MAP)
 
 
-def integer(**options: Any) -> Property:  # noqa: ANN401
-    """A whole number."""
-    return Property(kind=Kind.INTEGER, **options)
-
-
-def number(**options: Any) -> Property:  # noqa: ANN401
-    """A number."""
-    return Property(kind=Kind.NUMBER, **options)
-
-
-def boolean(**options: Any) -> Property:  # noqa: ANN401
-    """True or false."""
-    return Property(kind=Kind.BOOLEAN, **options)
-
-
-def document(**options: Any) -> Property:  # noqa: ANN401
-    """A JSON text, compared by its value."""
-    return Property(kind=Kind.JSON, **options)
-
-
-def policy(**options: Any) -> Property:  # noqa: ANN401
-    """An IAM policy as JSON text, compared by its meaning."""
-    return Property(kind=Kind.POLICY, **options)
-
-
-def archive(**options: Any) -> Property:  # noqa: ANN401
-    """Files, compared by their content."""
-    return Property(kind=Kind.ARCHIVE, **options)
-
-
-def listing(item: Property, **options: Any) -> Property:  # noqa: ANN401
-    """A list whose order matters."""
+def listing(item: Property, **options: Any) -> Property:  # noqa: ANN401 - the options of Property, which checks them
+    """Make a list whose order matters."""
     return Property(kind=Kind.LIST, item=item, **options)
 
 
 def unordered(item: Property, **options: Any) -> Property:  # noqa: ANN401
-    """A list whose order does not matter."""
+    """Make a list whose order does not matter."""
     return Property(kind=Kind.SET, item=item, **options)
 
 
-def mapping(**options: Any) -> Property:  # noqa: ANN401
-    """Strings by free name: tags, dimensions, environment variables."""
-    return Property(kind=Kind.MAP, **options)
-
-
 def block(fields: Schema, **options: Any) -> Property:  # noqa: ANN401
-    """An object with fields of its own."""
+    """Make an object with fields of its own."""
     return Property(kind=Kind.BLOCK, fields=fields, **options)
+
+
+# --- The cloud's names -----------------------------------------------------------------------------------------------
+
+
+def to_cloud(schema: Schema, values: Mapping[str, Any]) -> Props:
+    """Return the values under the cloud's names, at every depth. Leave out what is absent."""
+    return {
+        _cloud_name(name, prop): _renamed(prop, values[name], to_cloud)
+        for name, prop in schema.items()
+        if prop.api is not None and values.get(name) is not None
+    }
+
+
+def from_cloud(schema: Schema, found: Mapping[str, Any]) -> Props:
+    """Return what the cloud answered under our names. Keep an unknown name, so that it shows as a difference."""
+    ours = {_cloud_name(name, prop): (name, prop) for name, prop in schema.items() if prop.api is not None}
+    out: Props = {}
+    for key, value in found.items():
+        name, prop = ours.get(key, (key, None))
+        out[name] = value if prop is None else _renamed(prop, value, from_cloud)
+    return out
+
+
+def _cloud_name(name: str, prop: Property) -> str:
+    return prop.api or name[0].upper() + name[1:]
+
+
+def _renamed(prop: Property, value: Any, rename: Callable[[Schema, Any], Props]) -> Any:  # noqa: ANN401
+    if prop.kind is Kind.BLOCK:
+        return rename(prop.fields, value)
+    if prop.kind in (Kind.LIST, Kind.SET):
+        return [_renamed(_item(prop), item, rename) for item in value]
+    return value
 
 
 # --- Check -----------------------------------------------------------------------------------------------------------

@@ -17,7 +17,6 @@ import json
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from concurrent import futures
 from contextlib import contextmanager
 from secrets import token_hex
 from typing import Any, ClassVar, Final, NoReturn, TypeAlias
@@ -27,6 +26,7 @@ from botocore.exceptions import ClientError
 from google.protobuf import any_pb2, empty_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc, status_pb2
 
+from localcloud import rpc
 from localcloud.provider import package, schema
 from localcloud.provider.cloud import ProviderError, explained
 from localcloud.provider.handler import PartlyMadeError, Resource
@@ -37,7 +37,6 @@ Context: TypeAlias = grpc.ServicerContext
 Resources: TypeAlias = Mapping[str, Resource]
 Function: TypeAlias = tuple[schema.Schema, Callable[[Mapping[str, Any]], Props]]
 
-_THREADS: Final = 8
 _KINDS: Final = {
     ("add", False): provider_pb2.PropertyDiff.ADD,
     ("add", True): provider_pb2.PropertyDiff.ADD_REPLACE,
@@ -193,7 +192,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer, ABC):
         with self._errors(context, f"reading {request.urn}"):
             resource = self._resource(request.urn, context)
             olds, inputs = decode(request.properties), decode(request.inputs)
-            known = {**inputs.values, **olds.values} if request.id else resource.expect(inputs.values)
+            known = {**inputs.values, **olds.values} if request.id else resource.prefetch(inputs.values)
             resource_id = request.id or resource.identify(inputs.values)
             found = resource.read(resource_id, known) if resource_id else None
             if resource_id is None or found is None:
@@ -236,7 +235,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer, ABC):
             resource.update(request.id, olds.values, news.values, changed)
             # What the new inputs do not say is what the old state knows: the ids of what it is part of.
             known = {name: value for name, value in olds.values.items() if name not in resource.inputs}
-            found = resource.read(request.id, {**known, **resource.expect(news.values)})
+            found = resource.read(request.id, {**known, **resource.prefetch(news.values)})
             if found is None:
                 msg = f"{request.id} is gone"
                 raise ProviderError(msg)
@@ -395,12 +394,5 @@ def _autonames(
 
 def serve(provider: provider_pb2_grpc.ResourceProviderServicer) -> tuple[grpc.Server, int]:
     """Serve `provider` on a free loopback port; return the running server and the port. The caller stops it."""
-    server = grpc.server(
-        futures.ThreadPoolExecutor(max_workers=_THREADS),
-        # A function's package is a message of tens of megabytes when it comes as assets.
-        options=(("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)),
-    )
-    provider_pb2_grpc.add_ResourceProviderServicer_to_server(provider, server)
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
-    return server, port
+    server, address = rpc.serve((provider_pb2_grpc.add_ResourceProviderServicer_to_server, provider))
+    return server, int(address.rpartition(":")[2])

@@ -17,7 +17,7 @@ from localcloud.engine import Engine, Message, Plan
 from localcloud.engine.state import Entry, StateFile
 from localcloud.offline import ACCOUNT, OfflineProvider
 from localcloud.place import ROOT
-from localcloud.properties import SECRET_SIGNATURE, SIGNATURE, Json
+from localcloud.values import SECRET_SIGNATURE, SIGNATURE, Json
 
 REGION = "eu-central-1"
 DRAWN = "Aa0" + "Z" * 40
@@ -160,7 +160,7 @@ def run_program(tmp_path_factory: pytest.TempPathFactory) -> Up:
                 "aws:region": REGION,
                 **{key if ":" in key else f"agent-audit-log:{key}": value for key, value in (config or {}).items()},
             },
-            providers={"aws": account, "random": account},
+            providers={"aws": lambda: account, "random": lambda: account},
             listener=lambda event: messages.append(event) if isinstance(event, Message) else None,
         )
         plan = engine.up()

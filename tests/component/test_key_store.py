@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from localcloud.engine import ProgramError
-from localcloud.engine.values import Secret
+from localcloud.values import Secret
 from localcloud.place import ROOT
 from policies.keys import render_keys
 

@@ -1,12 +1,11 @@
 """aws:s3/*: what a bucket can have set on it, each a resource of its own; the id is the bucket's name."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Final
 
-from localcloud.provider.aws.s3 import BUCKET, GONE, OWNER, REGION, BucketSetting
-from localcloud.provider.cloud import missing
-from localcloud.provider.handler import Handler, drop_none
-from localcloud.provider.schema import Schema, block, boolean, integer, listing, policy, text, unordered
+from localcloud.provider.aws.s3 import BUCKET, GONE, OWNER, BucketSetting
+from localcloud.provider.handler import REGION, Handler, drop_none
+from localcloud.provider.schema import Failure, Schema, block, boolean, integer, listing, policy, text, unordered
 from localcloud.provider.values import Props
 
 
@@ -14,46 +13,26 @@ class BucketPublicAccessBlock(BucketSetting):
     """`aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock`: four switches."""
 
     token = "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"  # noqa: S105
-    _switches: ClassVar[Mapping[str, str]] = {
-        "blockPublicAcls": "BlockPublicAcls",
-        "blockPublicPolicy": "BlockPublicPolicy",
-        "ignorePublicAcls": "IgnorePublicAcls",
-        "restrictPublicBuckets": "RestrictPublicBuckets",
-    }
+    gone = ("NoSuchPublicAccessBlockConfiguration", *GONE)
+    setter, getter, deletion = "put_public_access_block", "get_public_access_block", "delete_public_access_block"
+    field = "PublicAccessBlockConfiguration"
     inputs: ClassVar[Schema] = {
         "bucket": BUCKET,
         "region": REGION,
-        **dict.fromkeys(_switches, boolean(default=False)),
+        **dict.fromkeys(
+            ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets"),
+            boolean(default=False),
+        ),
     }
-
-    def put(self, inputs: Props) -> None:
-        """Set all four."""
-        self.cloud.client("s3").put_public_access_block(
-            Bucket=inputs["bucket"],
-            PublicAccessBlockConfiguration={theirs: inputs[ours] for ours, theirs in self._switches.items()},
-        )
-
-    def read(self, resource_id: str, state: Mapping[str, Any]) -> Props | None:
-        """Return the switches, None when the bucket has no such configuration."""
-        del state
-        with missing("NoSuchPublicAccessBlockConfiguration", *GONE):
-            answer = self.cloud.client("s3").get_public_access_block(Bucket=resource_id)
-            found = answer["PublicAccessBlockConfiguration"]
-            switches = {ours: bool(found.get(theirs)) for ours, theirs in self._switches.items()}
-            return {"bucket": resource_id, "region": self.cloud.region, **switches}
-        return None
-
-    def delete(self, resource_id: str, state: Props) -> None:
-        """Take the configuration away."""
-        del state
-        with missing("NoSuchPublicAccessBlockConfiguration", *GONE):
-            self.cloud.client("s3").delete_public_access_block(Bucket=resource_id)
 
 
 class BucketOwnershipControls(BucketSetting):
     """`aws:s3/bucketOwnershipControls:BucketOwnershipControls`."""
 
     token = "aws:s3/bucketOwnershipControls:BucketOwnershipControls"  # noqa: S105
+    gone = ("OwnershipControlsNotFoundError", *GONE)
+    setter, getter = "put_bucket_ownership_controls", "get_bucket_ownership_controls"
+    deletion, field = "delete_bucket_ownership_controls", "OwnershipControls"
     inputs: ClassVar[Schema] = {
         "bucket": BUCKET,
         "region": REGION,
@@ -67,33 +46,22 @@ class BucketOwnershipControls(BucketSetting):
         ),
     }
 
-    def put(self, inputs: Props) -> None:
-        """Set the one rule."""
-        self.cloud.client("s3").put_bucket_ownership_controls(
-            Bucket=inputs["bucket"],
-            OwnershipControls={"Rules": [{"ObjectOwnership": inputs["rule"]["objectOwnership"]}]},
-        )
+    def send(self, bucket: str, state: Mapping[str, Any], setting: Any) -> None:  # noqa: ANN401
+        """Set the one rule, which the call takes as a list."""
+        super().send(bucket, state, {"Rules": [setting["Rule"]]})
 
-    def read(self, resource_id: str, state: Mapping[str, Any]) -> Props | None:
-        """Return the rule, None when the bucket has none."""
-        del state
-        with missing("OwnershipControlsNotFoundError", *GONE):
-            found = self.cloud.client("s3").get_bucket_ownership_controls(Bucket=resource_id)
-            ownership = found["OwnershipControls"]["Rules"][0]["ObjectOwnership"]
-            return {"bucket": resource_id, "region": self.cloud.region, "rule": {"objectOwnership": ownership}}
-        return None
-
-    def delete(self, resource_id: str, state: Props) -> None:
-        """Take the rule away."""
-        del state
-        with missing("OwnershipControlsNotFoundError", *GONE):
-            self.cloud.client("s3").delete_bucket_ownership_controls(Bucket=resource_id)
+    def answer(self, found: Mapping[str, Any]) -> Props:
+        """Return the one rule."""
+        return super().answer({"Rule": found["Rules"][0]})
 
 
 class BucketServerSideEncryptionConfiguration(BucketSetting):
     """`aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration`."""
 
     token = "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration"  # noqa: S105
+    gone = ("ServerSideEncryptionConfigurationNotFoundError", *GONE)
+    setter, getter, deletion = "put_bucket_encryption", "get_bucket_encryption", "delete_bucket_encryption"
+    field = "ServerSideEncryptionConfiguration"
     inputs: ClassVar[Schema] = {
         "bucket": BUCKET,
         "expectedBucketOwner": OWNER,
@@ -103,8 +71,10 @@ class BucketServerSideEncryptionConfiguration(BucketSetting):
                 {
                     "applyServerSideEncryptionByDefault": block(
                         {
-                            "sseAlgorithm": text(required=True, choices=("AES256", "aws:kms", "aws:kms:dsse")),
-                            "kmsMasterKeyId": text(),
+                            "sseAlgorithm": text(
+                                required=True, choices=("AES256", "aws:kms", "aws:kms:dsse"), api="SSEAlgorithm"
+                            ),
+                            "kmsMasterKeyId": text(api="KMSMasterKeyID"),
                         }
                     ),
                     "blockedEncryptionTypes": listing(text(choices=("SSE-C", "NONE")), computed=True),
@@ -115,81 +85,46 @@ class BucketServerSideEncryptionConfiguration(BucketSetting):
         ),
     }
 
-    def put(self, inputs: Props) -> None:
-        """Set the default encryption of new objects."""
-        rules = []
-        for rule in inputs["rules"]:
-            blocked = rule.get("blockedEncryptionTypes")
-            entry = drop_none(
-                BlockedEncryptionTypes={"EncryptionType": blocked} if blocked else None,
-                BucketKeyEnabled=rule.get("bucketKeyEnabled"),
-            )
-            default = rule.get("applyServerSideEncryptionByDefault")
-            if default is not None:
-                entry["ApplyServerSideEncryptionByDefault"] = drop_none(
-                    SSEAlgorithm=default["sseAlgorithm"], KMSMasterKeyID=default.get("kmsMasterKeyId")
-                )
-            rules.append(entry)
-        self.cloud.client("s3").put_bucket_encryption(
-            **self.target(inputs), ServerSideEncryptionConfiguration={"Rules": rules}
-        )
+    def send(self, bucket: str, state: Mapping[str, Any], setting: Any) -> None:  # noqa: ANN401
+        """Set the rules, in which the blocked types are an object."""
+        for rule in setting["Rules"]:
+            if blocked := rule.pop("BlockedEncryptionTypes", None):
+                rule["BlockedEncryptionTypes"] = {"EncryptionType": blocked}
+        super().send(bucket, state, setting)
 
-    def read(self, resource_id: str, state: Mapping[str, Any]) -> Props | None:
-        """Return the rules; a bucket always has one, AES256 when nobody chose."""
-        del state
-        with missing("ServerSideEncryptionConfigurationNotFoundError", *GONE):
-            answer = self.cloud.client("s3").get_bucket_encryption(Bucket=resource_id)
-            rules = []
-            for rule in answer["ServerSideEncryptionConfiguration"]["Rules"]:
-                default = rule.get("ApplyServerSideEncryptionByDefault", {})
-                rules.append(
-                    drop_none(
-                        applyServerSideEncryptionByDefault=drop_none(
-                            sseAlgorithm=default.get("SSEAlgorithm"), kmsMasterKeyId=default.get("KMSMasterKeyID")
-                        ),
-                        blockedEncryptionTypes=rule.get("BlockedEncryptionTypes", {}).get("EncryptionType"),
-                        bucketKeyEnabled=rule.get("BucketKeyEnabled"),
-                    )
-                )
-            return {"bucket": resource_id, "region": self.cloud.region, "rules": rules}
-        return None
-
-    def delete(self, resource_id: str, state: Props) -> None:
-        """Go back to the cloud's default."""
-        del state
-        with missing("ServerSideEncryptionConfigurationNotFoundError", *GONE):
-            self.cloud.client("s3").delete_bucket_encryption(Bucket=resource_id)
+    def answer(self, found: Mapping[str, Any]) -> Props:
+        """Return the rules; a bucket always has one, AES256 if nobody chose."""
+        rules = [{**rule} for rule in found["Rules"]]
+        for rule in rules:
+            if "BlockedEncryptionTypes" in rule:
+                rule["BlockedEncryptionTypes"] = rule["BlockedEncryptionTypes"].get("EncryptionType", [])
+        return super().answer({"Rules": rules})
 
 
 class BucketPolicy(BucketSetting):
     """`aws:s3/bucketPolicy:BucketPolicy`."""
 
     token = "aws:s3/bucketPolicy:BucketPolicy"  # noqa: S105
+    gone = ("NoSuchBucketPolicy", *GONE)
+    setter, getter, deletion, field = "put_bucket_policy", "get_bucket_policy", "delete_bucket_policy", "Policy"
     inputs: ClassVar[Schema] = {"bucket": BUCKET, "policy": policy(required=True), "region": REGION}
 
-    def put(self, inputs: Props) -> None:
-        """Set the whole policy."""
-        self.cloud.client("s3").put_bucket_policy(Bucket=inputs["bucket"], Policy=inputs["policy"])
+    def send(self, bucket: str, state: Mapping[str, Any], setting: Any) -> None:  # noqa: ANN401
+        """Set the whole policy, a text."""
+        super().send(bucket, state, setting["Policy"])
 
-    def read(self, resource_id: str, state: Mapping[str, Any]) -> Props | None:
-        """Return the policy, None when the bucket has none."""
-        del state
-        with missing("NoSuchBucketPolicy", *GONE):
-            found = self.cloud.client("s3").get_bucket_policy(Bucket=resource_id)["Policy"]
-            return {"bucket": resource_id, "policy": found, "region": self.cloud.region}
-        return None
-
-    def delete(self, resource_id: str, state: Props) -> None:
-        """Take the policy away."""
-        del state
-        with missing("NoSuchBucketPolicy", *GONE):
-            self.cloud.client("s3").delete_bucket_policy(Bucket=resource_id)
+    def answer(self, found: Any) -> Props:  # noqa: ANN401 - the text
+        """Return the policy."""
+        return {"policy": found}
 
 
 class BucketLifecycleConfiguration(BucketSetting):
     """`aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration`: aborting uploads, and expiry."""
 
     token = "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration"  # noqa: S105
+    gone = ("NoSuchLifecycleConfiguration", *GONE)
+    setter, getter = "put_bucket_lifecycle_configuration", "get_bucket_lifecycle_configuration"
+    deletion, field = "delete_bucket_lifecycle", "LifecycleConfiguration"
     inputs: ClassVar[Schema] = {
         "bucket": BUCKET,
         "expectedBucketOwner": OWNER,
@@ -197,7 +132,7 @@ class BucketLifecycleConfiguration(BucketSetting):
         "rules": listing(
             block(
                 {
-                    "id": text(required=True),
+                    "id": text(required=True, api="ID"),
                     "status": text(required=True, choices=("Enabled", "Disabled")),
                     "filter": block({"prefix": text()}),
                     "abortIncompleteMultipartUpload": block({"daysAfterInitiation": integer(required=True)}),
@@ -209,65 +144,86 @@ class BucketLifecycleConfiguration(BucketSetting):
             ),
             required=True,
         ),
-        "timeouts": block({"create": text(), "update": text()}, echoed=True),
+        "timeouts": block({"create": text(), "update": text()}, echoed=True, api=None),
         "transitionDefaultMinimumObjectSize": text(computed=True),
     }
-    _names: ClassVar[Mapping[str, str]] = {
-        "abortIncompleteMultipartUpload": "AbortIncompleteMultipartUpload",
-        "daysAfterInitiation": "DaysAfterInitiation",
-        "days": "Days",
-        "expiration": "Expiration",
-        "expiredObjectDeleteMarker": "ExpiredObjectDeleteMarker",
-        "filter": "Filter",
-        "id": "ID",
-        "newerNoncurrentVersions": "NewerNoncurrentVersions",
-        "noncurrentDays": "NoncurrentDays",
-        "noncurrentVersionExpiration": "NoncurrentVersionExpiration",
-        "prefix": "Prefix",
-        "status": "Status",
+
+    def send(self, bucket: str, state: Mapping[str, Any], setting: Any) -> None:  # noqa: ANN401
+        """Set all rules; each needs a filter."""
+        for rule in setting["Rules"]:
+            rule["Filter"] = {"Prefix": rule.get("Filter", {}).get("Prefix", "")}
+        super().send(bucket, state, {"Rules": setting["Rules"]})
+
+    def find(self, resource_id: str, state: Mapping[str, Any]) -> Props | None:
+        """Return the rules."""
+        del state
+        found = self.client.get_bucket_lifecycle_configuration(Bucket=resource_id)
+        return {"bucket": resource_id, **self.answer(found)}
+
+
+class BucketNotification(BucketSetting):
+    """`aws:s3/bucketNotification:BucketNotification`: the queues that learn of what happens in a bucket."""
+
+    token = "aws:s3/bucketNotification:BucketNotification"  # noqa: S105
+    setter, field = "put_bucket_notification_configuration", "NotificationConfiguration"
+    inputs: ClassVar[Schema] = {
+        "bucket": BUCKET,
+        "queues": listing(
+            block(
+                {
+                    "events": listing(text(), required=True),
+                    "filterPrefix": text(),
+                    "filterSuffix": text(),
+                    "id": text(required=True),
+                    "queueArn": text(required=True),
+                }
+            )
+        ),
+        "region": REGION,
     }
 
-    def put(self, inputs: Props) -> None:
-        """Set all rules."""
-        rules = []
-        for rule in inputs["rules"]:
-            entry = _rename(rule, self._names)
-            entry["Filter"] = {"Prefix": rule.get("filter", {}).get("prefix", "")}
-            rules.append(entry)
-        self.cloud.client("s3").put_bucket_lifecycle_configuration(
-            **self.target(inputs), LifecycleConfiguration={"Rules": rules}
-        )
+    def validate(self, inputs: Mapping[str, Any]) -> Iterable[Failure]:
+        """Ask for at least one queue."""
+        if not inputs.get("queues"):
+            yield Failure(path="queues", reason="needs one queue")
 
-    def read(self, resource_id: str, state: Mapping[str, Any]) -> Props | None:
-        """Return the rules, None when the bucket has none."""
+    def send(self, bucket: str, state: Mapping[str, Any], setting: Any) -> None:  # noqa: ANN401
+        """Set all queues; the filter of each is a list of rules."""
+        queues = []
+        for queue in setting.get("Queues", ()):
+            given = {name: queue.pop(f"Filter{name}", None) for name in ("Prefix", "Suffix")}
+            rules = [{"Name": name.lower(), "Value": value} for name, value in given.items() if value]
+            queues.append({**queue, **({"Filter": {"Key": {"FilterRules": rules}}} if rules else {})})
+        super().send(bucket, state, {"QueueConfigurations": queues} if queues else {})
+
+    def find(self, resource_id: str, state: Mapping[str, Any]) -> Props | None:
+        """Return the queues, None without any."""
         del state
-        with missing("NoSuchLifecycleConfiguration", *GONE):
-            found = self.cloud.client("s3").get_bucket_lifecycle_configuration(Bucket=resource_id)
-            back = {theirs: ours for ours, theirs in self._names.items()}
-            return {
-                "bucket": resource_id,
-                "region": self.cloud.region,
-                "rules": [_rename(rule, back) for rule in found["Rules"]],
-                "transitionDefaultMinimumObjectSize": found.get("TransitionDefaultMinimumObjectSize"),
-            }
-        return None
+        found = self.client.get_bucket_notification_configuration(Bucket=resource_id)
+        queues = [_queue(queue) for queue in found.get("QueueConfigurations", ())]
+        return {"bucket": resource_id, "queues": queues} if queues else None
 
-    def delete(self, resource_id: str, state: Props) -> None:
-        """Take all rules away."""
-        del state
-        with missing("NoSuchLifecycleConfiguration", *GONE):
-            self.cloud.client("s3").delete_bucket_lifecycle(Bucket=resource_id)
+    def remove(self, resource_id: str, state: Props) -> None:
+        """Take every queue out."""
+        self.send(resource_id, state, {})
 
 
-def _rename(value: Any, names: Mapping[str, str]) -> Any:  # noqa: ANN401 - a tree of maps
-    """Return a tree with its keys renamed. An unknown key is kept: it shows up as a difference, not as nothing."""
-    if isinstance(value, dict):
-        return {names.get(key, key): _rename(item, names) for key, item in value.items()}
-    return value
+def _queue(found: Mapping[str, Any]) -> Props:
+    rules = {
+        rule["Name"].lower(): rule["Value"] for rule in found.get("Filter", {}).get("Key", {}).get("FilterRules", ())
+    }
+    return drop_none(
+        id=found.get("Id"),
+        queueArn=found["QueueArn"],
+        events=list(found["Events"]),
+        filterPrefix=rules.get("prefix"),
+        filterSuffix=rules.get("suffix"),
+    )
 
 
 HANDLERS: Final[tuple[type[Handler], ...]] = (
     BucketLifecycleConfiguration,
+    BucketNotification,
     BucketOwnershipControls,
     BucketPolicy,
     BucketPublicAccessBlock,

@@ -1,44 +1,50 @@
 """aws:kms/*: a key and a name for it.
 
-A key has no name of its own: here it is known by its description, which is therefore required and has to be its alone.
+A key has no name of its own. It is known by its description here, which is therefore required and must be unique.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar, Final
 
 from localcloud.provider.cloud import missing
-from localcloud.provider.handler import Handler, SettingHandler, drop_none
-from localcloud.provider.schema import Failure, Schema, boolean, integer, mapping, policy, text
+from localcloud.provider.handler import REGION, TAGS, Handler, SettingHandler, Tagging, drop_none
+from localcloud.provider.schema import Failure, Schema, boolean, integer, policy, text
 from localcloud.provider.values import Props
 
 _GONE: Final = ("NotFoundException",)
-_REGION: Final = text(computed=True, force_new=True)
-_DYING: Final = ("PendingDeletion", "PendingReplicaDeletion")
+_PENDING_DELETE: Final = ("PendingDeletion", "PendingReplicaDeletion")
 _WINDOW: Final = (7, 30)
 _SPECS: Final = {"SYMMETRIC_DEFAULT": "ENCRYPT_DECRYPT", "ECC_NIST_EDWARDS25519": "SIGN_VERIFY"}
-"""What kinds of keys there are here, and what each is for."""
+"""The kinds of keys that exist here, and what each is for."""
 
 
 class Key(Handler):
     """`aws:kms/key:Key` of one region: one that encrypts, or an Ed25519 one that signs."""
 
     token = "aws:kms/key:Key"  # noqa: S105 - a type token
+    service, gone, id_parameter = "kms", _GONE, "KeyId"
     inputs: ClassVar[Schema] = {
-        "customerMasterKeySpec": text(default="SYMMETRIC_DEFAULT", force_new=True, choices=tuple(_SPECS)),
-        "deletionWindowInDays": integer(echoed=True),
+        "customerMasterKeySpec": text(
+            default="SYMMETRIC_DEFAULT", force_new=True, choices=tuple(_SPECS), api="KeySpec"
+        ),
+        "deletionWindowInDays": integer(echoed=True, api=None),
         "description": text(required=True),
-        "enableKeyRotation": boolean(default=False),
-        "isEnabled": boolean(default=True),
+        "enableKeyRotation": boolean(default=False, api=None),
+        "isEnabled": boolean(default=True, api=None),
         "keyUsage": text(default="ENCRYPT_DECRYPT", force_new=True, choices=tuple(_SPECS.values())),
         "multiRegion": boolean(default=False, force_new=True),
         "policy": policy(computed=True),
-        "region": _REGION,
-        "tags": mapping(),
+        "region": REGION,
+        "tags": TAGS,
     }
     outputs = frozenset({"arn", "keyId", "tagsAll"})
+    tagging = Tagging(
+        get="list_resource_tags", add="tag_resource", remove="untag_resource", parameter="KeyId", by_id=True,
+        pair=("TagKey", "TagValue"),
+    )  # fmt: skip
 
     def validate(self, inputs: Mapping[str, Any]) -> Iterable[Failure]:
-        """A key that is deleted waits for 7 to 30 days; one that signs is not one that encrypts, nor ever renewed."""
+        """Allow 7 to 30 days until a deletion. A key either signs or encrypts; one that signs is never rotated."""
         days = inputs.get("deletionWindowInDays")
         least, most = _WINDOW
         if isinstance(days, int) and not least <= days <= most:
@@ -50,87 +56,63 @@ class Key(Handler):
             yield Failure(path="enableKeyRotation", reason="must be false for a key that signs")
 
     def identify(self, inputs: Mapping[str, Any]) -> str | None:
-        """The id of the key with this description, if there is one that is not about to be deleted."""
+        """Return the id of the key with this description, if one exists that is not about to be deleted."""
         return next((key["KeyId"] for key in self._keys() if key["Description"] == inputs.get("description")), None)
 
     def _keys(self) -> Iterator[Mapping[str, Any]]:
-        kms = self.cloud.client("kms")
-        for page in kms.get_paginator("list_keys").paginate():
-            for entry in page["Keys"]:
-                with missing(*_GONE):
-                    found = kms.describe_key(KeyId=entry["KeyId"])["KeyMetadata"]
-                    if found["KeyState"] not in _DYING:
-                        yield found
+        for entry in self.client.get_paginator("list_keys").paginate().search("Keys[]"):
+            with missing(*_GONE):
+                found = self.client.describe_key(KeyId=entry["KeyId"])["KeyMetadata"]
+                if found["KeyState"] not in _PENDING_DELETE:
+                    yield found
 
     def create(self, inputs: Props) -> str:
-        """Make the key, unless it is there."""
+        """Make the key, unless it exists."""
         found = self.identify(inputs)
-        if found is not None:
-            return found
-        made = self.cloud.client("kms").create_key(
-            **drop_none(
-                Description=inputs["description"],
-                KeySpec=inputs["customerMasterKeySpec"],
-                KeyUsage=inputs["keyUsage"],
-                MultiRegion=inputs["multiRegion"],
-                Policy=inputs.get("policy"),
-                Tags=_tags(inputs.get("tags")) or None,
-            )
-        )
-        return str(made["KeyMetadata"]["KeyId"])
+        if found is None:
+            made = self.client.create_key(**self.request(inputs), **self.new_tags(inputs))
+            found = str(made["KeyMetadata"]["KeyId"])
+        return found
 
-    def read(self, resource_id: str, state: Mapping[str, Any]) -> Props | None:
+    def find(self, resource_id: str, state: Mapping[str, Any]) -> Props | None:
         """Return the key; one that waits for its deletion is gone."""
-        del state
-        kms = self.cloud.client("kms")
-        with missing(*_GONE):
-            found = kms.describe_key(KeyId=resource_id)["KeyMetadata"]
-            if found["KeyState"] in _DYING:
-                return None
-            listed = kms.list_resource_tags(KeyId=resource_id)["Tags"]
-            tags = {tag["TagKey"]: tag["TagValue"] for tag in listed}
-            return {
-                "arn": found["Arn"],
-                "customerMasterKeySpec": found["KeySpec"],
-                "description": found["Description"],
-                "enableKeyRotation": found["KeyUsage"] == "ENCRYPT_DECRYPT"
-                and kms.get_key_rotation_status(KeyId=resource_id)["KeyRotationEnabled"],
-                "isEnabled": found["Enabled"],
-                "keyId": found["KeyId"],
-                "keyUsage": found["KeyUsage"],
-                "multiRegion": found["MultiRegion"],
-                "policy": kms.get_key_policy(KeyId=resource_id, PolicyName="default")["Policy"],
-                "region": self.cloud.region,
-                "tags": tags,
-                "tagsAll": tags,
-            }
-        return None
+        key = self.target(resource_id, state)
+        found = self.client.describe_key(**key)["KeyMetadata"]
+        if found["KeyState"] in _PENDING_DELETE:
+            return None
+        encrypts = found["KeyUsage"] == "ENCRYPT_DECRYPT"
+        return {
+            **self.answer(found),
+            "arn": found["Arn"],
+            "enableKeyRotation": encrypts and self.client.get_key_rotation_status(**key)["KeyRotationEnabled"],
+            "isEnabled": found["Enabled"],
+            "keyId": found["KeyId"],
+            "policy": self.client.get_key_policy(**key, PolicyName="default")["Policy"],
+        }
 
     def update(self, resource_id: str, state: Props, inputs: Props, changed: frozenset[str]) -> None:
-        """Set what differs; a key that is to be off is switched off last, since nothing else is taken then."""
-        kms, key = self.cloud.client("kms"), {"KeyId": resource_id}
+        """Set what differs. Enable a key first and disable it last: a disabled one takes no change."""
+        key = self.target(resource_id, state)
         if "isEnabled" in changed and inputs["isEnabled"]:
-            kms.enable_key(**key)
+            self.client.enable_key(**key)
+        super().update(resource_id, state, inputs, changed - {"isEnabled"})
+        if "isEnabled" in changed and not inputs["isEnabled"]:
+            self.client.disable_key(**key)
+
+    def change(self, resource_id: str, state: Props, inputs: Props, changed: frozenset[str]) -> None:
+        """Set description, policy and rotation."""
+        kms, key = self.client, self.target(resource_id, state)
         if "description" in changed:
             kms.update_key_description(**key, Description=inputs["description"])
         if "policy" in changed:
             kms.put_key_policy(**key, PolicyName="default", Policy=inputs["policy"])
         if "enableKeyRotation" in changed:
             (kms.enable_key_rotation if inputs["enableKeyRotation"] else kms.disable_key_rotation)(**key)
-        if "tags" in changed:
-            stale = sorted(set(state.get("tags") or {}) - set(inputs.get("tags") or {}))
-            if stale:
-                kms.untag_resource(**key, TagKeys=stale)
-            if inputs.get("tags"):
-                kms.tag_resource(**key, Tags=_tags(inputs["tags"]))
-        if "isEnabled" in changed and not inputs["isEnabled"]:
-            kms.disable_key(**key)
 
-    def delete(self, resource_id: str, state: Props) -> None:
-        """Have the key deleted when its window has passed; until then an administrator can still take it back."""
-        kms = self.cloud.client("kms")
-        with missing(*_GONE, "KMSInvalidStateException"):
-            kms.schedule_key_deletion(
+    def remove(self, resource_id: str, state: Props) -> None:
+        """Schedule the deletion; until its window has passed, an administrator can still take it back."""
+        with missing("KMSInvalidStateException"):
+            self.client.schedule_key_deletion(
                 **drop_none(KeyId=resource_id, PendingWindowInDays=state.get("deletionWindowInDays"))
             )
 
@@ -139,64 +121,44 @@ class Alias(SettingHandler):
     """`aws:kms/alias:Alias`: `alias/<name>` for a key."""
 
     token = "aws:kms/alias:Alias"  # noqa: S105
+    service, gone, id_parameter, deletion = "kms", _GONE, "AliasName", "delete_alias"
     inputs: ClassVar[Schema] = {
-        "name": text(required=True, force_new=True),
-        "region": _REGION,
+        "name": text(required=True, force_new=True, api="AliasName"),
+        "region": REGION,
         "targetKeyId": text(required=True),
     }
     outputs = frozenset({"arn", "targetKeyArn"})
     volatile: ClassVar[Mapping[str, frozenset[str]]] = {"targetKeyId": frozenset({"targetKeyArn"})}
 
     def validate(self, inputs: Mapping[str, Any]) -> Iterable[Failure]:
-        """It says that it is one."""
+        """Ask for the prefix of an alias."""
         name = inputs.get("name")
         if isinstance(name, str) and not name.startswith("alias/"):
             yield Failure(path="name", reason="must begin with alias/")
 
-    def identify(self, inputs: Mapping[str, Any]) -> str | None:
-        """An alias's id is its name."""
-        return inputs.get("name")
-
     def put(self, inputs: Props) -> None:
-        """Point the alias at the key, whether there is one already or not."""
-        kms = self.cloud.client("kms")
-        wanted = {"AliasName": inputs["name"], "TargetKeyId": inputs["targetKeyId"]}
+        """Point the alias at the key, whether it exists already or not."""
+        wanted = self.request(inputs)
         with missing("AlreadyExistsException"):
-            kms.create_alias(**wanted)
+            self.client.create_alias(**wanted)
             return
-        kms.update_alias(**wanted)
+        self.client.update_alias(**wanted)
 
-    def read(self, resource_id: str, state: Mapping[str, Any]) -> Props | None:
-        """Return the alias, None when it or its key is gone. The key is named as the program named it."""
-        kms = self.cloud.client("kms")
-        pages = kms.get_paginator("list_aliases").paginate()
-        for found in (found for page in pages for found in page["Aliases"]):
-            if found["AliasName"] != resource_id or not found.get("TargetKeyId"):
-                continue
-            with missing(*_GONE):
-                key = kms.describe_key(KeyId=found["TargetKeyId"])["KeyMetadata"]
-                if key["KeyState"] in _DYING:
+    def find(self, resource_id: str, state: Mapping[str, Any]) -> Props | None:
+        """Return the alias, None if it or its key is gone. The key is named as the program named it."""
+        for found in self.client.get_paginator("list_aliases").paginate().search("Aliases[]"):
+            if found["AliasName"] == resource_id and found.get("TargetKeyId"):
+                key = self.client.describe_key(KeyId=found["TargetKeyId"])["KeyMetadata"]
+                if key["KeyState"] in _PENDING_DELETE:
                     return None
                 asked = state.get("targetKeyId")
                 return {
                     "arn": found["AliasArn"],
                     "name": resource_id,
-                    "region": self.cloud.region,
                     "targetKeyArn": key["Arn"],
                     "targetKeyId": asked if asked in (key["Arn"], key["KeyId"]) else key["KeyId"],
                 }
         return None
-
-    def delete(self, resource_id: str, state: Props) -> None:
-        """Take the name away; the key stays."""
-        del state
-        with missing(*_GONE):
-            self.cloud.client("kms").delete_alias(AliasName=resource_id)
-
-
-def _tags(tags: Mapping[str, str] | None) -> list[dict[str, str]]:
-    """Return tags as this service takes them."""
-    return [{"TagKey": key, "TagValue": value} for key, value in sorted((tags or {}).items())]
 
 
 HANDLERS: Final[tuple[type[Handler], ...]] = (Alias, Key)

@@ -1,102 +1,85 @@
-"""aws:sqs/*: the queue that is told of new objects, and who may send to it."""
+"""aws:sqs/*: the queue that learns of new objects, and who may send to it."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
 from localcloud.provider.cloud import missing
-from localcloud.provider.handler import Handler, SettingHandler, stale_tags
+from localcloud.provider.handler import REGION, TAGS, Handler, SettingHandler, Tagging
 from localcloud.provider.policy import for_emulator, from_emulator
-from localcloud.provider.schema import Schema, boolean, integer, mapping, policy, text
+from localcloud.provider.schema import Kind, Schema, boolean, integer, policy, text
 from localcloud.provider.values import Props
 
 _GONE: Final = ("AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist")
-_REGION: Final = text(computed=True, force_new=True)
 
 
 class Queue(Handler):
-    """`aws:sqs/queue:Queue`, a standard one."""
+    """`aws:sqs/queue:Queue`, a standard one. SQS takes and returns every attribute as text."""
 
     token = "aws:sqs/queue:Queue"  # noqa: S105 - a type token
+    service, gone, id_parameter, deletion = "sqs", _GONE, "QueueUrl", "delete_queue"
     inputs: ClassVar[Schema] = {
-        "messageRetentionSeconds": integer(default=345_600),
-        "name": text(force_new=True, autoname=80),
+        "messageRetentionSeconds": integer(default=345_600, api="MessageRetentionPeriod"),
+        "name": text(force_new=True, autoname=80, api=None),
         "policy": policy(computed=True),
-        "receiveWaitTimeSeconds": integer(default=0),
-        "region": _REGION,
+        "receiveWaitTimeSeconds": integer(default=0, api="ReceiveMessageWaitTimeSeconds"),
+        "region": REGION,
         "sqsManagedSseEnabled": boolean(computed=True),
-        "tags": mapping(),
-        "visibilityTimeoutSeconds": integer(default=30),
+        "tags": TAGS,
+        "visibilityTimeoutSeconds": integer(default=30, api="VisibilityTimeout"),
     }
     outputs = frozenset({"arn", "tagsAll", "url"})
-    _numbers: ClassVar[Mapping[str, str]] = {
-        "messageRetentionSeconds": "MessageRetentionPeriod",
-        "receiveWaitTimeSeconds": "ReceiveMessageWaitTimeSeconds",
-        "visibilityTimeoutSeconds": "VisibilityTimeout",
-    }
+    tagging = Tagging(
+        get="list_queue_tags", add="tag_queue", remove="untag_queue", parameter="QueueUrl", by_id=True, pair=None
+    )
 
     def identify(self, inputs: Mapping[str, Any]) -> str | None:
-        """A queue's id is its URL."""
+        """Return the queue's URL."""
         if "name" not in inputs:
             return None
         with missing(*_GONE):
-            return str(self.cloud.client("sqs").get_queue_url(QueueName=inputs["name"])["QueueUrl"])
+            return str(self.client.get_queue_url(QueueName=inputs["name"])["QueueUrl"])
         return None
 
     def create(self, inputs: Props) -> str:
-        """Make the queue, unless it is there."""
+        """Make the queue, unless it exists."""
         found = self.identify(inputs)
-        if found is not None:
-            return found
-        made = self.cloud.client("sqs").create_queue(
-            QueueName=inputs["name"], Attributes=self._attributes(inputs), tags=inputs.get("tags") or {}
-        )
-        return str(made["QueueUrl"])
+        if found is None:
+            made = self.client.create_queue(
+                QueueName=inputs["name"], Attributes=self._attributes(inputs), tags=inputs.get("tags") or {}
+            )
+            found = str(made["QueueUrl"])
+        return found
 
-    def read(self, resource_id: str, state: Mapping[str, Any]) -> Props | None:
+    def find(self, resource_id: str, state: Mapping[str, Any]) -> Props | None:
         """Return the queue."""
-        del state
-        sqs = self.cloud.client("sqs")
-        with missing(*_GONE):
-            found = sqs.get_queue_attributes(QueueUrl=resource_id, AttributeNames=["All"])["Attributes"]
-            tags = sqs.list_queue_tags(QueueUrl=resource_id).get("Tags", {})
-            encrypted = found.get("SqsManagedSseEnabled")
-            return {
-                **{ours: int(found[theirs]) for ours, theirs in self._numbers.items() if theirs in found},
-                "arn": found["QueueArn"],
-                "name": found["QueueArn"].rpartition(":")[2],
-                "policy": from_emulator(found.get("Policy") or "") or None,
-                "region": self.cloud.region,
-                "sqsManagedSseEnabled": None if encrypted is None else encrypted.lower() == "true",
-                "tags": tags,
-                "tagsAll": tags,
-                "url": resource_id,
-            }
-        return None
+        found = self.client.get_queue_attributes(**self.target(resource_id, state), AttributeNames=["All"])[
+            "Attributes"
+        ]
+        out = self.answer(found)
+        for name, prop in self.inputs.items():
+            if name in out and prop.kind is Kind.INTEGER:
+                out[name] = int(out[name])
+            elif name in out and prop.kind is Kind.BOOLEAN:
+                out[name] = out[name].lower() == "true"
+        return {
+            **out,
+            "arn": found["QueueArn"],
+            "name": found["QueueArn"].rpartition(":")[2],
+            "policy": from_emulator(found.get("Policy") or "") or None,
+            "url": resource_id,
+        }
 
-    def update(self, resource_id: str, state: Props, inputs: Props, changed: frozenset[str]) -> None:
-        """Set what differs."""
-        sqs = self.cloud.client("sqs")
-        if changed - {"tags"}:
-            sqs.set_queue_attributes(QueueUrl=resource_id, Attributes=self._attributes(inputs))
-        if "tags" in changed:
-            stale = stale_tags(state, inputs)
-            if stale:
-                sqs.untag_queue(QueueUrl=resource_id, TagKeys=stale)
-            if inputs.get("tags"):
-                sqs.tag_queue(QueueUrl=resource_id, Tags=inputs["tags"])
-
-    def delete(self, resource_id: str, state: Props) -> None:
-        """Delete the queue, and what waits in it."""
-        del state
-        with missing(*_GONE):
-            self.cloud.client("sqs").delete_queue(QueueUrl=resource_id)
+    def change(self, resource_id: str, state: Props, inputs: Props, changed: frozenset[str]) -> None:
+        """Set every attribute."""
+        del changed
+        self.client.set_queue_attributes(**self.target(resource_id, state), Attributes=self._attributes(inputs))
 
     def _attributes(self, inputs: Props) -> dict[str, str]:
-        attributes = {theirs: str(inputs[ours]) for ours, theirs in self._numbers.items() if ours in inputs}
-        if inputs.get("policy") is not None:
-            attributes["Policy"] = for_emulator(inputs["policy"])
-        if inputs.get("sqsManagedSseEnabled") is not None:
-            attributes["SqsManagedSseEnabled"] = str(inputs["sqsManagedSseEnabled"]).lower()
+        attributes = {name: str(value) for name, value in self.request(inputs).items()}
+        if "Policy" in attributes:
+            attributes["Policy"] = for_emulator(attributes["Policy"])
+        if "SqsManagedSseEnabled" in attributes:
+            attributes["SqsManagedSseEnabled"] = attributes["SqsManagedSseEnabled"].lower()
         return attributes
 
 
@@ -104,37 +87,30 @@ class QueuePolicy(SettingHandler):
     """`aws:sqs/queuePolicy:QueuePolicy`."""
 
     token = "aws:sqs/queuePolicy:QueuePolicy"  # noqa: S105
+    service, gone, id_input = "sqs", _GONE, "queueUrl"
     inputs: ClassVar[Schema] = {
         "policy": policy(required=True),
         "queueUrl": text(required=True, force_new=True),
-        "region": _REGION,
+        "region": REGION,
     }
 
-    def identify(self, inputs: Mapping[str, Any]) -> str | None:
-        """The queue's URL."""
-        return inputs.get("queueUrl")
-
     def put(self, inputs: Props) -> None:
-        """Set the whole policy."""
-        self.cloud.client("sqs").set_queue_attributes(
+        """Set the whole policy; an empty one takes it away."""
+        self.client.set_queue_attributes(
             QueueUrl=inputs["queueUrl"], Attributes={"Policy": for_emulator(inputs["policy"])}
         )
 
-    def read(self, resource_id: str, state: Mapping[str, Any]) -> Props | None:
-        """Return the queue's policy, None when it has none or is gone."""
+    def find(self, resource_id: str, state: Mapping[str, Any]) -> Props | None:
+        """Return the queue's policy, None without one."""
         del state
-        with missing(*_GONE):
-            answer = self.cloud.client("sqs").get_queue_attributes(QueueUrl=resource_id, AttributeNames=["Policy"])
-            found = answer.get("Attributes", {}).get("Policy")
-            if found:
-                return {"policy": from_emulator(found), "queueUrl": resource_id, "region": self.cloud.region}
-        return None
+        answer = self.client.get_queue_attributes(QueueUrl=resource_id, AttributeNames=["Policy"])
+        found = answer.get("Attributes", {}).get("Policy")
+        return {"policy": from_emulator(found), "queueUrl": resource_id} if found else None
 
-    def delete(self, resource_id: str, state: Props) -> None:
+    def remove(self, resource_id: str, state: Props) -> None:
         """Take the policy away."""
         del state
-        with missing(*_GONE):
-            self.cloud.client("sqs").set_queue_attributes(QueueUrl=resource_id, Attributes={"Policy": ""})
+        self.put({"queueUrl": resource_id, "policy": ""})
 
 
 HANDLERS: Final[tuple[type[Handler], ...]] = (Queue, QueuePolicy)

@@ -14,7 +14,7 @@ from localcloud.engine import Engine, Plan, Progress, Result, Step
 from localcloud.engine.deployment import Deployment
 from localcloud.engine.goals import Goal
 from localcloud.engine.refresh import refresh
-from localcloud.engine.registry import Registry, Source
+from localcloud.engine.registry import Source
 from localcloud.engine.report import Event
 from localcloud.engine.state import Entry, StateFile
 from localcloud.engine.urns import make
@@ -173,23 +173,22 @@ def deployment(
 ) -> Iterator[Deployment]:
     """Open a deployment without a program, refreshed."""
     state = file or StateFile(state_path)
-    registry = Registry({"kv": provider or (lambda: KvProvider(cloud))})
     with state.locked():
+        run = Deployment(
+            project=PROJECT,
+            stack=STACK,
+            config={},
+            secret_keys=frozenset(),
+            sources={"kv": provider or (lambda: KvProvider(cloud))},
+            snapshot=state.load(),
+            file=state,
+            listener=lambda _: None,
+        )
         try:
-            run = Deployment(
-                project=PROJECT,
-                stack=STACK,
-                config={},
-                secret_keys=frozenset(),
-                registry=registry,
-                snapshot=state.load(),
-                file=state,
-                listener=lambda _: None,
-            )
             refresh(run, lambda _: None)
             yield run
         finally:
-            registry.close()
+            run.registry.close()
 
 
 def apply(run: Deployment, specs: Sequence[Spec]) -> None:

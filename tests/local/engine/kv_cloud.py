@@ -18,7 +18,7 @@ from google.protobuf import empty_pb2, struct_pb2
 from pulumi.runtime.proto import provider_pb2 as pb
 from pulumi.runtime.proto import provider_pb2_grpc, status_pb2
 
-from localcloud.engine.values import Properties, from_struct, plain, to_struct, unwrap
+from localcloud.values import Properties, from_struct, plain, to_struct, unwrap
 
 FORCES_REPLACE = ("name", "kind")
 
@@ -220,7 +220,10 @@ class KvProvider(provider_pb2_grpc.ResourceProviderServicer):
     def Read(self, request: pb.ReadRequest, context: grpc.ServicerContext) -> pb.ReadResponse:  # noqa: N802
         """Look at an item, by its id or its name."""
         known = plain(from_struct(request.inputs)) | plain(from_struct(request.properties))
-        self.cloud.note(f"read {known.get('name', '?')}")
+        name = str(known.get("name", "?"))
+        self.cloud.note(f"read {name}")
+        if reason := self.cloud.fault("read", name):
+            context.abort(grpc.StatusCode.UNAVAILABLE, reason)
         if not request.id and not self.finds:
             context.abort(grpc.StatusCode.UNIMPLEMENTED, "cannot search")
         id_: str = request.id or self.cloud.id_of(str(known.get("name"))) or ""

@@ -121,6 +121,6 @@ def test_an_item_that_is_in_use_shows_a_wrong_order() -> None:
         with deployment(state_path=folder / "state.json", cloud=cloud) as run:
             entry = run.journal.snapshot.current(urn("a"))
             assert entry is not None
-            provider = run.fleet.reach(entry)
+            provider = run.registry.reach(entry)
             with pytest.raises(ProviderError, match="a is in use"):
                 provider.delete(entry)

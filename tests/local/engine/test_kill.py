@@ -82,7 +82,7 @@ def _converges(folder: Path, scenario: str) -> None:
         apply(again, goal)
     assert cloud.mutations() == []
     assert not again.journal.snapshot.pending
-    assert [entry.urn for entry in again.journal.snapshot.entries if entry.doomed] == []
+    assert [entry.urn for entry in again.journal.snapshot.entries if entry.pending_delete] == []
 
 
 def test_a_killed_program_run_is_made_up_for(stack: Stack) -> None:
@@ -98,7 +98,7 @@ def test_a_killed_program_run_is_made_up_for(stack: Stack) -> None:
         "at, folder = int(sys.argv[1]), Path(sys.argv[2])\n"
         "provider = KvProvider(Cloud(folder / 'cloud'), killer=Killer(at))\n"
         "Engine(project='proj', stack='test', program=folder / 'program', state_file=folder / 'state.json',"
-        " providers={'kv': provider}).up()\n"
+        " providers={'kv': lambda: provider}).up()\n"
     )
     for at in (3, 3, 3):
         ended = subprocess.run(

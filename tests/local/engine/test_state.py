@@ -14,7 +14,7 @@ from localcloud.engine import StateError
 from localcloud.engine.deps import creation_order, deletion_order
 from localcloud.engine.state import Entry, Operation, Snapshot, StateFile
 from localcloud.engine.urns import AliasSpec, former, make, parse
-from localcloud.engine.values import Archive, Secret
+from localcloud.values import Archive, Secret
 from tests.local.engine.harness import ITEM, urn
 
 FULL = Entry(
@@ -35,7 +35,7 @@ FULL = Entry(
     replacement_trigger=Secret(1),
     timeouts={"create": 1.5},
     external=True,
-    doomed=True,
+    pending_delete=True,
     dirty=True,
 )
 
@@ -102,7 +102,7 @@ def test_nothing_is_deleted_before_what_needs_it(data: st.DataObject) -> None:
         for index in range(count)
     ]
     doubles = data.draw(st.sets(st.integers(0, count - 1)))
-    entries += [replace(entries[index], doomed=True, serial=count + index) for index in doubles]
+    entries += [replace(entries[index], pending_delete=True, serial=count + index) for index in doubles]
     shuffled = data.draw(st.permutations(entries))
     order = deletion_order(shuffled)
     assert sorted(entry.serial for entry in order) == sorted(entry.serial for entry in entries)

@@ -9,7 +9,7 @@ import pytest
 from localcloud.engine.goals import Goal
 from localcloud.engine.state import Entry
 from localcloud.engine.steps import Decision, Diff, decide, ignore_changes, split_path
-from localcloud.engine.values import Properties, Secret
+from localcloud.values import Properties, Secret
 from tests.local.engine.harness import ITEM, urn
 
 OLD = Entry(urn=urn("a"), type=ITEM, custom=True, id="1", provider="p::1", inputs={"x": 1, "y": Secret(2)})

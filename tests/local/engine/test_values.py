@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from localcloud.engine.assets import forget_places, resolve
 from localcloud.engine.errors import EngineError
-from localcloud.engine.values import (
+from localcloud.values import (
     SIGNATURE,
     UNKNOWN,
     UNKNOWN_TEXT,
@@ -20,8 +20,9 @@ from localcloud.engine.values import (
     Asset,
     Reference,
     Secret,
+    Unknown,
     Value,
-    contains_unknown,
+    contains,
     decode,
     encode,
     from_struct,
@@ -96,8 +97,8 @@ def test_unknowns_are_found_at_any_depth() -> None:
     """In lists, objects, secrets and references."""
     values: list[Value] = [UNKNOWN, [UNKNOWN], {"a": UNKNOWN}, Secret([UNKNOWN]), Reference("urn", UNKNOWN)]
     for value in values:
-        assert contains_unknown(value)
-    assert not contains_unknown({"a": [1, Secret(None), Reference("urn", "id")]})
+        assert contains(value, Unknown)
+    assert not contains({"a": [1, Secret(None), Reference("urn", "id")]}, Unknown)
 
 
 def test_references_become_ids_for_who_does_not_know_them() -> None:

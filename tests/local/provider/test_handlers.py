@@ -330,11 +330,6 @@ def test_days_that_cloudwatch_does_not_know_are_refused(aws: Driver) -> None:
             "statistic",
         ),
         (
-            "aws:cloudtrail/trail:Trail",
-            {"s3BucketName": "b", "eventSelectors": [{}], "advancedEventSelectors": [{"fieldSelectors": []}]},
-            "advancedEventSelectors",
-        ),
-        (
             "aws:cloudwatch/logMetricFilter:LogMetricFilter",
             {
                 "logGroupName": "g",
@@ -354,24 +349,6 @@ def test_inputs_that_contradict_each_other_are_refused(
     with pytest.raises(Refused) as refused:
         aws.check(token, "contradiction", inputs)
     assert list(refused.value.failures) == [path]
-
-
-def test_a_trail_with_plain_selectors(aws: Driver) -> None:
-    """Basic event selectors are kept as well, and go back to the default when they are taken out."""
-    trail = "aws:cloudtrail/trail:Trail"
-    aws.create(BUCKET, "trail-b", {"bucket": "trail-b"})
-    inputs = {
-        "name": "plain",
-        "s3BucketName": "trail-b",
-        "eventSelectors": [
-            {"readWriteType": "WriteOnly", "dataResources": [{"type": "AWS::S3::Object", "values": ["arn:aws:s3"]}]}
-        ],
-    }
-    resource_id, state = aws.create(trail, "plain", inputs)
-    assert not aws.diff(trail, "plain", resource_id, state, inputs).detailedDiff
-    bare = {"name": "plain", "s3BucketName": "trail-b"}
-    updated = aws.update(trail, "plain", resource_id, state, bare)
-    assert not aws.diff(trail, "plain", resource_id, updated, bare).detailedDiff
 
 
 def test_a_subscription_that_waits_for_its_confirmation_is_found_again(aws: Driver) -> None:

@@ -11,34 +11,43 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from enum import Enum
+from typing import Any, Final, TypeAlias
 
 from google.protobuf import struct_pb2
 
-from localcloud.properties import (
-    ARCHIVE_SIGNATURE,
-    ASSET_SIGNATURE,
-    OUTPUT_SIGNATURE,
-    REFERENCE_SIGNATURE,
-    SECRET_SIGNATURE,
-    SIGNATURE,
-    UNKNOWN_TEXT,
-    Json,
-    json_from_proto,
-    special,
-    struct_from_json,
+SIGNATURE: Final = "4dabf18193072939515e22adb298388d"
+ASSET_SIGNATURE: Final = "c44067f5952c0a294b673a41bacd8c17"
+ARCHIVE_SIGNATURE: Final = "0def7320c3a5731c473e5ecbe6d01bc7"
+SECRET_SIGNATURE: Final = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - the protocol's mark of a secret, not one
+REFERENCE_SIGNATURE: Final = "5cf8f73096256a8f31e491e813e4eb8e"
+OUTPUT_SIGNATURE: Final = "d0e6a833031e9bbcd3f4e8bde6ca49a4"
+UNKNOWN_TEXT: Final = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+"""How an unknown value is written. SDKs write it for one of any type."""
+_UNKNOWN_TEXTS: Final = frozenset(
+    {
+        UNKNOWN_TEXT,  # of a string
+        "1c4a061d-8072-4f0a-a4cb-0ff528b18fe7",  # of a boolean
+        "3eeb2bf0-c639-47a8-9e75-3b44932eb421",  # of a number
+        "6a19a0b0-7e62-4c92-b797-7f8e31da9cc2",  # of a list
+        "030794c1-ac77-496b-92df-f27374a8bd58",  # of a file
+        "e48ece36-62e2-4504-bad9-02848725956a",  # of an archive
+        "dd056dcd-154b-4c76-9bd3-c8f88648b5ff",  # of an object
+    }
 )
+_EXACT_INTEGERS: Final = 2**53
+HIDDEN: Final = "[secret]"
 
-_EXACT_INTEGERS = 2**53
-HIDDEN = "[secret]"
+Json: TypeAlias = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
 
 
-@dataclass(frozen=True, slots=True)
-class Unknown:
+class Unknown(Enum):
     """A value that only the deployment itself will produce; appears in previews alone."""
 
+    UNKNOWN = "unknown"
 
-UNKNOWN = Unknown()
+
+UNKNOWN: Final = Unknown.UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +105,7 @@ Properties: TypeAlias = dict[str, Value]
 def decode(wire: Json) -> Value:
     """Read one value from its wire form. Raises ValueError on a signature that the protocol does not define."""
     if isinstance(wire, str):
-        return UNKNOWN if wire == UNKNOWN_TEXT else wire
+        return UNKNOWN if wire in _UNKNOWN_TEXTS else wire
     if isinstance(wire, float) and float(wire).is_integer() and abs(wire) < _EXACT_INTEGERS:
         return int(wire)
     if isinstance(wire, list):
@@ -105,11 +114,11 @@ def decode(wire: Json) -> Value:
         signature = wire.get(SIGNATURE)
         if signature is None:
             return {key: decode(item) for key, item in wire.items()}
-        return _decode_special(signature, wire)
+        return _decode__special(signature, wire)
     return wire
 
 
-def _decode_special(signature: Json, wire: Mapping[str, Json]) -> Value:
+def _decode__special(signature: Json, wire: Mapping[str, Json]) -> Value:
     if signature == SECRET_SIGNATURE:
         return secret(decode(wire.get("value")))
     if signature == ASSET_SIGNATURE:
@@ -150,34 +159,56 @@ def encode(value: Value, *, secrets: bool = True, references: bool = True) -> Js
         inner = encode(value.value, secrets=secrets, references=references)
         return {SIGNATURE: SECRET_SIGNATURE, "value": inner} if secrets else inner
     if isinstance(value, Asset):
-        return special(ASSET_SIGNATURE, hash=value.hash or None, path=value.path, text=value.text, uri=value.uri)
+        return _special(ASSET_SIGNATURE, hash=value.hash or None, path=value.path, text=value.text, uri=value.uri)
     if isinstance(value, Archive):
         members: Json = None
         if value.assets is not None:
             members = {key: encode(item, secrets=secrets) for key, item in value.assets.items()}
-        return special(ARCHIVE_SIGNATURE, hash=value.hash or None, path=value.path, uri=value.uri, assets=members)
+        return _special(ARCHIVE_SIGNATURE, hash=value.hash or None, path=value.path, uri=value.uri, assets=members)
     if isinstance(value, Reference):
         if references:
-            return special(REFERENCE_SIGNATURE, urn=value.urn, id=encode(value.id))
+            return _special(REFERENCE_SIGNATURE, urn=value.urn, id=encode(value.id))
         return value.urn if value.id is None else encode(value.id)
     return value
 
 
+def _special(signature: str, **fields: Json) -> dict[str, Json]:
+    """Return a special value; leave out a field that is None."""
+    given: dict[str, Json] = {key: item for key, item in fields.items() if item is not None}
+    return {SIGNATURE: signature, **given}
+
+
 def from_struct(struct: struct_pb2.Struct) -> Properties:
     """Read the properties of a gRPC message."""
-    return {key: decode(json_from_proto(item)) for key, item in struct.fields.items()}
+    return {key: from_proto(item) for key, item in struct.fields.items()}
 
 
 def from_proto(value: struct_pb2.Value) -> Value:
     """Read a single property of a gRPC message."""
-    return decode(json_from_proto(value))
+    return decode(_json(value))
+
+
+def _json(value: struct_pb2.Value) -> Json:
+    match value.WhichOneof("kind"):
+        case "struct_value":
+            return {key: _json(item) for key, item in value.struct_value.fields.items()}
+        case "list_value":
+            return [_json(item) for item in value.list_value.values]
+        case "string_value":
+            return value.string_value
+        case "number_value":
+            return value.number_value
+        case "bool_value":
+            return value.bool_value
+        case _:
+            return None
 
 
 def to_struct(properties: Mapping[str, Value], *, secrets: bool = True, references: bool = True) -> struct_pb2.Struct:
     """Write properties for a gRPC message; see `encode`."""
-    return struct_from_json(
-        {key: encode(item, secrets=secrets, references=references) for key, item in properties.items()}
-    )
+    struct = struct_pb2.Struct()
+    struct.update({key: encode(item, secrets=secrets, references=references) for key, item in properties.items()})
+    return struct
 
 
 def secret(value: Value) -> Value:
@@ -202,18 +233,18 @@ def map_properties(properties: Mapping[str, Value], change: Callable[[Value], Va
     return {key: _map(item, change) for key, item in properties.items()}
 
 
-def contains_unknown(value: Value) -> bool:
-    """Whether anything inside is only known after the deployment."""
-    if isinstance(value, Unknown):
+def contains(value: Value, kind: type[Secret | Unknown]) -> bool:
+    """Tell whether a value is, or holds at any depth, a secret or an unknown one."""
+    if isinstance(value, kind):
         return True
     if isinstance(value, Secret):
-        return contains_unknown(value.value)
+        return contains(value.value, kind)
     if isinstance(value, Reference):
-        return contains_unknown(value.id)
+        return contains(value.id, kind)
     if isinstance(value, list):
-        return any(contains_unknown(item) for item in value)
+        return any(contains(item, kind) for item in value)
     if isinstance(value, dict):
-        return any(contains_unknown(item) for item in value.values())
+        return any(contains(item, kind) for item in value.values())
     return False
 
 
