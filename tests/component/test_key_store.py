@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from localcloud.engine import ProgramError
-from localcloud.values import Secret
 from localcloud.place import ROOT
+from localcloud.values import Secret
 from policies.keys import render_keys
 
 from .conftest import DRAWN, GET_PARAMETER, MemoryProvider, Run, Up, without_secrets
