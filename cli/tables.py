@@ -16,32 +16,32 @@ from cli.connect_snippets import FORMS, Form, shown
 from cli.connection import project_root
 from cli.main import COMMANDS, main
 from cli.verify.findings import KINDS
-from policies.controls import CONTROLS
+from policies.controls import CONTROLS, Control
 from policies.references import MISNOMERS, Publication
 
 _END: Final = "<!-- end -->"
+_SHARED: Final = frozenset({"--outputs", "--stack", "--json", "--help"})
+"""Options that the page describes once, because most commands have them."""
 
 
 def controls() -> str:
-    """Return every control: promise, where the guide asks for it, and the nearest items of each framework."""
-    rows = [
-        (
-            f"`{control.id}`",
-            control.statement,
-            control.guide,
-            str(control.nist),
-            str(control.owasp),
-            "; ".join(str(item) for item in control.also),
-        )
-        for control in CONTROLS
-    ]
-    parts = []
-    for area, title in AREAS.items():
-        own = [row for row, control in zip(rows, CONTROLS, strict=True) if control.area == area]
-        parts.append(
-            f"### {title}\n\n" + _table(("control", "promise", "guide", "NIST", "OWASP", "AISVS, EU AI Act"), own)
-        )
-    return "\n\n".join(parts)
+    """Return every control and its promise, by area."""
+    return "\n\n".join(
+        f"### {title}\n\n"
+        + _table(("control", "promise"), [(f"`{item.id}`", item.statement) for item in CONTROLS if item.area == area])
+        for area, title in AREAS.items()
+    )
+
+
+def guide() -> str:
+    """Return every demand of the guide, with the controls that answer it."""
+    return _table(("the guide", "controls"), sorted(_inverted((control.guide, control) for control in CONTROLS)))
+
+
+def items() -> str:
+    """Return every item that a control refers to, with the controls that give evidence for it."""
+    cited = ((item, control) for control in CONTROLS for item in (control.nist, control.owasp, *control.also))
+    return _table(("item", "controls"), sorted(_inverted((str(item), control) for item, control in cited)))
 
 
 def publications() -> str:
@@ -54,10 +54,7 @@ def publications() -> str:
 
 def misnomers() -> str:
     """Return what the guide names that does not exist, and the nearest items that do."""
-    rows = [
-        (row.guide, row.actual, "; ".join(f"{item} ({item.publication.name})" for item in row.nearest))
-        for row in MISNOMERS
-    ]
+    rows = [(row.guide, row.actual, ", ".join(item.item for item in row.nearest)) for row in MISNOMERS]
     return _table(("the guide says", "what there is", "nearest items"), rows)
 
 
@@ -67,11 +64,22 @@ def gaps() -> str:
 
 
 def commands() -> str:
-    """Return every command's own help, as the program prints it."""
-    context = click.Context(
-        main, info_name="audit-log", terminal_width=100, max_content_width=100, **main.context_settings
-    )
-    return "\n\n".join(_help(command, f"audit-log {name}", context) for name, command in _all(main, context))
+    """Return every command, what it does, and the options of its own."""
+    context = click.Context(main, info_name="audit-log", **main.context_settings)
+    rows = []
+    for name, command in _all(main, context):
+        own = click.Context(command, info_name=name, parent=context)
+        arguments = [
+            parameter.make_metavar(own) for parameter in command.params if isinstance(parameter, click.Argument)
+        ]
+        options = [
+            f"`{parameter.opts[-1]}`"
+            for parameter in command.params
+            if isinstance(parameter, click.Option) and parameter.opts[-1] not in _SHARED
+        ]
+        usage = " ".join([name, *arguments])
+        rows.append((f"`{usage}`", command.get_short_help_str(limit=1000), " ".join(options)))
+    return _table(("command", "what it does", "options of its own"), rows)
 
 
 def findings() -> str:
@@ -85,7 +93,14 @@ def snippet(form: Form) -> str:
 
 
 TABLES: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
-    "docs/controls.md": {"controls": controls, "publications": publications, "misnomers": misnomers, "gaps": gaps},
+    "docs/controls.md": {
+        "controls": controls,
+        "guide": guide,
+        "items": items,
+        "publications": publications,
+        "misnomers": misnomers,
+        "gaps": gaps,
+    },
     "docs/cli.md": {"commands": commands},
     "docs/verify.md": {"findings": findings},
     "docs/agents.md": {form.command: functools.partial(snippet, form) for form in FORMS},
@@ -105,6 +120,14 @@ def filled(page: str, text: str) -> str:
     return text
 
 
+def _inverted(pairs: Iterable[tuple[str, Control]]) -> list[tuple[str, str]]:
+    """Return each name with the controls that it was paired with."""
+    found: dict[str, list[str]] = {}
+    for name, control in pairs:
+        found.setdefault(name, []).append(f"`{control.id}`")
+    return [(name, " ".join(ids)) for name, ids in found.items()]
+
+
 def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
     lines += ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
@@ -118,17 +141,6 @@ def _all(group: click.Group, context: click.Context) -> Iterable[tuple[str, clic
             yield from ((f"{name} {inner}", found) for inner, found in _all(command, context))
         elif command is not None:
             yield name, command
-
-
-def _help(command: click.Command, name: str, context: click.Context) -> str:
-    own = click.Context(
-        command,
-        info_name=name,
-        terminal_width=context.terminal_width,
-        help_option_names=context.help_option_names,
-    )
-    text = own.get_help()
-    return f"### `{name}`\n\n```\n{text}\n```"
 
 
 if __name__ == "__main__":

@@ -38,17 +38,24 @@ _PLACE: Final = Place(
 )
 _ADMINISTRATOR: Final = "arn:aws:iam::123456789012:role/you"
 _PROFILE: Final = PROFILES["standard"]
-_ONLY_WHY: Final = "Every permission of every role is a row here; what is not, is refused."
+_ONLY_WHY: Final = "Every permission of every role is a row here. Everything else is refused."
+_SHORT: Final = {
+    f"{_PLACE.bucket_arn()}": "BUCKET",
+    "arn:aws:iam::123456789012:role/agent-audit-log-prod-eu-central-1-": "ROLE:",
+    "arn:aws:sts::123456789012:assumed-role/agent-audit-log-prod-eu-central-1-": "SESSION:",
+}
+"""What the page writes in the place of the example's longest ARNs."""
 
 
 def page() -> str:
-    """The whole page, as Markdown."""
+    """Return the whole page, as Markdown."""
     return "\n".join(
         [
             "# Who may do what",
             "",
-            "Written by `python -m policies.permissions`, from the tables that the policies themselves are made of.",
-            "Shown for a stack `prod` in eu-central-1 with the profile `standard`, deployed by the role `you`.",
+            "`python -m policies.permissions` writes this page from the tables that make the policies. With `--json`",
+            "it prints all of these policies. The example is a stack `prod` in eu-central-1 with the profile",
+            "`standard`, deployed by the role `you`. `BUCKET` is its bucket, `ROLE:x` its role x.",
             "",
             "## The roles",
             "",
@@ -56,95 +63,121 @@ def page() -> str:
             "",
             *_grants(),
             "",
-            "A role may be allowed something and yet be refused it under a condition:",
+            "These conditions refuse what the table above allows:",
             "",
             *_refusals(),
             "",
-            "Only Lambda can take the writer's and the sealer's roles, and each role refuses everything to any",
-            "function but its own (`lambda:SourceFunctionArn`). The settings `auditors`, `retentionAdmins`,",
-            "`holdReleasers` and `vaultReaders` say who may take the others; where they are empty, the",
-            "administrators may. The hold releaser is taken through STS in the stack's own region only, where the",
-            "alarm on its use listens. The vault reader is there only where there is a vault (`envelope`).",
+            "Only Lambda can assume the writer's and the sealer's roles, and only for their own functions. The",
+            "settings `auditors`, `retentionAdmins`, `holdReleasers` and `vaultReaders` name who may assume the",
+            "others; by default the administrators. The hold releaser's role can be assumed in the stack's region",
+            "only, because its alarm listens there. The vault reader exists only with a vault (`envelope`).",
             "",
-            "## The bucket's own policy",
+            "## The bucket's policy",
             "",
-            "It binds everybody in the account, whatever their role allows; the account's root user can replace it.",
+            "It binds everybody in the account, whatever their role allows. Only the root user can replace it.",
             "",
-            "```json",
-            _document(
-                bucket_policy.statements(
-                    _PLACE, administrators=[_ADMINISTRATOR], trail="agent-audit-log-prod-trail", loopback=False
-                )
+            *_statements(_policies()["bucket"]),
+            "",
+            "## The other policies",
+            "",
+            "| policy | statements |",
+            "| --- | --- |",
+            *(
+                f"| {name} | {', '.join(str(statement['Sid']) for statement in statements)} |"
+                for name, statements in _policies().items()
+                if name != "bucket"
             ),
-            "```",
-            "",
-            "## The vault, where there is one",
-            "",
-            "The policy of its bucket:",
-            "",
-            "```json",
-            _document(vault_policy.bucket_statements(_PLACE, administrators=[_ADMINISTRATOR])),
-            "```",
-            "",
-            "And that of its key, which nobody uses but to put and to read payloads:",
-            "",
-            "```json",
-            _document(vault_policy.key_statements(_PLACE, administrators=[_ADMINISTRATOR])),
-            "```",
-            "",
-            "## The seal",
-            "",
-            "The policy of the key that signs the sealed log's checkpoints, with which no administrator signs:",
-            "",
-            "```json",
-            _document(seal_policy.key_statements(_PLACE, administrators=[_ADMINISTRATOR])),
-            "```",
-            "",
-            "And that of the queue in which S3 tells the sealer what was stored:",
-            "",
-            "```json",
-            _document(seal_policy.queue_statements(_PLACE)),
-            "```",
             "",
             "## Who deploys",
             "",
-            "`audit-log plan --deployer-policy --stack prod` prints the least that a person or CI needs for",
-            "`pulumi up`, `pulumi refresh` and `pulumi destroy` of that one stack, whatever its settings. It is",
-            "written from what the official provider asks of AWS for each resource (`policies/provider_calls.py`).",
-            "Each document fits a managed policy; attach all of them. Access to Pulumi's state is not in it.",
+            "`audit-log plan --deployer-policy --stack prod` prints the least that a person or CI needs to create,",
+            "update, refresh and destroy this one stack. Attach all its documents. It does not cover Pulumi's state.",
             "",
-            "Whoever holds this policy can write the policies of the stack's buckets and roles, and so gain whatever",
-            "these can have. With the setting `permissionsBoundary`, no role of the stack gets beyond that boundary.",
-            "The keys' own policies, above, name the deployer, so it manages no other key.",
+            "Whoever holds it can write the policies of the stack's buckets and roles, and so gain their rights. The",
+            "setting `permissionsBoundary` bounds every role.",
             "",
-            *(line for document in deployer.documents(_PLACE) for line in ("```json", _indented(document), "```", "")),
-            "Its wildcards:",
-            "",
+            "| wildcard | why |",
+            "| --- | --- |",
             *_deployer_wildcards(),
             "",
             "## Wildcards",
             "",
-            "In all other policies, a `*` stands only in ARNs of these forms; never in an allowed action or an",
-            "allowed principal.",
+            "In all other policies, `*` stands only in ARNs of these forms, never in an allowed action or principal.",
             "",
-            *(f"- `{item.arn.pattern}`: {item.reason} [Source]({item.source})" for item in WILDCARDS),
+            "| form | why |",
+            "| --- | --- |",
+            *(f"| `{_cell(item.arn.pattern)}` | {item.reason} [Source]({item.source}) |" for item in WILDCARDS),
             "",
         ]
     )
+
+
+def documents() -> dict[str, Json]:
+    """Return every policy of the example that is not a role's, by name."""
+    return {name: {"Version": POLICY_VERSION, "Statement": [*found]} for name, found in _policies().items()}
+
+
+def _policies() -> Mapping[str, Sequence[Statement]]:
+    """Return the statements of each policy, by name."""
+    you = [_ADMINISTRATOR]
+    return {
+        "bucket": bucket_policy.statements(
+            _PLACE, administrators=you, trail="agent-audit-log-prod-trail", loopback=False
+        ),
+        "bucket of the vault": vault_policy.bucket_statements(_PLACE, administrators=you),
+        "key of the vault": vault_policy.key_statements(_PLACE, administrators=you),
+        "signing key": seal_policy.key_statements(_PLACE, administrators=you),
+        "queue of the sealer": seal_policy.queue_statements(_PLACE),
+    }
+
+
+def _statements(statements: Sequence[Statement]) -> Iterator[str]:
+    """Yield a policy as a table, a row for each statement."""
+    yield from ("| statement | for whom | actions | on | when |", "| --- | --- | --- | --- | --- |")
+    for statement in statements:
+        on = _names(statement.get("Resource"))
+        if "NotResource" in statement:
+            on = f"all but {_names(statement['NotResource'])}"
+        condition = statement.get("Condition")
+        when = _short(_condition(condition)) if isinstance(condition, dict) else ""
+        who = f"{statement['Effect']} {_who(statement['Principal'])}"
+        yield f"| {statement['Sid']} | {who} | {_names(statement['Action'])} | {on} | {when} |"
+
+
+def _who(principal: Json) -> str:
+    """Return a principal's names."""
+    return _names(next(iter(principal.values()))) if isinstance(principal, dict) else "all"
+
+
+def _names(value: Json) -> str:
+    """Return one name or a list of them, as code."""
+    return ", ".join(f"`{_short(str(item))}`" for item in (value if isinstance(value, list) else [value]))
+
+
+def _short(text: str) -> str:
+    """Return text with short names in the place of the example's ARNs."""
+    for long, name in _SHORT.items():
+        text = text.replace(long, name)
+    return text
+
+
+def _cell(text: str) -> str:
+    """Return text that cannot end a table's cell."""
+    return text.replace("|", "\\|")
 
 
 def _deployer_wildcards() -> Iterator[str]:
     """Yield a line for each wildcard of the deployer's policy."""
     for about, (reason, source) in deployer.WIDE.items():
         found = ", ".join(f"`{arn}`" for arn in deployer.arns(_PLACE)[about] if "*" in arn)
-        yield f"- {found}: {reason} [Source]({source})"
+        yield f"| {found} | {reason} [Source]({source}) |"
     for action, item in deployer.ELSEWHERE.items():
         if any("*" in arn for arn in deployer.arns(_PLACE)[item.about]):
-            yield f"- `{action}` on `{deployer.arns(_PLACE)[item.about][0]}`: {item.reason} [Source]({item.source})"
+            yield f"| `{action}` on `{deployer.arns(_PLACE)[item.about][0]}` | {item.reason} [Source]({item.source}) |"
 
 
 def _grants() -> Iterator[str]:
-    """A row for each grant."""
+    """Yield a row for each grant."""
     yield "| role | may | on | why |"
     yield "| --- | --- | --- | --- |"
     for grant in GRANTS:
@@ -157,7 +190,7 @@ def _grants() -> Iterator[str]:
 
 
 def _refusals() -> Iterator[str]:
-    """A row for each refusal."""
+    """Yield a row for each refusal."""
     yield "| role | may not | where | why |"
     yield "| --- | --- | --- | --- |"
     for refusal in refusals(Bounds.of(_PROFILE, _PROFILE.minimum)):
@@ -166,7 +199,7 @@ def _refusals() -> Iterator[str]:
 
 
 def _condition(condition: Condition) -> str:
-    """A condition in a line."""
+    """Return a condition in one line."""
     return ", ".join(
         f"`{key}` {operator} `{value if isinstance(value, str) else ', '.join(value)}`"
         for operator, operands in condition.items()
@@ -175,19 +208,9 @@ def _condition(condition: Condition) -> str:
 
 
 def _code(actions: tuple[str, ...]) -> str:
-    """Actions as code."""
+    """Return actions as code."""
     return ", ".join(f"`{action}`" for action in actions)
 
 
-def _document(statements: Sequence[Statement]) -> str:
-    """A policy document, indented."""
-    return _indented({"Version": POLICY_VERSION, "Statement": [*statements]})
-
-
-def _indented(document: Mapping[str, Json]) -> str:
-    """Return a document as people read it."""
-    return json.dumps(document, indent=2)
-
-
 if __name__ == "__main__":
-    sys.stdout.write(page())
+    sys.stdout.write(json.dumps(documents(), indent=2) + "\n" if "--json" in sys.argv else page())
