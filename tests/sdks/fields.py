@@ -19,7 +19,7 @@ from tests.sdks.kits import CLAUDE, LITELLM, OPENAI, OTEL, Kit
 from tests.sdks.scenarios import Call, LiteCall, Place, Run
 
 PAGE: Final = ROOT / "docs" / "fields.md"
-OBSERVED, INFERRED, ABSENT = "●", "○", "-"
+OBSERVED, INFERRED, ABSENT = "observed", "derived", "not reported"
 GUIDE: Final = (
     "timestamp", "agent_id", "user_id", "endpoint", "method", "status", "request_hash", "response_hash", "outcome",
     "correlation_id",
@@ -117,7 +117,7 @@ PLATFORMS: Final = (
 
 
 def observe(platform: Platform, python: Path, home: Path) -> Found:
-    """Run the platform, and tell of each field how it came to be in the records of its calls."""
+    """Run the platform, and return for each field where its value in the records comes from."""
     with Backend() as backend:
         platform.run(scenarios.place(python, backend, home))
         calls = backend.calls
@@ -130,7 +130,7 @@ def observe(platform: Platform, python: Path, home: Path) -> Found:
 
 
 def _around(calls: list[dict[str, Any]], call: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """What a call belongs to, and what that belongs to."""
+    """Yield the call that this one belongs to, and so on outwards."""
     while call["parent"] is not None:
         call = calls[call["parent"]]
         yield call
@@ -143,25 +143,30 @@ def _state(calls: list[dict[str, Any]], field: str) -> str:
     return OBSERVED if any(field not in call["inferred"] for call in known) else INFERRED
 
 
-def table(columns: Mapping[str, Found]) -> str:
-    """The table, fields down and platforms across."""
-    lines = ["| field | " + " | ".join(columns) + " |", "| --- |" + " :-: |" * len(columns)]
-    lines += [
-        f"| `{field}` | " + " | ".join(found[field] for found in columns.values()) + " |" for field in (*GUIDE, *OTHERS)
-    ]
+def table(platforms: Mapping[str, Found]) -> str:
+    """Return the table, a row for each platform."""
+    lines = ["| platform | derived | not reported |", "| --- | --- | --- |"]
+    for name, found in platforms.items():
+        derived, absent = (
+            " ".join(f"`{field}`" for field, state in found.items() if state == wanted) for wanted in (INFERRED, ABSENT)
+        )
+        lines.append(f"| {name} | {derived} | {absent} |")
     return "\n".join(lines) + "\n"
 
 
 def documented(page: str) -> dict[str, dict[str, str]]:
-    """The page's first table: platform → field → state."""
+    """Return what the page's first table says: platform → field → state."""
     lines = takewhile(lambda line: line[:1] == "|", dropwhile(lambda line: line[:1] != "|", page.splitlines()))
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
-    head, _, *body = rows
-    return {name: {row[0].strip("`"): row[place] for row in body} for place, name in enumerate(head) if name != "field"}
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines][2:]
+    found = {name: dict.fromkeys((*GUIDE, *OTHERS), OBSERVED) for name, *_ in rows}
+    for name, derived, absent in rows:
+        for fields, state in ((derived, INFERRED), (absent, ABSENT)):
+            found[name] |= dict.fromkeys(fields.replace("`", "").split(), state)
+    return found
 
 
 def interpreter(platform: Platform) -> Path | None:
-    """What runs the platform; null where there is no Node."""
+    """Return what runs the platform, or null if there is no Node."""
     if platform.kit is not None:
         return kits.environment(platform.kit).bring()
     node = shutil.which("node")
@@ -177,7 +182,7 @@ def _columns() -> Iterator[tuple[str, Found]]:
 
 
 def main() -> None:
-    """Write the page's table anew."""
+    """Write the page's table again."""
     before, _, rest = PAGE.read_text(encoding="utf-8").partition("<!-- table -->\n")
     after = rest.partition("<!-- end -->\n")[2]
     PAGE.write_text(f"{before}<!-- table -->\n{table(dict(_columns()))}<!-- end -->\n{after}", encoding="utf-8")
