@@ -27,21 +27,15 @@ _SHARED: Final = frozenset({"--outputs", "--stack", "--json", "--help"})
 def controls() -> str:
     """Return every control and its promise, by area."""
     return "\n\n".join(
-        f"### {title}\n\n"
-        + _table(("control", "promise"), [(f"`{item.id}`", item.statement) for item in CONTROLS if item.area == area])
+        f"### {title}\n\n" + _list((f"`{item.id}`", item.statement) for item in CONTROLS if item.area == area)
         for area, title in AREAS.items()
     )
-
-
-def guide() -> str:
-    """Return every demand of the guide, with the controls that answer it."""
-    return _table(("the guide", "controls"), sorted(_inverted((control.guide, control) for control in CONTROLS)))
 
 
 def items() -> str:
     """Return every item that a control refers to, with the controls that give evidence for it."""
     cited = ((item, control) for control in CONTROLS for item in (control.nist, control.owasp, *control.also))
-    return _table(("item", "controls"), sorted(_inverted((str(item), control) for item, control in cited)))
+    return _list(sorted(_inverted((str(item), control) for item, control in cited)))
 
 
 def publications() -> str:
@@ -49,7 +43,7 @@ def publications() -> str:
     cited: dict[Publication, None] = {}
     for control in CONTROLS:
         cited |= {item.publication: None for item in (control.nist, control.owasp, *control.also)}
-    return _table(("publication", "edition read"), [(item.name, item.edition) for item in cited])
+    return _list((item.name, item.edition) for item in cited)
 
 
 def misnomers() -> str:
@@ -60,7 +54,7 @@ def misnomers() -> str:
 
 def gaps() -> str:
     """Return what the emulator does not enforce."""
-    return _table(("attempt", "why it is not made there"), [(f"`{name}`", reason) for name, reason in GAPS.items()])
+    return _list((f"`{name}`", reason) for name, reason in GAPS.items())
 
 
 def commands() -> str:
@@ -77,14 +71,14 @@ def commands() -> str:
             for parameter in command.params
             if isinstance(parameter, click.Option) and parameter.opts[-1] not in _SHARED
         ]
-        usage = " ".join([name, *arguments])
-        rows.append((f"`{usage}`", command.get_short_help_str(limit=1000), " ".join(options)))
-    return _table(("command", "what it does", "options of its own"), rows)
+        does = command.get_short_help_str(limit=1000)
+        rows.append((f"`{' '.join([name, *arguments])}`", f"{does} {' '.join(options)}".strip()))
+    return _list(rows)
 
 
 def findings() -> str:
     """Return every kind of finding, and what it means."""
-    return _table(("finding", "what it means"), [(f"`{kind}`", meaning) for kind, meaning in KINDS.items()])
+    return _list((f"`{kind}`", meaning) for kind, meaning in KINDS.items())
 
 
 def snippet(form: Form) -> str:
@@ -95,7 +89,6 @@ def snippet(form: Form) -> str:
 TABLES: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
     "docs/controls.md": {
         "controls": controls,
-        "guide": guide,
         "items": items,
         "publications": publications,
         "misnomers": misnomers,
@@ -126,6 +119,10 @@ def _inverted(pairs: Iterable[tuple[str, Control]]) -> list[tuple[str, str]]:
     for name, control in pairs:
         found.setdefault(name, []).append(f"`{control.id}`")
     return [(name, " ".join(ids)) for name, ids in found.items()]
+
+
+def _list(rows: Iterable[tuple[str, str]]) -> str:
+    return "\n".join(f"- {name}: {text}" for name, text in rows)
 
 
 def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:

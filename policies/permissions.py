@@ -38,7 +38,7 @@ _PLACE: Final = Place(
 )
 _ADMINISTRATOR: Final = "arn:aws:iam::123456789012:role/you"
 _PROFILE: Final = PROFILES["standard"]
-_ONLY_WHY: Final = "Every permission of every role is a row here. Everything else is refused."
+_ONLY_WHY: Final = "Every permission of every role stands here. Everything else is refused."
 _SHORT: Final = {
     f"{_PLACE.bucket_arn()}": "BUCKET",
     "arn:aws:iam::123456789012:role/agent-audit-log-prod-eu-central-1-": "ROLE:",
@@ -62,8 +62,7 @@ def page() -> str:
             _ONLY_WHY,
             "",
             *_grants(),
-            "",
-            "These conditions refuse what the table above allows:",
+            "These conditions refuse what the list above allows:",
             "",
             *_refusals(),
             "",
@@ -74,16 +73,14 @@ def page() -> str:
             "",
             "## The bucket's policy",
             "",
-            "It binds everybody in the account, whatever their role allows. Only the root user can replace it.",
+            "It binds everybody in the account, whatever their role allows. Only the administrators and the root user can change it.",
             "",
             *_statements(_policies()["bucket"]),
             "",
             "## The other policies",
             "",
-            "| policy | statements |",
-            "| --- | --- |",
             *(
-                f"| {name} | {', '.join(str(statement['Sid']) for statement in statements)} |"
+                f"- {name}: {', '.join(str(statement['Sid']) for statement in statements)}"
                 for name, statements in _policies().items()
                 if name != "bucket"
             ),
@@ -96,17 +93,15 @@ def page() -> str:
             "Whoever holds it can write the policies of the stack's buckets and roles, and so gain their rights. The",
             "setting `permissionsBoundary` bounds every role.",
             "",
-            "| wildcard | why |",
-            "| --- | --- |",
+            "Its wildcards:",
+            "",
             *_deployer_wildcards(),
             "",
             "## Wildcards",
             "",
             "In all other policies, `*` stands only in ARNs of these forms, never in an allowed action or principal.",
             "",
-            "| form | why |",
-            "| --- | --- |",
-            *(f"| `{_cell(item.arn.pattern)}` | {item.reason} [Source]({item.source}) |" for item in WILDCARDS),
+            *(f"- `{item.arn.pattern}`: {item.reason} [Source]({item.source})" for item in WILDCARDS),
             "",
         ]
     )
@@ -132,16 +127,15 @@ def _policies() -> Mapping[str, Sequence[Statement]]:
 
 
 def _statements(statements: Sequence[Statement]) -> Iterator[str]:
-    """Yield a policy as a table, a row for each statement."""
-    yield from ("| statement | for whom | actions | on | when |", "| --- | --- | --- | --- | --- |")
+    """Yield a line for each statement of a policy."""
     for statement in statements:
         on = _names(statement.get("Resource"))
         if "NotResource" in statement:
             on = f"all but {_names(statement['NotResource'])}"
         condition = statement.get("Condition")
-        when = _short(_condition(condition)) if isinstance(condition, dict) else ""
-        who = f"{statement['Effect']} {_who(statement['Principal'])}"
-        yield f"| {statement['Sid']} | {who} | {_names(statement['Action'])} | {on} | {when} |"
+        when = f", if {_short(_condition(condition))}" if isinstance(condition, dict) else ""
+        effect = "denies" if statement["Effect"] == "Deny" else f"allows {_who(statement['Principal'])}"
+        yield f"- {statement['Sid']} {effect} {_names(statement['Action'])} on {on}{when}"
 
 
 def _who(principal: Json) -> str:
@@ -161,41 +155,36 @@ def _short(text: str) -> str:
     return text
 
 
-def _cell(text: str) -> str:
-    """Return text that cannot end a table's cell."""
-    return text.replace("|", "\\|")
-
-
 def _deployer_wildcards() -> Iterator[str]:
     """Yield a line for each wildcard of the deployer's policy."""
     for about, (reason, source) in deployer.WIDE.items():
         found = ", ".join(f"`{arn}`" for arn in deployer.arns(_PLACE)[about] if "*" in arn)
-        yield f"| {found} | {reason} [Source]({source}) |"
+        yield f"- {found}: {reason} [Source]({source})"
     for action, item in deployer.ELSEWHERE.items():
         if any("*" in arn for arn in deployer.arns(_PLACE)[item.about]):
-            yield f"| `{action}` on `{deployer.arns(_PLACE)[item.about][0]}` | {item.reason} [Source]({item.source}) |"
+            yield f"- `{action}` on `{deployer.arns(_PLACE)[item.about][0]}`: {item.reason} [Source]({item.source})"
 
 
 def _grants() -> Iterator[str]:
-    """Yield a row for each grant."""
-    yield "| role | may | on | why |"
-    yield "| --- | --- | --- | --- |"
-    for grant in GRANTS:
-        where = f"objects under `{grant.prefix}`" if grant.prefix else f"the {grant.scope.value}"
-        if grant.scope.value == "objects" and not grant.prefix:
-            where = "all objects of the log"
-        if grant.scope.value == "payloads":
-            where += " in the vault"
-        yield f"| {grant.principal.value} | {_code(grant.actions)} | {where} | {grant.why} |"
+    """Yield the grants of each role."""
+    for principal in Principal:
+        yield from (f"**{principal.value}**", "")
+        for grant in GRANTS:
+            where = f"objects under `{grant.prefix}`" if grant.prefix else f"the {grant.scope.value}"
+            if grant.scope.value == "objects" and not grant.prefix:
+                where = "all objects of the log"
+            if grant.scope.value == "payloads":
+                where += " in the vault"
+            if grant.principal is principal:
+                yield f"- {_code(grant.actions)} on {where}: {grant.why}"
+        yield ""
 
 
 def _refusals() -> Iterator[str]:
-    """Yield a row for each refusal."""
-    yield "| role | may not | where | why |"
-    yield "| --- | --- | --- | --- |"
+    """Yield a line for each refusal."""
     for refusal in refusals(Bounds.of(_PROFILE, _PROFILE.minimum)):
         condition = _condition(refusal.condition)
-        yield f"| {refusal.principal.value} | {_code(refusal.actions)} | {condition} | {refusal.why} |"
+        yield f"- {refusal.principal.value}: {_code(refusal.actions)}, if {condition}: {refusal.why}"
 
 
 def _condition(condition: Condition) -> str:

@@ -262,14 +262,15 @@ def test_any_text_for_a_setting_is_taken_or_refused(text: str) -> None:
 
 
 def test_the_page_on_settings_has_every_setting_and_profile() -> None:
-    """With the kind, default and sentence that Pulumi.yaml declares, and the profiles as they are."""
+    """Show the default and description of each, as Pulumi.yaml declares them, and each profile."""
     page = (ROOT / "docs" / "settings.md").read_text("utf-8").splitlines()
     for key, item in _declared()["config"].items():
         value = item["default"]
         text = ", ".join(value) if isinstance(value, list) else str(value)
-        kind = "list" if item["type"] == "array" else item["type"]
-        assert f"| `{key}` | {kind} | {f'`{text}`' if text else '(none)'} | {item['description']} |" in page
+        notes = ", ".join(["list"] * (item["type"] == "array") + [f"default `{text}`"] * bool(text))
+        assert f"- `{key}`{f' ({notes})' if notes else ''}: {item['description']}" in page
     for profile in PROFILES.values():
         days = f"{profile.minimum.days} day{'s' if profile.minimum.days > 1 else ''}"
         row = f"| `{profile.name}` | {profile.minimum.mode.lower()} | {days} | {profile.extension_limit_days} days |"
-        assert f"{row} {'yes' if profile.protect else 'no'} | {profile.reason} | {profile.source} |" in page
+        assert f"{row} {profile.reason} | {profile.source} |" in page
+        assert profile.protect == (profile.name != "trial")
