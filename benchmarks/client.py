@@ -26,7 +26,7 @@ _SECONDS: Final = 30
 _MODEL: Final = """
 import asyncio, json
 
-WORDS = "so it is said, and written down for whoever asks later " * 40
+WORDS = "so they say, and write it down for whoever asks later " * 40
 ANSWER = json.dumps({"model": "m", "choices": [{"message": {"role": "assistant", "content": WORDS}}],
                      "usage": {"prompt_tokens": 400, "completion_tokens": 500, "total_tokens": 900}}).encode()
 HEAD = b"HTTP/1.1 200 OK\\r\\nContent-Type: application/json\\r\\nContent-Length: %d\\r\\n\\r\\n" % len(ANSWER)

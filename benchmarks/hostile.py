@@ -114,7 +114,7 @@ def _telemetry(count: int) -> list[bytes]:
                 "gen_ai.response.id": f"chatcmpl-{chance.getrandbits(120):030x}",
                 "service_name": "shop",
                 "request_id": f"req_{chance.getrandbits(96):024x}",
-                "summary": f"the customer asked about order {index} and was told when it comes",
+                "summary": f"the customer asked about order {index} and heard when it comes",
                 "finish_reasons": ["stop"],
             },
         })

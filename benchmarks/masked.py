@@ -26,7 +26,7 @@ def rows(*, quick: bool) -> list[Row]:
 def _row(name: str, figure: str, goal: str) -> Row:
     read, wanted = _FIGURE.fullmatch(figure), _GOAL.match(goal)
     if read is None:
-        raise BenchmarkError(f"masking, {name}: {figure} is no figure")
+        raise BenchmarkError(f"masking, {name}: {figure} is not a figure")
     kind = "at least" if wanted and wanted[1] == ">=" else "at most"
     return Row(
         name=f"masking: {name}",

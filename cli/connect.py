@@ -18,7 +18,7 @@ from cli.tokens import named_agent
 
 _UNREACHABLE: Final = (
     "It runs on somebody else's machines, which cannot reach a log on this one. Put the log on AWS first (`pulumi up`: "
-    "README.md, On AWS), then: {command} --stack NAME"
+    "docs/aws.md), then: {command} --stack NAME"
 )
 
 

@@ -64,7 +64,7 @@ def _verdict(
             return False, f"is agent {owner}'s token" + ("" if owner == agent else f", not {agent}'s")
         if token.isascii() and token.isprintable() and accepts(token):
             return False, "is an earlier token, which still works for a time"
-        return True, "is no token of this stack: a program that starts with it logs nothing, and may not report that"
+        return True, "is not a token of this stack: a program that starts with it logs nothing, and may not report that"
     return True, "is not what the snippet sets: a program that starts with it does not log to this stack"
 
 

@@ -123,7 +123,7 @@ def demo(folder: Path) -> None:
         copy, public_key = folder / "copy", folder / "log.key"
         _seal(connection, deployment, key)
 
-    _title("5. A copy of everything, and the public key: all that an auditor needs")
+    _title("5. A copy of everything, and the public key: everything that an auditor needs")
     public_key.write_text(_audit_log("verify", "key"), encoding="utf-8")
     _audit_log("verify", "copy", str(copy))
     trusted = ("--dir", str(copy), "--public-key", str(public_key))

@@ -84,7 +84,7 @@ def up(*, port: int | None, retention_days: str, every: bool) -> int:
     before = emulators.running(state_dir=place.EMULATOR)
     emulator = emulators.start(state_dir=place.EMULATOR, port=port)
     is_new = emulator != before
-    say(f"Emulator  {emulator.url} ({'started; all that it holds is in memory' if is_new else 'running'})")
+    say(f"Emulator  {emulator.url} ({'started; everything in it is in memory' if is_new else 'running'})")
     if is_new and place.STATE.exists():
         say("The one before it took its records along; everything is made again, with the same tokens")
     if not is_new and not place.STATE.exists():

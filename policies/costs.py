@@ -189,8 +189,8 @@ def _seal(posts_per_day: float, seal_minutes: int, retention_days: int, each: As
         Line(what="what it reads", quantity=gets, price=GET),
         Line(what="what it signs and checks", quantity=signatures, price=SIGNATURE),
         # A message in, and its part of receiving and deleting ten at once.
-        Line(what="what it is told", quantity=runs + posts * 1.2, price=MESSAGE),
-        Line(what=f"what it puts, for {retention_days} days", quantity=kept * retention_days, price=STORAGE),
+        Line(what="its queue", quantity=runs + posts * 1.2, price=MESSAGE),
+        Line(what=f"its files, for {retention_days} days", quantity=kept * retention_days, price=STORAGE),
     ]
 
 

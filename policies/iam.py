@@ -90,7 +90,7 @@ GRANTS: Final[tuple[Grant, ...]] = (
         principal=Principal.SEALER,
         actions=("s3:ListBucket", "s3:ListBucketVersions"),
         scope=Scope.BUCKET,
-        why="Finds what nobody told it of, and what was laid over something, once a day.",
+        why="Finds objects without a message, and second versions, once a day.",
     ),
     Grant(
         principal=Principal.SEALER,
@@ -113,7 +113,7 @@ GRANTS: Final[tuple[Grant, ...]] = (
         # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsqs.html
         actions=("sqs:DeleteMessage", "sqs:ReceiveMessage"),
         scope=Scope.QUEUE,
-        why="Is told of what was stored, and forgets what it sealed. A message only says where to look.",
+        why="Receives a message for each stored object, and deletes it after sealing.",
     ),
     Grant(
         principal=Principal.SEALER,

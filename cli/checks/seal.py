@@ -34,7 +34,7 @@ _NEVER: Final = (
     *bucket_policy.DELETIONS,
     *bucket_policy.REPLICATIONS,
 )
-_MESSAGE: Final = b"audit-log-check: this is no checkpoint\n"
+_MESSAGE: Final = b"audit-log-check: this is not a checkpoint\n"
 
 
 def sealed(probe: Probe) -> Verdict:

@@ -257,7 +257,7 @@ def watched(args: AccessTrailArgs) -> tuple[_Watch, ...]:
         ),
         _Watch(
             key="seal-changed",
-            says="Somebody changed or disabled the key that signs the log's checkpoints, or what the sealer is told.",
+            says="Somebody changed or disabled the key that signs the log's checkpoints, or the sealer's messages.",
             pattern=_calls(
                 ("aws.kms", "aws.sqs"),
                 (*KEY_CALLS, *QUEUE_CALLS),

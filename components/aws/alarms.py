@@ -136,7 +136,7 @@ def _alarms(args: AlarmsArgs) -> tuple[_Alarm, ...]:
     return (
         _Alarm(
             key="writer-errors",
-            says="The log writer crashed or ran out of time; the agents were told to send again.",
+            says="The log writer crashed or ran out of time; the agents got 5xx and should retry.",
             namespace="AWS/Lambda",
             metric="Errors",
             threshold=1,
@@ -144,7 +144,7 @@ def _alarms(args: AlarmsArgs) -> tuple[_Alarm, ...]:
         ),
         _Alarm(
             key="writer-throttles",
-            says="More requests came than the account runs at once; the agents were told to send again.",
+            says="More requests came than the account runs at once; the agents got 429 and should retry.",
             namespace="AWS/Lambda",
             metric="Throttles",
             threshold=1,
@@ -152,7 +152,7 @@ def _alarms(args: AlarmsArgs) -> tuple[_Alarm, ...]:
         ),
         _Alarm(
             key="writer-not-durable",
-            says="The log writer answered 5xx: it could not store what came; the agents were told to send again.",
+            says="The log writer could not store records and answered 5xx; the agents should retry.",
             namespace="AWS/Lambda",
             metric="Url5xxCount",
             threshold=1,

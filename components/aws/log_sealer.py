@@ -186,7 +186,7 @@ def tasks(args: LogSealerArgs) -> tuple[_Task, ...]:
         _Task(
             key="reconcile",
             when="cron(17 3 * * ? *)",
-            says="Looks at the bucket itself: for what nobody told of, delete markers and second versions.",
+            says="Looks at the bucket itself for objects without a message, delete markers and second versions.",
         ),
         _Task(key="mail", when="cron(43 5 ? * MON *)", says="Publishes the newest checkpoint to the alarms' topic."),
     )

@@ -113,8 +113,8 @@ def _alarms(args: SealAlarmsArgs) -> tuple[_Alarm, ...]:
     return (
         _Alarm(
             key="sealing-stopped",
-            says=f"The log was not sealed for {late_s // _MINUTE_S} minutes; what was stored since can be told apart "
-            "from what is sealed by its lock alone.",
+            says=f"The log was not sealed for {late_s // _MINUTE_S} minutes; only its lock protects "
+            "what was stored since.",
             namespace=own,
             metric="Sealed",
             dimensions={},

@@ -72,7 +72,7 @@ def test_people_see_a_line_a_field(connect: Connect, platform: str) -> None:
     ("change", "code", "says"),
     [
         (("Bearer ", "Bearer "), 0, "'s token"),
-        (("aal_", "aal_x"), 1, "is no token of this stack"),
+        (("aal_", "aal_x"), 1, "is not a token of this stack"),
         (("Authorization=Bearer ", "api-key="), 1, "is not what the snippet sets"),
         (("127.0.0.1", "127.0.0.2"), 1, "is not what the snippet sets"),
     ],
@@ -111,7 +111,7 @@ def test_a_wrong_token_that_a_snippet_would_read_is_found(
     monkeypatch.setenv("AUDIT_LOG_TOKEN", "aal_wrong")
     done = connect(platform, "--no-token", "--check")
     assert done.exit_code == 1, done.output
-    assert "✗ AUDIT_LOG_TOKEN in this shell is no token of this stack" in done.stdout
+    assert "✗ AUDIT_LOG_TOKEN in this shell is not a token of this stack" in done.stdout
     assert "aal_wrong" not in done.output
 
 

@@ -217,7 +217,7 @@ def test_dead_emulator(place: Place) -> None:
     before, token, endpoint = place.emulator(), place.outputs["token"], place.outputs["endpoint"]
     os.killpg(before["pid"], signal.SIGKILL)
     said = place.up()
-    assert "started; all that it holds is in memory" in said
+    assert "started; everything in it is in memory" in said
     assert "The one before it took its records along" in said
     assert "nobody here deleted it" not in said
     assert "controls:" in said

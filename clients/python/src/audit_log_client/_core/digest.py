@@ -113,7 +113,7 @@ def bytes_of(value: object) -> tuple[bytes, bool] | None:
     try:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_model).encode(), True
     except (TypeError, ValueError, RecursionError):
-        _logger.warning("a payload that is no JSON value has no digest in the audit log")
+        _logger.warning("a payload that is not a JSON value has no digest in the audit log")
         return None
 
 
@@ -123,5 +123,5 @@ def _model(value: object) -> object:
         return dict(value)
     dump = getattr(value, "model_dump", None)
     if not callable(dump):
-        raise TypeError("is no JSON value")
+        raise TypeError("is not a JSON value")
     return dump(mode="json", exclude_unset=True)
