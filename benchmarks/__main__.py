@@ -1,4 +1,4 @@
-"""`make bench`: every benchmark, as one table. `--quick`: a look in seconds, whose figures mean nothing; `--json`."""
+"""`make bench`: run every benchmark, print one table. `--quick` takes seconds; its figures mean nothing. `--json`."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def main() -> int:
 
 
 def run(names: list[str], *, quick: bool) -> tuple[list[Row], dict[str, str]]:
-    """Run benchmarks by name, one after the other: their rows, and why some could not be run."""
+    """Run benchmarks by name, one after the other; return their rows, and why some could not run."""
     rows: list[Row] = []
     failures: dict[str, str] = {}
     columns = (TextColumn("{task.description:<10}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
@@ -71,7 +71,7 @@ def run(names: list[str], *, quick: bool) -> tuple[list[Row], dict[str, str]]:
 
 
 def machine() -> str:
-    """What the figures were taken on."""
+    """Describe the machine."""
     return f"Python {platform.python_version()}, {platform.system()} {platform.machine()}, {os.cpu_count()} cores"
 
 

@@ -38,11 +38,11 @@ class Calls:
 
     @property
     def size(self) -> int:
-        """The bytes of all events."""
+        """Return the size of all events in bytes."""
         return sum(map(len, self.events))
 
     def bodies(self, events_each: int) -> list[bytes]:
-        """Request bodies: arrays of so many events (the last may hold fewer), or for 1 the bare events."""
+        """Return request bodies: arrays of `events_each` events (the last may hold fewer), or for 1 the bare events."""
         if events_each == 1:
             return self.events
         starts = range(0, len(self.events), events_each)

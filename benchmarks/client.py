@@ -105,7 +105,7 @@ def rows(*, quick: bool) -> list[Row]:
 
 @contextmanager
 def _model() -> Iterator[str]:
-    """Serve a model's answers in a process of its own: the port."""
+    """Serve a model's answers in another process; yield its port."""
     with subprocess.Popen([sys.executable, "-c", _MODEL], stdout=subprocess.PIPE, text=True) as server:
         try:
             if server.stdout is None:

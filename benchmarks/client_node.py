@@ -104,7 +104,7 @@ def rows(*, quick: bool) -> list[Row]:
 
 
 def _added(node: str, *, size: int, rounds: int) -> dict[str, float]:
-    """By how many milliseconds the median call takes longer, its bodies having `size` characters."""
+    """Return by how many milliseconds the median call takes longer, with bodies of `size` characters."""
     with tempfile.TemporaryDirectory() as folder:
         program = Path(folder) / "program.mjs"
         program.write_text(_PROGRAM, "utf-8")

@@ -89,7 +89,7 @@ def _up(checkout: Path) -> None:
 
 
 def _posts(outputs: dict[str, Any], count: int) -> tuple[list[float], list[float]]:
-    """Seconds of posts to the writer and to an empty function, of the same calls in turns."""
+    """Return the seconds of posts to the writer and to an empty function, with the same calls in turns."""
     events = [event for event in make_calls(4 * count, seed=2).events if len(event) <= _LONGEST_POST][:count]
     headers = {"Authorization": f"Bearer {outputs['token']}", "Content-Type": "application/json"}
     writer: list[float] = []

@@ -71,7 +71,7 @@ def _holds_no_secret(bench: Bench, calls: Calls) -> None:
 
 
 def _to_plain(calls: Calls, bench: Bench, *, quick: bool) -> float:
-    """How many times as fast as plain `re` the writer is.
+    """Return how many times as fast as plain `re` the writer is.
 
     Over a part of the corpus, before and after in turns: plain `re` takes seconds for what the writer does in a few ms.
     """

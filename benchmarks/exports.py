@@ -14,7 +14,7 @@ _START: Final = 1_780_000_000
 
 
 def agents_traces(first: int, count: int) -> bytes:
-    """An export of a trace and its spans, half of which carry content: `count` items."""
+    """Return an export of a trace and its spans, half of them with content: `count` items."""
     payloads = Traffic(first).payloads(2 * count)
     trace = f"trace_{first:032x}"
     items: list[object] = [
@@ -42,7 +42,7 @@ def agents_traces(first: int, count: int) -> bytes:
 
 
 def litellm_calls(first: int, count: int) -> bytes:
-    """A batch of `count` logged calls, half of which carry content."""
+    """Return a batch of `count` logged calls, half of them with content."""
     chance = random.Random(first)  # noqa: S311 - a generator of test data
     payloads = Traffic(first).payloads(2 * count)
     calls: list[object] = []

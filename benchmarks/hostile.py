@@ -31,7 +31,7 @@ _DOUBLE_GOAL: Final = 2.2
 _ROUNDS: Final = 3
 _PIECE: Final = 400
 _MOST: Final = Limits().values - 1_000
-"""So many values the writer takes, less a few for what is around them."""
+"""The values that the writer takes, less a few for what is around them."""
 _TELEMETRY: Final = 620
 """Bytes of one call of telemetry, generously: a request may hold 10,000 calls."""
 
@@ -53,9 +53,9 @@ _UNITS: Final = (
 
 
 Work = Callable[[int], object]
-"""Handles an input of so many bytes."""
+"""Handles an input of the given size in bytes."""
 Make = Callable[[int], bytes]
-"""Makes a request of about so many bytes."""
+"""Makes a request of about the given size in bytes."""
 
 
 def rows(*, quick: bool) -> list[Row]:
@@ -97,7 +97,7 @@ def rows(*, quick: bool) -> list[Row]:
 
 
 def _telemetry(count: int) -> list[bytes]:
-    """What an exporter of telemetry sends of calls, each of its own: ids, names, counts, a line of text."""
+    """Return what an exporter of telemetry sends, each call different: ids, names, counts, a line of text."""
     chance = random.Random(4)  # noqa: S311 - a generator of test data
     return [
         orjson.dumps({
@@ -123,7 +123,7 @@ def _telemetry(count: int) -> list[bytes]:
 
 
 def _array(events: list[bytes], size: int) -> bytes:
-    """As many of the events as make a request of about `size` bytes."""
+    """Return as many of the events as make a request of about `size` bytes."""
     taken = list(accumulate(map(len, events)))
     return b"[%b]" % b",".join(events[: max(1, bisect_right(taken, size))])
 
@@ -133,18 +133,18 @@ def _filled_with(wrap: Callable[[str], bytes]) -> list[Make]:
 
 
 def dense(unit: bytes, weight: int, size: int) -> bytes:
-    """One call with as many small values as the writer takes, and a text for the rest. `weight`: what one counts."""
+    """Return a call with as many small values as the writer takes, and a text. `weight`: what one value counts."""
     return _call(b"[" + unit * min(size // len(unit), _MOST // weight) + b"1]", size)
 
 
 def names(prefix: str, size: int) -> bytes:
-    """One object with as many members as the writer takes, each with another name."""
+    """Return an object with as many members as the writer takes, each with another name."""
     count = min(size // 12, _MOST // 3)
     return _call(b"{%b}" % ",".join(f'"{prefix}{number:x}":1' for number in range(count)).encode(), size)
 
 
 def small_calls(size: int) -> bytes:
-    """As many calls as a request may hold, each with a few odd numbers."""
+    """Return as many calls as a request may hold, each with a few odd numbers."""
     count = 9_900
     each = max(1, min((size // count - 60) // 7, _MOST // count - 20))
     call = b'{"timestamp":"2026-11-23T00:00:00Z","request":[%b1]}' % (b"9.1e-6," * each)
@@ -152,21 +152,21 @@ def small_calls(size: int) -> bytes:
 
 
 def chunks(size: int) -> bytes:
-    """A stream of as many chunks as the writer takes, which may be JSON until its end."""
+    """Return a stream of as many chunks as the writer takes, which may be JSON until its end."""
     pieces = b'"1,",' * min(size // 5, _MOST // 2)
     call = b'{"timestamp":"2026-11-23T00:00:00Z","response_chunks":["[",%b"1]"]}' % pieces
     return b"[%b,%b]" % (call, _call(b"1", size - len(call)))
 
 
 def texts_of_arrays(size: int) -> bytes:
-    """Payloads that are text and hold nothing but arrays, as many as one of them may."""
+    """Return payloads of text with nothing but arrays, as many as one payload may hold."""
     arrays = "[" + "[]," * min(_MOST // 4, size // 30) + "1]"
     event = orjson.dumps({"timestamp": "2026-11-23T00:00:00Z", "request": arrays})
     return b"[%b]" % b",".join([event] * max(1, size // len(event)))
 
 
 def tiny_attributes(size: int) -> bytes:
-    """As many attributes as the writer takes, each with another name."""
+    """Return as many attributes as the writer takes, each with another name."""
     body = bytearray(b"[")
     for start in range(0, min(size // 18, _MOST // 5), 100):
         pairs = ",".join(f'"k{number:x}":"v{number:x}"' for number in range(start, start + 100))
@@ -175,13 +175,13 @@ def tiny_attributes(size: int) -> bytes:
 
 
 def _call(request: bytes, size: int) -> bytes:
-    """A call that brings `request`, and text up to `size` bytes."""
+    """Return a call that brings `request`, and text up to `size` bytes."""
     rest = b"all is well " * max(0, (size - len(request) - 80) // 12)
     return b'{"timestamp":"2026-11-23T00:00:00Z","request":%b,"response":"%b"}' % (request, rest)
 
 
 def _filled(unit: str, wrap: Callable[[str], bytes], size: int) -> bytes:
-    """A body of about `size` bytes, and no more: what JSON adds to the text depends on what is in it."""
+    """Return a body of at most about `size` bytes: what JSON adds to the text depends on the text."""
     count = size // len(unit.encode())
     while len(body := wrap(unit * count)) > size:
         count = int(count * size / len(body) * 0.99)
@@ -193,7 +193,7 @@ def _in_a_payload(text: str) -> bytes:
 
 
 def _in_attributes(text: str) -> bytes:
-    """As many events with as many attributes as it takes, each name and each value another."""
+    """Return as many events and attributes as the writer takes, each name and value different."""
     pieces = [text[start : start + _PIECE] for start in range(0, len(text), _PIECE)]
     events = [
         {f"{piece[:9]}{start + index}": f"{index} {piece}" for index, piece in enumerate(pieces[start : start + 20])}

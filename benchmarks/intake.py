@@ -1,7 +1,7 @@
 """The formats that events come in: events a second of each, to the writer's own; and what protobuf costs a start.
 
 The same calls in each format: chat completions as OpenTelemetry's conventions describe them, every other one with its
-messages. The native events are what an intake makes of the same calls, so that all that differs is the way in.
+messages. The native events are what an intake makes of the same calls, so that only the way in differs.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def rows(*, quick: bool) -> list[Row]:
 
 
 def _against_native(name: str, path: str, make: Callable[[int, int], bytes], decode: Decode, *, quick: bool) -> Row:
-    """How fast another format is taken, to the same events in the writer's own."""
+    """Return the speed of another format, compared with the same events in the writer's own."""
     bodies = [make(first, _BATCH) for first in range(0, _BATCH if quick else 10 * _BATCH, _BATCH)]
     read = [decode(body, max_events=_BATCH).items for body in bodies]
     native = [orjson.dumps([_native(item) for item in items if isinstance(item, Event)]) for items in read]
@@ -94,7 +94,7 @@ def _against_native(name: str, path: str, make: Callable[[int, int], bytes], dec
 
 
 def _request(first: int) -> dict[str, JsonValue]:
-    """An export of `_BATCH` spans."""
+    """Return an export of `_BATCH` spans."""
     chance = random.Random(first)  # noqa: S311 - a generator of test data
     payloads = Traffic(first).payloads(2 * _BATCH)
     spans: list[JsonValue] = []
@@ -150,7 +150,7 @@ def _any(value: JsonValue) -> JsonValue:
 
 
 def _to_protobuf(request: dict[str, JsonValue]) -> bytes:
-    """The same request in protobuf. Its JSON has ids in base64, where OTLP's has hex."""
+    """Return the same request in protobuf. Its JSON has ids in base64, OTLP's in hex."""
     message = ExportTraceServiceRequest()
     ParseDict(request, message)
     for span in message.resource_spans[0].scope_spans[0].spans:
@@ -167,7 +167,7 @@ def _events(body: bytes) -> list[Event]:
 
 
 def _native(event: Event) -> dict[str, JsonValue]:
-    """`event` as an agent would send it itself."""
+    """Return `event` as an agent would send it itself."""
     made: dict[str, JsonValue] = {**event.fields, "attributes": event.attributes}
     for side, payload in (("request", event.request), ("response", event.response)):
         if payload is not None:
@@ -176,6 +176,6 @@ def _native(event: Event) -> dict[str, JsonValue]:
 
 
 def _cold(*, rounds: int) -> tuple[float, float]:
-    """Seconds to import the handler, and from there to the first message of protobuf."""
+    """Return the seconds to import the handler, and from there to the first message of protobuf."""
     taken = [[float(part) for part in in_fresh_process(_COLD).split()] for _ in range(rounds)]
     return median(start for start, _ in taken), median(more for _, more in taken)

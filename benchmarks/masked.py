@@ -14,7 +14,7 @@ _GOAL = re.compile(r"(>=|<=) ([\d.]+)")
 
 
 def rows(*, quick: bool) -> list[Row]:
-    """Measure. Raises `BenchmarkError` when a figure is none."""
+    """Measure. Raises `BenchmarkError` when a figure is not a number."""
     masker = Masker()
     # Addresses of people are in Git's logs, and masked rightly: what is masked wrongly shows without personal data.
     figures = list(masking.traffic_rows(Masker(personal="off"), 20 if quick else _PAYLOADS))

@@ -1,4 +1,4 @@
-"""Measures the masker: recall, precision, speed, hostile inputs, memory; prints a table.
+"""Measure the masker: recall, precision, speed, hostile inputs, memory; prints a table.
 
     python benchmarks/masking.py [CORPUS] [--payloads N] [--json]
 
@@ -94,7 +94,7 @@ def _attempt(masker: Masker, value: object) -> object:
 
 
 def _survives(secret: str, masked: object) -> bool:
-    """Whether the secret can still be read, as it is or after undoing any encoding that was put on it."""
+    """Return whether the secret can still be read, as it is or after decoding."""
     texts = [masked if isinstance(masked, str) else json.dumps(masked, ensure_ascii=False)]
     for text in texts:
         if secret in text:
@@ -133,7 +133,7 @@ def _strings(value: object) -> Iterator[str]:
 
 
 def corpus_rows(path: Path | None, masker: Masker) -> Iterator[Row]:
-    """Recall for each encoding, and the clean texts left alone."""
+    """Measure recall for each encoding, and the clean texts left alone."""
     goals = dict(zip(ENCODINGS, ("99.5%", "99%", "99%", "99%", "-", "95%", "-"), strict=True))
     if path is None:
         for name, goal in goals.items():
@@ -152,7 +152,7 @@ def corpus_rows(path: Path | None, masker: Masker) -> Iterator[Row]:
 
 
 def traffic_rows(masker: Masker, count: int) -> Iterator[Row]:
-    """Ordinary traffic: how much is masked wrongly, and how fast it goes."""
+    """Measure with ordinary traffic how much is masked wrongly, and how fast."""
     payloads = list(Traffic(1).payloads(count))
     wrong = sum(_attempt(masker, payload) != payload for payload in payloads)
     yield Row(f"ordinary payloads with anything masked, of {count:,}", f"{100 * wrong / count:.2f}%", "<= 0.5%")
@@ -176,7 +176,7 @@ def _floor(data: bytes) -> bytes:
 
 
 def hostile_rows(masker: Masker) -> Iterator[Row]:
-    """Inputs made to be slow, against ordinary ones of the same size."""
+    """Compare inputs made to be slow with ordinary ones of the same size."""
     ordinary = _ordinary(LARGE)
     base = _cpu(lambda: _attempt(masker, ordinary), 2)
     ratios: dict[str, float] = {}
@@ -203,7 +203,7 @@ def _ordinary(size: int) -> list[object]:
 
 
 def memory_rows(masker: Masker) -> Iterator[Row]:
-    """Peak allocation for the largest payload, and whether many payloads leave anything behind."""
+    """Measure peak memory for the largest payload, and what many payloads leave behind."""
     large = _ordinary(LARGE)
     masker.mask_value(large)  # type: ignore[arg-type]
     gc.collect()

@@ -34,7 +34,7 @@ class Goal:
     value: float
 
     def reached(self, figure: float) -> bool:
-        """Whether `figure` is it."""
+        """Return whether `figure` reaches the goal."""
         return figure >= self.value if self.kind == "at least" else figure <= self.value
 
 
@@ -49,21 +49,21 @@ class Row:
 
     @property
     def figure(self) -> str:
-        """The value as people read it: three digits, and the unit."""
+        """Return the value with three digits, and the unit."""
         return _rounded(self.value, self.unit)
 
     @property
     def target(self) -> str:
-        """The goal as people read it; empty where there is none."""
+        """Return the goal as text, or an empty text."""
         return f"{'≥' if self.goal.kind == 'at least' else '≤'} {_plain(self.goal.value)}" if self.goal else ""
 
     @property
     def verdict(self) -> str:
-        """`reached` or `missed`; empty where there is no goal."""
+        """Return `reached` or `missed`, or an empty text without a goal."""
         return ("reached" if self.goal.reached(self.value) else "missed") if self.goal else ""
 
     def as_json(self) -> dict[str, object]:
-        """The row for programs."""
+        """Return the row for programs."""
         described: dict[str, object] = {"name": self.name, "value": self.value, "unit": self.unit}
         if self.goal is not None:
             described |= {"goal": f"{self.goal.kind} {_plain(self.goal.value)}", "reached": self.verdict == "reached"}
@@ -71,17 +71,17 @@ class Row:
 
 
 def at_least(value: float) -> Goal:
-    """A goal that a figure reaches from above."""
+    """Return a goal that a figure reaches from above."""
     return Goal(kind="at least", value=value)
 
 
 def at_most(value: float) -> Goal:
-    """A goal that a figure reaches from below."""
+    """Return a goal that a figure reaches from below."""
     return Goal(kind="at most", value=value)
 
 
 def seconds(work: Callable[[], object]) -> float:
-    """How long `work` takes."""
+    """Return how long `work` takes."""
     started = time.perf_counter()
     work()
     return time.perf_counter() - started
@@ -99,12 +99,12 @@ def in_turns(rounds: int, *, warm_up: bool = True, **work: Callable[[], object])
 
 
 def ratio(taken: Mapping[str, list[float]], over: str, under: str) -> float:
-    """The median over the rounds of the time of `over`, divided by that of `under`."""
+    """Return the median over the rounds of the time of `over`, divided by that of `under`."""
     return median(a / b for a, b in zip(taken[over], taken[under], strict=True))
 
 
 def in_fresh_process(code: str, *arguments: str, options: tuple[str, ...] = ()) -> str:
-    """What `code` prints in a Python of its own, with the project in sight. Raises `BenchmarkError`."""
+    """Run `code` in another Python that can import the project; return what it prints. Raises `BenchmarkError`."""
     done = subprocess.run(
         [sys.executable, *options, "-c", code, *arguments],
         check=False,

@@ -58,7 +58,7 @@ def rows(*, quick: bool) -> list[Row]:
 
 
 def peak(shape: str, size: str) -> float:
-    """In a fresh process: what the largest request of a shape adds to the peak, as a multiple of its decoded size."""
+    """Return what the largest request of a shape adds to a fresh process's peak, as a multiple of its decoded size."""
     body = _largest(shape, int(size))
     sent = gzip.compress(body, 1)
     decoded = len(body)
@@ -71,7 +71,7 @@ def peak(shape: str, size: str) -> float:
 
 
 def growth(requests: str) -> float:
-    """In a fresh process: by how many megabytes the peak rises after the first fifth of so many requests."""
+    """Return by how many megabytes a fresh process's peak rises after the first fifth of the requests."""
     bodies = make_calls(500).bodies(10)
     bench = Bench()
     count = int(requests)
@@ -84,13 +84,13 @@ def growth(requests: str) -> float:
 
 
 def _another(bodies: list[bytes], turn: int) -> bytes:
-    """A request that came never before: in one that did, nothing new could be remembered."""
+    """Return a request that never came before: the writer could remember nothing new of one that did."""
     new = b'"attributes":{"k%d":"v%d",' % (turn, turn)
     return bodies[turn % len(bodies)].replace(b'"attributes":{', new).replace(b'"u_', b'"u_%d_' % turn)
 
 
 def _largest(shape: str, size: int) -> bytes:
-    """A request of about `size` bytes, made without more memory than it has itself: what it took would hide a peak."""
+    """Return a request of about `size` bytes, made with no more memory than it has: more would hide a peak."""
     if shape in _HOSTILE:
         return _HOSTILE[shape](size)
     start = b'{"timestamp":"2026-11-23T00:00:00Z","endpoint":"https://api.example.com/v1/x",'
@@ -104,7 +104,7 @@ def _largest(shape: str, size: int) -> bytes:
 
 
 def forget_peak() -> int:
-    """Bytes that this process has now; its peak is counted anew, where the system can."""
+    """Return the bytes that this process has now, and reset its peak if the system can."""
     if sys.platform != "linux":
         return peak_now()
     Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
@@ -112,7 +112,7 @@ def forget_peak() -> int:
 
 
 def peak_now() -> int:
-    """Bytes that this process had at most."""
+    """Return the most bytes that this process had."""
     if sys.platform == "linux":  # getrusage would count what the parent had when it started this process
         return _status("VmHWM")
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

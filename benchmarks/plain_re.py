@@ -1,6 +1,6 @@
 """What masking would be without its engine: the same rules as patterns of Python's `re`, one after the other.
 
-From the same data: token formats, names that tell of a secret (as a key, and before a value in a text), personal data.
+From the same data: token formats, names of secrets (as a key, and before a value in a text), personal data.
 What the engine does beyond patterns has no counterpart here: it reads what is encoded, and judges what it finds.
 """
 

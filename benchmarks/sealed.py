@@ -37,7 +37,7 @@ _ORIGIN: Final = "log.example/seal"
 
 
 def objects(count: int) -> Iterator[StoredObject]:
-    """Objects of `RECORDS_EACH` records each, as the writer stores them; from the same few calls over and over."""
+    """Yield objects of `RECORDS_EACH` records each, as the writer stores them, from the same few calls."""
     bench = Bench()
     patterns: list[tuple[bytes, bytes]] = []
     for body in make_calls(min(_PATTERNS, count) * RECORDS_EACH).bodies(RECORDS_EACH):
@@ -58,7 +58,7 @@ def objects(count: int) -> Iterator[StoredObject]:
 
 
 class SealedFolder:
-    """Writes a log of so many objects; holds of it what its listing says."""
+    """Write a log of `count` objects; keep what its listing says."""
 
     def __init__(self, folder: Path, count: int) -> None:
         self.folder = folder
@@ -80,7 +80,7 @@ class SealedFolder:
 
     @property
     def size(self) -> int:
-        """How many records it has."""
+        """Return how many records it has."""
         return self._log.size
 
     def _commit(self, entries: list[Entry]) -> None:

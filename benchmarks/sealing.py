@@ -44,12 +44,12 @@ def rows(*, quick: bool) -> list[Row]:
 
 
 def seal(log: LogState, stored: Sequence[StoredObject]) -> LogState:
-    """The log after these objects, as the sealer works it out."""
+    """Return the log after these objects, as the sealer works it out."""
     return log.add([entry.data for each in stored for entry in entries_of(each)])[0]
 
 
 def log_of(size: int) -> LogState:
-    """A log of so many leaves."""
+    """Return a log of the given number of leaves."""
     log = EMPTY
     numbers = itertools.count()
     while log.size < size:
@@ -59,7 +59,7 @@ def log_of(size: int) -> LogState:
 
 
 def peak(size: str) -> float:
-    """In a fresh process: by how many megabytes sealing raises the peak, in a log of so many leaves."""
+    """Return by how many megabytes sealing raises a fresh process's peak, in a log of the given size."""
     log = log_of(int(size))
     stored = list(objects(10))
     before = memory.forget_peak()

@@ -67,7 +67,7 @@ def rows(*, quick: bool) -> list[Row]:
 
 
 def whole(records: str) -> str:
-    """In a fresh process: make a log of so many records, and verify it with two processes; then with one, for memory.
+    """Make a log in a fresh process, and verify it with two processes; then with one, for memory.
 
     Returns the seconds that two took, how many records there are, and by how many megabytes one raised the peak.
     """
@@ -83,7 +83,7 @@ def whole(records: str) -> str:
 
 
 def peak(folder: str, key: str) -> float:
-    """In a fresh process: by how many megabytes verifying a copy raises the peak."""
+    """Return by how many megabytes verifying a copy raises a fresh process's peak."""
     from audit_core.notes import parse_key  # noqa: PLC0415
 
     before = memory.forget_peak()
@@ -100,14 +100,14 @@ def _verify(log: SealedFolder, *, jobs: int) -> None:
 
 
 def _loop(processes: int, turns: int) -> None:
-    """So many processes at once, each of which counts."""
+    """Run several processes at once, each of which counts."""
     begun = [subprocess.Popen([sys.executable, "-I", "-c", _COUNTS, str(turns)]) for _ in range(processes)]
     for process in begun:
         process.wait()
 
 
 def _floor(paths: list[Path]) -> None:
-    """The least that reading files takes: each unpacked where it is packed, and hashed as one piece."""
+    """Do the least that reading files takes: unpack what is packed, and hash each file."""
     for path in paths:
         with path.open("rb", buffering=0) as file:
             data = file.read(os.fstat(file.fileno()).st_size)

@@ -93,7 +93,7 @@ class SettingError(ValueError):
     """A setting that is refused: its key, the rule, and what was given."""
 
     def __init__(self, key: str, rule: str, given: object) -> None:
-        """All three are said, in this order."""
+        """Give all three, in this order."""
         super().__init__(f"{key}: {rule}, got {given!r}")
         self.key = key
 

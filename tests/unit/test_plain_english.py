@@ -1,4 +1,4 @@
-"""What people read is plain English: pages, command help and messages."""
+"""What people read is plain English: pages, command help, messages and docstrings."""
 
 import ast
 import re
@@ -12,6 +12,8 @@ from localcloud.place import ROOT
 
 PAGES: Final = ("README.md", "CHANGELOG.md", "docs/*.md", "clients/*/README.md")
 FOLDERS: Final = ("lambda", "policies", "components", "stacks", "cli", "localcloud", "clients/python", "benchmarks")
+DOCSTRINGS: Final = ("benchmarks", "stacks")
+"""Folders whose docstrings are plain; the others follow."""
 LONGEST: Final = 35
 """Words in a sentence."""
 WORDS: Final = 2
@@ -71,6 +73,19 @@ def test_a_page_is_plain(path: Path) -> None:
     page = path.read_text(encoding="utf-8")
     assert not list(faults(prose(page)))
     assert not [sentence for sentence in sentences(page) if len(sentence.split()) > LONGEST]
+
+
+@pytest.mark.parametrize("folder", DOCSTRINGS)
+def test_docstrings_are_plain(folder: str) -> None:
+    """Docstrings have none of the wordings above."""
+    found = [
+        f"{path.relative_to(ROOT)}: {fault}"
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        for fault in faults(str(node.value.value))
+    ]
+    assert not found, "\n".join(found)
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
