@@ -155,9 +155,13 @@ def test_every_make_target_exists() -> None:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_links_lead_somewhere(page: str) -> None:
-    """Every relative link, and every file that is named in backticks with a folder, is there."""
+    """Every relative link, heading, and file that is named in backticks with a folder, is there."""
     path, text = ROOT / page, PAGES[page]
     for target in re.findall(r"\]\((?!https?://)([^)#]+)", text):
         assert (path.parent / target).exists(), target
+    for target, heading in re.findall(r"\]\((?!https?://)([^)#]*)#([^)]+)\)", text):
+        linked = (path.parent / target if target else path).read_text(encoding="utf-8")
+        titles = re.findall(r"^#+ (.+)$", linked, re.MULTILINE)
+        assert heading in {re.sub(r"[^\w -]", "", title).lower().replace(" ", "-") for title in titles}, heading
     for named in re.findall(r"`((?:tests|cli|policies|stacks|components|localcloud|lambda)/[\w./-]+)`", text):
         assert (ROOT / named).exists() or "Pulumi." in named, named
