@@ -51,7 +51,7 @@ def prose(page: str) -> str:
 def sentences(page: str) -> Iterator[str]:
     """Yield each sentence of a page; a list's item, a table's cell and a paragraph end one, too."""
     for block in re.split(r"\n\s*\n|^\s*(?:[-*]|\d+\.|#+) |\|", prose(page), flags=re.MULTILINE):
-        yield from re.split(r"(?<=[.!?;:])\s+", " ".join(block.split()))
+        yield from re.split(r"(?<=[.!?])\s+", " ".join(block.split()))
 
 
 def texts(path: Path) -> Iterator[tuple[int, str]]:
