@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from policies import bucket_policy, deployer, seal_policy, vault_policy
@@ -17,9 +18,9 @@ from policies.retention import PROFILES
 from policies.wildcards import WILDCARDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
-    from policies.iam import Condition, Json, Statement
+    from policies.iam import Json, Statement
 
 _PLACE: Final = Place(
     partition="aws",
@@ -187,11 +188,12 @@ def _refusals() -> Iterator[str]:
         yield f"- {refusal.principal.value}: {_code(refusal.actions)}, if {condition}: {refusal.why}"
 
 
-def _condition(condition: Condition) -> str:
+def _condition(condition: Mapping[str, object]) -> str:
     """Return a condition in one line."""
     return ", ".join(
         f"`{key}` {operator} `{value if isinstance(value, str) else ', '.join(value)}`"
         for operator, operands in condition.items()
+        if isinstance(operands, Mapping)
         for key, value in operands.items()
     )
 
