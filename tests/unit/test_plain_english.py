@@ -11,6 +11,7 @@ import pytest
 from localcloud.place import ROOT
 
 PAGES: Final = ("README.md", "CHANGELOG.md", "docs/*.md", "clients/*/README.md")
+DESCRIPTIONS: Final = ("Pulumi.yaml", "lambda/log_writer/openapi.json", "lambda/audit_core/record.schema.json")
 FOLDERS: Final = ("lambda", "policies", "components", "stacks", "cli", "localcloud", "clients/python", "benchmarks")
 DOCSTRINGS: Final = ("benchmarks", "stacks")
 """Folders whose docstrings are plain; the others follow."""
@@ -73,6 +74,12 @@ def test_a_page_is_plain(path: Path) -> None:
     page = path.read_text(encoding="utf-8")
     assert not list(faults(prose(page)))
     assert not [sentence for sentence in sentences(page) if len(sentence.split()) > LONGEST]
+
+
+@pytest.mark.parametrize("name", DESCRIPTIONS)
+def test_descriptions_are_plain(name: str) -> None:
+    """Settings and interfaces are described with none of the wordings above."""
+    assert not list(faults((ROOT / name).read_text(encoding="utf-8")))
 
 
 @pytest.mark.parametrize("folder", DOCSTRINGS)
