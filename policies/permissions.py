@@ -39,7 +39,7 @@ _PLACE: Final = Place(
 )
 _ADMINISTRATOR: Final = "arn:aws:iam::123456789012:role/you"
 _PROFILE: Final = PROFILES["standard"]
-_ONLY_WHY: Final = "Every permission of every role stands here. Everything else is refused."
+_ONLY_WHY: Final = "Every permission of every role is listed here. Everything else is refused."
 _SHORT: Final = {
     f"{_PLACE.bucket_arn()}": "BUCKET",
     "arn:aws:iam::123456789012:role/agent-audit-log-prod-eu-central-1-": "ROLE:",
