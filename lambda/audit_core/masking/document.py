@@ -186,7 +186,7 @@ class Walk:
                 leaf = Leaf(container, key, written(data))
                 leaf.is_whole = True
                 self._look_at_text(leaf, depth)
-        elif isinstance(value, dict | list):
+        elif isinstance(value, (dict, list)):
             self._check(depth)
             inside = Container(value.copy(), container, key)
             container.members[key] = inside.members
@@ -215,7 +215,7 @@ class Walk:
 
     def _may_skip(self, member: JsonValue, info: KeyInfo | None, kind: str | None, depth: int) -> bool:
         """Return whether a large part of the value can be judged without what is around it, and is clean."""
-        if self._is_clean is None or depth >= _SKIP_DEPTH or kind is not None or not isinstance(member, dict | list):
+        if self._is_clean is None or depth >= _SKIP_DEPTH or kind is not None or not isinstance(member, (dict, list)):
             return False
         return (info is None or not (info.telling or info.personal)) and self._is_clean(member)
 

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from audit_core.masking import fold
 from audit_core.masking.blocks import find_runs
 from audit_core.masking.patterns import Pattern, Runs, Span, Spend, compile_bytes, without_nul
-from audit_core.masking.wordlist import by_word
+from audit_core.masking.rules.wordlist import by_word
 
 _BEFORE = 128
 _REGION_WEIGHT = 3

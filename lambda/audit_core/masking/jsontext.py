@@ -66,7 +66,7 @@ def _changes(before: JsonValue, after: JsonValue, tokens: Iterator[re.Match[byte
         next(tokens)
     else:
         first = last = next(tokens)
-        if isinstance(before, dict | list):
+        if isinstance(before, (dict, list)):
             count = sum(1 for _ in _TOKEN.finditer(orjson.dumps(before)))
             last = next(islice(tokens, count - 2, None))
         if before is not after:

@@ -158,7 +158,7 @@ class Masker:
         texts: list[bytes] = []
         places: list[int] = []
         for index, (path, value) in enumerate(items):
-            if isinstance(value, dict | list) or _tells(self._info_of(path)):
+            if isinstance(value, (dict, list)) or _tells(self._info_of(path)):
                 suspects.append(index)
             elif isinstance(value, str):
                 text = value.encode("utf-8", "surrogatepass")
