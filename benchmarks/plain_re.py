@@ -12,9 +12,9 @@ from typing import Final
 import orjson
 
 from audit_core.masking import PLACEHOLDER, JsonValue
-from audit_core.masking.keys import HEADS
 from audit_core.masking.personal import DOMAIN, FORMS
 from audit_core.masking.rules import RULES, Rule
+from audit_core.masking.rules.names import HEADS
 
 _UNMISTAKABLE: Final = 6
 _SEPARATORS: Final = re.compile(r"[\W_]")

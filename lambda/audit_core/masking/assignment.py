@@ -17,16 +17,13 @@ from audit_core.masking.judge import Form, is_secret, name_tells
 from audit_core.masking.keys import words_of
 from audit_core.masking.patterns import Finds, Match, Pattern, Runs, Span, compile_bytes
 from audit_core.masking.result import PLACEHOLDER
-from audit_core.masking.wordlist import words
+from audit_core.masking.rules.names import ASKING, OF_OTHER_LETTERS
 
-_OF_OTHER_LETTERS = words(
-    "hasło şifre sifre парол секрет κωδικό סיסמה 密码 密碼 密钥 密鑰 口令 令牌 パスワ 비밀번호 암호"
-)
 _TELLING = (
     rb"(?:key|token|secret|passw|passphrase|passcode|pass|pwd|psw|pw|psk|auth|cred|bearer|cookie|jwt|signature|sig|sas"
     rb"|access[_.-]?id|licen[cs]e|webhook|sessionid|sessid|connect\.sid|dsn|mnemonic|seed|otp|pin|cvv|cvc|pat|conn|kennwort|senha"
     rb"|contrase|clave|mdp|geheim|woord|senord|salasana|adgangskode|kodeord|parola|heslo|haslo|jelsz|segredo|"
-    + "|".join(sorted(_OF_OTHER_LETTERS)).encode()
+    + "|".join(sorted(OF_OTHER_LETTERS)).encode()
     + rb")"
 )
 _NAME = _TELLING + rb"[\w.\-\x80-\xff]*"
@@ -147,11 +144,6 @@ _NAME_BYTES = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.
 """With the letters of Latin scripts; what this leaves of a letter of another script is none (see `keys.words_of`)."""
 _MAX_NAME = 96
 _MAX_QUOTED = 8192
-_ASKING = words("""
-    get fetch read load find lookup look has have is verify check validate parse decode delete remove revoke
-    retrieve require resolve describe list create generate rotate contains compare match matches query test expect
-    assert print log raise throw error translate trans t prompt ask
-""")
 _WORD_BEFORE = re.compile(rb"(?:[A-Za-z]+ ){1,2}\Z")
 _MAX_WORD = 24
 _BARE = compile_bytes(rb"[^\s\"'`<>\x00]*")
@@ -375,7 +367,7 @@ def _is_no_value(text: bytes, link_end: int, start: int, value_end: int, link: b
 
 def _asks(name: str) -> bool:
     """Whether a function of this name is given what a secret is called, rather than the secret: `get_secret("…")`."""
-    return not _ASKING.isdisjoint(words_of(name)[:1])
+    return not ASKING.isdisjoint(words_of(name)[:1])
 
 
 def _backwards(text: bytes, start: int) -> int:

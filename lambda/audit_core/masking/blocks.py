@@ -1,28 +1,22 @@
 """Runs of digits that stand for bytes: base64, base32, hexadecimal. What is in them may be UTF-16, or compressed.
 
 A run is recognised by what its digits say: they must spell printable characters (or begin as a compressed stream does),
-so that pictures, digests and identifiers are passed over. What is found is put back digit for digit.
+so that pictures, digests and identifiers are passed over. A run that holds a finding is replaced whole.
 """
 
 from __future__ import annotations
 
-import base64
 import binascii
 import re
-from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator
-from functools import lru_cache
-from itertools import accumulate
-from typing import NamedTuple, TypeAlias
+from collections.abc import Callable, Iterator
+from functools import lru_cache, partial
+from typing import NamedTuple
 
 from audit_core.masking import packed
-from audit_core.masking.cells import RUN, Numbers
-from audit_core.masking.dumps import BEGINNING, Dump, dump_at
-from audit_core.masking.patterns import Pattern, Span, compile_bytes
-from audit_core.masking.region import Region, Spend, hidden
-from audit_core.masking.result import PLACEHOLDER
+from audit_core.masking.cells import RUN, read_numbers
+from audit_core.masking.dumps import BEGINNING, read_dump, spells_text
+from audit_core.masking.patterns import Pattern, Spend, compile_bytes
 
-_PLACEHOLDER = PLACEHOLDER.encode()
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_"
 _FAR = 256
 _LONGEST_BEGINNING = 512
@@ -40,7 +34,6 @@ _BETWEEN = rb"(?:[,:;+-]\s*|\s+)(?:0[xX])?"
 _LINE_ENDS = re.compile(rb"(?:\\++[nrt]|[\r\n\t ])++|=")
 _SIGNS = re.compile(rb"0[xX]|[^0-9A-Fa-f]+")
 _STANDARD = bytes.maketrans(b"-_", b"+/")
-_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _OF_32 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 _AS_NUMBER = bytes.maketrans(
     _OF_32 + _OF_32[:26].lower(), b"0123456789ABCDEFGHIJKLMNOPQRSTUV0123456789ABCDEFGHIJKLMNOP"
@@ -48,16 +41,12 @@ _AS_NUMBER = bytes.maketrans(
 
 
 class _Code(NamedTuple):
-    """A code that turns each group of `inner` bytes into `outer` digits, with `gaps` between them.
-
-    `encode` is shown the digits that it must go with.
-    """
+    """A code that turns each group of `inner` bytes into `outer` digits, with `gaps` between them."""
 
     inner: int
     outer: int
     gaps: re.Pattern[bytes]
     decode: Callable[[bytes], bytes]
-    encode: Callable[[bytes, bytes], bytes]
 
     def read(self, raw: bytes) -> bytes:
         """Decode all digits of a run, also those of a group that is not complete."""
@@ -69,30 +58,14 @@ def _decode_64(digits: bytes) -> bytes:
     return binascii.a2b_base64(digits.translate(_STANDARD))
 
 
-def _encode_64(text: bytes, like: bytes) -> bytes:
-    digits = base64.b64encode(text)
-    return digits.translate(_URL_SAFE) if b"-" in like or b"_" in like else digits
-
-
 def _decode_32(digits: bytes) -> bytes:
     return int(digits.translate(_AS_NUMBER), 32).to_bytes(len(digits) * 5 // 8, "big")
 
 
-def _encode_32(text: bytes, like: bytes) -> bytes:
-    digits = base64.b32encode(text)
-    return digits.lower() if like[:1].islower() else digits
-
-
-def _encode_16(text: bytes, like: bytes) -> bytes:
-    signed = _SIGNED.match(like)
-    return text.hex().encode() if signed is None else signed[1].join(b"%02x" % byte for byte in text)
-
-
-_SIGNED = re.compile(rb"[0-9A-Fa-f]{2}(" + _BETWEEN + rb")[0-9A-Fa-f]{2}")
-_BASE_64 = _Code(3, 4, _LINE_ENDS, _decode_64, _encode_64)
-_BASE_32 = _Code(5, 8, _LINE_ENDS, _decode_32, _encode_32)
-_BASE_16 = _Code(1, 2, _LINE_ENDS, binascii.unhexlify, _encode_16)
-_SIGNED_16 = _Code(1, 2, _SIGNS, binascii.unhexlify, _encode_16)
+_BASE_64 = _Code(3, 4, _LINE_ENDS, _decode_64)
+_BASE_32 = _Code(5, 8, _LINE_ENDS, _decode_32)
+_BASE_16 = _Code(1, 2, _LINE_ENDS, binascii.unhexlify)
+_SIGNED_16 = _Code(1, 2, _SIGNS, binascii.unhexlify)
 
 
 class _Kind(NamedTuple):
@@ -156,7 +129,7 @@ _FAMILIES = (
     (
         _Kind(rb"(?:1[fF]8[bB]08|78(?:01|5[eE]|9[cC]|[dD][aA]))[0-9A-Fa-f]{24,}", _BASE_16, is_packed=True),
         _Kind(rb"(?:" + _PAIR + rb"00){8,}(?:" + _PAIR + rb")?", _BASE_16),
-        _Kind(rb"(?:" + _PAIR + _BETWEEN + rb"){11,}" + _PAIR, _SIGNED_16),
+        _Kind(rb"(?:0[xX])?(?:" + _PAIR + _BETWEEN + rb"){11,}" + _PAIR, _SIGNED_16),
         _Kind(rb"(?:" + _PAIR + _LINE_END + rb"){12,}", _BASE_16),
         _Kind(rb"(?:" + _OCTET + _LINE_END + rb"){2,}(?:[A-Z2-7]{2,8}={0,6})?", _BASE_32),
         _Kind(rb"(?:" + _OCTET.lower() + _LINE_END + rb"){2,}(?:[a-z2-7]{2,8}={0,6})?", _BASE_32),
@@ -170,31 +143,18 @@ def _compiled(kinds: tuple[_Kind, ...]) -> Pattern:
 
 
 class Run(NamedTuple):
-    """A run of digits in a text, and the code that they are of."""
+    """A run in a text. `read` decodes it, and returns None for what cannot be unpacked."""
 
     start: int
     end: int
-    code: _Code
-    is_packed: bool = False
-    is_bare: bool = False
-
-    def region(self, text: bytes, spend: Spend) -> Region:
-        """Say what the run hides."""
-        raw = text[self.start : self.end]
-        decoded = self.code.read(raw)
-        if self.is_packed:
-            return packed.region(self.start, self.end, decoded, spend, is_bare=self.is_bare)
-        return _region(self, raw, decoded)
+    read: Callable[[bytes, Spend], bytes | None]
 
 
-AnyRun: TypeAlias = Run | Numbers | Dump
-
-
-def find_runs(text: bytes, spend: Spend) -> Iterator[AnyRun]:
+def find_runs(text: bytes, spend: Spend) -> Iterator[Run]:
     """Yield the runs of digits that hide text, in order and without overlaps: of two that overlap, the longer."""
-    runs: list[AnyRun] = list(_others(text, spend))
+    runs: list[Run] = list(_others(text, spend))
     runs += [run for kinds in _FAMILIES for run in _runs_of(kinds, text, 0, len(text), spend)]
-    last: AnyRun | None = None
+    last: Run | None = None
     for run in sorted(runs, key=lambda run: run.start):
         if last is None or run.start >= last.end:
             if last is not None:
@@ -214,14 +174,14 @@ def _runs_of(kinds: tuple[_Kind, ...], text: bytes, start: int, end: int, spend:
         kind = next(kind for kind in kinds if compile_bytes(kind.pattern).fullmatch(raw))
         if not kind.is_packed:
             glued = kind.code is _BASE_64 and _is_glued(text, first) and compile_bytes(_QUAD).match(raw) is None
-            yield Run(first + 4 * glued, last, kind.code)
+            yield Run(first + 4 * glued, last, partial(_read_plain, kind.code))
         elif packed.opens(kind.code.read(raw[:_LONGEST_BEGINNING])):
-            yield Run(first, last, kind.code, is_packed=True)
+            yield Run(first, last, partial(_read_packed, kind.code))
         else:
             yield from _runs_of(tuple(other for other in kinds if not other.is_packed), text, first, last, spend)
 
 
-def _others(text: bytes, spend: Spend) -> Iterator[AnyRun]:
+def _others(text: bytes, spend: Spend) -> Iterator[Run]:
     """Yield bytes that are spelled one by one, and streams without a header."""
     done = 0
     for match in compile_bytes(_OTHERS).finditer(text):
@@ -231,15 +191,16 @@ def _others(text: bytes, spend: Spend) -> Iterator[AnyRun]:
             continue
         start += text[start] not in _ALPHABET
         if compile_bytes(RUN).fullmatch(text[start:end]):
-            yield Numbers(start, end)
-        elif (dump := dump_at(text, start, spend)).end > start:
-            done = dump.end  # also where it spells nothing, or each of its lines would be taken for the first
-            if dump.spells_text():
-                yield dump
+            yield Run(start, end, _read_numbers)
+            continue
+        done, data = read_dump(text, start, spend)
+        if data:
+            if spells_text(data):
+                yield Run(start, done, partial(_read_dump, data))
         elif not compile_bytes(_OTHER_DIGITS).fullmatch(text[start:end]) and packed.opens_bare(
             _BASE_64.read(text[start : min(end, start + _LONGEST_BEGINNING)])
         ):
-            yield Run(start, end, _BASE_64, is_packed=True, is_bare=True)
+            yield Run(start, end, partial(_read_packed, _BASE_64, is_bare=True))
 
 
 def _is_glued(text: bytes, start: int) -> bool:
@@ -248,73 +209,19 @@ def _is_glued(text: bytes, start: int) -> bool:
     return (len(before) - len(before.rstrip(_ALPHABET))) % 4 != 0
 
 
-def _region(run: Run, raw: bytes, decoded: bytes) -> Region:
-    code = run.code
-
-    def lift(spans: Iterable[Span]) -> Iterator[Span]:
-        digits = _Digits(raw, code.gaps)
-        for group in _groups(spans, code.inner):
-            first, last = group[0].start // code.inner, -(-group[-1].end // code.inner)
-            pieces: list[bytes] = []
-            at = first * code.inner
-            for span in group:
-                pieces += (decoded[at : span.start], _in_width(span, decoded))
-                at = span.end
-            left, right = digits.begin(first * code.outer), digits.end(last * code.outer)
-            rest = decoded[at : last * code.inner]
-            if last * code.outer <= digits.total:  # a whole group stays whole, and what follows keeps its place
-                filler = _spread(b"**", decoded[group[-1].start : group[-1].end])[1:]
-                while sum(map(len, (*pieces, rest))) % code.inner:
-                    pieces.append(filler)
-            fresh = code.encode(b"".join((*pieces, rest)), raw)
-            yield Span(left, right, group[0].rule, fresh if raw.endswith(b"=") else fresh.rstrip(b"="))
-
-    return Region(run.start, run.end, hidden(decoded), lift)
+def _read_plain(code: _Code, raw: bytes, _spend: Spend) -> bytes:
+    return code.read(raw)
 
 
-def _in_width(span: Span, decoded: bytes) -> bytes:
-    """Give what goes in the place of a span, in UTF-16 or UTF-32 where that is what it replaces."""
-    fresh = _PLACEHOLDER if span.replacement is None else span.replacement
-    return _spread(fresh, decoded[span.start : span.end])
+def _read_packed(code: _Code, raw: bytes, spend: Spend, *, is_bare: bool = False) -> bytes | None:
+    return packed.unpack(code.read(raw), spend, is_bare=is_bare)
 
 
-def _spread(text: bytes, like: bytes) -> bytes:
-    """Put as many NULs between the characters of a text as are between those of another.
-
-    So the bytes around it keep their places, whichever byte comes first.
-    """
-    for nulls in (b"\x00\x00\x00", b"\x00"):
-        if like.startswith(nulls, 1):
-            return nulls.join(text[place : place + 1] for place in range(len(text)))
-    return text
+def _read_numbers(raw: bytes, spend: Spend) -> bytes | None:
+    data = read_numbers(raw)
+    return packed.unpack(data, spend) if packed.opens(data) else data
 
 
-def _groups(spans: Iterable[Span], inner: int) -> Iterator[list[Span]]:
-    """Put together the spans that share a group of bytes."""
-    group: list[Span] = []
-    for span in spans:
-        if group and span.start // inner >= -(-group[-1].end // inner):
-            yield group
-            group = []
-        group.append(span)
-    if group:
-        yield group
-
-
-class _Digits:
-    """Says where the digits of a run are, which gaps interrupt."""
-
-    def __init__(self, raw: bytes, gaps: re.Pattern[bytes]) -> None:
-        spans = [match.span() for match in gaps.finditer(raw)]
-        self._skipped = [0, *accumulate(end - start for start, end in spans)]
-        self._at = [start - skipped for (start, _), skipped in zip(spans, self._skipped, strict=False)]
-        self._length = len(raw)
-        self.total = self._length - self._skipped[-1]
-
-    def begin(self, digit: int) -> int:
-        """Give where a digit is."""
-        return min(digit + self._skipped[bisect_right(self._at, digit)], self._length)
-
-    def end(self, digits: int) -> int:
-        """Give where so many digits end; the end of the run where there are not so many."""
-        return self._length if digits > self.total else self.begin(digits - 1) + 1
+def _read_dump(data: bytes, _raw: bytes, spend: Spend) -> bytes:
+    spend(1)
+    return data

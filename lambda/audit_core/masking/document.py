@@ -1,7 +1,7 @@
-"""Walks decoded values: collects what must be scanned, then puts the masked pieces back where they were.
+"""Walks decoded values: copies them, gathers what must be scanned, then replaces in the copy what was found.
 
-Two passes in the same order. The first gathers every string, also those of JSON that is itself text in a string; the
-scanner looks at all of them at once. The second runs only when something was found, and writes down paths.
+One walk gathers every string, also those of JSON that is itself text in a string; the scanner looks at all of them at
+once. Each string knows the container that it is in, so that nothing is walked again.
 """
 
 from __future__ import annotations
@@ -9,15 +9,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
+from typing import Any, TypeAlias
 
 from audit_core.masking import jsontext
-from audit_core.masking.cells import byte_values, exchanged, is_masked, written
+from audit_core.masking.cells import byte_values, written
 from audit_core.masking.keys import KeyInfo, classify, holds_secret, is_count, is_working_directory
-from audit_core.masking.patterns import Span
+from audit_core.masking.patterns import Span, without_nul
 from audit_core.masking.personal import holds_personal
 from audit_core.masking.placeholder import is_placeholder
 from audit_core.masking.plausible import counts_up, is_identifier, is_random
-from audit_core.masking.region import hidden
 from audit_core.masking.result import PLACEHOLDER, JsonValue, Redaction, Unscannable
 from audit_core.masking.scanner import replace
 
@@ -29,37 +29,117 @@ _SHORTEST = 4
 _SHORTEST_KEY = 16
 _RANDOM_UNDER_TELLING_KEY = 20
 _LEAST_PIN = 100
-_NAMES = ("name", "key", "Name", "Key", "field", "header", "param", "variable", "var", "k", "n", "id")
-_VALUES = frozenset(("value", "val", "v", "Value", "stringValue", "string_value"))
+NAMES = ("name", "key", "Name", "Key", "field", "header", "param", "variable", "var", "k", "n", "id")
+VALUES = ("value", "val", "v", "Value", "stringValue", "string_value")
+"""A member called one of these takes the name under one of `NAMES` beside it."""
 _OF_PRIVATE_JWK = frozenset(("d", "p", "q", "dp", "dq", "qi", "k", "oth"))
 """The private members of a JSON Web Key (RFC 7518, section 6)."""
 _SCHEMA_TYPES = frozenset(("string", "number", "integer", "boolean", "object", "array", "null"))
 _SCHEMA_VALUES = frozenset(("default", "example", "examples", "const", "enum", "value"))
-_OPTION = re.compile(r"--?([A-Za-z][\w.-]{2,63})")
+OPTION = "--?([A-Za-z][\\w.-]{2,63})"
+"""How an option of a command is written. The next item of the list is its value."""
+_OPTION = re.compile(OPTION)
 _IN_SCHEMA = "schema:"
 _NUMERIC_KINDS = frozenset(("password", "secret", "api-key", "pin", "custom"))
 _NOT_IN_IDENTIFIERS = frozenset(("personal/phone", "personal/card", "personal/ip", "personal/iban"))
 
 
-class Leaf:
-    """One string: the texts to scan in it (each with its place), the documents in it, and what to replace.
+class Container:
+    """A copy of an object or list, in which members are replaced, and the way to it.
 
-    `numbers`: it is a list of byte values, written as a text.
+    A whole value, and each document in a text, is the only member of a container of its own, under the key None.
+    `step`: what such a container adds to the path.
     """
 
-    __slots__ = ("documents", "info", "numbers", "spans", "text", "texts")
+    __slots__ = ("_above", "_at", "_counts", "_names", "_step", "found", "members", "redactions", "root")
 
-    def __init__(self, text: bytes, info: KeyInfo | None, *, numbers: bool = False) -> None:
+    def __init__(
+        self,
+        members: Any,  # noqa: ANN401 - a dict or a list
+        above: Container | None = None,
+        at: str | int | None = None,
+        step: str = "",
+    ) -> None:
+        self.members = members
+        self._above, self._at, self._step = above, at, step
+        self._names: dict[str, str] | None = None
+        self._counts: dict[str, int] = {}
+        self.root = self if above is None else above.root
+        self.found = False
+        self.redactions: dict[Redaction, None] = {}
+
+    @property
+    def value(self) -> JsonValue:
+        """The masked value, where this is the container of a whole one."""
+        return self.members[None]
+
+    def path_of(self, key: str | int | None) -> str:
+        """Return the path of a member, with keys as they are shown."""
+        path = self._step if self._above is None else self._above.path_of(self._at) + self._step
+        if key is None:
+            return path
+        return f"{path}/{in_pointer(str(self._names.get(str(key), key) if self._names else key))}"
+
+    def name(self, leaf: Leaf) -> bool:
+        """Settle how a key with findings is shown. Return whether it is the first such key here.
+
+        Two keys that were different secrets get different numbers.
+        """
+        is_first = self._names is None
+        names = self._names = self._names or {}
+        shown = base = leaf.masked()
+        while shown in self.members or shown in self._counts:
+            self._counts[base] = self._counts.get(base, 1) + 1
+            leaf.spans[0].replacement = f"{PLACEHOLDER}#{self._counts[base]}".encode()
+            shown = leaf.masked()
+        self._counts.setdefault(shown, 1)
+        names[str(leaf.key)] = shown
+        return is_first
+
+    def rename(self) -> None:
+        """Put the keys as they are shown in the place of the keys as they came."""
+        names = self._names or {}
+        members = [(names.get(key, key), member) for key, member in self.members.items()]
+        self.members.clear()
+        self.members.update(members)
+
+
+class Leaf:
+    """A string, or another value that may go: where it is, the texts and documents in it, and what was found.
+
+    `texts`: where each begins, and its number among all texts. `is_whole`: any finding replaces all of the value.
+    """
+
+    __slots__ = ("container", "documents", "info", "is_key", "is_whole", "key", "renames", "spans", "text", "texts")
+
+    def __init__(self, container: Container, key: str | int | None, text: bytes, info: KeyInfo | None = None) -> None:
+        self.container, self.key = container, key
         self.text = text
-        self.numbers = numbers
         self.info = info
+        self.is_key = self.is_whole = self.renames = False
         self.texts: list[tuple[int, int]] = []
-        self.documents: list[tuple[int, int, JsonValue]] = []
+        self.documents: list[tuple[int, int, JsonValue, Container]] = []
         self.spans: list[Span] = []
+
+    def masked(self) -> str:
+        """Return the text with what was found in it, and in its documents, replaced."""
+        spans = list(self.spans)
+        for start, end, before, container in self.documents:
+            if container.value != before:
+                spans.append(Span(start, end, "", jsontext.rewrite(self.text[start:end], before, container.value)))
+        spans.sort(key=lambda span: span.start)
+        return replace(self.text, spans).decode("utf-8", "surrogatepass")
+
+    def write(self) -> None:
+        """Replace the value, or the keys of its container, in the copy."""
+        if self.renames:
+            self.container.rename()
+        elif not self.is_key and (self.spans or any(held.value != before for _, _, before, held in self.documents)):
+            self.container.members[self.key] = PLACEHOLDER if self.is_whole else self.masked()
 
 
 class Walk:
-    """One value on its way through the masker. Call `collect`, scan `texts`, call `settle`, then `rebuild`."""
+    """Values on their way through the masker. Call `look` for each, scan `texts`, call `settle`, read the copies."""
 
     def __init__(
         self,
@@ -71,73 +151,79 @@ class Walk:
         self._classify = classify_key
         self._personal = personal
         self._is_clean = is_clean
-        self._skips: list[bool] = []
-        self._skip_next = 0
         self._nodes = 0
         self._leaves: list[Leaf] = []
-        self._next = 0
-        self._ordinal = 0
-        self._edits: jsontext.Edits | None = None
         self.texts: list[bytes] = []
-        self.found = False
-        self.redactions: dict[Redaction, None] = {}
 
-    # the first pass
+    def look(self, value: JsonValue, path: str = "", info: KeyInfo | None = None) -> Container:
+        """Gather what must be scanned. Raises `Unscannable` over the caps on depth and number of values.
 
-    def collect(self, value: JsonValue, info: KeyInfo | None = None, kind: str | None = None, depth: int = 0) -> None:
-        """Gather what must be scanned. Raises `Unscannable` over the caps on depth and number of values."""
+        `info`: of the key that the value is under. After `settle`, the `value` of what is returned is masked.
+        """
+        root = Container({None: value}, step=path)
+        self._look(root, None, value, info, info.secret if info else None, 0)
+        return root
+
+    def _look(
+        self,
+        container: Container,
+        key: str | int | None,
+        value: JsonValue,
+        info: KeyInfo | None,
+        kind: str | None,
+        depth: int,
+    ) -> None:
         self._nodes += 1
         if isinstance(value, str):
             if _masked_whole(kind, value):
-                self.found = True
+                self._mask_whole(container, key, f"key/{kind}")
             elif len(value) >= _SHORTEST:
-                self._collect_text(_encoded(value), info, depth)
-        elif (numbers := _numbers(value, kind)) is not None:
-            self._collect_numbers(numbers, kind)
-        elif isinstance(value, dict):
-            self._collect_members(value, kind, depth)
-        elif isinstance(value, list):
+                self._look_at_text(Leaf(container, key, _encoded(value), info), depth)
+        elif (data := _bytes_of(value, kind)) is not None:
+            if _masked_whole(kind, data.decode("utf-8", "replace")):
+                self._mask_whole(container, key, f"key/{kind}")
+            else:
+                leaf = Leaf(container, key, written(data))
+                leaf.is_whole = True
+                self._look_at_text(leaf, depth)
+        elif isinstance(value, (dict, list)):
             self._check(depth)
-            for item, item_info, item_kind in self._items(value, info, kind):
-                if not self._skip(item, item_info, item_kind, depth):
-                    self.collect(item, item_info, item_kind, depth + 1)
-        elif self._number_goes(value, info, kind):
-            self.found = True
+            inside = Container(value.copy(), container, key)
+            container.members[key] = inside.members
+            members = (
+                self._members(inside, value, kind, depth)
+                if isinstance(value, dict)
+                else _items(self._classify, value, info, kind)
+            )
+            for name, member, member_info, member_kind in members:
+                if not self._may_skip(member, member_info, member_kind, depth):
+                    self._look(inside, name, member, member_info, member_kind, depth + 1)
+        elif (rule := self._number_rule(value, info, kind)) is not None:
+            self._mask_whole(container, key, rule)
 
-    def _collect_members(self, value: dict[str, JsonValue], kind: str | None, depth: int) -> None:
-        self._check(depth)
+    def _members(
+        self, container: Container, value: dict[str, JsonValue], kind: str | None, depth: int
+    ) -> Iterator[_Member]:
+        """Yield the members of an object with what is known of each; look at its keys on the way."""
         for key, member in value.items():
             if _worth_scanning(key):
-                self._collect_text(_encoded(key), None, depth, key=True)
-            member_info = self._classify(key)
-            member_kind = self._kind(value, key, member, member_info, kind)
-            if not self._skip(member, member_info, member_kind, depth):
-                self.collect(member, member_info, member_kind, depth + 1)
+                leaf = Leaf(container, key, _encoded(key))
+                leaf.is_key = True
+                self._look_at_text(leaf, depth)
+            info = self._classify(key)
+            yield key, member, info, self._kind(value, key, member, info, kind)
 
-    def _collect_numbers(self, numbers: list[int], kind: str | None) -> None:
-        leaf = Leaf(written(numbers), None, numbers=True)
+    def _may_skip(self, member: JsonValue, info: KeyInfo | None, kind: str | None, depth: int) -> bool:
+        """Return whether a large part of the value can be judged without what is around it, and is clean."""
+        if self._is_clean is None or depth >= _SKIP_DEPTH or kind is not None or not isinstance(member, (dict, list)):
+            return False
+        return (info is None or not (info.telling or info.personal)) and self._is_clean(member)
+
+    def _mask_whole(self, container: Container, key: str | int | None, rule: str) -> None:
+        leaf = Leaf(container, key, b"")
+        leaf.is_whole = True
+        leaf.spans = [Span(0, 0, rule)]
         self._leaves.append(leaf)
-        if _masked_whole(kind, bytes(numbers).decode("utf-8", "replace")) and not is_masked(leaf.text):
-            leaf.spans = [Span(0, len(leaf.text), f"key/{kind}")]
-            self.found = True
-        else:
-            self._add_text(leaf, 0, len(leaf.text))
-
-    def _skip(self, member: JsonValue, info: KeyInfo | None, kind: str | None, depth: int) -> bool:
-        """Pass over a large part of the value that is clean by itself, and remember that."""
-        if self._is_clean is None or not _may_skip(member, info, kind, depth):
-            return False
-        self._skips.append(self._is_clean(member))
-        return self._skips[-1]
-
-    def _skipped(self, member: JsonValue, info: KeyInfo | None, kind: str | None, depth: int) -> bool:
-        """Say what `_skip` said about this member."""
-        if self._is_clean is None or not _may_skip(member, info, kind, depth):
-            return False
-        self._skip_next += 1
-        if self._skips[self._skip_next - 1] and self._edits is not None:
-            self._ordinal += jsontext.count_tokens(member)
-        return self._skips[self._skip_next - 1]
 
     def _check(self, depth: int) -> None:
         if depth > MAX_DEPTH:
@@ -145,46 +231,35 @@ class Walk:
         if self._nodes > MAX_NODES:
             raise Unscannable("more values than the cap")
 
-    def _collect_text(self, text: bytes, info: KeyInfo | None, depth: int, *, key: bool = False) -> None:
-        leaf = Leaf(text, info)
+    def _look_at_text(self, leaf: Leaf, depth: int) -> None:
         self._leaves.append(leaf)
-        if info is not None and (info.telling or info.personal) and self._suspect(text, info, leaf):
-            return
-        if not key:
-            for found in jsontext.find_documents(text):
-                leaf.documents.append(found)
-                self._nodes += _DOCUMENT_WEIGHT
-                self._check(depth)
-        at = 0
-        for start, end, document in leaf.documents:
-            self._add_text(leaf, at, start)
-            self.collect(document, info, None, max(depth + 1, _SKIP_DEPTH))
-            at = end
-        self._add_text(leaf, at, len(text))
-
-    def _add_text(self, leaf: Leaf, start: int, end: int) -> None:
-        if end - start >= _SHORTEST:
-            leaf.texts.append((start, len(self.texts)))
-            self.texts.append(hidden(leaf.text[start:end] if end - start < len(leaf.text) else leaf.text))
-
-    def _suspect(self, text: bytes, info: KeyInfo, leaf: Leaf) -> bool:
-        """Mask a whole value for what its key tells, where the key alone does not decide."""
-        value = text.decode("utf-8", "replace")
-        rule = None
-        if info.personal and self._personal and holds_personal(info.personal, value):
-            rule = f"personal/{info.personal}"
-        elif (
-            info.telling
-            and is_random(value, shortest=_RANDOM_UNDER_TELLING_KEY)
-            and not is_identifier(value)
-            and not is_placeholder(value)
-            and not counts_up(value)
-        ):
-            rule = "key/entropy"
-        if rule is not None:
+        text, info = leaf.text, leaf.info
+        if info is not None and (info.telling or info.personal) and (rule := self._rule_of_whole(text, info)):
             leaf.spans = [Span(0, len(text), rule)]
-            self.found = True
-        return rule is not None
+            return
+        found = [] if leaf.is_key or leaf.is_whole else list(jsontext.find_documents(text))
+        ends = [0, *(end for _, end, _ in found)]
+        starts = [*(start for start, _, _ in found), len(text)]
+        around = [(start, end) for start, end in zip(ends, starts, strict=True) if end - start >= _SHORTEST]
+        for number, (start, end, document) in enumerate(found):
+            self._nodes += _DOCUMENT_WEIGHT
+            self._check(depth)
+            step = f"/{number}" if around or len(found) > 1 else ""
+            container = Container({None: document}, leaf.container, leaf.key, step)
+            leaf.documents.append((start, end, document, container))
+            self._look(container, None, document, info, None, max(depth + 1, _SKIP_DEPTH))
+        for start, end in around:
+            leaf.texts.append((start, len(self.texts)))
+            self.texts.append(without_nul(text[start:end]))
+
+    def _rule_of_whole(self, text: bytes, info: KeyInfo) -> str | None:
+        """Return the rule by which a whole value goes for what its key tells, where the key alone does not decide."""
+        value = text.decode("utf-8", "replace")
+        if info.personal and self._personal and holds_personal(info.personal, value):
+            return f"personal/{info.personal}"
+        by_chance = info.telling and is_random(value, shortest=_RANDOM_UNDER_TELLING_KEY)
+        ordinary = is_identifier(value) or is_placeholder(value) or counts_up(value)
+        return "key/entropy" if by_chance and not ordinary else None
 
     def _kind(
         self, owner: dict[str, JsonValue], key: str, member: JsonValue, info: KeyInfo, inherited: str | None
@@ -208,178 +283,72 @@ class Walk:
         """Say what kind of secret a member is by what stands beside it: a name, or that the object is a key."""
         if key in _OF_PRIVATE_JWK and isinstance(owner.get("kty"), str):
             return "api-key"
-        if key in _VALUES:
-            for name in _NAMES:
+        if key in VALUES:
+            for name in NAMES:
                 named = owner.get(name)
                 if isinstance(named, str):
                     return self._classify(named).secret
         return None
 
-    def _items(
-        self, value: list[JsonValue], info: KeyInfo | None, kind: str | None
-    ) -> Iterator[tuple[JsonValue, KeyInfo | None, str | None]]:
-        """Give a list's items with what is known of each: what follows an option that tells goes by its name."""
-        option: KeyInfo | None = None
-        for item in value:
-            if option is not None and isinstance(item, str) and not item.startswith("-"):
-                yield item, option, kind or option.secret
-            else:
-                yield item, info, kind
-            name = _option_name(item) if isinstance(item, str) else None
-            named = None if name is None else self._classify(name)
-            option = named if named is not None and named.tells else None
-
-    def _number_goes(self, value: JsonValue, info: KeyInfo | None, kind: str | None) -> bool:
+    def _number_rule(self, value: JsonValue, info: KeyInfo | None, kind: str | None) -> str | None:
+        """Return the rule by which a number goes, if any."""
         if not isinstance(value, int | float) or isinstance(value, bool):
-            return False
+            return None
         if kind in _NUMERIC_KINDS:
-            return kind != "pin" or abs(value) >= _LEAST_PIN
-        return bool(info and info.personal and self._personal and holds_personal(info.personal, str(value)))
-
-    # between the passes
+            return f"key/{kind}" if kind != "pin" or abs(value) >= _LEAST_PIN else None
+        is_personal = info and info.personal and self._personal and holds_personal(info.personal, str(value))
+        return f"personal/{info.personal}" if info and is_personal else None
 
     def settle(self, spans: Sequence[list[Span]], pseudonym: Callable[[bytes], bytes] | None) -> None:
-        """Take the scanner's findings, one list for each of `texts`."""
+        """Take the scanner's findings, one list for each of `texts`, and replace them in the copies."""
         for leaf in self._leaves:
             for offset, index in leaf.texts:
-                for span in spans[index]:
-                    if leaf.info is not None and leaf.info.identifier and span.rule in _NOT_IN_IDENTIFIERS:
-                        continue
-                    if leaf.numbers and is_masked(leaf.text[span.start : span.end]):
-                        continue
-                    if pseudonym and leaf.info is not None and leaf.info.user and span.rule == "personal/email":
-                        span.replacement = pseudonym(leaf.text[offset + span.start : offset + span.end])
-                    leaf.spans.append(Span(offset + span.start, offset + span.end, span.rule, span.replacement))
-            self.found = self.found or bool(leaf.spans)
-
-    # the second pass
-
-    def rebuild(
-        self, value: JsonValue, path: str, info: KeyInfo | None = None, kind: str | None = None, depth: int = 0
-    ) -> JsonValue:
-        """Give the masked value, and write down each redaction. Walks exactly as `collect` did."""
-        if isinstance(value, str):
-            return self._masked(path, f"key/{kind}") if _masked_whole(kind, value) else self._string(value, path)
-        if (numbers := _numbers(value, kind)) is not None:
-            return self._exchanged(value, numbers, path)
-        if isinstance(value, dict):
-            return self._members(value, path, kind, depth)
-        if isinstance(value, list):
-            return [
-                item
-                if self._skipped(item, item_info, item_kind, depth)
-                else self.rebuild(item, f"{path}/{index}", item_info, item_kind, depth + 1)
-                for index, (item, item_info, item_kind) in enumerate(self._items(value, info, kind))
-            ]
-        if self._number_goes(value, info, kind):
-            personal = info.personal if info is not None else None
-            return self._masked(path, f"key/{kind}" if kind in _NUMERIC_KINDS else f"personal/{personal}")
-        self._ordinal += 1
-        return value
-
-    def _members(self, value: dict[str, JsonValue], path: str, kind: str | None, depth: int) -> JsonValue:
-        masked: dict[str, JsonValue] = {}
-        for key, member in value.items():
-            shown = self._key(key, path, masked)
-            place = f"{path}/{in_pointer(shown)}"
-            member_info = self._classify(key)
-            member_kind = self._kind(value, key, member, member_info, kind)
-            if self._skipped(member, member_info, member_kind, depth):
-                masked[shown] = member
-            else:
-                masked[shown] = self.rebuild(member, place, member_info, member_kind, depth + 1)
-        return masked
-
-    def _exchanged(self, value: JsonValue, numbers: list[int], path: str) -> JsonValue:
-        """Put other bytes in the place of those that hide something."""
-        fresh = exchanged(numbers, self._leaf_spans(path))
-        keys = 1 if isinstance(value, dict) else 0
-        for index, (before, after) in enumerate(zip(numbers, fresh, strict=True)):
-            if before != after and self._edits is not None:
-                self._edits[self._ordinal + index * (1 + keys) + keys] = b"%d" % after
-        self._ordinal += len(numbers) * (1 + keys)
-        return dict(zip(value, fresh, strict=True)) if isinstance(value, dict) else list(fresh)
-
-    def _string(self, value: str, path: str) -> str:
-        spans = self._leaf_spans(path) if len(value) >= _SHORTEST else []
-        self._edit(spans)
-        return replace(_encoded(value), spans).decode("utf-8", "surrogatepass") if spans else value
-
-    def _masked(self, path: str, rule: str) -> str:
-        self.redactions[Redaction(path=path, rule=rule)] = None
-        if self._edits is not None:
-            self._edits[self._ordinal] = None
-        self._ordinal += 1
-        return PLACEHOLDER
-
-    def _edit(self, spans: Sequence[Span]) -> None:
-        if spans and self._edits is not None:
-            self._edits[self._ordinal] = list(spans)
-        self._ordinal += 1
-
-    def _key(self, key: str, path: str, taken: dict[str, JsonValue]) -> str:
-        if not _worth_scanning(key):
-            self._ordinal += 1
-            return key
-        leaf = self._leaves[self._next]
-        self._next += 1
-        shown = key
-        if leaf.spans:
-            shown = replace(leaf.text, leaf.spans).decode("utf-8", "surrogatepass")
-            count = 2
-            while shown in taken:  # two keys that were different secrets
-                leaf.spans[0].replacement = f"{PLACEHOLDER}#{count}".encode()
-                shown = replace(leaf.text, leaf.spans).decode("utf-8", "surrogatepass")
-                count += 1
-            place = f"{path}/{in_pointer(shown)}"
-            for span in leaf.spans:
-                self.redactions[Redaction(path=place, rule=span.rule)] = None
-        self._edit(leaf.spans)
-        return shown
-
-    def _leaf_spans(self, path: str) -> list[Span]:
-        leaf = self._leaves[self._next]
-        self._next += 1
-        for span in leaf.spans:
-            self.redactions[Redaction(path=path, rule=span.rule)] = None
-        if not leaf.documents:
-            return leaf.spans
-        spans = list(leaf.spans)
-        whole = len(leaf.documents) == 1 and not leaf.texts
-        for number, (start, end, document) in enumerate(leaf.documents):
-            inside = self.edits_of(document, path if whole else f"{path}/{number}", leaf.info, _SKIP_DEPTH)
-            spans += [
-                Span(start + span.start, start + span.end, span.rule, span.replacement)
-                for span in jsontext.edit(leaf.text[start:end], inside)
-            ]
-        return sorted(spans, key=lambda span: span.start)
-
-    def edits_of(self, document: JsonValue, path: str, info: KeyInfo | None, depth: int = 0) -> jsontext.Edits:
-        """Rebuild a document and give what changed in it by ordinal (see `jsontext.edit`)."""
-        outer = self._edits, self._ordinal
-        inside: jsontext.Edits = {}
-        self._edits, self._ordinal = inside, 0
-        self.rebuild(document, path, info, None, depth)
-        self._edits, self._ordinal = outer
-        return inside
+                leaf.spans += _taken(leaf, offset, spans[index], pseudonym)
+            if leaf.spans:
+                container = leaf.container
+                container.root.found = True
+                leaf.renames = leaf.is_key and container.name(leaf)
+                path = container.path_of(leaf.key)
+                container.root.redactions |= dict.fromkeys(Redaction(path=path, rule=span.rule) for span in leaf.spans)
+        for leaf in reversed(self._leaves):  # documents before the texts that they are in, members before their keys
+            leaf.write()
 
 
-def _option_name(item: str) -> str | None:
-    """Give the name of a command's option that stands alone, its argument being the next item."""
-    match = _OPTION.fullmatch(item)
-    return None if match is None else match[1]
+_Member: TypeAlias = "tuple[str | int, JsonValue, KeyInfo | None, str | None]"
 
 
-def _numbers(value: JsonValue, kind: str | None) -> list[int] | None:
-    """Give the bytes that a list or an object holds, where not each number goes by itself."""
+def _taken(
+    leaf: Leaf, offset: int, spans: Sequence[Span], pseudonym: Callable[[bytes], bytes] | None
+) -> Iterator[Span]:
+    """Yield the findings in one text of a leaf that count there, at their places in the leaf."""
+    info = leaf.info
+    for span in spans:
+        if info is not None and info.identifier and span.rule in _NOT_IN_IDENTIFIERS:
+            continue
+        start, end = offset + span.start, offset + span.end
+        if pseudonym and info is not None and info.user and span.rule == "personal/email":
+            span.replacement = pseudonym(leaf.text[start:end])
+        yield Span(start, end, span.rule, span.replacement)
+
+
+def _items(
+    classify_key: Callable[[str], KeyInfo], value: list[JsonValue], info: KeyInfo | None, kind: str | None
+) -> Iterator[_Member]:
+    """Yield a list's items with what is known of each: what follows an option that tells goes by its name."""
+    option: KeyInfo | None = None
+    for index, item in enumerate(value):
+        if option is not None and isinstance(item, str) and not item.startswith("-"):
+            yield index, item, option, kind or option.secret
+        else:
+            yield index, item, info, kind
+        name = _OPTION.fullmatch(item) if isinstance(item, str) else None
+        named = None if name is None else classify_key(name[1])
+        option = named if named is not None and named.tells else None
+
+
+def _bytes_of(value: JsonValue, kind: str | None) -> bytes | None:
+    """Return the bytes that a list or an object holds, where not each number goes by itself."""
     return None if kind in _NUMERIC_KINDS else byte_values(value)
-
-
-def _may_skip(member: JsonValue, info: KeyInfo | None, kind: str | None, depth: int) -> bool:
-    """Whether a member can be judged without what is around it, and is worth it."""
-    if depth >= _SKIP_DEPTH or kind is not None or not isinstance(member, (dict, list)):
-        return False
-    return info is None or not (info.telling or info.personal)
 
 
 def _masked_whole(kind: str | None, value: str) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 
 import ahocorasick_rs
 
+from audit_core.masking.jsontext import find_documents
 from audit_core.masking.patterns import Span
 from audit_core.masking.placeholder import stands_in
 from audit_core.masking.plausible import is_random, is_structured
@@ -44,6 +45,13 @@ def _compare(before: JsonValue, after: JsonValue, found: set[str]) -> None:
             _compare(one, other, found)
     elif isinstance(before, str) and isinstance(after, str):
         found.update(value for gap in _gaps(before, after) for value in _worth(gap))
+        for (_, _, one), (_, _, other) in zip(_documents(before), _documents(after), strict=False):
+            _compare(one, other, found)
+
+
+def _documents(text: str) -> Iterator[tuple[int, int, JsonValue]]:
+    """Yield the JSON in a text: masking may have written its strings with other escapes, which `_gaps` cannot match."""
+    return find_documents(text.encode("utf-8", "surrogatepass"))
 
 
 def _gaps(before: str, after: str) -> Iterator[str]:

@@ -1,27 +1,28 @@
 """Text hidden in text: percent-encoding, escapes, entities, look-alike characters, runs of digits.
 
-A codec finds its regions, decodes them, and lifts what was found in the decoded text back to the place it came from, so
-that everything else stays byte for byte. Decoding runs at the speed of C; places are worked out only where something
-was found, by decoding beginnings of the region.
+A run of digits that holds a finding is replaced whole. Other codecs encode single characters amid plain text: there
+only the finding is replaced, and its place is worked out unit by unit.
 """
 
 from __future__ import annotations
 
 import binascii
 import re
-from collections.abc import Callable, Iterable, Iterator
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
 from audit_core.masking import fold
 from audit_core.masking.blocks import find_runs
-from audit_core.masking.patterns import Pattern, Runs, Span, compile_bytes
-from audit_core.masking.region import Region, Spend, hidden
-from audit_core.masking.wordlist import by_word
+from audit_core.masking.patterns import Pattern, Runs, Span, Spend, compile_bytes, without_nul
+from audit_core.masking.rules.wordlist import by_word
 
 _BEFORE = 128
 _REGION_WEIGHT = 3
 _AFTER = 512
+_UNSCANNABLE = "unscannable"
 
 
 class Codec(NamedTuple):
@@ -206,17 +207,15 @@ def find_regions(text: bytes, spend: Spend) -> Iterator[Region]:
                 spend(1)
                 start, end = match.span()
                 found.append((*(_with_margin(text, runs, start, end) if codec.margin else (start, end)), order))
-    blocks = list(find_runs(text, spend))
-    found += [(block.start, block.end, len(codecs) + index) for index, block in enumerate(blocks)]
+    digits = list(find_runs(text, spend))
+    found += [(run.start, run.end, len(codecs) + index) for index, run in enumerate(digits)]
     for start, end, order in _merged(found):
         raw = text[start:end]
         spend(_REGION_WEIGHT + (raw.count(b"&") + raw.count(b"\\u") + raw.count(b"\\x")) // 2)
-        if order >= len(codecs):
-            yield blocks[order - len(codecs)].region(text, spend)
-        else:
-            region = _inlined(start, end, raw, codecs[order])
-            if region is not None:
-                yield region
+        codec = codecs[order] if order < len(codecs) else None
+        decoded = digits[order - len(codecs)].read(raw, spend) if codec is None else codec.decode(raw)
+        if decoded != raw:
+            yield Region(start, raw, None if decoded is None else without_nul(decoded), codec)
 
 
 def _occurs(codec: Codec, text: bytes) -> bool:
@@ -251,54 +250,56 @@ def _merged(found: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
     return merged
 
 
-def _inlined(start: int, end: int, raw: bytes, codec: Codec) -> Region | None:
-    decoded = codec.decode(raw)
-    if decoded == raw:
-        return None
+class Region(NamedTuple):
+    """A stretch of a text and what it says when it is decoded. `codec`: None for a run of digits.
 
-    def lift(spans: Iterable[Span]) -> Iterator[Span]:
-        places = Places(codec, raw)
-        for span in spans:
-            first, last = places.find(span.start, span.end)
-            yield Span(first, last, span.rule, span.replacement)
+    `text` holds no NUL, which stands between texts. It is None where the stretch cannot be decoded.
+    """
 
-    return Region(start, end, hidden(decoded), lift)
+    start: int
+    raw: bytes
+    text: bytes | None
+    codec: Codec | None = None
+
+    def lift(self, spans: Sequence[Span]) -> Iterator[Span]:
+        """Turn findings in the decoded text into what must go in the raw one, counted from the region's start."""
+        if self.text is None:
+            yield Span(0, len(self.raw), _UNSCANNABLE)
+        elif spans and self.codec is None:
+            yield Span(0, len(self.raw), spans[0].rule)
+        elif spans and self.codec is not None:
+            places = Places(self.codec, self.raw)
+            for span in spans:
+                yield Span(*places.find(span.start, span.end), span.rule, span.replacement)
 
 
 class Places:
-    """Maps places in decoded text to places in the raw text that it came from. Ask in ascending order.
-
-    It goes from unit to unit, so that no place is inside an encoded unit or a character.
-    """
+    """Maps places in decoded text to places in the raw text, so that no place is inside an encoded unit."""
 
     def __init__(self, codec: Codec, raw: bytes) -> None:
-        self._decode = codec.decode
-        self._sizes: dict[bytes, int] = {}
-        self._units = codec.unit.finditer(raw)
-        self._unit = next(self._units, None)
-        self._ahead = 0
-
-    def find(self, start: int, end: int) -> tuple[int, int]:
-        """Give the stretch of raw text that decodes to `start`..`end`."""
-        return self._raw_place(start, is_end=False), self._raw_place(end, is_end=True)
-
-    def _raw_place(self, place: int, *, is_end: bool) -> int:
-        """Return the raw place of a decoded place. A unit that decodes to nothing belongs to no stretch."""
-        unit, ahead, sizes = self._unit, self._ahead, self._sizes  # locals: there may be a million units
-        found: int | None = None
-        while unit is not None:
+        sizes: dict[bytes, int] = {}
+        self._firsts, self._lasts, self._begins, self._ends = (array("q") for _ in range(4))
+        ahead = 0
+        for unit in codec.unit.finditer(raw):
             first, last = unit.span()
-            begins = first - ahead
-            if place < begins or (is_end and place == begins):
-                break
             encoded = unit[0]
             if encoded not in sizes:
-                sizes[encoded] = len(self._decode(encoded))
-            ends = begins + sizes[encoded]
-            if place < ends or (is_end and place == ends):
-                found = last if is_end else first
-                break
+                sizes[encoded] = len(codec.decode(encoded))
+            ends = first - ahead + sizes[encoded]
+            self._firsts.append(first)
+            self._lasts.append(last)
+            self._begins.append(first - ahead)
+            self._ends.append(ends)
             ahead = last - ends
-            unit = next(self._units, None)
-        self._unit, self._ahead = unit, ahead
-        return place + ahead if found is None else found
+
+    def find(self, start: int, end: int) -> tuple[int, int]:
+        """Return the stretch of raw text that decodes to `start`..`end`. Units beside it that say nothing stay out."""
+        before = bisect_right(self._ends, start)  # so many units end before it
+        first = start + (self._lasts[before - 1] - self._ends[before - 1] if before else 0)
+        if before < len(self._begins) and self._begins[before] <= start:
+            first = self._firsts[before]
+        within = bisect_left(self._begins, end)  # so many units begin before its end
+        last = end + (self._lasts[within - 1] - self._ends[within - 1] if within else 0)
+        if within and self._ends[within - 1] >= end:
+            last = self._lasts[within - 1]
+        return first, last

@@ -1,30 +1,24 @@
-"""Edits inside JSON text: which stretch of it a key or a value occupies, so that the rest stays byte for byte."""
+"""JSON as text: how it is decoded, and how a changed document is written so that the rest stays byte for byte."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from typing import TypeAlias, cast
+from collections.abc import Iterator
+from itertools import islice
+from typing import cast
 
 import orjson
 
-from audit_core.masking.encoded import Codec, Places
 from audit_core.masking.patterns import Span, compile_bytes
-from audit_core.masking.result import PLACEHOLDER, JsonValue
+from audit_core.masking.result import JsonValue
+from audit_core.masking.scanner import replace
 
-_TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[-0-9][-+.0-9eE]*+|true|false|null')
+_TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[-0-9][-+.0-9eE]*+|true|false|null|[{}\[\]]')
 _SHORTEST_DOCUMENT = 6
-_QUOTED_PLACEHOLDER = orjson.dumps(PLACEHOLDER)
-_BACKSLASHED = re.compile(rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|[^u])")
-
-
 _LINES = compile_bytes(rb"(?:^|\n)[ \t]*(?:data:[ \t]*)?([{\[][^\n\x00]+)")
 _LATER_STARTS = (b"\n{", b"\n[", b"data:", b"\n ", b"\n\t")
 _DOCUMENT_STARTS = frozenset(b'{["\r\n\t ')
 _DOCUMENT_OPENERS = frozenset(bytes([start]) for start in _DOCUMENT_STARTS)
-
-Edits: TypeAlias = "dict[int, list[Span] | bytes | None]"
-"""What to change in a document, by ordinal: see `edit`."""
 
 
 def parse(text: bytes) -> JsonValue:
@@ -48,44 +42,35 @@ def _count_literals(text: bytes) -> int:
     return text.count(b'"') // 2
 
 
-def count_tokens(value: JsonValue) -> int:
-    """Count the keys and scalars of a value, as `edit` counts them."""
-    return sum(1 for _ in _TOKEN.finditer(orjson.dumps(value)))
+def rewrite(text: bytes, before: JsonValue, after: JsonValue) -> bytes:
+    """Write a document anew where it was changed: `before` is what `text` says, `after` what it is to say.
 
-
-def _decode_literal(raw: bytes) -> bytes:
-    return cast("str", orjson.loads(b'"' + raw + b'"')).encode()
-
-
-_LITERAL = Codec(regions=compile_bytes(_BACKSLASHED.pattern), unit=_BACKSLASHED, margin=False, decode=_decode_literal)
-
-
-def edit(text: bytes, edits: Edits) -> Iterator[Span]:
-    """Turn edits of the keys and scalars of a document into edits of its text.
-
-    `edits` says by ordinal (keys and scalars counted from 0 in the order of the text) the spans to replace in a decoded
-    string, what to write instead of a scalar, or None for a whole value to be replaced by the placeholder.
+    Both have the same members in the same order, except that a whole value may have been replaced by one scalar.
     """
-    last = max(edits, default=-1)
-    for ordinal, match in enumerate(_TOKEN.finditer(text)):
-        if ordinal > last:
-            return
-        if ordinal not in edits:
-            continue
-        spans = edits[ordinal]
-        start, end = match.span()
-        if spans is None or isinstance(spans, bytes):
-            yield Span(start, end, "", spans or _QUOTED_PLACEHOLDER)
-            continue
-        yield from _lift(text[start + 1 : end - 1], start + 1, spans)
+    return replace(text, list(_changes(before, after, _TOKEN.finditer(text))))
 
 
-def _lift(raw: bytes, offset: int, spans: Iterable[Span]) -> Iterator[Span]:
-    places = Places(_LITERAL, raw) if b"\\" in raw else None
-    for span in spans:
-        start, end = places.find(span.start, span.end) if places else (span.start, span.end)
-        replacement = None if span.replacement is None else orjson.dumps(span.replacement.decode())[1:-1]
-        yield Span(offset + start, offset + end, span.rule, replacement)
+def _changes(before: JsonValue, after: JsonValue, tokens: Iterator[re.Match[bytes]]) -> Iterator[Span]:
+    if before is not after and isinstance(before, dict) and isinstance(after, dict):
+        next(tokens)
+        for (name, member), (shown, masked) in zip(before.items(), after.items(), strict=True):
+            key = next(tokens)
+            if name != shown:
+                yield Span(*key.span(), "", orjson.dumps(shown))
+            yield from _changes(member, masked, tokens)
+        next(tokens)
+    elif before is not after and isinstance(before, list) and isinstance(after, list):
+        next(tokens)
+        for member, masked in zip(before, after, strict=True):
+            yield from _changes(member, masked, tokens)
+        next(tokens)
+    else:
+        first = last = next(tokens)
+        if isinstance(before, (dict, list)):
+            count = sum(1 for _ in _TOKEN.finditer(orjson.dumps(before)))
+            last = next(islice(tokens, count - 2, None))
+        if before is not after:
+            yield Span(first.start(), last.end(), "", orjson.dumps(after))
 
 
 def may_hold_documents(text: bytes) -> bool:

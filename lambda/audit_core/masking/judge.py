@@ -31,27 +31,7 @@ from audit_core.masking.plausible import (
     wordiness,
 )
 from audit_core.masking.rules import RULES
-from audit_core.masking.wordlist import words
-
-_OTHER_THINGS = words("""
-    id ids name names type types url uri endpoint host hostname path file filename dir length len size count
-    hash digest fingerprint algorithm alg algo policy field fields prefix suffix format version expiry expires
-    expiration expired ttl issued at arn ref reference label title description message error errors hint help
-    placeholder rule rules regex pattern patterns index idx code limit usage budget rotation strength manager provider
-    service handler class method function ring chain value values pair pairs board stroke press down up map word
-    words phrase frame note space store storage vault set list array bits bytes mode status state level scope
-    scopes group groups user username email public sha sha1 sha256 md5 checksum integrity nonce date time
-    timestamp model encoder decoder tokens page row column col table sort cache partition foreign primary unique
-    composite object s3 dedup deduplication idempotency request response event trace span record color colour
-    style css icon image img animation react certificate certificates cert certs crt
-""")
-"""A name whose last words are among these is about a secret, or about something else, but holds none."""
-
-_OPEN_WORDS = frozenset(["public", "foreign", "primary", "sort", "cache", "partition"])
-_PUBLIC_WORDS = frozenset(["public", "publishable", "csrf", "xsrf", "authenticity"])
-"""Words of names whose values are meant to be seen, or (anti-forgery tokens) open nothing by themselves."""
-_DENYING_WORDS = frozenset(["non", "fake", "dummy", "bogus", "mock", "invalid", "nonexistent"])
-"""Words of names that say outright that the value opens nothing. A documented format is still masked under them."""
+from audit_core.masking.rules.names import DENYING_WORDS, OPEN_WORDS, OTHER_THINGS, PUBLIC_WORDS
 
 
 class Form(Enum):
@@ -204,12 +184,12 @@ def _is_token(value: str, form: Form) -> bool:
 def name_tells(name: str) -> tuple[str | None, bool]:
     """Say what kind of secret a name holds, and whether it may hold one where the value is random enough."""
     parts = words_of(name)
-    if not parts or _PUBLIC_WORDS.intersection(parts) or _DENYING_WORDS.intersection(parts):
+    if not parts or PUBLIC_WORDS.intersection(parts) or DENYING_WORDS.intersection(parts):
         return None, False
     kind = secret_kind(name)
     if kind is None and parts[-1] == "token" and is_position(parts):
         return None, False
-    return kind, kind is not None or (parts[-1] not in _OTHER_THINGS and not _OPEN_WORDS.intersection(parts))
+    return kind, kind is not None or (parts[-1] not in OTHER_THINGS and not OPEN_WORDS.intersection(parts))
 
 
 def _repeats_name(kind: str | None, name: str, value: str) -> bool:
@@ -221,7 +201,7 @@ def _repeats_name(kind: str | None, name: str, value: str) -> bool:
     if not value.replace("-", "").replace("_", "").isalpha():
         return False
     own = words_of(name)
-    return all(part in own or part in STAND_INS or part in _OTHER_THINGS for part in words_of(value))
+    return all(part in own or part in STAND_INS or part in OTHER_THINGS for part in words_of(value))
 
 
 def _is_ill_nested(value: str) -> bool:

@@ -12,26 +12,26 @@ from typing import Literal, TypeAlias, cast
 from audit_core.masking.assignment import find_assigned
 from audit_core.masking.budget import SUSPECT, TEXT, Budget
 from audit_core.masking.custom import CustomRules
-from audit_core.masking.document import Walk, in_pointer
+from audit_core.masking.document import Container, Walk, in_pointer
 from audit_core.masking.echoes import Echoes, taken
-from audit_core.masking.jsontext import DuplicateKeyError, edit, find_documents, may_hold_documents, parse
+from audit_core.masking.jsontext import DuplicateKeyError, find_documents, may_hold_documents, parse, rewrite
 from audit_core.masking.keys import KeyInfo, classify, holds_secret
-from audit_core.masking.patterns import Pattern, Span, compile_bytes
+from audit_core.masking.patterns import Pattern, Span, compile_bytes, without_nul
 from audit_core.masking.personal import PersonalData
 from audit_core.masking.prefixed import find_prefixed
 from audit_core.masking.quick import Quick
-from audit_core.masking.region import hidden
 from audit_core.masking.result import JsonValue, Masked, Redaction, Unscannable
 from audit_core.masking.rules import RULES
-from audit_core.masking.scanner import Detector, replace, scan
+from audit_core.masking.scanner import Detector, scan
 from audit_core.masking.vendor import VendorRules
 
 Personal: TypeAlias = Literal["mask", "hmac", "off"]
 MAX_BYTES = 32 * 1024 * 1024
-_PASSES = 4
+_PASSES = 5
+"""The last of them must find nothing."""
 _PLAIN = classify("")
 _CUSTOM = "custom"
-_GENERATION = 6
+_GENERATION = 7
 """Raised by hand with what is no token format: key names, assignments, personal data, how values are judged."""
 
 
@@ -82,8 +82,10 @@ class Masker:
         self, value: JsonValue, *, path: str = "", within: Budget | None = None
     ) -> tuple[JsonValue, tuple[Redaction, ...]]:
         """Mask a decoded JSON value: keys and leaves. The value handed in is not changed. Raises `Unscannable`."""
-        masked, redactions = self._mask_value(value, path, within)
-        return self.mask_repeated(masked, redactions, taken(value, masked), path=path, within=within)
+        is_clean = partial(self._quick.is_clean, within=within)
+        if not _tells(self._info_of(path)) and is_clean(value):
+            return value, ()
+        return self._mask([(path, value)], within=within, is_clean=is_clean)[0]
 
     def mask_repeated(
         self,
@@ -98,36 +100,14 @@ class Masker:
         if not values or (isinstance(value, str) and not any(map(value.__contains__, values))):
             return value, redactions
         echoes = Echoes(values)
-        walk = self._walk_for(echoes, value, within)
-        if not walk.found:
-            return value, redactions
-        value = walk.rebuild(value, path)
-        return value, _hidden((*redactions, *walk.redactions), echoes)
-
-    def _walk_for(self, echoes: Echoes, value: JsonValue, within: Budget | None) -> Walk:
-        """Look for known values only, and ignore what the keys say."""
         walk = Walk(lambda _: _PLAIN, personal=False)
-        walk.collect(value)
-        budget = Budget(sum(map(len, walk.texts)), within=within)
-        walk.settle(scan(walk.texts, [echoes.find], budget, self._allow), None)
-        return walk
-
-    def _mask_value(
-        self, value: JsonValue, path: str, within: Budget | None
-    ) -> tuple[JsonValue, tuple[Redaction, ...]]:
-        info = self._info_of(path)
-        redactions: dict[Redaction, None] = {}
-        if not _tells(info) and self._quick.is_clean(value, within):
-            return value, ()
-        for _ in range(_PASSES):
-            walk = self._walk(value, info, within)
-            if not walk.found:
-                return value, tuple(redactions)
-            value = walk.rebuild(value, path, info, info.secret if info else None)
-            redactions = self._joined(redactions, walk, within)
-            if self._quick.is_clean(value, within):
-                return value, tuple(redactions)
-        raise Unscannable("does not come to rest")
+        masked = walk.look(value, path)
+        walk.settle(
+            scan(walk.texts, [echoes.find], Budget(sum(map(len, walk.texts)), within=within), self._allow), None
+        )
+        if not masked.found:
+            return value, redactions
+        return masked.value, _hidden((*redactions, *masked.redactions), echoes)
 
     def mask_each(
         self, items: Sequence[tuple[str, JsonValue]], budget: Budget
@@ -137,53 +117,55 @@ class Masker:
         `budget` is used up by their masking and may be shared with that of others. Raises `Unscannable` for all of them
         where it does not last, or one of them cannot be scanned.
         """
-        infos = [self._info_of(path) for path, _ in items]
         results: list[tuple[JsonValue, tuple[Redaction, ...]]] = [(value, ()) for _, value in items]
-        suspects = self._suspects(results, infos, budget)
-        if not suspects:
-            return results
+        if suspects := self._suspects(items, budget):
+            for index, result in zip(suspects, self._mask([items[i] for i in suspects], budget), strict=True):
+                results[index] = result
+        return results
+
+    def _mask(
+        self,
+        items: Sequence[tuple[str, JsonValue]],
+        budget: Budget | None = None,
+        *,
+        within: Budget | None = None,
+        is_clean: Callable[[JsonValue], bool] | None = None,
+    ) -> list[tuple[JsonValue, tuple[Redaction, ...]]]:
+        """Look at values until nothing more is found in them. `budget`: for all passes together."""
+        results: list[tuple[JsonValue, tuple[Redaction, ...]]] = [(value, ()) for _, value in items]
+        pending: Iterable[int] = range(len(items))
         for _ in range(_PASSES):
-            if not suspects:
+            walk = Walk(self._classify, personal=self._personal != "off", is_clean=is_clean)
+            looked = {
+                index: walk.look(results[index][0], items[index][0], self._info_of(items[index][0]))
+                for index in pending
+            }
+            self._scan(walk, budget, within)
+            pending = [index for index, masked in looked.items() if masked.found]
+            if not pending:
                 return [
-                    self.mask_repeated(*result, taken(value, result[0]), path=path, within=budget)
+                    self.mask_repeated(*result, taken(value, result[0]), path=path, within=budget or within)
                     for (path, value), result in zip(items, results, strict=True)
                 ]
-            walk = Walk(self._classify, personal=self._personal != "off")
-            for index in suspects:
-                info = infos[index]
-                walk.collect(results[index][0], info, info.secret if info else None)
-            self._scan(walk, budget)
-            found: list[int] = []
-            for index in suspects:
-                info = infos[index]
-                value, redactions = results[index]
-                walk.redactions = {}
-                masked = walk.rebuild(value, items[index][0], info, info.secret if info else None)
-                if masked != value:
-                    results[index] = masked, tuple(self._joined(dict.fromkeys(redactions), walk, budget))
-                    found.append(index)
-            suspects = found
+            for index in pending:
+                redactions = self._joined(results[index][1], looked[index], budget or within)
+                results[index] = looked[index].value, redactions
         raise Unscannable("does not come to rest")
 
-    def _suspects(
-        self,
-        results: Sequence[tuple[JsonValue, tuple[Redaction, ...]]],
-        infos: Sequence[KeyInfo | None],
-        budget: Budget,
-    ) -> list[int]:
-        """Tell which of many values must be walked through; nearly all are short texts, and clean."""
+    def _suspects(self, items: Sequence[tuple[str, JsonValue]], budget: Budget) -> list[int]:
+        """Return which of many values must be walked through; nearly all are short texts, and clean."""
         suspects: list[int] = []
         texts: list[bytes] = []
         places: list[int] = []
-        for index, ((value, _), info) in enumerate(zip(results, infos, strict=True)):
-            if _tells(info) or isinstance(value, (dict, list)):
+        for index, (path, value) in enumerate(items):
+            if isinstance(value, (dict, list)) or _tells(self._info_of(path)):
                 suspects.append(index)
             elif isinstance(value, str):
                 text = value.encode("utf-8", "surrogatepass")
                 if may_hold_documents(text) and next(find_documents(text), None) is not None:
                     suspects.append(index)
                 else:
-                    texts.append(hidden(text))
+                    texts.append(without_nul(text))
                     places.append(index)
         budget.take(TEXT * len(texts))
         found = scan(texts, self._detectors, budget, self._allow) if texts else []
@@ -207,63 +189,35 @@ class Masker:
             text = data.decode()
         except UnicodeDecodeError:
             raise Unscannable("not UTF-8") from None
-        redactions: dict[Redaction, None] = {}
-        first: JsonValue = None
-        for turn in range(_PASSES):
-            try:
-                document = parse(data)
-            except DuplicateKeyError:
-                raise Unscannable("an object has a key twice") from None
-            except ValueError:
-                masked, found = self.mask_value(text, within=within)
-                return Masked(data=str(masked).encode() if found else data, redactions=found)
-            first = first if turn else document
-            walk = None if self._quick.is_clean(document, within) else self._walk(document, None, within)
-            if walk is None or not walk.found:
-                return self._mask_repeated_bytes(data, document, tuple(redactions), taken(first, document), within)
-            data = replace(data, list(edit(data, walk.edits_of(document, "", None))))
-            redactions = self._joined(redactions, walk, within)
-        raise Unscannable("does not come to rest")
+        try:
+            document = parse(data)
+        except DuplicateKeyError:
+            raise Unscannable("an object has a key twice") from None
+        except ValueError:
+            masked, found = self.mask_value(text, within=within)
+            return Masked(data=str(masked).encode() if found else data, redactions=found)
+        masked, found = self.mask_value(document, within=within)
+        return Masked(data=rewrite(data, document, masked) if found else data, redactions=found)
 
-    def _mask_repeated_bytes(
-        self,
-        data: bytes,
-        document: JsonValue,
-        redactions: tuple[Redaction, ...],
-        values: set[str],
-        within: Budget | None,
-    ) -> Masked:
-        if values:
-            echoes = Echoes(values)
-            walk = self._walk_for(echoes, document, within)
-            if walk.found:
-                data = replace(data, list(edit(data, walk.edits_of(document, "", None))))
-                redactions = _hidden((*redactions, *walk.redactions), echoes)
-        return Masked(data=data, redactions=redactions)
-
-    def _walk(self, value: JsonValue, info: KeyInfo | None, within: Budget | None = None) -> Walk:
-        walk = Walk(
-            self._classify, personal=self._personal != "off", is_clean=partial(self._quick.is_clean, within=within)
-        )
-        walk.collect(value, info, info.secret if info else None)
-        self._scan(walk, Budget(sum(map(len, walk.texts)), within=within))
-        return walk
-
-    def _joined(self, earlier: dict[Redaction, None], walk: Walk, within: Budget | None) -> dict[Redaction, None]:
+    def _joined(
+        self, earlier: tuple[Redaction, ...], masked: Container, within: Budget | None
+    ) -> tuple[Redaction, ...]:
         """Put the redactions of one more pass to earlier ones, in whose keys more may have been found since."""
         if not earlier:
-            return walk.redactions
-        paths: JsonValue = [[*_keys_of(redaction.path)] for redaction in earlier]
-        masked = cast("list[list[str]]", self.mask_value(paths, within=within)[0])
-        shown = map(_pointer, masked)
-        joined = [Redaction(path=path, rule=redaction.rule) for path, redaction in zip(shown, earlier, strict=True)]
-        return dict.fromkeys((*joined, *walk.redactions))
+            return tuple(masked.redactions)
+        keys: JsonValue = [[*_keys_of(redaction.path)] for redaction in earlier]
+        shown = cast("list[list[str]]", self.mask_value(keys, within=within)[0])
+        joined = [
+            Redaction(path=_pointer(path), rule=redaction.rule) for path, redaction in zip(shown, earlier, strict=True)
+        ]
+        return tuple(dict.fromkeys((*joined, *masked.redactions)))
 
-    def _scan(self, walk: Walk, budget: Budget) -> None:
-        if sum(map(len, walk.texts)) > MAX_BYTES:
+    def _scan(self, walk: Walk, budget: Budget | None, within: Budget | None) -> None:
+        size = sum(map(len, walk.texts))
+        if size > MAX_BYTES:
             raise Unscannable("larger than the cap")
-        if walk.texts:
-            walk.settle(scan(walk.texts, self._detectors, budget, self._allow), self._pseudonym)
+        spans = scan(walk.texts, self._detectors, budget or Budget(size, within=within), self._allow) if size else []
+        walk.settle(spans, self._pseudonym)
 
     def _info_of(self, path: str) -> KeyInfo | None:
         """What the last part of a path says, taken for a key."""

@@ -1,20 +1,17 @@
-"""Compressed text in a run of digits. It cannot be put back as it was: where it hides anything, the whole run goes."""
+"""Compressed text in a run of digits."""
 
 from __future__ import annotations
 
 import codecs
 import contextlib
 import zlib
-from collections.abc import Iterable, Iterator
 
 from audit_core.masking.budget import CANDIDATE
-from audit_core.masking.patterns import Span
-from audit_core.masking.region import Region, Spend, hidden
+from audit_core.masking.patterns import Spend
 
 MAX_BYTES = 4 * 1024 * 1024
 """What is more than this when it is unpacked is not looked at: the run goes."""
 _CHUNK = 64 * 1024
-_UNSCANNABLE = "unscannable"
 _WITH_HEADER = 32 + zlib.MAX_WBITS
 """Either gzip or zlib, as the header says."""
 _BARE = -zlib.MAX_WBITS
@@ -24,7 +21,7 @@ _CONTROLS = bytes((*range(9), 11, 12, *range(14, 32), 127))
 
 
 def opens(data: bytes) -> bool:
-    """Whether these bytes are the beginning of a stream that can be unpacked."""
+    """Return whether these bytes are the beginning of a stream that can be unpacked."""
     try:
         return bool(zlib.decompressobj(_WITH_HEADER).decompress(data, 64))
     except zlib.error:
@@ -32,7 +29,7 @@ def opens(data: bytes) -> bool:
 
 
 def opens_bare(data: bytes) -> bool:
-    """Whether these bytes are the beginning of a stream without a header, of text. Text itself often unpacks, too."""
+    """Return whether a stream of text without a header begins with these bytes. Text itself often unpacks, too."""
     with contextlib.suppress(UnicodeDecodeError):
         codecs.getincrementaldecoder("utf-8")().decode(data)
         return False
@@ -43,24 +40,10 @@ def opens_bare(data: bytes) -> bool:
     return len(text) >= _LEAST_BARE and len(text.translate(None, _CONTROLS)) == len(text)
 
 
-def region(start: int, end: int, data: bytes, spend: Spend, *, is_bare: bool = False) -> Region:
-    """Unpack a stream. What is damaged, or too large, goes unseen. `is_bare`: it has no header, and may be none."""
-
-    def lift(spans: Iterable[Span]) -> Iterator[Span]:
-        for span in spans:
-            yield Span(0, end - start, span.rule)
-            return
-
-    text = _unpack(data, spend, is_bare=is_bare)
-    if text is None:
-        return Region(start, end, b"", lift, (Span(0, 0, _UNSCANNABLE),))
-    return Region(start, end, hidden(text), lift)
-
-
-def _unpack(data: bytes, spend: Spend, *, is_bare: bool) -> bytes | None:
+def unpack(data: bytes, spend: Spend, *, is_bare: bool = False) -> bytes | None:
     """Unpack all members of a stream, as far as they are there; None where that fails, or gives more than the cap.
 
-    Without a header it may be no stream at all: what it gives up to a failure is all that it says.
+    `is_bare`: it has no header, and may be no stream at all: what it gives up to a failure is all that it says.
     """
     text = bytearray()
     while data:

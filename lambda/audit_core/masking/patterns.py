@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeAlias
+
 from audit_core.patterns import Match, Pattern, compile_bytes
 
-__all__ = ["Finds", "Match", "Pattern", "Runs", "Span", "compile_bytes"]
+__all__ = ["Finds", "Match", "Pattern", "Runs", "Span", "Spend", "compile_bytes", "without_nul"]
+
+Spend: TypeAlias = Callable[[int], None]
+"""Counts work: see `budget.Budget.spend`."""
+
+
+def without_nul(text: bytes) -> bytes:
+    """Put another invisible character in the place of each NUL, which stands between texts."""
+    return text.replace(b"\x00", b"\x01")
 
 
 class Span:

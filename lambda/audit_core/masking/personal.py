@@ -13,7 +13,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from audit_core.masking.patterns import Span, compile_bytes
 from audit_core.masking.plausible import is_identifier
-from audit_core.masking.wordlist import words
+from audit_core.masking.rules.names import FILE_ENDINGS, IBAN_LENGTHS
 
 DOMAIN = rb"@(?:[A-Za-z0-9\x80-\xff-]{1,63}\.){1,10}[A-Za-z\x80-\xff]{2,24}"
 """Where an e-mail address ends; what stands before it is looked at by itself."""
@@ -67,22 +67,6 @@ _CARD = re.compile(
 """Which first digits and lengths the card networks issue (ISO/IEC 7812)."""
 _SEPARATORS = re.compile(rb"[ .\-/()]")
 _WORD_BYTES = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_")
-_FILE_ENDINGS = words("""
-    png jpg jpeg gif svg webp ico bmp css scss less js mjs ts tsx jsx json html htm md py rb go rs java kt php
-    xml yml yaml toml txt pdf zip gz tar woff ttf mp3 mp4 service socket timer target mount slice lock sh exe
-    dll so whl jar map
-""")
-_IBAN_LENGTHS = {
-    country: length
-    for length, countries in {
-        15: "NO", 16: "BE BI", 18: "DK FI FO GL NL SD", 19: "MK SI", 20: "AT BA EE KZ LT LU XK", 21: "CH HR LI LV",
-        22: "BG BH CR DE GB GE IE ME RS VA", 23: "AE GI IL IQ OM SO TL", 24: "AD CZ ES MD PK RO SA SE SK TN VG",
-        25: "LY PT ST", 26: "IS TR", 27: "BI DJ FR GR IT MC MR SM", 28: "AL AZ BY CY DO GT HU LB NI PL SV",
-        29: "BR EG PS QA UA", 30: "JO KW MU YE", 31: "MT SC", 32: "LC", 33: "RU",
-    }.items()
-    for country in countries.split()
-}  # fmt: skip
-"""Characters of an IBAN by country, from the SWIFT IBAN registry."""
 
 
 _DIGITS_OF_PHONE, _LONGEST_UNDER_NAME = 7, 64
@@ -185,7 +169,7 @@ def _is_email(text: bytes, start: int, end: int) -> bool:
         return False  # the key of a client that reports to this host
     ending = domain.rpartition(b".")[2].decode("utf-8", "replace").lower()
     following = text[end : end + 1]
-    if not local or local in (b"git", b"hg", b"svn") or ending in _FILE_ENDINGS or following in (b"(", b"_", b"["):
+    if not local or local in (b"git", b"hg", b"svn") or ending in FILE_ENDINGS or following in (b"(", b"_", b"["):
         return False
     return not (following == b"." and text[end + 1 : end + 2].isalnum() and text[end + 1 : end + 2].isdigit())
 
@@ -242,6 +226,6 @@ def _luhn(digits: bytes) -> bool:
 
 def _is_iban(found: bytes) -> bool:
     compact = found.replace(b" ", b"").decode()
-    if _IBAN_LENGTHS.get(compact[:2]) != len(compact):
+    if IBAN_LENGTHS.get(compact[:2]) != len(compact):
         return False
     return int("".join(str(int(character, 36)) for character in compact[4:] + compact[:4])) % 97 == 1

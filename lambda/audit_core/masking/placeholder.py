@@ -8,31 +8,12 @@ from __future__ import annotations
 
 import re
 
-from audit_core.masking.services import BEFORE_KEY
-from audit_core.masking.wordlist import words
+from audit_core.masking.rules.names import COMMON_IN_PLACEHOLDERS, SAY_SO, STAND_INS
+from audit_core.masking.rules.services import BEFORE_KEY
 
 JUDGED_CHARACTERS = 512
 """A longer value is judged by its beginning."""
-STAND_INS = words("""
-    string str text password passwd secret token bearer basic digest none null nil true false undefined required
-    optional default value int integer number bool boolean object array any bytes byte char file apikey api_key
-    oauth oauth2 header query http https disabled enabled hidden encrypted unknown empty missing invalid valid
-    yes no on off self this password123 varchar uuid float double const static public private final void async
-    await return function lambda readonly nullable unset new old user username login admin root pw pwd
-    passphrase api-key my-password mypassword
-""")
-"""Words that stand where a value could, in schemas, types and settings."""
-_SAY_SO = words("""
-    example examples placeholder redacted changeme change replace replaceme insert your yours my todo tbd fixme lorem
-    ipsum undefined dummy fake sample here enter paste put
-""")
-"""One of these words makes a placeholder, where all other words are common in placeholders."""
-_COMMON = STAND_INS | words("""
-    key keys secrets tokens api pass passphrase access auth client app db id with me a an the to of for in from goes
-    and or real actual own name type service account signing webhook session refresh root test demo dev prod live
-    some url base64 hex code host project org team company
-""")
-_SAID = re.compile("(?i)" + "|".join(sorted(_SAY_SO)))
+_SAID = re.compile("(?i)" + "|".join(sorted(SAY_SO)))
 _PARTS = re.compile(r"[A-Za-z0-9]+")
 _HUMPS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _JOINTS = re.compile(r"[A-Za-z0-9_. /:-]*\Z")
@@ -92,11 +73,15 @@ def says_so(value: str) -> bool:
     if not _JOINTS.match(value) or not _SAID.search(value):
         return False
     parts = [hump for part in _PARTS.findall(value) for hump in _words_of(part)]
-    if _SAY_SO.isdisjoint(parts):
+    if SAY_SO.isdisjoint(parts):
         return False
-    if all(part in _SAY_SO or part in _COMMON or part in BEFORE_KEY or _is_filler(part) for part in parts):
+    if all(
+        part in SAY_SO or part in COMMON_IN_PLACEHOLDERS or part in BEFORE_KEY or _is_filler(part) for part in parts
+    ):
         return True
-    return parts[0] in _SAY_SO and parts[-1] in _COMMON and value.replace("-", "").replace("_", "").isalpha()
+    return (
+        parts[0] in SAY_SO and parts[-1] in COMMON_IN_PLACEHOLDERS and value.replace("-", "").replace("_", "").isalpha()
+    )
 
 
 def _words_of(part: str) -> list[str]:

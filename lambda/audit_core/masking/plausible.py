@@ -12,38 +12,10 @@ from collections import Counter
 from itertools import pairwise
 
 from audit_core.masking.placeholder import JUDGED_CHARACTERS
+from audit_core.masking.rules.letters import PAIRS
 
-_PAIRS = (
-    "37873474725989272989665563"
-    "73547332651733631664610041"
-    "82648338717743942668622251"
-    "74469452842544741665642341"
-    "85897764624879576998566752"
-    "62336631801633721655611040"
-    "62328256611546530764532132"
-    "73338212712443720545421041"
-    "76877771334879973788371516"
-    "40014100302111410130411010"
-    "51237222601424421352314122"
-    "84469442913834841376642171"
-    "86348221702563770364611141"
-    "84888693735546752389663242"
-    "56774563635789671977867433"
-    "83448426603733762867623160"
-    "10110000000101011220701000"
-    "94669563915576851687654261"
-    "63749547825554773489734251"
-    "83659438912654851887635373"
-    "67656551611778460777221301"
-    "71228221701232530221022111"
-    "61236215601425621553113200"
-    "42525322500331250236211231"
-    "33435321401445360355223022"
-    "40116101400121410111100022"
-)
-"""How common each pair of letters is in words, `aa` to `zz`: log2 of the ratio to chance, plus 6, in 0 to 9."""
 _CHANCE = 6
-_FEWEST_PAIRS = 4
+_FEWESTPAIRS = 4
 _STEPS = frozenset((0, 1))
 _UUID = re.compile(r"(?i)[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z")
 _HEX = re.compile(r"(?i)(?:0x)?[0-9a-f]+\Z")
@@ -101,8 +73,8 @@ def wordiness(value: str) -> float:
     for run in _LETTERS.findall(value):
         lower = run.lower().encode()
         pairs += len(lower) - 1
-        score += sum(ord(_PAIRS[26 * a + b - 2619]) for a, b in pairwise(lower))
-    return score / pairs - _CHANCE - 48 if pairs >= _FEWEST_PAIRS else 0.0
+        score += sum(ord(PAIRS[26 * a + b - 2619]) for a, b in pairwise(lower))
+    return score / pairs - _CHANCE - 48 if pairs >= _FEWESTPAIRS else 0.0
 
 
 def is_structured(value: str) -> bool:

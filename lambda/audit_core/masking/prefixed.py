@@ -13,7 +13,7 @@ from audit_core.masking.patterns import Span, compile_bytes
 from audit_core.masking.placeholder import is_placeholder
 from audit_core.masking.plausible import counts_up, is_identifier, is_random
 from audit_core.masking.rules import RULES
-from audit_core.masking.wordlist import words
+from audit_core.masking.rules.names import NAMES_NO_TOKEN
 
 _SHORTEST, _SHORTEST_OF_ONE_CASE = 32, 40
 _FEWEST_DIGITS = 3
@@ -30,16 +30,6 @@ _GROUPS = rb"|".join(
     )
 )
 _CANDIDATE = compile_bytes(rb"(?:^|[^\w\-])(?:" + _PREFIXED + rb"|(" + _GROUPS + rb")\b)")
-_NAMES_NO_TOKEN = words("""
-    pk pub public publishable cs cus ch pi si sub evt in req res resp msg toolu srvtoolu call chatcmpl cmpl gen run rs
-    fc thread step asst file image img item vs batch msgbatch container job task id ids ref user org team sess session
-    sha sha1 sha256 sha384 sha512 md5 blake2b blake3 hash digest etag commit rev build dpl prj deployment object obj
-    node blob chunk asset bundle main index vendor page cursor next prev trace span event log doc docs document row
-    record version tag key path url uuid guid urn did test tests example sample v1 v2 v3
-    conv conversation proj project usr group agent tooluse mcp mcpl mcpr cntr eval evalrun ftjob skill video snapshot
-    ses wf workflow txn inv invoice order prod product price cart lead deal contact company customer note ticket usage
-""")
-"""Prefixes of what is no secret: identifiers, digests, names of files, keys that are meant to be seen."""
 _KNOWN = frozenset(mark for rule in RULES if not rule.random for mark in rule.marks if mark.endswith(("_", "-")))
 _GOES_ON = (b"-", b"_")
 _WEIGHT = 3
@@ -69,7 +59,7 @@ def _is_known(prefix: str) -> bool:
 
 
 def _names_no_token(prefix: str) -> bool:
-    return not _NAMES_NO_TOKEN.isdisjoint(prefix.lower().replace("-", "_").split("_"))
+    return not NAMES_NO_TOKEN.isdisjoint(prefix.lower().replace("-", "_").split("_"))
 
 
 def _is_by_chance(body: str) -> bool:

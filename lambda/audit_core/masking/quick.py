@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 import orjson
 
 from audit_core.masking.budget import Budget
+from audit_core.masking.cells import BETWEEN
+from audit_core.masking.document import NAMES, OPTION, VALUES
 from audit_core.masking.jsontext import find_documents
 from audit_core.masking.keys import KeyInfo
 from audit_core.masking.patterns import Pattern
@@ -22,9 +24,9 @@ MAX_DEPTH = 24
 _MOST_KNOWN = 8192
 _LONGEST_KNOWN = 64
 _KEY = re.compile(rb"\x00([^\x00]*+)\x00:")
-_NAMED = re.compile(rb'"(?:name|key|Name|Key|field|header|param|variable|var|k|n|id)":"([^"\\]{1,128})"')
-_OPTION = re.compile(rb'"--?([A-Za-z][\w.-]{2,63})","')
-_VALUE = re.compile(rb'"(?:value|val|v|Value|stringValue|string_value)":')
+_NAMED = re.compile(f'"(?:{"|".join(NAMES)})":"([^"\\\\]{{1,128}})"'.encode())
+_OPTION = re.compile(f'"{OPTION}","'.encode())
+_VALUE = re.compile(f'"(?:{"|".join(VALUES)})":'.encode())
 _OPENERS = frozenset((b"{", b"[", b'"', b"\r", b"\n", b"\t", b" ", b"d"))
 _NUMBERS = re.compile(rb"\[[0-9]{1,3}(?:,[0-9]{1,3}){7,}+\]")
 _LATER_DOCUMENT = re.compile(rb"\n[ \t]*+(?:data:[ \t]*+)?[{\[]")
@@ -65,7 +67,7 @@ class Quick:
             return False
         if b'"-' in data and any(map(self._is_telling, set(_OPTION.findall(data)))):
             return False
-        texts += [numbers[0].replace(b",", b"|") for numbers in _NUMBERS.finditer(data)]
+        texts += [numbers[0].replace(b",", BETWEEN) for numbers in _NUMBERS.finditer(data)]
         strings = text.split(b"\x00")[1::2]
         openers = [index for index, string in enumerate(strings) if string[:1] in _OPENERS or b"\n" in string]
         for index in openers:

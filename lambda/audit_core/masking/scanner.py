@@ -12,9 +12,8 @@ from itertools import accumulate
 from typing import Protocol
 
 from audit_core.masking.budget import LIFT, Budget
-from audit_core.masking.encoded import find_regions
+from audit_core.masking.encoded import Region, find_regions
 from audit_core.masking.patterns import Pattern, Span
-from audit_core.masking.region import Region
 from audit_core.masking.result import PLACEHOLDER, Unscannable
 
 MAX_ROUNDS = 12
@@ -64,7 +63,7 @@ def scan(
         for piece in level:
             for offset, region, child in piece.hidden:
                 budget.spend(LIFT * len(child.spans))
-                for span in region.lift(child.spans) if child.spans else ():
+                for span in region.lift(child.spans):
                     piece.spans.append(Span(offset + span.start, offset + span.end, span.rule, span.replacement))
             if piece.spans:
                 piece.spans = settle(piece.text, piece.spans)
@@ -91,8 +90,7 @@ def _round(
     children: list[_Piece] = []
     for region in find_regions(blob, budget.spend):
         index = bisect_right(starts, region.start) - 1
-        child = _Piece(region.text)
-        child.spans += region.found
+        child = _Piece(region.text or b"")
         pieces[index].hidden.append((region.start - starts[index], region, child))
         children.append(child)
     return children

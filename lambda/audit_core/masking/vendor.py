@@ -21,7 +21,7 @@ from audit_core.masking.plausible import (
 )
 from audit_core.masking.rules import RULES, Rule
 from audit_core.masking.rules.links import LINK
-from audit_core.masking.wordlist import words
+from audit_core.masking.rules.names import GLUED_MARKS, OBJECT_NAMES, UNIQUE_MARKS, WORD_MARKS
 
 _WINDOW = 4096
 _BEHIND = 128
@@ -49,24 +49,6 @@ _PART = re.compile(r"[a-z]{0,16}|[A-Z][a-z]{1,15}|[A-Z]{1,12}|[0-9]{1,8}|[a-z]{1
 """A word, a number, a version (`v2`), a quantity (`95th`)."""
 _MOST_COUNTING = 0.6
 """How much of a tail of many groups may count up (`abc123xyz-456def…`), as people type who make up an example."""
-_GLUED = frozenset(
-    mark.encode()
-    for mark in words("""
-        ghp_ gho_ ghu_ ghs_ ghr_ AKIA ASIA AIza xoxb- xoxp- xoxa- xoxs- xapp- gsk_ npm_ hf_ SG. pplx- xai- tvly- pcsk_
-        r8_ ya29. sbp_ glsa_ glc_ gldt- glrt- hvs. hvb. hvr. pul- figd_ nfp_ phx_ lin_api_ ntn_ jina_ aal_
-    """)
-)
-"""Short marks that no word ends in, so that a token is known even where it is glued to one: `/botghp_…`."""
-_UNIQUE = _GLUED | {b"tskey-", b"glpat-", b"shpat_", b"sk-ant-", b"sk-proj-", b"whsec_", b"xkeysib-", b"nvapi-"}
-"""Marks that no text holds by chance. Others do: `sk_test_` in `disk_test_throughput`."""
-_WORDS = frozenset(
-    mark.encode() for mark in words("test_ live_ sandbox_ key_ key- app- api- sdk- mob- dataset- sess- secret_ secret-")
-)
-"""Marks that are also words."""
-_NAMES = frozenset(
-    name.encode() for name in words("cs pk pub ca ch pi si sub evt in src tok we seti price prod cus session checkout")
-)
-"""What stands before such a word in an identifier of an object. Stripe puts the mode there: `cs_test_…`."""
 _JOINTS = (b"_", b"-")
 _FINGERPRINTED = b".ico-"
 """In `favicon.ico-<digest>` a digest follows; after another point, a token may follow the same letters."""
@@ -90,8 +72,8 @@ class VendorRules:
             for index, (mark, found) in enumerate(by_mark.items())
             if all(_needs_boundary(rule, mark) for rule in found) and _is_plain(mark)
         )
-        self._glued = frozenset(index for index, mark in enumerate(by_mark) if mark in _GLUED)
-        self._unique = frozenset(index for index, mark in enumerate(by_mark) if mark in _UNIQUE)
+        self._glued = frozenset(index for index, mark in enumerate(by_mark) if mark in GLUED_MARKS)
+        self._unique = frozenset(index for index, mark in enumerate(by_mark) if mark in UNIQUE_MARKS)
         self._longest = max(map(len, by_mark))
         self._marks = ahocorasick_rs.BytesAhoCorasick(list(by_mark), implementation=ahocorasick_rs.Implementation.DFA)
 
@@ -272,9 +254,9 @@ def _at_boundary(text: bytes, start: int, end: int) -> bool:
     """
     before = text[max(0, start - 24) : start]
     if not before or before[-1] not in _WORD:
-        if before[-1:] in _JOINTS and text[start:end] in _WORDS:
+        if before[-1:] in _JOINTS and text[start:end] in WORD_MARKS:
             name = before[:-1]
-            return name[len(name.rstrip(_MARKS)) :] not in _NAMES
+            return name[len(name.rstrip(_MARKS)) :] not in OBJECT_NAMES
         return before[-1:] not in (b"+", b"/") or _IN_BASE64.fullmatch(before) is None
     before = before[-6:]
     return before[-2:] in (b"\\n", b"\\r", b"\\t") or (

@@ -6,7 +6,6 @@ import gzip
 import json
 import re
 from collections.abc import Callable
-from typing import cast
 
 import pytest
 from hypothesis import given, settings
@@ -17,7 +16,6 @@ from audit_core.masking.blocks import find_runs
 from audit_core.masking.cells import byte_values
 
 TOKEN = "ghp_" + "k3VZr8Qm1TzWx7Lc9Nd2Hs5Yb4Gf6Jp0RtAe"
-STARRED = PLACEHOLDER.ljust(len(TOKEN), "*")
 MASKER = Masker()
 
 
@@ -86,14 +84,20 @@ NUMBERS: dict[str, Callable[[bytes], str]] = {
 
 @pytest.mark.parametrize("spelling", [*DUMPS, *NUMBERS])
 @pytest.mark.parametrize("shift", range(0, 16, 3))
-def test_bytes_are_exchanged_and_the_text_keeps_its_shape(spelling: str, shift: int) -> None:
-    """What it says now is the placeholder, filled up, and all that was around it."""
+def test_bytes_that_spell_a_secret_go_whole(spelling: str, shift: int) -> None:
+    """The text around them stays."""
     encode = {**DUMPS, **NUMBERS}[spelling]
-    text, expected = (f"{'some text'[:shift]} see {secret} and\nsome more words" for secret in (TOKEN, STARRED))
-    planted = f"x\n{encode(text.encode())}\nends"
+    data = f"{'some text'[:shift]} see {TOKEN} and\nsome more words".encode()
+    planted = f"x\n{encode(data)}\nends"
     masked, redactions = MASKER.mask_text(planted)
     assert [redaction.rule for redaction in redactions] == ["github/token"]
-    assert masked == f"x\n{encode(expected.encode())}\nends"
+    around = masked.replace(PLACEHOLDER, "")
+    assert masked != around
+    assert around.startswith("x\n")
+    assert around.endswith("ends")
+    assert (
+        len(around) < len("String.fromCharCode(Uint8Array(99)") + 10
+    )  # no byte is left; a call or a last offset may be
     assert MASKER.mask_text(masked) == (masked, ())
     assert MASKER.mask_value({"a": [planted]})[0] == {"a": [masked]}
 
@@ -104,8 +108,7 @@ def test_a_column_out_of_step_goes_with_its_line() -> None:
     masked, _ = MASKER.mask_text(
         f"{line}\n00000010: {TOKEN[16:32].encode().hex(' ')}\n00000020: {TOKEN[32:].encode().hex(' ')}"
     )
-    assert TOKEN[4:9] not in masked
-    assert "**************" in masked.partition("\n")[0]
+    assert masked == PLACEHOLDER
 
 
 def _numbered(data: bytes) -> JsonValue:
@@ -122,9 +125,10 @@ def _listed(data: bytes) -> JsonValue:
 
 @pytest.mark.parametrize("wrap", [_listed, _buffer, _numbered])
 @pytest.mark.parametrize("before", [b"", b"\xff\x00\x80 "])
-def test_a_value_of_bytes_is_exchanged_byte_by_byte(wrap: Callable[[bytes], JsonValue], before: bytes) -> None:
+def test_a_value_of_bytes_goes_whole(wrap: Callable[[bytes], JsonValue], before: bytes) -> None:
     """As a value, in JSON as it is written, and in JSON in a string; other numbers stay as they are."""
-    value, expected = (wrap(before + f"see {secret} x".encode()) for secret in (TOKEN, STARRED))
+    value = wrap(before + f"see {TOKEN} x".encode())
+    expected: JsonValue = {"type": "Buffer", "data": PLACEHOLDER} if wrap is _buffer else PLACEHOLDER
     planted: JsonValue = {"n": [1, 2.50, {"v": value}], "m": [[*range(255)]]}
     masked, redactions = MASKER.mask_value(planted)
     assert masked == {"n": [1, 2.5, {"v": expected}], "m": [[*range(255)]]}
@@ -138,22 +142,18 @@ def test_a_value_of_bytes_is_exchanged_byte_by_byte(wrap: Callable[[bytes], Json
 
 
 def test_compressed_bytes_go_whole() -> None:
-    """A stream in a list of numbers cannot be put back as it was."""
-    stream = _listed(gzip.compress(f"some text, {TOKEN}".encode()))
-    masked, redactions = MASKER.mask_value({"data": stream})
-    assert isinstance(masked, dict)
-    shown = cast("list[int]", masked["data"])
-    assert bytes(shown).decode().strip("*") == "REDACTED"
-    assert len(shown) == len(cast("list[int]", stream))
+    """They are unpacked to look at them."""
+    masked, redactions = MASKER.mask_value({"data": _listed(gzip.compress(f"some text, {TOKEN}".encode()))})
+    assert masked == {"data": PLACEHOLDER}
     assert redactions == (Redaction(path="/data", rule="github/token"),)
 
 
 def test_a_key_decides_over_bytes_too() -> None:
-    """Under a password each number goes, under a token all that they spell."""
+    """Under a password each number goes, under a token all of them together."""
     masked, redactions = MASKER.mask_value(
         {key: _listed(b"9f8a7b6c5d4e3f2a1b0c") for key in ("session_token", "password")}
     )
-    assert masked == {"session_token": [42] * 20, "password": [PLACEHOLDER] * 20}
+    assert masked == {"session_token": PLACEHOLDER, "password": [PLACEHOLDER] * 20}
     assert redactions[0] == Redaction(path="/session_token", rule="key/token")
     assert MASKER.mask_value(masked) == (masked, ())
 
@@ -179,12 +179,11 @@ def test_numbers_that_say_nothing_stay() -> None:
 @settings(max_examples=60, deadline=None)
 @given(st.binary(min_size=8, max_size=99), st.sampled_from(sorted(DUMPS)))
 def test_a_dump_is_read_as_it_was_written(data: bytes, tool: str) -> None:
-    """Every byte, whatever its column looks like; an odd last word has one byte more."""
+    """Every byte, whatever its column looks like; words also in the other order."""
     data += b" and text"
     planted = DUMPS[tool](data).encode()
     (run,) = find_runs(planted, lambda _: None)
-    shown = run.region(planted, lambda _: None).text.replace(b"\x01", b"\x00")
-    assert shown.removesuffix(bytes(len(data) % 2)) == data.removesuffix(b"\0").replace(b"\x01", b"\x00")
+    assert (run.read(planted[run.start : run.end], lambda _: None) or b"").startswith(data)
 
 
 @settings(max_examples=60, deadline=None)
@@ -193,13 +192,13 @@ def test_numbers_are_read_as_they_were_written(text: str, spelling: str) -> None
     """All of them, as one run."""
     planted = NUMBERS[spelling](text.encode()).encode()
     (run,) = find_runs(planted, lambda _: None)
-    assert run.region(planted, lambda _: None).text == text.encode()
+    assert run.read(planted[run.start : run.end], lambda _: None) == text.encode()
 
 
 @pytest.mark.parametrize("value", [list(b"printable"), dict(zip("01234567", b"in words", strict=True))])
 def test_which_values_are_bytes(value: JsonValue) -> None:
     """A list of them, or an object that counts them; nothing shorter, and no other number."""
-    assert byte_values(value) in (list(b"printable"), list(b"in words"))
+    assert byte_values(value) in (b"printable", b"in words")
     assert byte_values([1] * 7) is None
     assert byte_values([*b"printable", 256]) is None
     assert byte_values({**dict.fromkeys("0123456", 1), "8": 1}) is None

@@ -31,71 +31,32 @@ def in_lines(digits: str, width: int, end: str) -> str:
     return end.join(textwrap.wrap(digits, width))
 
 
-EXACT: dict[str, tuple[Callable[[str], str], Callable[[str], str]]] = {
-    "UTF-16 in base64": (
-        lambda text: in_base64(text.encode("utf-16-le")),
-        lambda digits: base64.b64decode(digits).decode("utf-16-le"),
+DIGITS: dict[str, Callable[[str], str]] = {
+    "UTF-16 in base64": lambda text: in_base64(text.encode("utf-16-le")),
+    "UTF-16 in base64, the other way round": lambda text: in_base64(text.encode("utf-16-be")),
+    "UTF-16 in base64, marked": lambda text: in_base64(b"\xff\xfe" + text.encode("utf-16-le")),
+    "UTF-16 in hexadecimal": lambda text: text.encode("utf-16-le").hex(),
+    "base32": lambda text: base64.b32encode(text.encode()).decode(),
+    "base32 in small letters, without padding": lambda text: (
+        base64.b32encode(text.encode()).decode().lower().rstrip("=")
     ),
-    "UTF-16 in base64, the other way round": (
-        lambda text: in_base64(text.encode("utf-16-be")),
-        lambda digits: base64.b64decode(digits).decode("utf-16-be"),
-    ),
-    "UTF-16 in base64, marked": (
-        lambda text: in_base64(b"\xff\xfe" + text.encode("utf-16-le")),
-        lambda digits: base64.b64decode(digits).decode("utf-16"),
-    ),
-    "UTF-16 in hexadecimal": (
-        lambda text: text.encode("utf-16-le").hex(),
-        lambda digits: bytes.fromhex(digits).decode("utf-16-le"),
-    ),
-    "base32": (
-        lambda text: base64.b32encode(text.encode()).decode(),
-        lambda digits: base64.b32decode(digits).decode(),
-    ),
-    "base32 in small letters, without padding": (
-        lambda text: base64.b32encode(text.encode()).decode().lower().rstrip("="),
-        lambda digits: base64.b32decode(digits + "=" * (-len(digits) % 8), casefold=True).decode(),
-    ),
-    "base32 in lines": (
-        lambda text: in_lines(base64.b32encode(text.encode()).decode(), 64, "\n"),
-        lambda digits: base64.b32decode(digits.replace("\n", "")).decode(),
-    ),
-    "base64 in indented lines": (
-        lambda text: in_lines(in_base64(text.encode()), 60, "\r\n    "),
-        lambda digits: base64.b64decode(digits).decode(),
-    ),
-    "hexadecimal in lines": (
-        lambda text: in_lines(text.encode().hex(), 60, "\n"),
-        lambda digits: bytes.fromhex(digits).decode(),
-    ),
-    "hexadecimal with spaces": (
-        lambda text: text.encode().hex(" "),
-        lambda digits: bytes.fromhex(digits).decode(),
-    ),
-    "hexadecimal with colons": (
-        lambda text: text.encode().hex(":").upper(),
-        lambda digits: bytes.fromhex(digits.replace(":", "")).decode(),
-    ),
-    "an array in C": (
-        lambda text: ", ".join(f"0x{byte:02x}" for byte in text.encode()),
-        lambda digits: bytes(int(digit, 16) for digit in digits.split(", ")).decode(),
-    ),
+    "base32 in lines": lambda text: in_lines(base64.b32encode(text.encode()).decode(), 64, "\n"),
+    "base64 in indented lines": lambda text: in_lines(in_base64(text.encode()), 60, "\r\n    "),
+    "hexadecimal in lines": lambda text: in_lines(text.encode().hex(), 60, "\n"),
+    "hexadecimal with spaces": lambda text: text.encode().hex(" "),
+    "hexadecimal with colons": lambda text: text.encode().hex(":").upper(),
+    "an array in C": lambda text: ", ".join(f"0x{byte:02x}" for byte in text.encode()),
 }
 
 
-@pytest.mark.parametrize("encoding", EXACT)
+@pytest.mark.parametrize("encoding", DIGITS)
 @pytest.mark.parametrize("shift", range(8))
-def test_digits_are_exchanged_and_the_rest_still_decodes(encoding: str, shift: int) -> None:
-    """Wherever in a group of digits the secret begins, its reader sees the placeholder and all that surrounds it."""
-    encode, decode = EXACT[encoding]
-    before, after = "before it, "[shift:] + "see ", " and some words after it"
-    masked, redactions = MASKER.mask_value({"note": [encode(f"{before}{TOKEN}{after}")]})
+def test_a_run_of_digits_goes_whole(encoding: str, shift: int) -> None:
+    """Wherever in a group of digits the secret begins, and with all that the run says beside it."""
+    text = f"{'before it, '[shift:]}see {TOKEN} and some words after it"
+    masked, redactions = MASKER.mask_value({"note": [DIGITS[encoding](text)]})
+    assert masked == {"note": [PLACEHOLDER]}
     assert [redaction.rule for redaction in redactions] == ["github/token"]
-    assert isinstance(masked, dict)
-    assert isinstance(masked["note"], list)
-    shown = decode(str(masked["note"][0]))
-    assert shown.startswith(before + PLACEHOLDER)
-    assert shown.replace("*", "").endswith(after)
     assert MASKER.mask_value(masked) == (masked, ())
 
 
@@ -191,10 +152,7 @@ def test_a_compressed_run_goes_whole(packing: str) -> None:
     """Where there is a secret in it; the text around it stays."""
     run = COMPRESSED[packing](f"some text, {TOKEN}; more text".encode())
     masked, redactions = MASKER.mask_text(f"release: {run} ends")
-    shown = masked if packing != "Helm" else masked.replace(in_base64(PLACEHOLDER.encode()).rstrip("="), PLACEHOLDER)
-    assert shown.startswith(f"release: {PLACEHOLDER[:9]}")
-    assert shown.endswith(" ends")
-    assert run[24:44] not in masked
+    assert masked == f"release: {PLACEHOLDER} ends"
     assert [redaction.rule for redaction in redactions] == ["github/token"]
     assert MASKER.mask_text(masked) == (masked, ())
 
@@ -229,10 +187,9 @@ def test_text_amid_bytes_is_found(shift: int) -> None:
     digits = in_base64(BINARY + b"\xff" * shift + TOKEN.encode() + BINARY)
     masked, redactions = MASKER.mask_text(digits)
     assert [redaction.rule for redaction in redactions] == ["github/token"]
-    decoded = base64.b64decode(masked)
-    assert decoded.startswith(BINARY)
-    assert PLACEHOLDER.encode() in decoded
-    assert decoded.endswith(BINARY[-30:])
+    assert PLACEHOLDER in masked
+    assert masked.startswith(in_base64(BINARY)[:40])
+    assert masked.endswith(digits[-40:])
 
 
 @pytest.mark.parametrize("word", ["/", "/p/", "/pa/", "/pat/", "/path/", "state_", "blob-", "cursor"])

@@ -67,15 +67,10 @@ def test_a_secret_vanishes_in_every_encoding(encoding: str, planted: str) -> Non
 
 
 @pytest.mark.parametrize("encoding", ["base64", "base64url", "base64 in lines", "base64 of json", "hexadecimal"])
-def test_an_encoded_text_can_still_be_decoded(encoding: str) -> None:
-    """Only the secret's own groups of digits are exchanged; what surrounds them decodes as before."""
-    masked, _ = MASKER.mask_text(ENCODINGS[encoding](f"see {TOKEN} here"))
-    if encoding == "hexadecimal":
-        decoded = bytes.fromhex(masked).decode()
-    else:
-        decoded = base64.urlsafe_b64decode(masked.replace("\n", "").replace("+", "-").replace("/", "_") + "==").decode()
-    assert f"see {PLACEHOLDER}" in decoded
-    assert " here" in decoded
+def test_a_run_of_digits_that_hides_a_secret_goes_whole(encoding: str) -> None:
+    """Nothing is edited inside it; the text around it stays."""
+    masked, _ = MASKER.mask_text(f"it is {ENCODINGS[encoding](f'see {TOKEN} here').strip()}, says he")
+    assert masked == f"it is {PLACEHOLDER}, says he"
 
 
 @pytest.mark.parametrize(
@@ -83,7 +78,7 @@ def test_an_encoded_text_can_still_be_decoded(encoding: str) -> None:
     [
         (
             '{"a" :  1.50,\n "token_note": "x \\u00e9\\/ TOKEN"}',
-            '{"a" :  1.50,\n "token_note": "x \\u00e9\\/ PLACEHOLDER"}',
+            '{"a" :  1.50,\n "token_note": "x é/ PLACEHOLDER"}',
         ),
         ('{"password":   12345 , "b":[true,null]}', '{"password":   "PLACEHOLDER" , "b":[true,null]}'),
         ('[ "{\\"api_key\\": \\"k\\", \\"n\\":1e3}" ]', '[ "{\\"api_key\\": \\"PLACEHOLDER\\", \\"n\\":1e3}" ]'),
@@ -93,7 +88,7 @@ def test_an_encoded_text_can_still_be_decoded(encoding: str) -> None:
     ],
 )
 def test_the_rest_of_a_payload_stays_byte_for_byte(before: str, after: str) -> None:
-    """White space, number spelling, escapes and order survive; only the secret's place changes."""
+    """White space, spelling and order survive; only a string that holds a finding is written anew."""
     masked = MASKER.mask_bytes(before.replace("TOKEN", TOKEN).encode())
     assert masked.data.decode() == after.replace("PLACEHOLDER", PLACEHOLDER)
 

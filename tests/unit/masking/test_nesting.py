@@ -5,9 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-import re
 from collections.abc import Callable
-from typing import TypeAlias
 from urllib.parse import quote, unquote
 
 from hypothesis import example, given, settings
@@ -17,34 +15,21 @@ from audit_core.masking import PLACEHOLDER, Masker, Unscannable
 
 TOKEN = "ghp_" + "k3VZr8Qm1TzWx7Lc9Nd2Hs5Yb4Gf6Jp0RtAe"
 MASKER = Masker()
-
-
-Layer: TypeAlias = tuple[Callable[[str], str], Callable[[str], str]]
-"""An encoding, and how its reader undoes it."""
-
-EXACT: dict[str, Layer] = {
-    "base64": (lambda text: base64.b64encode(text.encode()).decode(), lambda text: base64.b64decode(text).decode()),
-    "base64 for addresses": (
-        lambda text: base64.urlsafe_b64encode(text.encode()).decode().rstrip("="),
-        lambda text: base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode(),
-    ),
-    "base64 in lines": (
-        lambda text: base64.encodebytes(text.encode()).decode(),
-        lambda text: base64.b64decode(text).decode(),
-    ),
-    "UTF-16 in base64": (
-        lambda text: base64.b64encode(text.encode("utf-16-le")).decode(),
-        lambda text: base64.b64decode(text).decode("utf-16-le"),
-    ),
-    "base32": (lambda text: base64.b32encode(text.encode()).decode(), lambda text: base64.b32decode(text).decode()),
-    "hexadecimal": (lambda text: text.encode().hex(), lambda text: bytes.fromhex(text).decode()),
-    "hexadecimal with spaces": (lambda text: text.encode().hex(" "), lambda text: bytes.fromhex(text).decode()),
+DIGITS: dict[str, Callable[[str], str]] = {
+    "base64": lambda text: base64.b64encode(text.encode()).decode(),
+    "base64 for addresses": lambda text: base64.urlsafe_b64encode(text.encode()).decode().rstrip("="),
+    "base64 in lines": lambda text: base64.encodebytes(text.encode()).decode().rstrip(),
+    "UTF-16 in base64": lambda text: base64.b64encode(text.encode("utf-16-le")).decode(),
+    "base32": lambda text: base64.b32encode(text.encode()).decode(),
+    "hexadecimal": lambda text: text.encode().hex(),
+    "hexadecimal with spaces": lambda text: text.encode().hex(" "),
 }
-IN_PLACE: dict[str, Layer] = {
+IN_PLACE: dict[str, tuple[Callable[[str], str], Callable[[str], str]]] = {
     "nothing": (str, str),
     "JSON": (lambda text: json.dumps({"note": text}), lambda text: str(json.loads(text)["note"])),
     "percent": (lambda text: quote(text, safe=""), unquote),
 }
+"""Encodings that show most characters as they are, and how a reader undoes them."""
 ONE_WAY: dict[str, Callable[[str], str]] = {
     "gzip in base64": lambda text: base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode(),
     "references": lambda text: "".join(f"&#{ord(letter)};" for letter in text),
@@ -54,30 +39,25 @@ ONE_WAY: dict[str, Callable[[str], str]] = {
     "address": lambda text: f"https://example.com/a?state={quote(text, safe='')}&page=2#top",
     "data address": lambda text: f"data:text/plain;base64,{base64.b64encode(text.encode()).decode()}",
 }
-ENCODERS = {**ONE_WAY, **{name: encode for name, (encode, _) in (*EXACT.items(), *IN_PLACE.items())}}
+ENCODERS = {**ONE_WAY, **DIGITS, **{name: encode for name, (encode, _) in IN_PLACE.items()}}
 AROUND = st.text("abcdefgh ", max_size=12)
 OUTER = st.sampled_from(sorted(IN_PLACE))
 
 
 @settings(max_examples=60, deadline=None)
-@given(OUTER, st.sampled_from(sorted(EXACT)), OUTER, AROUND, AROUND)
-def test_the_reader_sees_the_placeholder_and_all_that_surrounds_it(
+@given(OUTER, st.sampled_from(sorted(DIGITS)), OUTER, AROUND, AROUND)
+def test_digits_go_whole_and_what_is_around_them_stays(
     inner: str, digits: str, outer: str, before: str, after: str
 ) -> None:
-    """Of a secret in digits, in JSON or an address, and the other way round."""
-    chain = (IN_PLACE[inner], EXACT[digits], IN_PLACE[outer])
-    text = f"{before}: {TOKEN} {after}"
-    for encode, _ in chain:
-        text = encode(text)
-    masked, redactions = MASKER.mask_value({"data": [text]})
+    """Digits of a text that holds a secret, in JSON or an address, and the other way round."""
+    run = DIGITS[digits](IN_PLACE[inner][0](f"{before}: {TOKEN} {after}"))
+    encode, decode = IN_PLACE[outer]
+    masked, redactions = MASKER.mask_value({"data": [encode(f"<{run}> ends")]})
     assert [redaction.rule for redaction in redactions] == ["github/token"]
     assert MASKER.mask_value(masked) == (masked, ())
     assert isinstance(masked, dict)
     assert isinstance(masked["data"], list)
-    shown = str(masked["data"][0])
-    for _, decode in reversed(chain):
-        shown = decode(shown)
-    assert re.fullmatch(rf"{before}: {re.escape(PLACEHOLDER)}\**+ {after}", shown)
+    assert decode(str(masked["data"][0])) == f"<{PLACEHOLDER}> ends"
 
 
 @settings(max_examples=80, deadline=None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from audit_core.masking.rules.rule import ALNUM, Rule
-from audit_core.masking.services import spellings
+from audit_core.masking.rules.services import spellings
 
 _CONVENTION = "GitHub Blog: behind GitHub's new authentication token formats, identifiable prefixes"
 _KINDS = ("sk", "pat", "apikey", "api_key", "token", "api_token", "access_token", "secret", "key_live", "key_test")

@@ -8,7 +8,7 @@ also finds a path without its host, as in the name of a span. Only the part that
 from __future__ import annotations
 
 from audit_core.masking.rules.rule import ALNUM, HEX, UUID, WORD, Rule
-from audit_core.masking.wordlist import words
+from audit_core.masking.rules.wordlist import words
 
 
 def _link(rule: str, marks: tuple[str, ...], tail: str, source: str) -> Rule:

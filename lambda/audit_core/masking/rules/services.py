@@ -6,7 +6,7 @@ words that anyone writes, or where the value may well be a commit, a path or a v
 
 from __future__ import annotations
 
-from audit_core.masking.wordlist import words
+from audit_core.masking.rules.wordlist import words
 
 ALONE = words("""
     abstractapi abuseipdb adafruit adyen airbrake airtable algolia alienvault amplitude anthropic apify apilayer
