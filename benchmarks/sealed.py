@@ -16,7 +16,7 @@ from isal import isal_zlib
 
 from audit_core.contents import StoredObject, entries_of
 from audit_core.entries import Entry
-from audit_core.layout import CHECKPOINT, KEY, checkpoint_key, marker_key, sequence_key
+from audit_core.layout import CHECKPOINT, KEY, checkpoint_key, marker_key, record_key, sequence_key
 from audit_core.notes import Checkpoint, VerifierKey, note
 from audit_core.sealing import EMPTY, marker_of
 from audit_core.tiles import bundle
@@ -49,7 +49,7 @@ def objects(count: int) -> Iterator[StoredObject]:
         own = hashlib.sha256(b"%d" % number).hexdigest()[:_BATCH]
         stored_at = _BEGAN + timedelta(seconds=number)
         yield StoredObject(
-            key=f"records/dt={stored_at:%Y-%m-%d}/{own}.jsonl.gz",
+            key=record_key(f"{stored_at:%Y-%m-%d}", own),
             version=own[::-1][:32],
             stored_at=stored_at,
             retain_until=_UNTIL,

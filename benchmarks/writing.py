@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from audit_core.masking import Masker
+from aws_client.s3 import Put
 from benchmarks.measure import BenchmarkError
 from log_writer.config import Agent, Config, Token
 from log_writer.service import Request, Writer
-from log_writer.store import Put
 
 TOKEN: Final = "aal_of-the-benchmark"  # noqa: S105 - good for nothing
 _HEADERS: Final = {"authorization": f"Bearer {TOKEN}"}

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
 
-from audit_core.layout import RECORDS
+from audit_core.layout import RECORDS, day_prefix
 from cli.checks.planted import found_in
 from cli.connect_samples import Sample, sample
 from cli.connect_settings import compare
@@ -207,7 +207,7 @@ def _clock(date: str | None, otherwise: datetime) -> datetime:
 def _keys(reader: LogReader, sent: Sample, now: datetime) -> Iterator[str]:
     """Yield the keys of the call's day under which something was stored just now."""
     for day in sorted({f"{when:%Y-%m-%d}" for when in (sent.at, now)}):
-        for stored in reader.objects(f"{RECORDS}dt={day}/"):
+        for stored in reader.objects(f"{day_prefix(day)}/"):
             if stored.stored_at is not None and stored.stored_at >= min(sent.at, now) - _CLOCKS:
                 yield stored.key
 

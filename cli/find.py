@@ -15,12 +15,12 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from audit_core.layout import RECORDS
+from audit_core.layout import OUTCOMES, day_of, day_prefix
 from cli.connection import Connection, load_deployment
 from cli.console import STATUS_STYLES, emit_json, printable, stdout_console, styled, write_record
 from cli.exits import DONE, FOUND, CouldNot
 from cli.options import deployment_options, json_option
-from cli.query import OUTCOMES, Query, fold, option_time, parse_status
+from cli.query import Query, fold, option_time, parse_status
 from cli.reader import Finding, LogReader, StoredObject, StoredRecord
 
 if TYPE_CHECKING:
@@ -257,10 +257,10 @@ def _stored(reader: LogReader, wanted: Query) -> Iterator[StoredRecord | Finding
         if _is_later(stored, wanted):
             yield from stored.findings()
             continue
-        if _day(stored.key) != day:
+        if day_of(stored.key) != day:
             yield from _read_all(reader, waiting)
             waiting.clear()
-            day = _day(stored.key)
+            day = day_of(stored.key)
         if _may_match(stored, wanted):
             waiting.append(stored)
         else:
@@ -322,12 +322,12 @@ def _may_match(stored: StoredObject, wanted: Query) -> bool:
     """
     if wanted.since is None or stored.stored_at is None:
         return True
-    return stored.stored_at >= wanted.since - _CLOCKS or _day(stored.key) >= _utc_day(wanted.since)
+    return stored.stored_at >= wanted.since - _CLOCKS or day_of(stored.key) >= _utc_day(wanted.since)
 
 
 def _is_later(stored: StoredObject, wanted: Query) -> bool:
     """Return whether an object lies after the period. One that was stored in the period may have a wrong date."""
-    if wanted.until is None or _day(stored.key) <= _utc_day(wanted.until):
+    if wanted.until is None or day_of(stored.key) <= _utc_day(wanted.until):
         return False
     return stored.stored_at is None or stored.stored_at >= wanted.until
 
@@ -336,16 +336,12 @@ def _stored_at(stored: StoredObject) -> datetime:
     return stored.stored_at or datetime.min.replace(tzinfo=UTC)
 
 
-def _day(key: str) -> str:
-    return key.removeprefix(f"{RECORDS}dt=").partition("/")[0]
-
-
 def _utc_day(when: datetime) -> str:
     return when.astimezone(UTC).strftime("%Y-%m-%d")
 
 
 def _yesterday() -> str:
-    return f"{RECORDS}dt={datetime.now(UTC) - timedelta(days=1):%Y-%m-%d}"
+    return day_prefix(_utc_day(datetime.now(UTC) - timedelta(days=1)))
 
 
 def _period(since: str | None, until: str | None) -> tuple[datetime | None, datetime | None]:

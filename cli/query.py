@@ -12,8 +12,6 @@ import click
 
 from cli.console import printable
 
-OUTCOMES: Final = ("success", "throttled", "error", "policy-blocked")
-
 _HYPHENS: Final = str.maketrans("\u2010\u2011\u2012\u2013\u2212\ufe63\uff0d", "-------")
 _SPAN: Final = re.compile(r"(?P<count>[0-9]{1,6})(?P<unit>[smhdw])")
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from audit_core.layout import MAX_STORED_BYTES, RECORDS
+from audit_core.layout import MAX_STORED_BYTES, RECORDS, holds_record
 from cli.connection import Client
 from cli.verify.source import BucketSource
 
@@ -96,8 +96,7 @@ class LogReader:
         batch, _, place = record_id.rpartition("-")
         if not batch or not place.isdigit():
             return None
-        ending = f"/{batch}.jsonl.gz"
-        return next((found for found in self.objects() if found.key.endswith(ending)), None)
+        return next((found for found in self.objects() if holds_record(found.key, record_id)), None)
 
     def raw(self, key: str, version_id: str) -> bytes:
         """Return a version's stored bytes, undecoded; raise Undecodable if there are more than the writer can store."""

@@ -21,7 +21,7 @@ from typing import Final
 
 from botocore.exceptions import ClientError
 
-from audit_core.layout import RECORDS, marker_key
+from audit_core.layout import RECORDS, holds_record, marker_key
 from cli.connection import Connection, Deployment
 from components.package import ensure_wheels
 from localcloud import emulator as emulators
@@ -172,11 +172,10 @@ def _model() -> Iterator[str]:
 
 def _object(connection: Connection, deployment: Deployment, record_id: str) -> tuple[str, str]:
     """The key and version of the object that a record is in."""
-    ending = f"/{record_id.rpartition('-')[0]}.jsonl.gz"
     auditor = connection.client("s3", role_arn=deployment.auditor_role_arn)
     for page in auditor.get_paginator("list_object_versions").paginate(Bucket=deployment.bucket, Prefix=RECORDS):
         for row in page.get("Versions", ()):
-            if str(row["Key"]).endswith(ending):
+            if holds_record(str(row["Key"]), record_id):
                 return str(row["Key"]), str(row["VersionId"])
     raise DemoError("the record's object is not in the bucket")
 

@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
 AGENT: Final = re.compile("[A-Za-z0-9._\u2010\u2011-]{1,64}")
 """An agent's name: letters, digits, dot, underscore, and the three hyphens that guides and editors put there."""
-HYPHENS: Final = str.maketrans({"\u2010": "-", "\u2011": "-"})
-"""The writer reads these three as one: two agents whose names differ only there could use each other's name."""
 ARN: Final = re.compile(r"arn:aws(?:-[a-z]+)*:iam::([0-9]{12}):(?:root|(?:role|user)/[\w+=,.@/-]{1,576})")
 BOUNDARY: Final = re.compile(r"arn:aws(?:-[a-z]+)*:iam::(?:[0-9]{12}|aws):policy/[\w+=,.@/-]{1,576}", re.ASCII)
 ROLE_PATH: Final = re.compile(r"/(?:[\w+=,.@-]+/)*", re.ASCII)
@@ -307,7 +305,7 @@ def _agents(own: Mapping[str, str]) -> tuple[Agent, ...]:
     for name in names:
         if not AGENT.fullmatch(name):
             raise SettingError("agents", "a name has 1 to 64 letters, digits, dots, underscores and hyphens", name)
-    plain = [name.translate(HYPHENS) for name in names]
+    plain = [name.translate(layout.HYPHENS) for name in names]
     for name, other in zip(names, plain, strict=True):
         if plain.count(other) > 1:
             raise SettingError("agents", "must differ in more than the kind of hyphen", name)

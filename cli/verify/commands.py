@@ -16,7 +16,7 @@ from rich.progress import Progress as Bar
 from audit_core.errors import AuditError
 from audit_core.layout import RECORDS
 from audit_core.merkle import leaf_digest
-from audit_core.notes import Checkpoint, VerifierKey, open_checkpoint
+from audit_core.notes import Checkpoint, VerifierKey, key_from_der, open_checkpoint
 from cli.connection import Connection, Deployment, aws_reason, load_deployment
 from cli.console import emit_json, printable, program
 from cli.exits import FOUND, CouldNot
@@ -34,8 +34,6 @@ from cli.verify.source import BrokenCopyError, BucketSource, Source
 from cli.verify.tree import Progress, quiet
 from cli.verify.trust import read_key, verify_signature
 
-_ED25519 = bytes.fromhex("302a300506032b6570032100")
-"""What a public key in DER begins with when it is an Ed25519 key (RFC 8410)."""
 _INTERVALS = 3
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _TOLD = 50
@@ -219,9 +217,10 @@ def _public_key(connection: Connection, deployment: Deployment) -> VerifierKey:
     kms = connection.client("kms", role_arn=deployment.auditor_role_arn)
     encoded = kms.get_public_key(KeyId=deployment.seal_key_id)["PublicKey"]
     encoded = encoded if isinstance(encoded, bytes) else base64.b64decode(encoded)
-    if not encoded.startswith(_ED25519):
-        raise CouldNot("stack output seal_key_id: is not an Ed25519 key")
-    return VerifierKey(name=deployment.seal_origin, public_key=encoded[len(_ED25519) :])
+    try:
+        return key_from_der(deployment.seal_origin, encoded)
+    except AuditError as error:
+        raise CouldNot(f"stack output seal_key_id: {error}") from None
 
 
 def _asked(ask: Callable[[], Answer]) -> Answer:

@@ -4,21 +4,19 @@ Promise: a file without a checkpoint of the trusted key is reported, and none of
 """
 
 import hmac
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from audit_core.errors import AuditError
 from audit_core.layout import CHECKPOINT, CHECKPOINTS, KEY, checkpoint_key
-from audit_core.notes import Checkpoint, VerifierKey, open_checkpoint
+from audit_core.notes import SIZE, Checkpoint, VerifierKey, open_checkpoint
 from audit_core.sealing import EMPTY, LogState
 from audit_core.tiles import Edge
 from cli.verify.findings import Finding, Report
 from cli.verify.source import Body, Source
 from cli.verify.trust import verify_signature
 
-_SIZE = re.compile("0|[1-9][0-9]{0,17}")
 _MAX_CHECKPOINTS = 10_000_000
 _PUBLISHING = timedelta(minutes=15)
 
@@ -45,7 +43,7 @@ def read_heads(source: Source, report: Report) -> Heads:
     last_at = datetime.min.replace(tzinfo=UTC)
     for rows in source.versions(CHECKPOINTS):
         name = rows[0].key.removeprefix(CHECKPOINTS)
-        if not _SIZE.fullmatch(name) or len(sizes) >= _MAX_CHECKPOINTS:
+        if not SIZE.fullmatch(name) or len(sizes) >= _MAX_CHECKPOINTS:
             report.found("unexpected", rows[0].key)
             continue
         sizes.append(int(name))

@@ -16,7 +16,7 @@ from isal import isal_zlib
 from audit_core.contents import StoredObject, UnreadableError, entries_of, lines_of, record_id_of
 from audit_core.entries import Entry, parse_entry
 from audit_core.errors import DecodeError
-from audit_core.layout import RECORDS, marker_key
+from audit_core.layout import day_of, marker_key
 from audit_core.merkle import leaf_digest, leaf_hashes
 from audit_core.sealing import marker_of, objects_in
 from cli.verify.findings import Report
@@ -48,7 +48,7 @@ class Scope:
 
     def covers(self, key: str) -> bool:
         """Whether an object is of a day that is asked for."""
-        day = key.removeprefix(f"{RECORDS}dt=").partition("/")[0]
+        day = day_of(key)
         return (not self.since or day >= self.since) and (not self.until or day < self.until)
 
 

@@ -2,7 +2,7 @@
 
 from audit_core.entries import Entry, parse_entry
 from audit_core.errors import AuditError
-from audit_core.layout import CHECKPOINT, MARKERS, SEAL, marker_key
+from audit_core.layout import CHECKPOINT, MARKERS, SEAL, holds_record, marker_key
 from audit_core.notes import Checkpoint, VerifierKey, open_checkpoint
 from audit_core.sealing import parse_marker
 from audit_core.tiles import WIDTH, bundle_path, prove_inclusion, unbundle
@@ -31,8 +31,7 @@ def _entry(source: Source, head: Checkpoint, record_id: str) -> tuple[int, Entry
     batch, _, place = record_id.rpartition("-")
     if not batch or not place.isdigit():
         raise CouldNot("not a record id; the writer's reply and `find --json` name it `record_id`")
-    ending = f"/{batch}.jsonl.gz"
-    found = next((rows[0].key for rows in source.versions(MARKERS) if rows[0].key.endswith(ending)), None)
+    found = next((rows[0].key for rows in source.versions(MARKERS) if holds_record(rows[0].key, record_id)), None)
     if found is None:
         raise CouldNot("no such record is sealed; what was just stored is sealed within minutes")
     start = parse_marker(_read(source, found)).start

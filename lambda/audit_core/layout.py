@@ -11,7 +11,9 @@ from typing import Final, Literal, TypeAlias, get_args
 
 RECORDS: Final = "records/"
 """Where the writer puts records; the one prefix of the log that it may write."""
-RECORD_KEY: Final = re.compile(re.escape(RECORDS) + r"dt=[0-9]{4}-[0-9]{2}-[0-9]{2}/[0-9a-f]{40}\.jsonl\.gz")
+_DAYS: Final = f"{RECORDS}dt="
+_ENDING: Final = ".jsonl.gz"
+RECORD_KEY: Final = re.compile(_DAYS + "[0-9]{4}-[0-9]{2}-[0-9]{2}/[0-9a-f]{40}" + re.escape(_ENDING))
 """The keys that the writer makes, as `record_key` does. The bucket's policy rejects longer and shorter ones."""
 SEAL: Final = "seal/"
 """Where the sealer puts the sealed log; the one prefix that it may write."""
@@ -60,11 +62,17 @@ Personal: TypeAlias = Literal["mask", "hmac", "off"]
 EnvelopeMode: TypeAlias = Literal["off", "masked", "raw"]
 EndpointDetail: TypeAlias = Literal["path", "domain"]
 DigestAlgorithm: TypeAlias = Literal["sha256", "hmac-sha256"]
+Outcome: TypeAlias = Literal["success", "throttled", "error", "policy-blocked"]
+"""The four classes of the guide."""
+OUTCOMES: Final[tuple[Outcome, ...]] = get_args(Outcome)
 # The first of each is the default.
 PERSONAL: Final[tuple[Personal, ...]] = get_args(Personal)
 ENVELOPES: Final[tuple[EnvelopeMode, ...]] = get_args(EnvelopeMode)
 ENDPOINT_DETAILS: Final[tuple[EndpointDetail, ...]] = get_args(EndpointDetail)
 DIGESTS: Final[tuple[DigestAlgorithm, ...]] = get_args(DigestAlgorithm)
+
+HYPHENS: Final = str.maketrans({"\u2010": "-", "\u2011": "-"})
+"""In agents' names these count as `-`. Two agents whose names differ only there could use each other's name."""
 
 CONFIG_FILE: Final = "config.json"
 """The configuration in a function's package."""
@@ -73,7 +81,22 @@ CONFIG_SCHEMA: Final = 1
 
 def record_key(date: str, batch_id: str) -> str:
     """Return the key of the object that holds a batch."""
-    return f"{RECORDS}dt={date}/{batch_id}.jsonl.gz"
+    return f"{_DAYS}{date}/{batch_id}{_ENDING}"
+
+
+def day_of(key: str) -> str:
+    """Return the day in the key of a record's object."""
+    return key.removeprefix(_DAYS).partition("/")[0]
+
+
+def day_prefix(day: str) -> str:
+    """Return the prefix of the objects of a day."""
+    return f"{_DAYS}{day}"
+
+
+def holds_record(key: str, record_id: str) -> bool:
+    """Return whether `key`, of an object or a marker, is of the object whose records have ids such as `record_id`."""
+    return key.endswith(f"/{record_id.rpartition('-')[0]}{_ENDING}")
 
 
 def sequence_key(start: int) -> str:

@@ -27,10 +27,12 @@ MAX_NOTE_BYTES = 256 * 1024
 KEY_BYTES = 32
 SIGNATURE_BYTES = 64
 _ED25519 = b"\x01"
+_SPKI = bytes.fromhex("302a300506032b6570032100")
+"""An Ed25519 public key in DER is these bytes, which name the algorithm, and then the key (RFC 8410)."""
 _ID_BYTES = 4
 _SIGNATURE = re.compile(r"\u2014 (?P<name>[^\s+]+) (?P<data>[A-Za-z0-9+/]+={0,2})")
 _UNPRINTABLE = re.compile(r"[\x00-\x09\x0b-\x1f]")
-_SIZE = re.compile(r"0|[1-9][0-9]{0,17}")
+SIZE = re.compile(r"0|[1-9][0-9]{0,17}")
 
 Verify = Callable[[bytes, bytes, bytes], bool]
 """Whether a signature is good: of the public key (32 bytes), the signature (64), the message."""
@@ -100,6 +102,13 @@ def parse_key(text: str) -> VerifierKey:
     return key
 
 
+def key_from_der(name: str, encoded: bytes) -> VerifierKey:
+    """Return the key in a SubjectPublicKeyInfo, such as KMS gives. Raise `NoteError`."""
+    if not encoded.startswith(_SPKI):
+        raise NoteError("must be an Ed25519 key", field="key")
+    return VerifierKey(name=name, public_key=encoded[len(_SPKI) :])
+
+
 def note(text: str, key: VerifierKey, signature: bytes) -> bytes:
     """Return the note of `text`, which ends with a newline, with one signature."""
     line = base64.b64encode(key.key_id + signature).decode()
@@ -147,7 +156,7 @@ def open_note(data: bytes, key: VerifierKey, verify: Verify) -> str:
 def parse_checkpoint(text: str) -> Checkpoint:
     """Parse a checkpoint. Reject extension lines, because nobody could check them. Raise `NoteError`."""
     lines = text.split("\n")
-    if len(lines) != 4 or lines[3] or not lines[0] or not _SIZE.fullmatch(lines[1]):  # noqa: PLR2004 - three, and the end
+    if len(lines) != 4 or lines[3] or not lines[0] or not SIZE.fullmatch(lines[1]):  # noqa: PLR2004 - three, and the end
         raise NoteError("is not a checkpoint of three lines")
     root = _decode(lines[2], "root")
     if len(root) != HASH_BYTES:

@@ -32,7 +32,7 @@ from audit_core.event import Event, Payload
 from audit_core.faults import Faults
 from audit_core.fields import FIELDS as FIELDS  # noqa: PLC0414 - readers of records look for it here
 from audit_core.fields import LONGEST_ENDPOINT, READERS
-from audit_core.layout import EnvelopeMode
+from audit_core.layout import HYPHENS, EnvelopeMode
 from audit_core.masking import Masker, Redaction
 from audit_core.masking.budget import REQUEST_ALLOWANCE, Budget
 from audit_core.masking.echoes import taken
@@ -64,7 +64,6 @@ _MEMORY = 256  # endpoints
 _LONGEST = 256  # characters or members: only the endpoint may have more
 _KEPT_PASSES = 4  # over payloads that are kept, to mask them and to see that all is masked
 _read_name = values.text(256)
-_HYPHENS = str.maketrans({"\u2010": "-", "\u2011": "-"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -249,10 +248,10 @@ class RecordMaker:
         name = _read_name("agent_id", value)
         if name is None:
             return None
-        folded = name.translate(_HYPHENS)
-        if folded == self.sender.agent_id.translate(_HYPHENS):
+        folded = name.translate(HYPHENS)
+        if folded == self.sender.agent_id.translate(HYPHENS):
             return None
-        if any(folded == other.translate(_HYPHENS) for other in self.sender.others):
+        if any(folded == other.translate(HYPHENS) for other in self.sender.others):
             raise FieldError("agent_id", "is another agent's: send with that agent's token", forbidden=True)
         return name
 

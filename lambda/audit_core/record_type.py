@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, NotRequired, TypedDict
 
-Outcome = Literal["success", "throttled", "error", "policy-blocked"]
+from audit_core.layout import Outcome
 
 
 class RedactionEntry(TypedDict):

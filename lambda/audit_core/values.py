@@ -13,13 +13,13 @@ from typing import TypeAlias
 from audit_core.canonical import JsonValue
 from audit_core.digest import parse_digest
 from audit_core.errors import FieldError
+from audit_core.layout import OUTCOMES
 from audit_core.stream import MAX_CHUNK_DIGESTS
 from audit_core.times import utc_timestamp
 
 Reader: TypeAlias = "Callable[[str, JsonValue], JsonValue]"
 
 SAFE_INTEGER = 2**53 - 1
-OUTCOMES = ("success", "throttled", "error", "policy-blocked")
 STREAM_PHASES = ("start", "end")
 
 # C0, DEL, C1, the line and paragraph separators, and the characters that set or turn the direction of text.
@@ -89,7 +89,7 @@ def status(name: str, value: JsonValue) -> int:
 def outcome(name: str, value: JsonValue) -> str:
     """One of the four classes of the guide."""
     if not isinstance(value, str) or value not in OUTCOMES:
-        raise FieldError(name, "must be one of success, throttled, error, policy-blocked")
+        raise FieldError(name, f"must be one of {', '.join(OUTCOMES)}")
     return value
 
 

@@ -7,27 +7,23 @@ learns a digest and nothing else of the log.
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import time
 from collections.abc import Callable
 
 import urllib3
-from rfc3161_client import PKIStatus, TimestampRequestBuilder, decode_timestamp_response
+from rfc3161_client import TimestampRequestBuilder
 from rfc3161_client.base import HashAlgorithm
 
 from audit_core.layout import CHECKPOINT, anchor_key, checkpoint_key
 from audit_core.notes import Checkpoint
+from audit_core.timestamps import MAX_TIMESTAMP_BYTES, TimestampError, read_timestamp
 from log_sealer.bucket import Bucket
 from log_sealer.ledger import TamperedError
 
-MAX_REPLY = 64 * 1024
-"""A time stamp with its certificates is a few kilobytes."""
 FAILED = "anchor-failed"
 _MIME = "application/timestamp-query"
 _REPLY_MIME = "application/timestamp-reply"
-_SHA256 = "2.16.840.1.101.3.4.2.1"
-_GRANTED = frozenset({PKIStatus.GRANTED, PKIStatus.GRANTED_WITH_MODS})
 _OK = 200
 _ATTEMPTS = 3
 _PAUSE = 5.0
@@ -81,10 +77,10 @@ class Authority:
         try:
             if reply.status != _OK:
                 raise StampError(f"the authority answered {reply.status}")
-            body = reply.read(MAX_REPLY + 1)
+            body = reply.read(MAX_TIMESTAMP_BYTES + 1)
         finally:
             reply.close()
-        if len(body) > MAX_REPLY:
+        if len(body) > MAX_TIMESTAMP_BYTES:
             raise StampError("the answer is too large for a time stamp")
         return body
 
@@ -92,18 +88,13 @@ class Authority:
 def check(reply: bytes, *, data: bytes, nonce: int | None) -> None:
     """Reject anything but a granted time stamp of `data` and of the request with `nonce`. Raise `StampError`."""
     try:
-        response = decode_timestamp_response(reply)
-        if response.status not in _GRANTED:
-            raise StampError("the authority granted no time stamp")
-        info = response.tst_info
-        imprint = info.message_imprint
-        algorithm, digest, answered = imprint.hash_algorithm.dotted_string, imprint.message, info.nonce
+        answered = read_timestamp(reply, data).tst_info.nonce
+    except TimestampError as error:
+        raise StampError(f"the answer {error.reason}") from None
     except (ValueError, TypeError, OverflowError):
-        raise StampError("the answer is not a time stamp") from None
-    if algorithm != _SHA256 or not hmac.compare_digest(digest, hashlib.sha256(data).digest()):
-        raise StampError("the time stamp is of something else")
+        raise StampError("the answer has no valid nonce") from None
     if answered != nonce:
-        raise StampError("the time stamp is of another request")
+        raise StampError("the answer is of another request")
 
 
 def anchor(

@@ -7,7 +7,6 @@ version first. A request is tried again when nothing speaks against it, a bounde
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import random
 import time
@@ -21,7 +20,7 @@ from xml.etree import ElementTree as ET
 
 from audit_core.contents import StoredObject
 from audit_core.layout import MAX_STORED_BYTES
-from aws_client.services import bucket_url
+from aws_client.s3 import NotDurableError, Put, S3Store
 from aws_client.signed import TRANSPORT_ERRORS, SignedClient
 
 if TYPE_CHECKING:
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
 
 _OK = 200
 _MISSING = 404
-_EXISTS = 412
 _CONFLICT = 409
 _THROTTLED = 429
 _CLIENT_ERROR = 400
@@ -37,6 +35,7 @@ _SERVER_ERROR = 500
 _ATTEMPTS = 6
 _FIRST_PAUSE = 0.1
 _SECONDS = 30.0
+_PUT_SECONDS = 60.0
 _MAX_PAGES = 1_000_000
 _PIECE = 256 * 1024
 _MAX_READ = 256 * 1024 * 1024
@@ -70,7 +69,7 @@ class Bucket:
 
     def __init__(self, *, name: str, client: SignedClient, endpoint_url: str | None = None) -> None:
         self._client = client
-        self._base = bucket_url(name, client.region, endpoint_url)
+        self._store = S3Store(bucket=name, client=client, endpoint_url=endpoint_url)
 
     def read(self, key: str, *, version: str | None = None, most: int = MAX_STORED_BYTES) -> StoredObject | None:
         """Return an object, or null where there is none. Without `version`: the newest.
@@ -80,7 +79,7 @@ class Bucket:
         query = {"versionId": version} if version else {}
         cause = ""
         for _ in range(_ATTEMPTS):
-            reply = self._send("GET", key, query, missing=True, whole=False)
+            reply = self._send(key, query, missing=True, whole=False)
             if int(reply.headers.get("content-length") or 0) > _MAX_READ:
                 reply.close()
                 raise RefusedError("GET", "is too large")
@@ -105,13 +104,19 @@ class Bucket:
         raise BucketError("GET", cause)
 
     def create(self, key: str, body: bytes, *, mime: str) -> bool:
-        """Put an object where none is: whether it was put. False: one was there, and is left as it is."""
-        reply = self._send("PUT", key, {}, body=body, headers={"Content-Type": mime, "If-None-Match": "*"}, exists=True)
-        return reply.status != _EXISTS
+        """Put an object where none is, and return whether it was put. An object that is there stays as it is."""
+        return not self._put(key, body, mime, replace=False).existed
 
     def replace(self, key: str, body: bytes, *, mime: str) -> None:
-        """Put an object whether or not one is there; the one before stays as a version."""
-        self._send("PUT", key, {}, body=body, headers={"Content-Type": mime})
+        """Put an object whether or not one is there. The earlier one stays as a version."""
+        self._put(key, body, mime, replace=True)
+
+    def _put(self, key: str, body: bytes, mime: str, *, replace: bool) -> Put:
+        deadline = time.monotonic() + _PUT_SECONDS
+        try:
+            return self._store.put(key, body, headers={"Content-Type": mime}, deadline=deadline, replace=replace)
+        except NotDurableError as error:
+            raise BucketError("PUT", error.cause) from None
 
     def keys(self, prefix: str, *, after: str = "") -> Iterator[str]:
         """Return the keys under `prefix` that come after `after`."""
@@ -159,31 +164,19 @@ class Bucket:
             query["continuation-token"] = token
 
     def _page(self, query: Mapping[str, str]) -> ET.Element:
-        reply = self._send("GET", "", query)
+        reply = self._send("", query)
         try:
             return ET.fromstring(reply.data)  # noqa: S314 - S3's own reply, over TLS and signed for
         except ET.ParseError:
             raise BucketError("LIST", "the reply is not XML") from None
 
     def _send(
-        self,
-        method: str,
-        key: str,
-        query: Mapping[str, str],
-        *,
-        body: bytes = b"",
-        headers: Mapping[str, str] | None = None,
-        missing: bool = False,
-        exists: bool = False,
-        whole: bool = True,
+        self, key: str, query: Mapping[str, str], *, missing: bool = False, whole: bool = True
     ) -> urllib3.BaseHTTPResponse:
-        url = f"{self._base}{quote(key, safe='/~')}"
+        url = self._store.url_of(key)
         if query:
             url += "?" + urlencode(query, quote_via=quote, safe="")
-        sent = dict(headers or {})
-        if method == "PUT":
-            sent["x-amz-checksum-sha256"] = base64.b64encode(hashlib.sha256(body).digest()).decode()
-        action = method if key else "LIST"
+        action = "GET" if key else "LIST"
         pause = _FIRST_PAUSE
         cause = "no reply"
         for attempt in range(_ATTEMPTS):
@@ -191,12 +184,12 @@ class Bucket:
                 time.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - spreads retries, guards nothing
                 pause *= 2
             try:
-                reply = self._client.send("s3", method, url, body=body, headers=sent, seconds=_SECONDS, whole=whole)
+                reply = self._client.send("s3", "GET", url, body=b"", headers={}, seconds=_SECONDS, whole=whole)
             except TRANSPORT_ERRORS as error:
                 cause = type(error).__name__
                 continue
             status, cause = reply.status, str(reply.status)
-            if status == _OK or (missing and status == _MISSING) or (exists and status == _EXISTS):
+            if status == _OK or (missing and status == _MISSING):
                 return reply
             if not whole:
                 reply.drain_conn()

@@ -16,7 +16,7 @@ from itertools import islice
 
 from audit_core.contents import StoredObject, entries_of
 from audit_core.entries import Entry
-from audit_core.layout import MARKERS, RECORD_KEY, RECORDS, marker_key
+from audit_core.layout import MARKERS, RECORD_KEY, RECORDS, day_of, marker_key
 from audit_core.sealing import MAX_KEY_BYTES, Marker
 from log_sealer.bucket import Bucket, RefusedError, Version
 from log_sealer.ledger import Ledger, TamperedError
@@ -253,7 +253,7 @@ class Sealer:
         today = self._now().date().toordinal()
         for folder in self._bucket.folders(RECORDS):
             try:
-                day = date.fromisoformat(folder.removeprefix(f"{RECORDS}dt=").rstrip("/")).toordinal()
+                day = date.fromisoformat(day_of(folder)).toordinal()
             except ValueError:
                 yield folder
                 continue

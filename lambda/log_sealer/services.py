@@ -12,15 +12,13 @@ from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import unquote_plus
 
-from audit_core.notes import Checkpoint, NoteError, VerifierKey, note, open_checkpoint
+from audit_core.notes import Checkpoint, NoteError, VerifierKey, key_from_der, note, open_checkpoint
 from aws_client.services import JsonService, ServiceError
 
 _ALGORITHM = "ED25519_SHA_512"
 _MAX_MESSAGE_BYTES = 4096
 """What KMS takes of a message as it is; it would answer a longer one with an error, and no checkpoint is as long."""
 _RECEIVED_AT_ONCE = 10
-# An Ed25519 public key in DER is these bytes, which name the algorithm, and then the key (RFC 8410).
-_SPKI = bytes.fromhex("302a300506032b6570032100")
 
 
 class Signer(Protocol):
@@ -54,9 +52,10 @@ class KmsSigner:
         """The public key, under the log's name."""
         if self._key is None:
             encoded = _bytes(self._kms.call("GetPublicKey", {"KeyId": self._key_id}), "PublicKey")
-            if not encoded.startswith(_SPKI):
-                raise ServiceError("kms GetPublicKey", "the key is not an Ed25519 key")
-            self._key = VerifierKey(name=self._origin, public_key=encoded[len(_SPKI) :])
+            try:
+                self._key = key_from_der(self._origin, encoded)
+            except NoteError as error:
+                raise ServiceError("kms GetPublicKey", str(error)) from None
         return self._key
 
     def sign(self, checkpoint: Checkpoint) -> bytes:

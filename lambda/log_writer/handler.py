@@ -20,6 +20,7 @@ from typing import Protocol, TypeAlias
 from audit_core.errors import DecodeError
 from audit_core.faults import places_of
 from audit_core.layout import CONFIG_FILE
+from aws_client.s3 import S3Store
 from aws_client.services import endpoint_of
 from aws_client.signed import SignedClient, role_credentials
 from log_writer.config import Config, load_config
@@ -27,7 +28,6 @@ from log_writer.intake.routes import answers_for, loggable_path
 from log_writer.key_source import KeysUnavailableError, ParameterKeys
 from log_writer.reply import Response
 from log_writer.service import STORE_SECONDS, Request, Writer
-from log_writer.store import S3Store
 
 FunctionUrlEvent: TypeAlias = "dict[str, object]"
 

@@ -23,6 +23,7 @@ from audit_core.record import Correlation, RecordMaker, Sender
 from audit_core.times import now_timestamp
 from audit_core.trace import trace_id_of
 from audit_core.values import CONTROL
+from aws_client.s3 import NotDurableError
 from log_writer import reply, vault
 from log_writer.auth import authenticate, secret_of
 from log_writer.batch import CONTENT_ENCODING, CONTENT_TYPE, Batch, make_batch
@@ -34,7 +35,7 @@ from log_writer.key_source import KeySource, KeysUnavailableError
 from log_writer.making import Made, make_drafts
 from log_writer.reply import Response, Stored
 from log_writer.rules import RuleBook
-from log_writer.store import NotDurableError, Store
+from log_writer.store import Store
 
 STORE_SECONDS = 10.0
 AGENT_HEADER = "Audit-Log-Agent"

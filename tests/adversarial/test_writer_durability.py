@@ -27,11 +27,11 @@ from botocore.config import Config as ClientConfig
 
 from audit_core.masking import Masker
 from audit_core.merkle import leaf_digest
+from aws_client.s3 import S3Store
 from aws_client.signed import Credentials, SignedClient
 from localcloud.emulator import Emulator
 from log_writer.config import Agent, Config, Token
 from log_writer.service import Request, Writer
-from log_writer.store import S3Store
 
 POINTS = 1_200
 SEED = 20_260_630

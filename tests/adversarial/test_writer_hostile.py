@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from audit_core.masking import Masker
+from aws_client.s3 import Put
 from log_writer.config import Agent, Config, Token
 from log_writer.service import Request, Writer
-from log_writer.store import Put
 
 TOKEN = "aal_hostile"
 SIZE = 6_000_000

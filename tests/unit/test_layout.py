@@ -24,6 +24,7 @@ MAY_IMPORT = {
     "localcloud": {"audit_core", "cli", "components", "policies", "stacks"},
     "benchmarks": {
         "audit_core",
+        "aws_client",
         "cli",
         "components",
         "localcloud",

@@ -8,10 +8,11 @@ from rfc3161_client import TimestampRequestBuilder, VerifierBuilder, decode_time
 from rfc3161_client.base import HashAlgorithm
 
 from audit_core.errors import AuditError
+from audit_core.timestamps import MAX_TIMESTAMP_BYTES
 from aws_client.services import JsonService
 from aws_client.signed import Credentials, SignedClient
 from log_sealer import handler
-from log_sealer.anchor import MAX_REPLY, Authority, StampError, anchor, check
+from log_sealer.anchor import Authority, StampError, anchor, check
 from log_sealer.bucket import Bucket
 from log_sealer.config import Config, parse_config
 from log_sealer.ledger import TamperedError
@@ -92,7 +93,7 @@ ANSWERS: tuple[tuple[Callable[[Stamp, int], bytes], str], ...] = (
     (lambda stamp, _: stamp(DATA, None), "is of another request"),
     (lambda _, __: b"", "is not a time stamp"),
     (lambda _, __: b"\x30\x03\x30\x01\x00", "is not a time stamp"),
-    (lambda _, __: bytes.fromhex("30053003020102"), "granted no time stamp"),
+    (lambda _, __: bytes.fromhex("30053003020102"), "was not granted"),
     (lambda stamp, nonce: stamp(DATA, nonce)[:-9], "is not a time stamp"),
 )
 
@@ -110,7 +111,7 @@ class _Endless(authorities.Authority):
 
     def answer(self, request: bytes) -> bytes:
         """Answer so."""
-        return request[:1] * (MAX_REPLY + 1)
+        return request[:1] * (MAX_TIMESTAMP_BYTES + 1)
 
 
 def test_answer_without_end_is_not_read() -> None:

@@ -12,9 +12,9 @@ from typing import Any
 import jsonschema
 
 from audit_core.schema import record_schema
+from aws_client.s3 import NotDurableError, Put
 from log_writer import service
 from log_writer.reply import Response
-from log_writer.store import NotDurableError, Put
 
 TOKEN = "aal_of-the-first-agent"
 AGENT = "sales\u2011assistant-v1"

@@ -3,9 +3,9 @@
 import hashlib
 import time
 
+from aws_client.s3 import Put
 from log_writer.config import Agent, Config, Token
 from log_writer.service import Request, Writer
-from log_writer.store import Put
 
 TOKEN = "aal_lean"
 

@@ -12,10 +12,10 @@ import pytest
 from audit_core.digest import digest_bytes
 from audit_core.layout import EnvelopeMode
 from audit_core.masking import PLACEHOLDER, Masker
+from aws_client.s3 import Put
 from log_writer.config import Config, Limits
 from log_writer.reply import Response
 from log_writer.service import Request, Writer
-from log_writer.store import Put
 from tests.unit.log_writer.harness import EVENT, GUIDE, NOW, PLANTED, SECRET_TEXT, TOKEN, MemoryStore
 
 

@@ -8,11 +8,11 @@ from collections.abc import Mapping
 import pytest
 
 from audit_core.masking import Masker
+from aws_client.s3 import Put
 from log_writer import handler as module
 from log_writer.config import Config
 from log_writer.handler import handler
 from log_writer.service import Writer
-from log_writer.store import Put
 from tests.unit.log_writer.harness import NOW, SECRET_TEXT, TOKEN, MemoryStore
 from tests.unit.log_writer.test_handler import Context, event
 from tests.unit.log_writer.test_wrong_items import INTAKES

@@ -12,8 +12,8 @@ from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as BotocoreCredentials
 
+from aws_client.s3 import NotDurableError, S3Store
 from aws_client.signed import Credentials, SignedClient
-from log_writer.store import NotDurableError, S3Store
 from tests.unit.log_writer.scripted import OK, Server, answer, serving
 
 CREDENTIALS = Credentials(access_key="test", secret_key="secret", token="session")
