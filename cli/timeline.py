@@ -6,7 +6,7 @@ holds, it is printed as one line with nothing in it that a terminal obeys.
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Final
 
 from rich.text import Text
@@ -124,20 +124,8 @@ class Timeline:
             "records": self._count,
             "calls": [call.as_json() for call in joined.calls],
             "duplicates": list(joined.duplicate_ids),
-            "gaps": [
-                {
-                    "agent_id": gap.agent_id,
-                    "session_id": gap.session_id,
-                    "after": gap.after,
-                    "before": gap.before,
-                    "count": gap.count,
-                }
-                for gap in joined.gaps
-            ],
-            "missing_parents": [
-                {"trace_id": missing.trace_id, "span_id": missing.span_id, "calls": list(missing.calls)}
-                for missing in joined.missing_parents
-            ],
+            "gaps": [{**asdict(gap), "count": gap.count} for gap in joined.gaps],
+            "missing_parents": [asdict(missing) for missing in joined.missing_parents],
             "circles": list(joined.circles),
         }
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from audit_core import layout
 from localcloud.place import ROOT
 
 # What each top-level package may import of the others: a package, or one module of it.
@@ -208,3 +209,18 @@ def test_no_file_is_long_without_a_reason() -> None:
     long = {str(path.relative_to(ROOT)) for path in FILES if len(path.read_text("utf-8").splitlines()) > MAX_LINES}
     assert long <= set(LONG_FILES)
     assert all(LONG_FILES[name] for name in long)
+
+
+def test_prefixes_and_choices_stand_in_one_place() -> None:
+    """Only the core's layout states where things are in the buckets and what a stack may choose."""
+    prefixes = (layout.RECORDS, layout.SEAL, layout.PAYLOADS)
+    choices = (layout.PERSONAL, layout.ENVELOPES, layout.ENDPOINT_DETAILS, layout.DIGESTS, layout.OUTCOMES)
+    for path in FILES:
+        if _package(path) in ("tests", "audit_log_client") or path == Path(layout.__file__):
+            continue
+        for node in ast.walk(ast.parse(path.read_text("utf-8"), path.name)):
+            if isinstance(node, ast.Tuple):
+                stated = tuple(item.value if isinstance(item, ast.Constant) else None for item in node.elts)
+                assert stated not in choices, (path, node.lineno)
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                assert not node.value.startswith(prefixes), (path, node.lineno)

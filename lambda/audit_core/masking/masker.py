@@ -7,8 +7,9 @@ import hmac
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from typing import Literal, TypeAlias, cast
+from typing import cast
 
+from audit_core.layout import Personal
 from audit_core.masking.assignment import find_assigned
 from audit_core.masking.budget import SUSPECT, TEXT, Budget
 from audit_core.masking.custom import CustomRules
@@ -25,7 +26,6 @@ from audit_core.masking.rules import RULES
 from audit_core.masking.scanner import Detector, scan
 from audit_core.masking.vendor import VendorRules
 
-Personal: TypeAlias = Literal["mask", "hmac", "off"]
 MAX_BYTES = 32 * 1024 * 1024
 _PASSES = 5
 """The last of them must find nothing."""
