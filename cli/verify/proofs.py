@@ -17,8 +17,9 @@ from dataclasses import dataclass
 
 from audit_core.entries import Entry, parse_entry
 from audit_core.layout import MAX_LINE_BYTES
-from audit_core.merkle import HASH_BYTES, ProofError, leaf_hash, root_from_inclusion
+from audit_core.merkle import HASH_BYTES, leaf_hash
 from audit_core.notes import MAX_NOTE_BYTES, Checkpoint, VerifierKey, Verify, open_checkpoint
+from cli.verify.inclusion import ProofError, root_from_inclusion
 
 SUFFIX = ".tlog-proof"
 MAX_PROOF_BYTES = 2 * MAX_LINE_BYTES + MAX_NOTE_BYTES

@@ -5,8 +5,9 @@ from audit_core.errors import AuditError
 from audit_core.layout import CHECKPOINT, MARKERS, SEAL, holds_record, marker_key
 from audit_core.notes import Checkpoint, VerifierKey, open_checkpoint
 from audit_core.sealing import parse_marker
-from audit_core.tiles import WIDTH, bundle_path, prove_inclusion, unbundle
+from audit_core.tiles import WIDTH, bundle_path, unbundle
 from cli.exits import CouldNot
+from cli.verify.inclusion import prove_inclusion
 from cli.verify.proofs import Proof, check_proof
 from cli.verify.source import Source
 from cli.verify.trust import verify_signature

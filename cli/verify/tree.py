@@ -15,11 +15,11 @@ from dataclasses import dataclass, field
 from audit_core.errors import DecodeError
 from audit_core.layout import MAX_COMMIT_BYTES, MAX_LINE_BYTES, SEAL, checkpoint_key, sequence_key
 from audit_core.notes import Checkpoint, VerifierKey
-from audit_core.sealing import LogState, begins_object
+from audit_core.sealing import LogState
 from audit_core.tiles import WIDTH, bundle, bundle_path, unbundle
 from cli.verify.findings import Report
 from cli.verify.heads import Verdict, compare_kept, signed_in, verdict_of
-from cli.verify.objects import Checked, Scope, check_objects
+from cli.verify.objects import Checked, Scope, begins_object, check_objects
 from cli.verify.sessions import Sessions
 from cli.verify.source import Body, Source
 

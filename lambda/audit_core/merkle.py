@@ -1,7 +1,7 @@
-"""The Merkle tree of RFC 6962 (section 2.1), SHA-256: leaves, nodes, roots, inclusion.
+"""The Merkle tree of RFC 6962 (section 2.1), SHA-256: leaves, nodes, roots.
 
 Promise: pure functions of bytes. A leaf's hash starts with a zero byte and a node's with a one, so that neither passes
-for the other. A proof that is not exactly as long as its place in the tree asks for is refused.
+for the other.
 
 Source: https://www.rfc-editor.org/rfc/rfc6962#section-2.1
 """
@@ -11,18 +11,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
-from audit_core.errors import AuditError
-
 HASH_BYTES = 32
 EMPTY_ROOT = hashlib.sha256(b"").digest()
 """The root of a tree without leaves."""
 _LEAF = b"\x00"
 _NODE = b"\x01"
 _sha256 = hashlib.sha256
-
-
-class ProofError(AuditError):
-    """A proof that proves nothing: wrong in form, or of another tree."""
 
 
 def leaf_hash(entry: bytes) -> bytes:
@@ -76,30 +70,3 @@ def root_of(leaves: Sequence[bytes]) -> bytes:
             subtrees.append(perfect_root(leaves[start : start + width]))
             start += width
     return fold_root(subtrees)
-
-
-def proof_length(index: int, size: int) -> int:
-    """How many hashes the inclusion proof of leaf `index` in a tree of `size` leaves has."""
-    if not 0 <= index < size:
-        raise ProofError("is of a leaf that the tree does not have", field="index")
-    # Below the level where the leaf's way up meets the tree's right edge every node has a sibling; above it, only
-    # where the way comes from the right.
-    inner = (index ^ (size - 1)).bit_length()
-    return inner + (index >> inner).bit_count()
-
-
-def root_from_inclusion(leaf: bytes, index: int, size: int, path: Sequence[bytes]) -> bytes:
-    """Return the root that an inclusion proof leads to. Raise `ProofError` when its place asks for another form.
-
-    `leaf`: the leaf's hash; `path`: siblings, from the leaf's own up to the root's child.
-    """
-    if len(path) != proof_length(index, size):
-        raise ProofError("has not as many hashes as its place in the tree asks for", field="proof")
-    if any(len(item) != HASH_BYTES for item in (leaf, *path)):
-        raise ProofError("has a hash that is not 32 bytes", field="proof")
-    inner = (index ^ (size - 1)).bit_length()
-    node = leaf
-    for height, sibling in enumerate(path):
-        comes_from_right = height >= inner or index >> height & 1
-        node = node_hash(sibling, node) if comes_from_right else node_hash(node, sibling)
-    return node

@@ -7,9 +7,8 @@ function, so that every file but the commits and the signatures can be compared 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import repeat
 
 import orjson
 
@@ -22,9 +21,6 @@ from audit_core.tiles import WIDTH, Edge, bundle, bundle_path, bundle_size
 RULE_BODY = re.compile(rb'\{"retention_days":([1-9][0-9]{0,5})\}')
 MAX_KEY_BYTES = 1024 - len(MARKERS) + len(RECORDS)
 """Of an object's key. The key of its marker must fit into the 1,024 bytes that S3 allows."""
-_FIRST_LINE = b'"line":0,'
-_HEAD = 128
-"""What comes before the number of the line, and that, is shorter."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,11 +55,6 @@ def parse_marker(data: bytes) -> Marker:
     except (orjson.JSONDecodeError, orjson.JSONEncodeError, KeyError, TypeError):
         pass
     raise DecodeError("is not a marker in its one form")
-
-
-def begins_object(entry: bytes) -> bool:
-    """Whether an entry, in its one form, is the first of its object. Quotes in its texts are escaped: none says so."""
-    return entry.find(_FIRST_LINE, 0, _HEAD) >= 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,11 +97,3 @@ class LogState:
 
 EMPTY = LogState(edge=Edge())
 """The log without entries."""
-
-
-def objects_in(entries: Sequence[bytes], start: int) -> Iterator[tuple[int, Sequence[bytes]]]:
-    """Yield each object's entries with the number of its first entry. `start`: the number of the first of all."""
-    places = map(bytes.find, entries, repeat(_FIRST_LINE), repeat(0), repeat(_HEAD))
-    firsts = [0, *(number for number, place in enumerate(places) if place >= 0 and number)]
-    for first, end in zip(firsts, [*firsts[1:], len(entries)], strict=True):
-        yield start + first, entries[first:end]

@@ -19,7 +19,7 @@ from audit_core.merkle import HASH_BYTES, fold_root, perfect_root
 WIDTH = 256
 """Hashes in a full tile, entries in a full bundle."""
 TILE_BYTES = WIDTH * HASH_BYTES
-_HEIGHT = 8  # levels of the tree that one tile spans
+HEIGHT = 8  # levels of the tree that one tile spans
 _LENGTH_BYTES = 2
 
 ReadTile = Callable[[str], bytes]
@@ -101,7 +101,7 @@ class Edge:
         size = self.size + len(leaves)
         while fresh or level < len(self.levels):
             before = self.levels[level] if level < len(self.levels) else ()
-            index = (self.size >> _HEIGHT * level) // WIDTH
+            index = (self.size >> HEIGHT * level) // WIDTH
             hashes = [*before, *fresh]
             above: list[bytes] = []
             for start in range(0, len(hashes) - WIDTH + 1, WIDTH):
@@ -127,7 +127,7 @@ def widths_of(size: int) -> Iterator[int]:
 def edge_paths(size: int) -> list[tuple[int, str]]:
     """Return the level and path of each partial tile of a tree of `size` leaves."""
     return [
-        (level, tile_path(level, (size >> _HEIGHT * level) // WIDTH, width))
+        (level, tile_path(level, (size >> HEIGHT * level) // WIDTH, width))
         for level, width in enumerate(widths_of(size))
         if width
     ]
@@ -143,66 +143,9 @@ def read_edge(size: int, read: ReadTile) -> Edge:
     return Edge(size=size, levels=tuple(levels))
 
 
-def prove_inclusion(index: int, size: int, read: ReadTile) -> list[bytes]:
-    """Return the inclusion proof of leaf `index` in the tree of `size` leaves, from its tiles.
-
-    `read` is asked for the paths of full tiles, and of partial ones as of `size`. Raises `DecodeError`.
-    """
-    if not 0 <= index < size:
-        raise ValueError("prove_inclusion: index must be in the tree")
-    nodes = _Nodes(size, read)
-    path: list[bytes] = []
-    start, end = 0, size
-    while end - start > 1:
-        middle = start + (1 << (end - start - 1).bit_length() - 1)
-        if index < middle:
-            path.append(nodes.root(middle, end))
-            end = middle
-        else:
-            path.append(nodes.root(start, middle))
-            start = middle
-    return path[::-1]
-
-
-class _Nodes:
-    """Roots of ranges of leaves, from tiles; each tile is read once."""
-
-    def __init__(self, size: int, read: ReadTile) -> None:
-        self._size = size
-        self._read = read
-        self._tiles: dict[str, list[bytes]] = {}
-
-    def root(self, start: int, end: int) -> bytes:
-        """Return the root over leaves `start` to `end`, where `start` is where a subtree of that many can begin."""
-        subtrees: list[bytes] = []
-        while start < end:
-            height = (end - start).bit_length() - 1
-            subtrees.append(self._perfect(height, start >> height))
-            start += 1 << height
-        return fold_root(subtrees)
-
-    def _perfect(self, height: int, index: int) -> bytes:
-        """Return the root of the perfect subtree of 2^`height` leaves that is number `index` among those."""
-        level, above = divmod(height, _HEIGHT)
-        first = index << above  # the first of its hashes in the tile's level
-        hashes = self._tile(level, first // WIDTH)
-        within = first % WIDTH
-        return perfect_root(hashes[within : within + (1 << above)])
-
-    def _tile(self, level: int, index: int) -> list[bytes]:
-        width = min(WIDTH, (self._size >> _HEIGHT * level) - index * WIDTH)
-        path = tile_path(level, index, width)
-        if path not in self._tiles:
-            hashes = hashes_of(self._read(path))
-            if len(hashes) != width:
-                raise DecodeError("is not as wide as its name says")
-            self._tiles[path] = hashes
-        return self._tiles[path]
-
-
 def _perfect_subtrees(hashes: Sequence[bytes]) -> Iterator[bytes]:
     start = 0
-    for bit in range(_HEIGHT, -1, -1):
+    for bit in range(HEIGHT, -1, -1):
         width = 1 << bit
         if len(hashes) & width:
             yield perfect_root(hashes[start : start + width])

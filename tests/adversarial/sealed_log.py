@@ -16,11 +16,12 @@ from audit_core.contents import StoredObject, entries_of
 from audit_core.entries import parse_entry
 from audit_core.layout import CHECKPOINT, KEY, RULES, checkpoint_key, marker_key, sequence_key
 from audit_core.notes import Checkpoint, VerifierKey, note
-from audit_core.sealing import EMPTY, LogState, begins_object, marker_of
+from audit_core.sealing import EMPTY, LogState, marker_of
 from audit_core.tiles import bundle
 from cli.verify.findings import Report
 from cli.verify.folder import LISTING, FolderSource
 from cli.verify.log import VerifyOptions, verify_log
+from cli.verify.objects import begins_object
 from cli.verify.source import Version
 
 ORIGIN = "log.example/seal"

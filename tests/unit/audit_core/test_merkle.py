@@ -9,27 +9,9 @@ from hypothesis import strategies as st
 from pymerkle import InmemoryTree
 
 from audit_core.errors import DecodeError
-from audit_core.merkle import (
-    EMPTY_ROOT,
-    ProofError,
-    leaf_hash,
-    node_hash,
-    proof_length,
-    root_from_inclusion,
-    root_of,
-)
-from audit_core.tiles import (
-    TILE_BYTES,
-    WIDTH,
-    Edge,
-    bundle,
-    bundle_path,
-    edge_paths,
-    prove_inclusion,
-    read_edge,
-    tile_path,
-    unbundle,
-)
+from audit_core.merkle import EMPTY_ROOT, leaf_hash, node_hash, root_of
+from audit_core.tiles import TILE_BYTES, WIDTH, Edge, bundle, bundle_path, edge_paths, read_edge, tile_path, unbundle
+from cli.verify.inclusion import ProofError, proof_length, prove_inclusion, root_from_inclusion
 
 # The leaves and roots that Certificate Transparency's implementations are tested with.
 _INPUTS = ("", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from audit_core.entries import Entry, SealedObject, parse_entry
 from audit_core.errors import AuditError, DecodeError
-from audit_core.merkle import ProofError, leaf_hash
+from audit_core.merkle import leaf_hash
 from audit_core.notes import (
     Checkpoint,
     NoteError,
@@ -21,7 +21,8 @@ from audit_core.notes import (
     parse_key,
     split_note,
 )
-from audit_core.tiles import Edge, prove_inclusion
+from audit_core.tiles import Edge
+from cli.verify.inclusion import ProofError, prove_inclusion
 from cli.verify.proofs import Proof, check_proof, parse_proof
 
 ORIGIN = "example.com/seal"
