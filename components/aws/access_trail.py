@@ -28,6 +28,7 @@ import pulumi
 import pulumi_aws as aws
 
 from audit_core.layout import TRAIL
+from components.arguments import require_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -128,10 +129,7 @@ class AccessTrailArgs:
 
     def __post_init__(self) -> None:
         """Refuse to watch nothing."""
-        for field, given in (("hold_releaser_arn", self.hold_releaser_arn), ("bucket_name", self.bucket_name)):
-            if not given:
-                msg = f"AccessTrailArgs.{field}: must not be empty, got {given!r}"
-                raise ValueError(msg)
+        require_text(self, "hold_releaser_arn", "bucket_name")
         if self.vault and not (self.own_trail and self.vault_arn):
             msg = f"AccessTrailArgs.vault: reads are recorded by an own trail alone, got own_trail {self.own_trail!r}"
             raise ValueError(msg)

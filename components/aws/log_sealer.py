@@ -18,16 +18,14 @@ import pulumi
 import pulumi_aws as aws
 
 from audit_core.layout import CONFIG_SCHEMA, MAX_SEAL_MINUTES
+from components.arguments import require_range, require_text
+from components.function import FunctionArgs, register_function
 from components.package import ANCHORING_SEALER, SEALER, Target, build_package
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-RUNTIME: Final = "python3.13"
-ARCHITECTURE: Final = "arm64"
-HANDLER: Final = "log_sealer.handler.handler"
-MEMORY_MB: Final = 1024
 TIMEOUT_S: Final = 900
 
 
@@ -59,17 +57,10 @@ class LogSealerArgs:
 
     def __post_init__(self) -> None:
         """Refuse a sealer that seals nothing in time, or under no name."""
-        for field in ("function", "log_group", "region", "origin"):
-            if not getattr(self, field):
-                msg = f"LogSealerArgs.{field}: must not be empty, got {getattr(self, field)!r}"
-                raise ValueError(msg)
-        if not 1 <= self.seal_minutes <= MAX_SEAL_MINUTES:
-            msg = f"LogSealerArgs.seal_minutes: must be from 1 to {MAX_SEAL_MINUTES}, got {self.seal_minutes}"
-            raise ValueError(msg)
-        for field in ("retention_days", "log_days"):
-            if getattr(self, field) < 1:
-                msg = f"LogSealerArgs.{field}: must be at least 1, got {getattr(self, field)}"
-                raise ValueError(msg)
+        require_text(self, "function", "log_group", "region", "origin")
+        require_range(self, "seal_minutes", 1, MAX_SEAL_MINUTES)
+        require_range(self, "retention_days", 1)
+        require_range(self, "log_days", 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,28 +95,19 @@ class LogSealer(pulumi.ComponentResource):
                 out_dir=args.out_dir,
             )
         )
-        log_group = aws.cloudwatch.LogGroup(
-            f"{name}-log",
-            name=args.log_group,
-            retention_in_days=args.log_days,
-            opts=pulumi.ResourceOptions(parent=self),
-        )
-        function = aws.lambda_.Function(
-            f"{name}-function",
-            name=args.function,
-            description="Makes what was stored part of a signed log that shows any change.",
-            role=args.role_arn,
-            runtime=RUNTIME,
-            architectures=[ARCHITECTURE],
-            handler=HANDLER,
-            memory_size=MEMORY_MB,
-            timeout=TIMEOUT_S,
-            code=package.apply(lambda built: pulumi.FileArchive(str(built.path))),
-            source_code_hash=package.apply(lambda built: built.sha256_base64),
-            # The provider reads this back, so the next run replaces code that somebody else uploaded.
-            code_sha256=package.apply(lambda built: built.sha256_base64),
-            # Lambda would otherwise make a log group of its own, which never ends.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[log_group]),
+        log_group, function = register_function(
+            name,
+            self,
+            FunctionArgs(
+                function=args.function,
+                description="Makes what was stored part of a signed log that shows any change.",
+                handler="log_sealer.handler.handler",
+                timeout_s=TIMEOUT_S,
+                role_arn=args.role_arn,
+                log_group=args.log_group,
+                log_days=args.log_days,
+                package=package,
+            ),
         )
         before: pulumi.Resource = function
         for task in tasks(args):

@@ -14,6 +14,8 @@ import pulumi
 import pulumi_aws as aws
 
 from audit_core.layout import CONFIG_SCHEMA, DIGESTS, ENDPOINT_DETAILS, ENVELOPES, PERSONAL
+from components.arguments import refuse, require_choice, require_range
+from components.function import FunctionArgs, register_function
 from components.mask_rules import MaskRules, rules_config
 from components.package import WRITER, Target, build_package
 
@@ -21,10 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-RUNTIME: Final = "python3.13"
-ARCHITECTURE: Final = "arm64"
-HANDLER: Final = "log_writer.handler.handler"
-MEMORY_MB: Final = 1024
 TIMEOUT_S: Final = 30
 
 
@@ -38,8 +36,7 @@ class WriterAgent:
     def __post_init__(self) -> None:
         """Refuse a detail that the writer would not know."""
         if self.endpoint_detail not in ENDPOINT_DETAILS:
-            msg = f"WriterAgent.endpoint_detail: must be path or domain, got {self.endpoint_detail!r}"
-            raise ValueError(msg)
+            refuse(self, "endpoint_detail", "be path or domain")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,24 +73,14 @@ class LogWriterArgs:
         if not self.agents:
             msg = "LogWriterArgs.agents: must name at least one agent, got none"
             raise ValueError(msg)
-        for field, given, known in (
-            ("digest", self.digest, DIGESTS),
-            ("personal_data", self.personal_data, PERSONAL),
-            ("envelope", self.envelope, ENVELOPES),
-        ):
-            if given not in known:
-                msg = f"LogWriterArgs.{field}: must be one of {', '.join(known)}, got {given!r}"
-                raise ValueError(msg)
+        require_choice(self, "digest", DIGESTS)
+        require_choice(self, "personal_data", PERSONAL)
+        require_choice(self, "envelope", ENVELOPES)
         if (self.envelope == "off") != (self.vault is None):
             msg = f"LogWriterArgs.vault: must be given unless envelope is off, got envelope {self.envelope!r}"
             raise ValueError(msg)
-        for field, given, least in (
-            ("log_days", self.log_days, 1),
-            ("reserved_concurrency", self.reserved_concurrency, 0),
-        ):
-            if given < least:
-                msg = f"LogWriterArgs.{field}: must be at least {least}, got {given}"
-                raise ValueError(msg)
+        require_range(self, "log_days", 1)
+        require_range(self, "reserved_concurrency", 0)
 
 
 class LogWriter(pulumi.ComponentResource):
@@ -130,29 +117,20 @@ class LogWriter(pulumi.ComponentResource):
                 out_dir=args.out_dir,
             )
         )
-        log_group = aws.cloudwatch.LogGroup(
-            f"{name}-log",
-            name=args.log_group,
-            retention_in_days=args.log_days,
-            opts=pulumi.ResourceOptions(parent=self),
-        )
-        function = aws.lambda_.Function(
-            f"{name}-function",
-            name=args.function,
-            description="Masks, digests and stores what agents say that they called.",
-            role=args.role_arn,
-            runtime=RUNTIME,
-            architectures=[ARCHITECTURE],
-            handler=HANDLER,
-            memory_size=MEMORY_MB,
-            timeout=TIMEOUT_S,
-            code=package.apply(lambda built: pulumi.FileArchive(str(built.path))),
-            source_code_hash=package.apply(lambda built: built.sha256_base64),
-            # The provider reads this back, so the next run replaces code that somebody else uploaded.
-            code_sha256=package.apply(lambda built: built.sha256_base64),
-            reserved_concurrent_executions=args.reserved_concurrency or None,
-            # Lambda would otherwise make a log group of its own, which never ends.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[log_group]),
+        log_group, function = register_function(
+            name,
+            self,
+            FunctionArgs(
+                function=args.function,
+                description="Masks, digests and stores what agents say that they called.",
+                handler="log_writer.handler.handler",
+                timeout_s=TIMEOUT_S,
+                role_arn=args.role_arn,
+                log_group=args.log_group,
+                log_days=args.log_days,
+                package=package,
+                reserved_concurrency=args.reserved_concurrency,
+            ),
         )
         url = self._address(name, args.function, function)
         self.endpoint = url.function_url.apply(lambda address: address.rstrip("/"))

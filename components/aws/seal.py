@@ -17,6 +17,7 @@ import pulumi
 import pulumi_aws as aws
 
 from audit_core.layout import RECORDS
+from components.arguments import require_start, require_text
 
 KEY_DELETION_WINDOW_DAYS: Final = 30
 """The most that KMS has: a log whose key is gone can be checked, and never be sealed again under its name."""
@@ -43,13 +44,8 @@ class SealArgs:
 
     def __post_init__(self) -> None:
         """Refuse a key that anybody may sign with, and a queue that anybody may empty."""
-        for field in ("queue", "queue_policy", "key_policy", "bucket"):
-            if not getattr(self, field):
-                msg = f"SealArgs.{field}: must not be empty, got {getattr(self, field)!r}"
-                raise ValueError(msg)
-        if not self.alias.startswith("alias/"):
-            msg = f"SealArgs.alias: must begin with alias/, got {self.alias!r}"
-            raise ValueError(msg)
+        require_text(self, "queue", "queue_policy", "key_policy", "bucket")
+        require_start(self, "alias", "alias/")
 
 
 class Seal(pulumi.ComponentResource):
