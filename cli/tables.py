@@ -14,7 +14,8 @@ from cli.check import AREAS
 from cli.checks.emulator import GAPS
 from cli.connect_snippets import FORMS, Form, shown
 from cli.connection import project_root
-from cli.main import COMMANDS, main
+from cli.main import main
+from cli.start import COMMANDS
 from cli.verify.findings import KINDS
 from policies.controls import CONTROLS, Control
 from policies.references import MISNOMERS, Publication
