@@ -32,8 +32,8 @@ HYPHENS: Final = str.maketrans({"\u2010": "-", "\u2011": "-"})
 """The writer reads these three as one: two agents whose names differ only there could use each other's name."""
 ARN: Final = re.compile(r"arn:aws(?:-[a-z]+)*:iam::([0-9]{12}):(?:root|(?:role|user)/[\w+=,.@/-]{1,576})")
 BOUNDARY: Final = re.compile(r"arn:aws(?:-[a-z]+)*:iam::(?:[0-9]{12}|aws):policy/[\w+=,.@/-]{1,576}", re.ASCII)
-ROLE_PATH: Final = re.compile(r"/(?:[\w+=,.@-]+/)*", re.ASCII)
-MAX_PATH: Final = 512
+ROLE_PATH: Final = re.compile(r"(?!.{513})/(?:[\w+=,.@-]+/)*", re.ASCII)
+_ROLE_PATH_RULE: Final = "begin and end with a slash, such as /audit/, and have at most 512 characters"
 """What IAM takes. https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html"""
 EMAIL: Final = re.compile(r"[^@\s,;<>\"]{1,64}@[^@\s,;<>\"]{1,190}\.[^@\s,;<>\".]{2,63}")
 LOCAL_ACCOUNT: Final = "000000000000"
@@ -212,11 +212,11 @@ def parse(config: Mapping[str, str]) -> Settings:
         auditors=_arns(own, "auditors"),
         retention_admins=_arns(own, "retentionAdmins"),
         hold_releasers=_arns(own, "holdReleasers"),
-        permissions_boundary=_permissions_boundary(own),
-        role_path=_role_path(own),
+        permissions_boundary=_matching(own, "permissionsBoundary", BOUNDARY, "be the ARN of an IAM policy"),
+        role_path=_matching(own, "rolePath", ROLE_PATH, _ROLE_PATH_RULE),
         seal_minutes=_integer(own, "sealMinutes", 1, layout.MAX_SEAL_MINUTES),
         anchor_url=_anchor_url(own, profile),
-        alarm_email=_email(own),
+        alarm_email=_matching(own, "alarmEmail", EMAIL, "be one e-mail address"),
         access_trail=_choice(own, "accessTrail", ("own", "existing")),
         envelope=_envelope(own),
         vault_readers=_arns(own, "vaultReaders"),
@@ -349,20 +349,11 @@ def _arns(own: Mapping[str, str], key: str) -> tuple[str, ...]:
     return arns
 
 
-def _permissions_boundary(own: Mapping[str, str]) -> str:
-    """Return the ARN of the policy that bounds every role, or nothing."""
-    given = _text(own, "permissionsBoundary")
-    if given and not BOUNDARY.fullmatch(given):
-        raise SettingError("permissionsBoundary", "must be the ARN of an IAM policy", given)
-    return given
-
-
-def _role_path(own: Mapping[str, str]) -> str:
-    """Return the IAM path of every role."""
-    given = _text(own, "rolePath")
-    if not ROLE_PATH.fullmatch(given) or len(given) > MAX_PATH:
-        rule = f"must begin and end with a slash, such as /audit/, and have at most {MAX_PATH} characters"
-        raise SettingError("rolePath", rule, given)
+def _matching(own: Mapping[str, str], key: str, pattern: re.Pattern[str], rule: str) -> str:
+    """Return a text of this form, or the default."""
+    given = _text(own, key)
+    if given != DEFAULTS[key] and not pattern.fullmatch(given):
+        raise SettingError(key, f"must {rule}", given)
     return given
 
 
@@ -397,14 +388,6 @@ def _anchor_url(own: Mapping[str, str], profile: Profile) -> str:
     sound = given.isascii() and given.isprintable() and " " not in given and port != 0
     if not sound or not host or not (parts.scheme == "https" or plain) or "@" in parts.netloc or parts.fragment:
         raise SettingError("anchorUrl", "must be an https URL, without a user or a fragment", given)
-    return given
-
-
-def _email(own: Mapping[str, str]) -> str:
-    """An address, or nothing."""
-    given = _text(own, "alarmEmail")
-    if given and not EMAIL.fullmatch(given):
-        raise SettingError("alarmEmail", "must be one e-mail address", given)
     return given
 
 
