@@ -82,7 +82,7 @@ def sample(wire: Wire, *, at: datetime | None = None) -> Sample:
 
 
 def _native(call: _Call) -> Sample:
-    """What the Python and the Node client send: digests that were computed in the agent's process, and no content."""
+    """Return what the Python and Node clients send: digests that the agent's process computed, and no content."""
     event: dict[str, Any] = {
         "id": str(uuid.UUID(call.run)),
         "timestamp": call.text_time,
@@ -107,7 +107,7 @@ def _native(call: _Call) -> Sample:
 
 
 def _openai_traces(call: _Call) -> Sample:
-    """What the OpenAI Agents SDK sends: a trace, and a generation span in it."""
+    """Return what the OpenAI Agents SDK sends: a trace with a generation span."""
     trace = f"trace_{call.run}"
     data: list[dict[str, Any]] = [
         {
@@ -154,7 +154,7 @@ def _openai_traces(call: _Call) -> Sample:
 
 
 def _claude_events(call: _Call) -> Sample:
-    """What Claude Code and the Claude Agent SDK send: the prompt's event, and the event of the model's answer."""
+    """Return what Claude Code and the Claude Agent SDK send: an event for the prompt and one for the answer."""
     common: dict[str, Any] = {
         "user.id": call.run,
         "session.id": str(uuid.UUID(call.run)),
@@ -217,7 +217,7 @@ def _claude_events(call: _Call) -> Sample:
 
 
 def _litellm(call: _Call) -> Sample:
-    """What LiteLLM's generic logger sends: an array of its standard payloads."""
+    """Return what LiteLLM's generic logger sends: an array of its standard payloads."""
     response = {"choices": [{"message": message} for message in call.answer]}
     payload: dict[str, Any] = {
         "id": f"chatcmpl-{call.run}",
@@ -260,7 +260,7 @@ def _litellm(call: _Call) -> Sample:
 
 
 def _otel_spans(call: _Call) -> Sample:
-    """What an OpenTelemetry SDK sends of an HTTP client: one span."""
+    """Return what an OpenTelemetry SDK sends for an HTTP client: one span."""
     attributes = {
         "http.request.method": "POST",
         "url.full": f"https://{PROBE_HOST}/v1/chat?api_key={call.secret}",
@@ -287,7 +287,7 @@ def _otel_spans(call: _Call) -> Sample:
 
 
 def _claude_platform(call: _Call) -> Sample:
-    """What the Claude platform exports: spans of its model calls."""
+    """Return what the Claude platform exports: spans of its model calls."""
     attributes: dict[str, Any] = {
         "gen_ai.operation.name": "chat",
         "gen_ai.provider.name": "anthropic",

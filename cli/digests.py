@@ -42,11 +42,11 @@ class Keyring:
         self._ring: KeyRing | None = None
 
     def current(self) -> HmacKey:
-        """The key that is in use; raise CouldNot."""
+        """Return the key that is in use; raise CouldNot."""
         return self._read().key
 
     def named(self, key_id: str) -> HmacKey | None:
-        """The key of that id, if there is one; raise CouldNot when the keys cannot be read."""
+        """Return the key with this id, if there is one; raise CouldNot when the keys cannot be read."""
         return self._read().keys.get(key_id)
 
     def _read(self) -> KeyRing:

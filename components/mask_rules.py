@@ -41,7 +41,7 @@ class MaskRuleError(ValueError):
 
 
 def read_mask_rules(texts: Sequence[str]) -> MaskRules:
-    """The rules that the texts say, one each. Raises MaskRuleError.
+    """Parse one rule from each text. Raises MaskRuleError.
 
     `key NAME` masks the value of every key of that name. `pattern ID PATTERN` masks what the pattern (RE2) matches, and
     records say it was ID. `allow PATTERN` leaves a value that it matches whole to key names alone.
@@ -74,7 +74,7 @@ def read_mask_rules(texts: Sequence[str]) -> MaskRules:
 
 
 def rules_config(rules: MaskRules) -> dict[str, object]:
-    """The rules as the function's configuration file has them; empty where there are none."""
+    """Return the rules as the function's configuration file has them; empty if there are none."""
     config: dict[str, object] = {
         "key_names": list(rules.key_names),
         "patterns": dict(rules.patterns),

@@ -59,14 +59,14 @@ LOOPBACK: Final = ("127.0.0.0/8", "::1/128")
 
 
 def trail_arn(place: Place, trail: str) -> str:
-    """The ARN of a trail of this stack."""
+    """Return the ARN of a trail of this stack."""
     return f"arn:{place.partition}:cloudtrail:{place.region}:{place.account}:trail/{trail}"
 
 
 def statements(
     place: Place, *, administrators: Sequence[str], trail: str | None, loopback: bool = False
 ) -> list[Statement]:
-    """The policy's statements.
+    """Return the policy's statements.
 
     `administrators`: ARNs of roles or users. `trail`: name of the CloudTrail trail that delivers under `trail/`, or
     None. `loopback`: lets requests from this very machine do without TLS, for the local cloud, which speaks plain HTTP;
@@ -147,7 +147,7 @@ def excluded(document: str, principal: str) -> Sequence[str]:
 
 
 def deny(sid: str, actions: list[str], resources: list[str], condition: dict[str, Json] | None = None) -> Statement:
-    """One refusal for everybody."""
+    """Return a statement that refuses everybody."""
     statement: Statement = {
         "Sid": sid,
         "Effect": "Deny",
@@ -161,7 +161,7 @@ def deny(sid: str, actions: list[str], resources: list[str], condition: dict[str
 
 
 def own_encryption_only(objects: Sequence[str]) -> list[Statement]:
-    """A put that says nothing of encryption gets the bucket's own; one that names another, or a key, is refused.
+    """Refuse a put that names an encryption or a key. A put that names none gets the bucket's own encryption.
 
     What is put under a key that only the sender has is there, locked, and nobody can ever read it.
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/ServerSideEncryptionCustomerKeys.html
@@ -205,7 +205,7 @@ def _nothing_elsewhere(places: Sequence[str]) -> Statement:
 
 
 def without_tls(*, loopback: bool) -> dict[str, Json]:
-    """A request that came without TLS."""
+    """Return the condition for a request without TLS."""
     condition: dict[str, Json] = {"Bool": {"aws:SecureTransport": "false"}}
     if loopback:
         condition["NotIpAddress"] = {"aws:SourceIp": [*LOOPBACK]}
@@ -213,13 +213,13 @@ def without_tls(*, loopback: bool) -> dict[str, Json]:
 
 
 def not_one_of(principals: Sequence[str]) -> dict[str, Json]:
-    """A request by anyone but these principals."""
+    """Return the condition for a request by anyone but these principals."""
     patterns: list[Json] = [pattern for arn in principals for pattern in principal_patterns(arn)]
     return {"ArnNotLike": {"aws:PrincipalArn": patterns}}
 
 
 def _trail_delivery(place: Place, trail: str) -> list[Statement]:
-    """What CloudTrail asks for, for this one trail.
+    """Return the statements that let CloudTrail deliver for this one trail.
 
     https://docs.aws.amazon.com/awscloudtrail/latest/userguide/create-s3-bucket-policy-for-cloudtrail.html
     """

@@ -46,7 +46,7 @@ _BUCKET_ASIDES: Final = (
 
 
 def bucket_kind(resource: Registered) -> Iterator[str]:
-    """A bucket says what it is for, cannot be emptied by `destroy`, and a log is lockable from its first day."""
+    """Require that a bucket says what it is for, that `destroy` cannot empty it, and that a log can be locked."""
     if resource.type != BUCKET:
         return
     tags = resource.props.get("tags")
@@ -66,13 +66,13 @@ def bucket_kind(resource: Registered) -> Iterator[str]:
 
 
 def bucket_is_named(resource: Registered) -> Iterator[str]:
-    """What is set on a bucket says on which."""
+    """Require that every setting names its bucket."""
     if resource.type.startswith("aws:s3/") and not isinstance(resource.props.get("bucket"), str):
         yield f"bucket must be a name that is known when it is registered, got {shown(resource.props.get('bucket'))}"
 
 
 def log_buckets_are_locked(resources: Sequence[Registered]) -> Iterator[tuple[str, str]]:
-    """Every log bucket has each of its protections, and its lock is never under its profile's."""
+    """Require each protection of a log bucket, and a lock that is not weaker than the profile's."""
     for bucket, kind, settings in _buckets(resources):
         if kind != "log":
             continue
@@ -91,7 +91,7 @@ def log_buckets_are_locked(resources: Sequence[Registered]) -> Iterator[tuple[st
 
 
 def short_lived_buckets_expire(resources: Sequence[Registered]) -> Iterator[tuple[str, str]]:
-    """A vault is empty again after 48 hours; what is scratch expires some day. All of it, whatever its key."""
+    """Require that a vault is empty after 48 hours, and that scratch data expires some day, whatever its key."""
     for bucket, kind, settings in _buckets(resources):
         if kind not in ("vault", "scratch"):
             continue
@@ -112,7 +112,7 @@ def short_lived_buckets_expire(resources: Sequence[Registered]) -> Iterator[tupl
 
 
 def vaults_are_shut(resources: Sequence[Registered]) -> Iterator[tuple[str, str]]:
-    """A vault has a customer key and is one account's alone, and it keeps nothing: no versions, no lock."""
+    """Require a customer key and one owner for a vault, and neither versions nor a lock."""
     for bucket, kind, settings in _buckets(resources):
         if kind != "vault":
             continue
@@ -132,7 +132,7 @@ def vaults_are_shut(resources: Sequence[Registered]) -> Iterator[tuple[str, str]
 
 
 def _is_about_everything(rule: Mapping[str, object]) -> bool:
-    """Whether a lifecycle rule spares no object."""
+    """Return whether a lifecycle rule applies to every object."""
     condition = rule.get("filter")
     if rule.get("prefix"):
         return False
@@ -140,7 +140,7 @@ def _is_about_everything(rule: Mapping[str, object]) -> bool:
 
 
 def _buckets(resources: Sequence[Registered]) -> Iterator[tuple[Registered, object, list[Registered]]]:
-    """Each bucket, its kind, and the resources that set something on it."""
+    """Yield each bucket, its kind, and the resources that set something on it."""
     for resource in resources:
         if resource.type == BUCKET:
             name = resource.props.get("bucket")
@@ -154,7 +154,7 @@ def _buckets(resources: Sequence[Registered]) -> Iterator[tuple[Registered, obje
 
 
 def _lock_faults(bucket: Registered, settings: Sequence[Registered]) -> Iterator[str]:
-    """What is wrong with a log bucket's default rule."""
+    """Yield what is wrong with a log bucket's default rule."""
     tags = bucket.props.get("tags")
     profile = PROFILES.get(str(tags.get(PROFILE_TAG))) if isinstance(tags, Mapping) else None
     locks = [item for item in settings if item.type == LOCK]
@@ -178,41 +178,41 @@ def _lock_faults(bucket: Registered, settings: Sequence[Registered]) -> Iterator
 
 
 def _whole(value: object) -> int:
-    """A whole number (Pulumi's wire format has floats alone), else one that no retention takes."""
+    """Return a whole number, or 0, which no retention takes. Pulumi's wire format has only floats."""
     return int(value) if isinstance(value, (int, float)) and value == int(value) else 0
 
 
 def _is_there(_: Mapping[str, object]) -> bool:
-    """For what has a rule of its own about its content."""
+    """Accept what another rule reads."""
     return True
 
 
 def _has_rules(props: Mapping[str, object]) -> bool:
-    """Whether there is any rule."""
+    """Return whether there is any rule."""
     return bool(mappings(props.get("rules")))
 
 
 def _keeps_versions(props: Mapping[str, object]) -> bool:
-    """Whether versioning is on."""
+    """Return whether versioning is on."""
     given = props.get("versioningConfiguration")
     return isinstance(given, Mapping) and given.get("status") == "Enabled"
 
 
 def _is_enforced(props: Mapping[str, object]) -> bool:
-    """Whether access lists are off."""
+    """Return whether access lists are off."""
     rule = props.get("rule")
     return isinstance(rule, Mapping) and rule.get("objectOwnership") == "BucketOwnerEnforced"
 
 
 def _expires_nothing(props: Mapping[str, object]) -> bool:
-    """Whether every lifecycle rule merely aborts uploads."""
+    """Return whether every lifecycle rule only aborts uploads."""
     allowed = {"id", "status", "filter", "abortIncompleteMultipartUpload"}
     rules = mappings(props.get("rules"))
     return bool(rules) and all({key for key, value in rule.items() if value is not None} <= allowed for rule in rules)
 
 
 def _refuses_deletion(props: Mapping[str, object]) -> bool:
-    """Whether deleting and bypassing are refused to everybody, unconditionally."""
+    """Return whether everybody is refused deletion and bypass, without a condition."""
     refused = {
         action
         for statement in parse(props.get("policy"))
@@ -223,7 +223,7 @@ def _refuses_deletion(props: Mapping[str, object]) -> bool:
 
 
 def _has_customer_key(props: Mapping[str, object]) -> bool:
-    """Whether a bucket's encryption names a key (without a name it would be the one that AWS manages)."""
+    """Return whether a bucket's encryption names a key. Without a name it is the key that AWS manages."""
     rules = mappings(props.get("rules"))
     return bool(rules) and all(
         isinstance(default := rule.get("applyServerSideEncryptionByDefault"), Mapping)

@@ -123,7 +123,7 @@ def monthly(
     vault: bool = False,
     assumed: Assumptions | None = None,
 ) -> Estimate:
-    """What a month costs with `calls_per_day` recorded calls (0: idle), kept for `retention_days`.
+    """Estimate what a month costs with `calls_per_day` recorded calls (0: idle), kept for `retention_days`.
 
     `alarms` and `metrics` are how many of each the stack registers; the sealer runs twice in `seal_minutes`.
     `own_trail`: the stack has a trail, the account's only one (a second copy of its events costs $2.00 per 100,000).
@@ -169,7 +169,7 @@ def monthly(
 
 
 def _seal(posts_per_day: float, seal_minutes: int, retention_days: int, each: Assumptions) -> list[Line]:
-    """What the seal costs: its key, its runs, with or without anything new, and what each stored object adds."""
+    """Return what the seal costs: its key, its runs with or without new records, and each stored object."""
     minutes = max(1, seal_minutes // 2)
     runs_per_day = 24 * 60 / minutes
     runs, posts = runs_per_day * _DAYS, posts_per_day * _DAYS
@@ -195,7 +195,7 @@ def _seal(posts_per_day: float, seal_minutes: int, retention_days: int, each: As
 
 
 def _vault(calls_per_day: int, each: Assumptions) -> list[Line]:
-    """What the vault costs: its key (of which each of the first two yearly renewals adds as much), and what is put."""
+    """Return what the vault costs: its key, which each of the first two yearly renewals adds to, and what is put."""
     payloads_per_day = calls_per_day * each.payloads_per_call
     payloads = payloads_per_day * _DAYS
     lines = [Line(what="the vault's key", quantity=1, price=KEY)]

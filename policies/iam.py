@@ -48,7 +48,7 @@ class Bounds:
 
     @classmethod
     def of(cls, profile: Profile, retention: Retention) -> Bounds:
-        """The bounds of a stack; never under the retention that every record gets anyway."""
+        """Return the bounds of a stack, never under the retention that every record gets anyway."""
         return cls(mode=retention.mode, max_days=max(profile.extension_limit_days, retention.days))
 
 
@@ -245,7 +245,7 @@ GRANTS: Final[tuple[Grant, ...]] = (
 
 
 def refusals(bounds: Bounds) -> tuple[Refusal, ...]:
-    """What a role is refused although a grant of its would allow it.
+    """Return what a role is refused although one of its grants would allow it.
 
     A refusal and not a condition on the grant, in the form of AWS's own example, because a store that does not know a
     condition key would then refuse the whole action.
@@ -281,13 +281,13 @@ def refusals(bounds: Bounds) -> tuple[Refusal, ...]:
 
 
 def _sid(*words: str) -> str:
-    """An identifier that IAM takes: letters and digits."""
+    """Return an identifier that IAM takes: letters and digits."""
     plain = (re.sub("[^A-Za-z0-9 ]", " ", word.replace("'s ", "s ")) for word in words)
     return "".join(part[:1].upper() + part[1:] for word in plain for part in word.split())
 
 
 def role_statements(principal: Principal, place: Place, bounds: Bounds) -> list[Statement]:
-    """All that a role may do, and is refused in so many words."""
+    """Return everything that a role may do, and what it is explicitly refused."""
     granted: list[Statement] = [
         {
             "Sid": _sid("allow", grant.scope, grant.prefix),
@@ -341,7 +341,7 @@ def _only_in_its_function(principal: Principal, place: Place) -> list[Statement]
 
 
 def trust_statements(principal: Principal, place: Place, assumed_by: Sequence[str]) -> list[Statement]:
-    """Who may take the role: the Lambda service for a function's, else the principals in `assumed_by` (ARNs).
+    """Return who may take the role: the Lambda service for a function's, else the principals in `assumed_by` (ARNs).
 
     The hold releaser can be taken only through STS in the stack's own region, because CloudTrail hands an AssumeRole
     to EventBridge in the region where it was called, and the alarm's rule listens in this one.
@@ -368,12 +368,12 @@ def trust_statements(principal: Principal, place: Place, assumed_by: Sequence[st
 
 
 def document(statements: Sequence[Statement]) -> str:
-    """A policy document as JSON text, the same text for the same statements."""
+    """Return a policy document as JSON text, the same text for the same statements."""
     return json.dumps({"Version": POLICY_VERSION, "Statement": list(statements)}, separators=(",", ":"))
 
 
 def _condition(condition: Condition) -> dict[str, Json]:
-    """A condition as JSON data."""
+    """Return a condition as JSON data."""
     return {
         operator: {key: value if isinstance(value, str) else list(value) for key, value in operands.items()}
         for operator, operands in condition.items()
@@ -381,7 +381,7 @@ def _condition(condition: Condition) -> dict[str, Json]:
 
 
 def principal_patterns(arn: str) -> list[str]:
-    """What `aws:PrincipalArn` may read for a principal: its ARN, and for a role the ARN of its sessions.
+    """Return what `aws:PrincipalArn` may be for a principal: its ARN, and for a role the ARN of its sessions.
 
     AWS gives the role's ARN for a session of it; the second form is for stores that give the session's.
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-principalarn

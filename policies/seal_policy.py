@@ -26,7 +26,7 @@ To read the rotation status must stay allowed: the official provider does so eac
 
 
 def key_statements(place: Place, *, administrators: Sequence[str]) -> list[Statement]:
-    """The policy of the signing key. In it, the resource `*` is the key itself.
+    """Return the policy of the signing key. In it, the resource `*` is the key itself.
 
     The account's root is among those who manage, so that the key is never out of everybody's hands.
     https://docs.aws.amazon.com/kms/latest/developerguide/key-policies.html
@@ -58,7 +58,7 @@ def key_statements(place: Place, *, administrators: Sequence[str]) -> list[State
 
 
 def queue_statements(place: Place) -> list[Statement]:
-    """The policy of the queue.
+    """Return the policy of the queue.
 
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/grant-destinations-permissions-to-s3.html
     """

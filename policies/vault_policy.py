@@ -59,7 +59,7 @@ https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-default.html
 
 
 def bucket_statements(place: Place, *, administrators: Sequence[str], loopback: bool = False) -> list[Statement]:
-    """The policy of the vault's bucket; the parameters are those of `policies.bucket_policy.statements`."""
+    """Return the policy of the vault's bucket. For the parameters see `policies.bucket_policy.statements`."""
     bucket, objects, payloads = place.vault_arn(), place.payloads_arn(""), place.payloads_arn(PAYLOADS)
     return [
         deny("TlsOnly", ["s3:*"], [bucket, objects], without_tls(loopback=loopback)),
@@ -79,7 +79,7 @@ def bucket_statements(place: Place, *, administrators: Sequence[str], loopback: 
 
 
 def key_statements(place: Place, *, administrators: Sequence[str]) -> list[Statement]:
-    """The policy of the vault's key. In it, the resource `*` is the key itself.
+    """Return the policy of the vault's key. In it, the resource `*` is the key itself.
 
     The account's root is among those who manage, so that the key is never out of everybody's hands; a statement for the
     root lets the account's own IAM policies give these actions to others, and these alone.

@@ -124,7 +124,7 @@ class Rotation:
         return cls(agent=words[0], generation=int(words[1]), previous_until=until)
 
     def format(self) -> str:
-        """The text that `parse` reads."""
+        """Return the text that `parse` reads."""
         until = "" if self.previous_until is None else f" {rfc3339(self.previous_until)}"
         return f"{self.agent} {self.generation}{until}"
 
@@ -171,12 +171,12 @@ class Settings:
 
 
 def rfc3339(moment: datetime) -> str:
-    """A moment in UTC, in whole seconds, as RFC 3339 has it."""
+    """Return a moment in UTC, in whole seconds, as RFC 3339 has it."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def parse(config: Mapping[str, str]) -> Settings:
-    """Settings from configuration as Pulumi hands it to a program: full keys, values as text, lists as JSON.
+    """Parse configuration as Pulumi hands it to a program: full keys, values as text, lists as JSON.
 
     Keys of other namespaces (`aws:…`) are Pulumi's and the providers'; of them only `aws:region` is read.
     Raises SettingError or RetentionError.
@@ -227,7 +227,7 @@ def parse(config: Mapping[str, str]) -> Settings:
 
 
 def read() -> Settings:
-    """The settings that Pulumi was started with."""
+    """Return the settings that Pulumi was started with."""
     from pulumi.runtime import config as pulumi_config  # noqa: PLC0415 - `parse` and the tools need no Pulumi
 
     if (file := _stack_file()).is_file():
@@ -251,12 +251,12 @@ def _stack_file() -> Path:
 
 
 def _text(own: Mapping[str, str], key: str) -> str:
-    """A string setting."""
+    """Return a text setting."""
     return own.get(key, str(DEFAULTS[key]))
 
 
 def _choice(own: Mapping[str, str], key: str, names: Sequence[_Name]) -> _Name:
-    """A setting with a fixed set of values."""
+    """Return a setting with a fixed set of values."""
     given = _text(own, key)
     for name in names:
         if name == given:
@@ -265,7 +265,7 @@ def _choice(own: Mapping[str, str], key: str, names: Sequence[_Name]) -> _Name:
 
 
 def _integer(own: Mapping[str, str], key: str, least: int, most: int) -> int:
-    """A whole number within bounds."""
+    """Return a whole number within bounds."""
     given = _text(own, key)
     if not re.fullmatch("-?[0-9]{1,9}", given) or not least <= int(given) <= most:
         raise SettingError(key, f"must be a whole number from {least} to {most}", given)
@@ -273,7 +273,7 @@ def _integer(own: Mapping[str, str], key: str, least: int, most: int) -> int:
 
 
 def _list(own: Mapping[str, str], key: str) -> tuple[str, ...]:
-    """A list of strings, without duplicates."""
+    """Return a list of texts without duplicates."""
     if key not in own:
         default = DEFAULTS[key]
         return default if isinstance(default, tuple) else ()
@@ -291,7 +291,7 @@ def _list(own: Mapping[str, str], key: str) -> tuple[str, ...]:
 
 
 def _retention(own: Mapping[str, str], profile: Profile) -> Retention:
-    """The retention; what Pulumi's own integers would let through is refused here."""
+    """Return the retention. Pulumi's own integers would let through what is refused here."""
     given = _text(own, "retentionDays")
     if not re.fullmatch("-?[0-9]{1,9}", given):
         msg = f"retentionDays: must be a whole number, got {given!r}"
@@ -300,7 +300,7 @@ def _retention(own: Mapping[str, str], profile: Profile) -> Retention:
 
 
 def _agents(own: Mapping[str, str]) -> tuple[Agent, ...]:
-    """The agents, with what applies to each alone."""
+    """Return the agents, each with its own settings."""
     names = _list(own, "agents")
     if not 1 <= len(names) <= MAX_AGENTS:
         raise SettingError("agents", f"must name 1 to {MAX_AGENTS} agents", len(names))
@@ -333,7 +333,7 @@ def _agents(own: Mapping[str, str]) -> tuple[Agent, ...]:
 
 
 def _mask_rules(own: Mapping[str, str]) -> MaskRules:
-    """The stack's own masking rules, tried on the engine that will run them."""
+    """Return the stack's own masking rules, tried on the engine that will run them."""
     try:
         return read_mask_rules(_list(own, "maskRules"))
     except MaskRuleError as error:
@@ -341,7 +341,7 @@ def _mask_rules(own: Mapping[str, str]) -> MaskRules:
 
 
 def _arns(own: Mapping[str, str], key: str) -> tuple[str, ...]:
-    """ARNs of roles, users or an account's root."""
+    """Return ARNs of roles, users or an account's root."""
     arns = _list(own, key)
     for arn in arns:
         if not ARN.fullmatch(arn):
@@ -358,7 +358,7 @@ def _matching(own: Mapping[str, str], key: str, pattern: re.Pattern[str], rule: 
 
 
 def _envelope(own: Mapping[str, str]) -> layout.EnvelopeMode:
-    """Whether payloads go to a vault, and as what."""
+    """Return whether payloads go to a vault, and in which form."""
     envelope: layout.EnvelopeMode = _choice(own, "envelope", layout.ENVELOPES)
     acknowledged = _text(own, "acknowledgeRawVault")
     if acknowledged != (RAW_VAULT if envelope == "raw" else ""):
@@ -371,7 +371,7 @@ def _envelope(own: Mapping[str, str]) -> layout.EnvelopeMode:
 
 
 def _anchor_url(own: Mapping[str, str], profile: Profile) -> str:
-    """Where checkpoints are time-stamped, or nothing. Plain HTTP only to this machine, from the local cloud."""
+    """Return where checkpoints are time-stamped, or nothing. The local cloud may use plain HTTP to this machine."""
     given = _text(own, "anchorUrl")
     if not given:
         if profile.anchored:
@@ -392,7 +392,7 @@ def _anchor_url(own: Mapping[str, str], profile: Profile) -> str:
 
 
 def _log_days(own: Mapping[str, str]) -> int:
-    """Days that CloudWatch Logs takes."""
+    """Return days that CloudWatch Logs takes."""
     days = _integer(own, "functionLogDays", LOG_DAYS[0], LOG_DAYS[-1])
     if days not in LOG_DAYS:
         raise SettingError("functionLogDays", f"must be one of {', '.join(map(str, LOG_DAYS))}", days)

@@ -152,12 +152,12 @@ class LogSealer(pulumi.ComponentResource):
 
 
 def every_minutes(seal_minutes: int) -> int:
-    """How often the sealer runs, so that two runs, one of which found nothing yet, are within `seal_minutes`."""
+    """Return how often the sealer runs: twice within `seal_minutes`, as the first run may find nothing yet."""
     return max(1, seal_minutes // 2)
 
 
 def tasks(args: LogSealerArgs) -> tuple[_Task, ...]:
-    """What is done by the clock, in UTC."""
+    """Return what the clock starts, in UTC."""
     minutes = every_minutes(args.seal_minutes)
     always = (
         _Task(
@@ -179,7 +179,7 @@ def tasks(args: LogSealerArgs) -> tuple[_Task, ...]:
 
 
 def render_config(args: LogSealerArgs, known: Mapping[str, str]) -> bytes:
-    """The sealer's configuration file, the same bytes for the same settings; `known`: what other components made."""
+    """Return the sealer's configuration file: the same bytes for the same settings. `known`: from other components."""
     config = {
         "schema": CONFIG_SCHEMA,
         **known,

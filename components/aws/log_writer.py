@@ -191,7 +191,7 @@ def render_config(
     vault: str | None,
     accepted: Mapping[str, Sequence[Sequence[str | None]]],
 ) -> bytes:
-    """The writer's configuration file: the same bytes for the same settings.
+    """Return the writer's configuration file: the same bytes for the same settings.
 
     `accepted`: for each agent pairs of a token's SHA-256 in hex and when it ends (RFC 3339), or None.
     """
