@@ -56,9 +56,7 @@ def register_alarms(
             name=f"{prefix}-{metric}",
             log_group_name=log_group,
             pattern=pattern,
-            metric_transformation=aws.cloudwatch.LogMetricFilterMetricTransformationArgs(
-                name=metric, namespace=own, value="1"
-            ),
+            metric_transformation={"name": metric, "namespace": own, "value": "1"},
             opts=pulumi.ResourceOptions(parent=parent),
         )
     for alarm in alarms:

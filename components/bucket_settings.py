@@ -8,12 +8,14 @@ default.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pulumi
 import pulumi_aws as aws
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from policies.retention import Retention
 
 NO_CUSTOMER_KEYS: Final = ["SSE-C"]
@@ -56,97 +58,43 @@ def register_settings(
     """
     made: list[pulumi.CustomResource] = []
 
-    def options(custom_timeouts: pulumi.CustomTimeouts | None = None) -> pulumi.ResourceOptions:
-        return pulumi.ResourceOptions(
+    def add(
+        kind: Callable[..., pulumi.CustomResource], what: str, inputs: Mapping[str, Any], *, patience: str | None = None
+    ) -> None:
+        options = pulumi.ResourceOptions(
             parent=parent,
             protect=args.protect,
             depends_on=[bucket, *made],
             deleted_with=bucket,
-            custom_timeouts=custom_timeouts,
+            custom_timeouts=pulumi.CustomTimeouts(create=patience, update=patience) if patience else None,
         )
+        made.append(kind(f"{name}-{what}", bucket=args.bucket, opts=options, **inputs))
 
     if args.retention is not None:
-        made.append(
-            aws.s3.BucketVersioning(
-                f"{name}-versioning",
-                bucket=args.bucket,
-                versioning_configuration=aws.s3.BucketVersioningVersioningConfigurationArgs(status="Enabled"),
-                opts=options(),
-            )
-        )
+        add(aws.s3.BucketVersioning, "versioning", {"versioning_configuration": {"status": "Enabled"}})
         # S3 takes a lock rule only where versions are kept.
-        made.append(
-            aws.s3.BucketObjectLockConfiguration(
-                f"{name}-lock",
-                bucket=args.bucket,
-                rule=aws.s3.BucketObjectLockConfigurationRuleArgs(
-                    default_retention=aws.s3.BucketObjectLockConfigurationRuleDefaultRetentionArgs(
-                        mode=args.retention.mode.value, days=args.retention.days
-                    )
-                ),
-                opts=options(),
-            )
-        )
-    made.append(
-        aws.s3.BucketPublicAccessBlock(
-            f"{name}-public-access",
-            bucket=args.bucket,
-            block_public_acls=True,
-            block_public_policy=True,
-            ignore_public_acls=True,
-            restrict_public_buckets=True,
-            opts=options(),
-        )
-    )
-    made.append(
-        aws.s3.BucketOwnershipControls(
-            f"{name}-ownership",
-            bucket=args.bucket,
-            rule=aws.s3.BucketOwnershipControlsRuleArgs(object_ownership="BucketOwnerEnforced"),
-            opts=options(),
-        )
-    )
-    made.append(
-        aws.s3.BucketServerSideEncryptionConfiguration(
-            f"{name}-encryption", bucket=args.bucket, rules=[_encryption(args.key_arn)], opts=options()
-        )
-    )
-    made.append(
-        aws.s3.BucketLifecycleConfiguration(
-            f"{name}-lifecycle",
-            bucket=args.bucket,
-            rules=[_lifecycle(args.expires_after_days)],
-            timeouts=aws.s3.BucketLifecycleConfigurationTimeoutsArgs(
-                create=LIFECYCLE_PATIENCE, update=LIFECYCLE_PATIENCE
-            ),
-            opts=options(pulumi.CustomTimeouts(create=LIFECYCLE_PATIENCE, update=LIFECYCLE_PATIENCE)),
-        )
-    )
+        lock = {"mode": args.retention.mode.value, "days": args.retention.days}
+        add(aws.s3.BucketObjectLockConfiguration, "lock", {"rule": {"default_retention": lock}})
+    blocks = ("block_public_acls", "block_public_policy", "ignore_public_acls", "restrict_public_buckets")
+    add(aws.s3.BucketPublicAccessBlock, "public-access", dict.fromkeys(blocks, True))
+    add(aws.s3.BucketOwnershipControls, "ownership", {"rule": {"object_ownership": "BucketOwnerEnforced"}})
+    encryption: dict[str, Any] = {"blocked_encryption_types": NO_CUSTOMER_KEYS}
+    if args.key_arn is None:
+        encryption["apply_server_side_encryption_by_default"] = {"sse_algorithm": "AES256"}
+    else:
+        by_key = {"sse_algorithm": "aws:kms", "kms_master_key_id": args.key_arn}
+        encryption |= {"apply_server_side_encryption_by_default": by_key, "bucket_key_enabled": False}
+    add(aws.s3.BucketServerSideEncryptionConfiguration, "encryption", {"rules": [encryption]})
+    lifecycle: dict[str, Any] = {
+        "id": "abort-uploads",
+        "status": "Enabled",
+        "filter": {"prefix": ""},
+        "abort_incomplete_multipart_upload": {"days_after_initiation": _ABORT_UPLOADS_AFTER_DAYS},
+    }
+    if args.expires_after_days is not None:
+        lifecycle |= {"id": "expire", "expiration": {"days": args.expires_after_days}}
+    waits = {"timeouts": {"create": LIFECYCLE_PATIENCE, "update": LIFECYCLE_PATIENCE}}
+    add(aws.s3.BucketLifecycleConfiguration, "lifecycle", {"rules": [lifecycle], **waits}, patience=LIFECYCLE_PATIENCE)
     # Last: it refuses changes to all the others.
-    made.append(aws.s3.BucketPolicy(f"{name}-policy", bucket=args.bucket, policy=args.policy, opts=options()))
+    add(aws.s3.BucketPolicy, "policy", {"policy": args.policy})
     return tuple(made)
-
-
-def _encryption(key_arn: pulumi.Output[str] | None) -> aws.s3.BucketServerSideEncryptionConfigurationRuleArgs:
-    default = aws.s3.BucketServerSideEncryptionConfigurationRuleApplyServerSideEncryptionByDefaultArgs(
-        sse_algorithm="AES256" if key_arn is None else "aws:kms", kms_master_key_id=key_arn
-    )
-    return aws.s3.BucketServerSideEncryptionConfigurationRuleArgs(
-        apply_server_side_encryption_by_default=default,
-        bucket_key_enabled=None if key_arn is None else False,
-        blocked_encryption_types=NO_CUSTOMER_KEYS,
-    )
-
-
-def _lifecycle(expires_after_days: int | None) -> aws.s3.BucketLifecycleConfigurationRuleArgs:
-    return aws.s3.BucketLifecycleConfigurationRuleArgs(
-        id="abort-uploads" if expires_after_days is None else "expire",
-        status="Enabled",
-        filter=aws.s3.BucketLifecycleConfigurationRuleFilterArgs(prefix=""),
-        expiration=None
-        if expires_after_days is None
-        else aws.s3.BucketLifecycleConfigurationRuleExpirationArgs(days=expires_after_days),
-        abort_incomplete_multipart_upload=aws.s3.BucketLifecycleConfigurationRuleAbortIncompleteMultipartUploadArgs(
-            days_after_initiation=_ABORT_UPLOADS_AFTER_DAYS
-        ),
-    )

@@ -20,47 +20,37 @@ import pulumi_aws as aws
 from audit_core.layout import CONFIG_SCHEMA, MAX_SEAL_MINUTES
 from components.arguments import require_range, require_text
 from components.function import FunctionArgs, register_function
-from components.package import ANCHORING_SEALER, SEALER, Target, build_package
+from components.package import ANCHORING_SEALER, SEALER, build_package
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 TIMEOUT_S: Final = 900
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LogSealerArgs:
+class LogSealerArgs(FunctionArgs):
     """What the function is, and what it depends on.
 
-    `bucket`, `role_arn`, `queue_url`, `key_arn` and `topic_arn` come from the components that make them.
-    `origin`: the log's name in its checkpoints. `retention_days`: how long each version must be locked at least.
-    `seal_minutes` (1 to 60): within which what is stored is sealed. `anchor_url`: an RFC 3161 authority, or nothing.
-    `log_days`: the operational log's retention. `out_dir`: where the package is put before it is uploaded.
+    `queue_url`, `key_arn` and `topic_arn` come from the components that make them. `origin`: the log's name in its
+    checkpoints. `retention_days`: how long each version must be locked at least. `seal_minutes` (1 to 60): within which
+    what is stored is sealed. `anchor_url`: an RFC 3161 authority, or nothing.
     """
 
-    function: str
-    log_group: str
-    log_days: int
-    region: str
     origin: str
     retention_days: int
     seal_minutes: int
     anchor_url: str
-    bucket: pulumi.Input[str]
-    role_arn: pulumi.Input[str]
     queue_url: pulumi.Input[str]
     key_arn: pulumi.Input[str]
     topic_arn: pulumi.Input[str]
-    target: Target
-    out_dir: Path
 
     def __post_init__(self) -> None:
         """Refuse a sealer that seals nothing in time, or under no name."""
-        require_text(self, "function", "log_group", "region", "origin")
+        FunctionArgs.__post_init__(self)
+        require_text(self, "origin")
         require_range(self, "seal_minutes", 1, MAX_SEAL_MINUTES)
         require_range(self, "retention_days", 1)
-        require_range(self, "log_days", 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,16 +88,11 @@ class LogSealer(pulumi.ComponentResource):
         log_group, function = register_function(
             name,
             self,
-            FunctionArgs(
-                function=args.function,
-                description="Makes what was stored part of a signed log that shows any change.",
-                handler="log_sealer.handler.handler",
-                timeout_s=TIMEOUT_S,
-                role_arn=args.role_arn,
-                log_group=args.log_group,
-                log_days=args.log_days,
-                package=package,
-            ),
+            args,
+            package,
+            description="Makes what was stored part of a signed log that shows any change.",
+            handler="log_sealer.handler.handler",
+            timeout_s=TIMEOUT_S,
         )
         before: pulumi.Resource = function
         for task in tasks(args):

@@ -17,11 +17,10 @@ from audit_core.layout import CONFIG_SCHEMA, DIGESTS, ENDPOINT_DETAILS, ENVELOPE
 from components.arguments import refuse, require_choice, require_range
 from components.function import FunctionArgs, register_function
 from components.mask_rules import MaskRules, rules_config
-from components.package import WRITER, Target, build_package
+from components.package import WRITER, build_package
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
 TIMEOUT_S: Final = 30
 
@@ -40,26 +39,16 @@ class WriterAgent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LogWriterArgs:
+class LogWriterArgs(FunctionArgs):
     """What the function is, and what it depends on.
 
-    `bucket` and `role_arn` come from the components that make them. `accepted` is what `Tokens` gives.
-    `log_days` is the operational log's retention, `reserved_concurrency` 0 for none. `out_dir` is where the package is
-    put before it is uploaded. `keys_parameter` comes from the key store; `digest` is `sha256` or `hmac-sha256`,
-    `personal_data` `mask`, `hmac` or `off`. `envelope` is `off`, `masked` or `raw`, and `vault` the bucket for the last
-    two.
+    `accepted` is what `Tokens` gives; `keys_parameter` comes from the key store. `digest` is `sha256` or
+    `hmac-sha256`, `personal_data` `mask`, `hmac` or `off`. `envelope` is `off`, `masked` or `raw`, and `vault` the
+    bucket for the last two. `reserved_concurrency` is 0 for none.
     """
 
-    function: str
-    log_group: str
-    log_days: int
-    region: str
-    bucket: pulumi.Input[str]
-    role_arn: pulumi.Input[str]
     agents: Sequence[WriterAgent]
     accepted: pulumi.Input[Mapping[str, Sequence[tuple[str, str | None]]]]
-    target: Target
-    out_dir: Path
     keys_parameter: pulumi.Input[str]
     digest: str
     personal_data: str
@@ -70,6 +59,7 @@ class LogWriterArgs:
 
     def __post_init__(self) -> None:
         """Refuse a writer that nobody may write to, or whose log never ends."""
+        FunctionArgs.__post_init__(self)
         if not self.agents:
             msg = "LogWriterArgs.agents: must name at least one agent, got none"
             raise ValueError(msg)
@@ -79,7 +69,6 @@ class LogWriterArgs:
         if (self.envelope == "off") != (self.vault is None):
             msg = f"LogWriterArgs.vault: must be given unless envelope is off, got envelope {self.envelope!r}"
             raise ValueError(msg)
-        require_range(self, "log_days", 1)
         require_range(self, "reserved_concurrency", 0)
 
 
@@ -120,17 +109,12 @@ class LogWriter(pulumi.ComponentResource):
         log_group, function = register_function(
             name,
             self,
-            FunctionArgs(
-                function=args.function,
-                description="Masks, digests and stores what agents say that they called.",
-                handler="log_writer.handler.handler",
-                timeout_s=TIMEOUT_S,
-                role_arn=args.role_arn,
-                log_group=args.log_group,
-                log_days=args.log_days,
-                package=package,
-                reserved_concurrency=args.reserved_concurrency,
-            ),
+            args,
+            package,
+            description="Masks, digests and stores what agents say that they called.",
+            handler="log_writer.handler.handler",
+            timeout_s=TIMEOUT_S,
+            reserved_concurrency=args.reserved_concurrency,
         )
         url = self._address(name, args.function, function)
         self.endpoint = url.function_url.apply(lambda address: address.rstrip("/"))

@@ -106,9 +106,12 @@ class Seal(pulumi.ComponentResource):
             f"{name}-notification",
             bucket=self._args.bucket,
             queues=[
-                aws.s3.BucketNotificationQueueArgs(
-                    id="stored", queue_arn=self._queue.arn, events=["s3:ObjectCreated:*"], filter_prefix=RECORDS
-                )
+                {
+                    "id": "stored",
+                    "queue_arn": self._queue.arn,
+                    "events": ["s3:ObjectCreated:*"],
+                    "filter_prefix": RECORDS,
+                }
             ],
             # S3 tries the queue when it is told of it, and refuses one that it may not send to.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[self._policy, bucket]),

@@ -106,10 +106,10 @@ def test_every_child_has_its_component_as_parent(path: Path) -> None:
     tree = ast.parse(path.read_text("utf-8"))
     children = [call for call in _calls(tree) if RESOURCE.fullmatch(_name(call.func))]
     options = [call for call in _calls(tree) if _name(call.func) == "pulumi.ResourceOptions"]
-    assert children
+    assert options
     for child in children:
         (given,) = [keyword.value for keyword in child.keywords if keyword.arg == "opts"]
-        assert given in options or ast.unparse(given).startswith("options(")
+        assert given in options
         assert ast.unparse(child.args[0]).startswith("f'{name}-")
     for made in options:
         words = {keyword.arg: ast.unparse(keyword.value) for keyword in made.keywords}
