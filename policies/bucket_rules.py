@@ -6,7 +6,7 @@ scratch bucket that does not expire each break a rule. A log's retention is neve
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 from audit_core.layout import MAX_RETENTION_DAYS
@@ -76,17 +76,15 @@ def log_buckets_are_locked(resources: Sequence[Registered]) -> Iterator[tuple[st
     for bucket, kind, settings in _buckets(resources):
         if kind != "log":
             continue
-        for type_, says, holds in (
+        required = (
             (VERSIONING, "must keep versions", _keeps_versions),
             (OWNERSHIP, "must be owned by its account alone", _is_enforced),
             (PUBLIC_ACCESS, "must block public access", _is_there),
             (ENCRYPTION, "must be encrypted", _has_rules),
             (BUCKET_POLICY, "must have a policy under which nobody deletes or bypasses", _refuses_deletion),
             (LIFECYCLE, "must expire nothing", _expires_nothing),
-        ):
-            found = [item for item in settings if item.type == type_]
-            if len(found) != 1 or not all(holds(item.props) for item in found):
-                yield bucket.name, says
+        )
+        yield from _lacks(bucket, settings, required)
         yield from ((bucket.name, says) for says in _lock_faults(bucket, settings))
 
 
@@ -116,19 +114,29 @@ def vaults_are_shut(resources: Sequence[Registered]) -> Iterator[tuple[str, str]
     for bucket, kind, settings in _buckets(resources):
         if kind != "vault":
             continue
-        for type_, says, holds in (
+        required = (
             (ENCRYPTION, "a vault must be encrypted with a customer key", _has_customer_key),
             (OWNERSHIP, "a vault must be owned by its account alone", _is_enforced),
             (PUBLIC_ACCESS, "a vault must block public access", _is_there),
             (BUCKET_POLICY, "a vault must have a policy of who may read it", _is_there),
-        ):
-            found = [item for item in settings if item.type == type_]
-            if len(found) != 1 or not all(holds(item.props) for item in found):
-                yield bucket.name, says
+        )
+        yield from _lacks(bucket, settings, required)
         if any(item.type == VERSIONING for item in settings):
             yield bucket.name, "a vault must keep no versions: a payload that expires would go on as one"
         if bucket.props.get("objectLockEnabled") or any(item.type == LOCK for item in settings):
             yield bucket.name, "a vault must not be locked: nothing in it may outlast its hours"
+
+
+def _lacks(
+    bucket: Registered,
+    settings: Sequence[Registered],
+    required: Sequence[tuple[str, str, Callable[[Mapping[str, object]], bool]]],
+) -> Iterator[tuple[str, str]]:
+    """Yield what a bucket lacks of the settings that it must have once: their type, what to say, and when one holds."""
+    for type_, says, holds in required:
+        found = [item for item in settings if item.type == type_]
+        if len(found) != 1 or not holds(found[0].props):
+            yield bucket.name, says
 
 
 def _is_about_everything(rule: Mapping[str, object]) -> bool:

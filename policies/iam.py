@@ -17,13 +17,12 @@ from policies.place import OF_FUNCTIONS, Place, Principal, Scope
 from policies.retention import Mode
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from policies.retention import Profile, Retention
 
 Json: TypeAlias = "str | int | bool | list[Json] | dict[str, Json] | None"
 Statement: TypeAlias = dict[str, Json]
-Condition: TypeAlias = "Mapping[str, Mapping[str, str | Sequence[str]]]"
 
 POLICY_VERSION: Final = "2012-10-17"
 
@@ -58,7 +57,7 @@ class Refusal:
 
     principal: Principal
     actions: tuple[str, ...]
-    condition: Condition
+    condition: dict[str, Json]
     why: str
 
 
@@ -304,7 +303,7 @@ def role_statements(principal: Principal, place: Place, bounds: Bounds) -> list[
             "Effect": "Deny",
             "Action": list(refusal.actions),
             "Resource": [place.objects_arn("")],
-            "Condition": _condition(refusal.condition),
+            "Condition": {**refusal.condition},
         }
         for number, refusal in enumerate((r for r in refusals(bounds) if r.principal is principal), start=1)
     ]
@@ -370,14 +369,6 @@ def trust_statements(principal: Principal, place: Place, assumed_by: Sequence[st
 def document(statements: Sequence[Statement]) -> str:
     """Return a policy document as JSON text, the same text for the same statements."""
     return json.dumps({"Version": POLICY_VERSION, "Statement": list(statements)}, separators=(",", ":"))
-
-
-def _condition(condition: Condition) -> dict[str, Json]:
-    """Return a condition as JSON data."""
-    return {
-        operator: {key: value if isinstance(value, str) else list(value) for key, value in operands.items()}
-        for operator, operands in condition.items()
-    }
 
 
 def principal_patterns(arn: str) -> list[str]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from policies.bucket_policy import deny, not_one_of
 from policies.iam import Statement
 from policies.place import Place, Principal
-from policies.vault_policy import KEY_MANAGEMENT
+from policies.vault_policy import KEY_MANAGEMENT, managed, used
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,29 +31,10 @@ def key_statements(place: Place, *, administrators: Sequence[str]) -> list[State
     The account's root is among those who manage, so that the key is never out of everybody's hands.
     https://docs.aws.amazon.com/kms/latest/developerguide/key-policies.html
     """
-    root = f"arn:{place.partition}:iam::{place.account}:root"
     return [
-        {
-            "Sid": "AdministratorsManage",
-            "Effect": "Allow",
-            "Principal": {"AWS": [*dict.fromkeys([root, *administrators])]},
-            "Action": [action for action in KEY_MANAGEMENT if action not in NEVER_RENEWED],
-            "Resource": "*",
-        },
-        {
-            "Sid": "TheSealerSigns",
-            "Effect": "Allow",
-            "Principal": {"AWS": place.role_arn(Principal.SEALER)},
-            "Action": ["kms:GetPublicKey", "kms:Sign", "kms:Verify"],
-            "Resource": "*",
-        },
-        {
-            "Sid": "TheAuditorReadsThePublicKey",
-            "Effect": "Allow",
-            "Principal": {"AWS": place.role_arn(Principal.AUDITOR)},
-            "Action": ["kms:DescribeKey", "kms:GetPublicKey"],
-            "Resource": "*",
-        },
+        managed(place, administrators, [action for action in KEY_MANAGEMENT if action not in NEVER_RENEWED]),
+        used("TheSealerSigns", place.role_arn(Principal.SEALER), ["kms:GetPublicKey", "kms:Sign", "kms:Verify"]),
+        used("TheAuditorReadsThePublicKey", place.role_arn(Principal.AUDITOR), ["kms:DescribeKey", "kms:GetPublicKey"]),
     ]
 
 

@@ -24,7 +24,7 @@ from policies.iam import Statement
 from policies.place import Place, Principal
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from policies.iam import Json
 
@@ -85,35 +85,39 @@ def key_statements(place: Place, *, administrators: Sequence[str]) -> list[State
     root lets the account's own IAM policies give these actions to others, and these alone.
     https://docs.aws.amazon.com/kms/latest/developerguide/key-policies.html
     """
-    root = f"arn:{place.partition}:iam::{place.account}:root"
     # IAM compares values of an encryption context as text, even an ARN.
     # https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-encryption-context
     payloads: dict[str, Json] = {"StringLike": {"kms:EncryptionContext:aws:s3:arn": place.payloads_arn(PAYLOADS)}}
     return [
-        {
-            "Sid": "AdministratorsManage",
-            "Effect": "Allow",
-            "Principal": {"AWS": [*dict.fromkeys([root, *administrators])]},
-            "Action": [*KEY_MANAGEMENT],
-            "Resource": "*",
-        },
-        {
-            "Sid": "TheWriterEncrypts",
-            "Effect": "Allow",
-            "Principal": {"AWS": place.role_arn(Principal.WRITER)},
-            # All that a put takes: S3 asks for a data key, encrypts with it and forgets it. A bucket key would save
-            # calls, and take kms:Decrypt of whoever puts.
-            # https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html
-            "Action": ["kms:GenerateDataKey"],
-            "Resource": "*",
-            "Condition": {**payloads},
-        },
-        {
-            "Sid": "TheVaultReaderDecrypts",
-            "Effect": "Allow",
-            "Principal": {"AWS": place.role_arn(Principal.VAULT_READER)},
-            "Action": ["kms:Decrypt"],
-            "Resource": "*",
-            "Condition": {**payloads},
-        },
+        managed(place, administrators, KEY_MANAGEMENT),
+        # All that a put takes: S3 asks for a data key, encrypts with it and forgets it. A bucket key would save calls,
+        # and take kms:Decrypt of whoever puts. https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html
+        used("TheWriterEncrypts", place.role_arn(Principal.WRITER), ["kms:GenerateDataKey"], {**payloads}),
+        used("TheVaultReaderDecrypts", place.role_arn(Principal.VAULT_READER), ["kms:Decrypt"], {**payloads}),
     ]
+
+
+def managed(place: Place, administrators: Sequence[str], actions: Iterable[str]) -> Statement:
+    """Return the statement of a key's policy that lets the administrators and the account's root manage the key."""
+    root = f"arn:{place.partition}:iam::{place.account}:root"
+    return {
+        "Sid": "AdministratorsManage",
+        "Effect": "Allow",
+        "Principal": {"AWS": [*dict.fromkeys([root, *administrators])]},
+        "Action": [*actions],
+        "Resource": "*",
+    }
+
+
+def used(sid: str, role_arn: str, actions: Sequence[str], condition: dict[str, Json] | None = None) -> Statement:
+    """Return a statement of a key's policy that lets one role use the key."""
+    statement: Statement = {
+        "Sid": sid,
+        "Effect": "Allow",
+        "Principal": {"AWS": role_arn},
+        "Action": [*actions],
+        "Resource": "*",
+    }
+    if condition:
+        statement["Condition"] = condition
+    return statement
