@@ -16,23 +16,18 @@ from typing import Final, TypeAlias
 from policies import bucket_rules
 from policies.bucket_policy import BYPASS, DELETIONS, PROTECTIONS, REPLICATIONS
 from policies.documents import allowed_actions, faults, listed, parse
+from policies.provider_calls import RESOURCES
 from policies.registered import (
-    BUCKET,
     BUCKET_POLICY,
-    ENCRYPTION,
     FUNCTION_URL,
     KEY,
-    LIFECYCLE,
-    LOCK,
     LOG_GROUP,
-    OWNERSHIP,
     PARAMETER,
     PERMISSION,
     PUBLIC_ACCESS,
     ROLE,
     ROLE_POLICY,
     UNKNOWN,
-    VERSIONING,
     Registered,
     shown,
 )
@@ -107,27 +102,13 @@ _POLICY_PROPERTIES: Final[Mapping[str, str]] = {
 
 KNOWN_TYPES: Final = frozenset(
     {
-        *(BUCKET, BUCKET_POLICY, LOCK, VERSIONING, PUBLIC_ACCESS, OWNERSHIP, ENCRYPTION, LIFECYCLE),
-        *(ROLE, ROLE_POLICY, LOG_GROUP, PERMISSION, FUNCTION_URL, KEY, PARAMETER),
-        "aws:cloudtrail/trail:Trail",
-        "aws:cloudwatch/eventRule:EventRule",
-        "aws:cloudwatch/eventTarget:EventTarget",
-        "aws:cloudwatch/logMetricFilter:LogMetricFilter",
-        "aws:cloudwatch/metricAlarm:MetricAlarm",
-        "aws:kms/alias:Alias",
+        *(row.type for row in RESOURCES),
         "aws:lambda/eventSourceMapping:EventSourceMapping",
-        "aws:lambda/function:Function",
-        "aws:s3/bucketNotification:BucketNotification",
         "aws:scheduler/schedule:Schedule",
-        "aws:sns/topic:Topic",
-        "aws:sns/topicPolicy:TopicPolicy",
-        "aws:sns/topicSubscription:TopicSubscription",
-        "aws:sqs/queue:Queue",
-        "aws:sqs/queuePolicy:QueuePolicy",
         "random:index/randomPassword:RandomPassword",
     }
 )
-"""Every type that may be registered: what the rules read, and what can neither give permissions nor weaken the log."""
+"""What the program registers, and types that neither give permissions nor weaken the log. Nothing else is accepted."""
 
 _OWN_PREFIXES: Final = ("agent-audit-log:", "pulumi:")
 
