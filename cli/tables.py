@@ -35,7 +35,7 @@ def controls() -> str:
 
 def items() -> str:
     """Return every item that a control refers to, with the controls that give evidence for it."""
-    cited = ((item, control) for control in CONTROLS for item in (control.basis.nist, control.basis.owasp, *control.basis.also))
+    cited = ((item, control) for control in CONTROLS for item in control.basis.items)
     return _list(sorted(_inverted((str(item), control) for item, control in cited)))
 
 
@@ -43,7 +43,7 @@ def publications() -> str:
     """Return every publication that a control refers to, with the edition that was read."""
     cited: dict[Publication, None] = {}
     for control in CONTROLS:
-        cited |= {item.publication: None for item in (control.basis.nist, control.basis.owasp, *control.basis.also)}
+        cited |= {item.publication: None for item in control.basis.items}
     return _list((item.name, item.edition) for item in cited)
 
 

@@ -23,6 +23,11 @@ class Basis:
     owasp: Reference
     also: tuple[Reference, ...] = ()
 
+    @property
+    def items(self) -> tuple[Reference, ...]:
+        """Every item that the promise is evidence for."""
+        return (self.nist, self.owasp, *self.also)
+
 
 @dataclass(frozen=True, slots=True)
 class Control:
