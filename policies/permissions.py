@@ -192,7 +192,7 @@ def _refusals() -> Iterator[str]:
 def _condition(condition: Mapping[str, object]) -> str:
     """Return a condition in one line."""
     return ", ".join(
-        f"`{key}` {operator} `{value}`"
+        f"`{key}` {operator} `{value if isinstance(value, str) else ', '.join(value)}`"
         for operator, operands in condition.items()
         if isinstance(operands, Mapping)
         for key, value in operands.items()
