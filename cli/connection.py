@@ -20,7 +20,7 @@ from cli import stack_outputs
 from cli.console import printable
 from cli.exits import CouldNot
 from policies.iam import Bounds
-from policies.place import Place, Principal
+from policies.place import Principal, ResourceNames
 from policies.retention import PROFILES, Mode, Retention
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class Deployment:
         return next(iter(self.tokens))
 
     @property
-    def place(self) -> Place:
+    def place(self) -> ResourceNames:
         """The stack's physical names, as the policies take them. Raises CouldNot for a stack that has no sealer yet."""
         if self.sealer_role_arn is None:
             raise CouldNot("stack output sealer_role_arn: is not there; deploy the stack with this version first")
@@ -98,7 +98,7 @@ class Deployment:
             Principal.HOLD_RELEASER: self.hold_releaser_role_arn,
             Principal.VAULT_READER: self.vault_reader_role_arn,
         }
-        return Place(
+        return ResourceNames(
             partition=self.auditor_role_arn.split(":")[1],
             region=self.region,
             account=self.account,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from audit_core.layout import CHECKPOINT, RECORDS, SEAL, TRAIL
 from policies.documents import listed, parse
 from policies.iam import Statement, principal_patterns
-from policies.place import DEEPER, RECORD_OBJECT, Place, Principal
+from policies.place import DEEPER, RECORD_OBJECT, Principal, ResourceNames
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,13 +58,13 @@ _ADMINISTRATORS_ONLY: Final = "OnlyAdministratorsChangeProtections"
 LOOPBACK: Final = ("127.0.0.0/8", "::1/128")
 
 
-def trail_arn(place: Place, trail: str) -> str:
+def trail_arn(place: ResourceNames, trail: str) -> str:
     """Return the ARN of a trail of this stack."""
     return f"arn:{place.partition}:cloudtrail:{place.region}:{place.account}:trail/{trail}"
 
 
 def statements(
-    place: Place, *, administrators: Sequence[str], trail: str | None, loopback: bool = False
+    place: ResourceNames, *, administrators: Sequence[str], trail: str | None, loopback: bool = False
 ) -> list[Statement]:
     """Return the policy's statements.
 
@@ -218,7 +218,7 @@ def not_one_of(principals: Sequence[str]) -> dict[str, Json]:
     return {"ArnNotLike": {"aws:PrincipalArn": patterns}}
 
 
-def _trail_delivery(place: Place, trail: str) -> list[Statement]:
+def _trail_delivery(place: ResourceNames, trail: str) -> list[Statement]:
     """Return the statements that let CloudTrail deliver for this one trail.
 
     https://docs.aws.amazon.com/awscloudtrail/latest/userguide/create-s3-bucket-policy-for-cloudtrail.html

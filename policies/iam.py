@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from audit_core.layout import PAYLOADS, RECORDS, SEAL
-from policies.place import OF_FUNCTIONS, Place, Principal, Scope
+from policies.place import OF_FUNCTIONS, Principal, ResourceNames, Scope
 from policies.retention import Mode
 
 if TYPE_CHECKING:
@@ -285,7 +285,7 @@ def _sid(*words: str) -> str:
     return "".join(part[:1].upper() + part[1:] for word in plain for part in word.split())
 
 
-def role_statements(principal: Principal, place: Place, bounds: Bounds) -> list[Statement]:
+def role_statements(principal: Principal, place: ResourceNames, bounds: Bounds) -> list[Statement]:
     """Return everything that a role may do, and what it is explicitly refused."""
     granted: list[Statement] = [
         {
@@ -310,12 +310,12 @@ def role_statements(principal: Principal, place: Place, bounds: Bounds) -> list[
     return [*granted, *refused, *_only_in_its_function(principal, place)]
 
 
-def _reaches_vault(principal: Principal, place: Place) -> bool:
+def _reaches_vault(principal: Principal, place: ResourceNames) -> bool:
     """Tell whether there is a vault for a role; for the writer, one that payloads still go to."""
     return bool(place.vault) and (place.vault_fills or principal is not Principal.WRITER)
 
 
-def _only_in_its_function(principal: Principal, place: Place) -> list[Statement]:
+def _only_in_its_function(principal: Principal, place: ResourceNames) -> list[Statement]:
     """Refuse everything to any other function that somebody gives a function's role to.
 
     Lambda names the function in every call that its code makes. A call without that name comes from Lambda itself, or
@@ -339,7 +339,7 @@ def _only_in_its_function(principal: Principal, place: Place) -> list[Statement]
     ]
 
 
-def trust_statements(principal: Principal, place: Place, assumed_by: Sequence[str]) -> list[Statement]:
+def trust_statements(principal: Principal, place: ResourceNames, assumed_by: Sequence[str]) -> list[Statement]:
     """Return who may take the role: the Lambda service for a function's, else the principals in `assumed_by` (ARNs).
 
     The hold releaser can be taken only through STS in the stack's own region, because CloudTrail hands an AssumeRole

@@ -63,7 +63,7 @@ class Scope(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class ResourceNames:
     """The physical names that a document is about; all known before anything exists."""
 
     partition: str

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from policies.bucket_policy import deny, not_one_of
 from policies.iam import Statement
-from policies.place import Place, Principal
+from policies.place import Principal, ResourceNames
 from policies.vault_policy import KEY_MANAGEMENT, managed, used
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ To read the rotation status must stay allowed: the official provider does so eac
 """
 
 
-def key_statements(place: Place, *, administrators: Sequence[str]) -> list[Statement]:
+def key_statements(place: ResourceNames, *, administrators: Sequence[str]) -> list[Statement]:
     """Return the policy of the signing key. In it, the resource `*` is the key itself.
 
     The account's root is among those who manage, so that the key is never out of everybody's hands.
@@ -38,7 +38,7 @@ def key_statements(place: Place, *, administrators: Sequence[str]) -> list[State
     ]
 
 
-def queue_statements(place: Place) -> list[Statement]:
+def queue_statements(place: ResourceNames) -> list[Statement]:
     """Return the policy of the queue.
 
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/grant-destinations-permissions-to-s3.html

@@ -21,7 +21,7 @@ from policies.bucket_policy import (
     without_tls,
 )
 from policies.iam import Statement
-from policies.place import Place, Principal
+from policies.place import Principal, ResourceNames
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -58,7 +58,9 @@ https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-default.html
 """
 
 
-def bucket_statements(place: Place, *, administrators: Sequence[str], loopback: bool = False) -> list[Statement]:
+def bucket_statements(
+    place: ResourceNames, *, administrators: Sequence[str], loopback: bool = False
+) -> list[Statement]:
     """Return the policy of the vault's bucket. For the parameters see `policies.bucket_policy.statements`."""
     bucket, objects, payloads = place.vault_arn(), place.payloads_arn(""), place.payloads_arn(PAYLOADS)
     return [
@@ -78,7 +80,7 @@ def bucket_statements(place: Place, *, administrators: Sequence[str], loopback: 
     ]
 
 
-def key_statements(place: Place, *, administrators: Sequence[str]) -> list[Statement]:
+def key_statements(place: ResourceNames, *, administrators: Sequence[str]) -> list[Statement]:
     """Return the policy of the vault's key. In it, the resource `*` is the key itself.
 
     The account's root is among those who manage, so that the key is never out of everybody's hands; a statement for the
@@ -97,7 +99,7 @@ def key_statements(place: Place, *, administrators: Sequence[str]) -> list[State
     ]
 
 
-def managed(place: Place, administrators: Sequence[str], actions: Iterable[str]) -> Statement:
+def managed(place: ResourceNames, administrators: Sequence[str], actions: Iterable[str]) -> Statement:
     """Return the statement of a key's policy that lets the administrators and the account's root manage the key."""
     root = f"arn:{place.partition}:iam::{place.account}:root"
     return {

@@ -13,7 +13,7 @@ import pulumi
 import pulumi_aws as aws
 
 from policies import iam
-from policies.place import OF_FUNCTIONS, Place, Principal
+from policies.place import OF_FUNCTIONS, Principal, ResourceNames
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -36,7 +36,7 @@ class RolesArgs:
     the ARN of the policy that bounds every role, or nothing.
     """
 
-    place: Place
+    place: ResourceNames
     bounds: iam.Bounds
     assumed_by: Mapping[Principal, Sequence[str]]
     permissions_boundary: str = ""
