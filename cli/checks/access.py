@@ -143,8 +143,12 @@ def retention_maximum(probe: Probe) -> Verdict:
     role, where = [_role(probe, "retention-admin")], _where(probe)
     mode, maximum = probe.deployment.retention_mode, probe.deployment.bounds.max_days
     other = Mode.GOVERNANCE if mode is Mode.COMPLIANCE else Mode.COMPLIANCE
-    in_other = {**_lock(probe, seconds=1), "Mode": other}
     beyond = {"Mode": mode, "RetainUntilDate": probe.started_at + timedelta(days=maximum + 2)}
+
+    def change_mode(s3: Client) -> None:
+        # Read when it is tried: where the first attempt got through, the lock ends later than before.
+        s3.put_object_retention(**where, Retention={**_lock(probe, seconds=1), "Mode": other})
+
     return probe.try_all(
         [
             *probe.attempts(
@@ -153,12 +157,7 @@ def retention_maximum(probe: Probe) -> Verdict:
                 of=role,
                 gap="extend-past-maximum",
             ),
-            *probe.attempts(
-                "lock a record in another mode",
-                lambda s3: s3.put_object_retention(**where, Retention=in_other),
-                of=role,
-                gap="change-mode",
-            ),
+            *probe.attempts("lock a record in another mode", change_mode, of=role, gap="change-mode"),
         ]
     )
 
