@@ -1,6 +1,6 @@
 """What is pasted into each platform: the files of clients/snippets, filled with a stack's endpoint and token.
 
-Guarantees: a filled snippet is what stands in the file but for the two placeholders; nothing that is put in can end a
+Guarantees: a filled snippet is the file's text with the two placeholders replaced; nothing that is put in can end a
 string or a word of a shell, of Python, JavaScript, JSON or YAML. One table says which snippets there are; the command,
 `make up` and docs/agents.md all take theirs from here.
 """

@@ -35,6 +35,6 @@ def require_range(args: object, field: str, least: int, most: int | None = None)
 
 
 def require_choice(args: object, field: str, choices: Sequence[str]) -> None:
-    """Refuse a value that is none of `choices`."""
+    """Refuse a value that is not one of `choices`."""
     if getattr(args, field) not in choices:
         refuse(args, field, f"be one of {', '.join(choices)}")

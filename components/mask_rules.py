@@ -1,10 +1,10 @@
 """A stack's own masking rules: read from its settings, and tried on the engine that will run them.
 
-Guarantee: rules that are returned here are taken by the function, too, since it is the function's own code that checks
-them; one that the engine refuses, or that matches ordinary text, is refused before anything is made.
+Guarantee: the function accepts every rule that is returned here, because the function's own code checks it. A rule that
+the engine refuses, or that matches ordinary text, is refused before anything is made.
 
-This is the one module outside `lambda/` that the program imports the function's code for: a second implementation of
-the check would sooner or later take what the function then refuses.
+This is the one module outside `lambda/` for which the program imports the function's code. A second implementation of
+the check would sooner or later accept what the function refuses.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""A function's package: a zip whose bytes follow from its sources, its pinned wheels and its configuration alone.
+"""A function's package: a zip whose bytes depend only on its sources, its pinned wheels and its configuration.
 
 Guarantee: the same inputs give the same bytes, whatever the path, the umask, the clock, the order of files in a folder,
-the Python or the zlib that builds it. So its SHA-256, compared with Lambda's CodeSha256, says what runs. It holds the
-sources, what they import, the licences of that, and the configuration: no caches, no tests, no service data.
+the Python or the zlib that builds it. So its SHA-256, compared with Lambda's CodeSha256, shows which code runs. It
+holds the sources, what they import with its licences, and the configuration: no caches, no tests, no service data.
 """
 
 from __future__ import annotations

@@ -1,10 +1,9 @@
 """The log bucket's own policy: what nobody may do to the log, whatever their role allows.
 
-Guarantee: with this policy in force, records are only added, by the writer alone, over TLS, under keys of its own form
-and never over one another. The sealed log is added to by the sealer alone, in the same way, but for its newest
-checkpoint, of which every version stays. Both have the bucket's own encryption, so that every reader can read them,
-and the standard storage class. Nothing else is added but what CloudTrail delivers. Nothing is deleted, no governance
-lock is bypassed, and only the administrators change what keeps it so.
+Guarantee: only the writer adds records: over TLS, under keys of its own form, and never over another record. Only the
+sealer adds to the sealed log, in the same way; it may also put a new version of the newest checkpoint. Both have the
+bucket's own encryption, so that every reader can read them, and the standard storage class. Only CloudTrail adds
+anything else. Nobody deletes, nobody bypasses a governance lock, and only the administrators change these protections.
 """
 
 from __future__ import annotations
@@ -48,8 +47,8 @@ PROTECTIONS: Final = (
 )
 """What changes the bucket's protections: the administrators' alone.
 
-Each is an action on a bucket: S3 refuses a whole policy for one action that its resources cannot have. Access points
-are no way around, since what comes through one is judged by this policy too.
+Each is an action on a bucket: S3 refuses a whole policy for one action that its resources cannot have. This
+policy also judges what comes through an access point.
 https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html
 """
 

@@ -1,7 +1,7 @@
-"""The guardrails about buckets: what each is for, and what that takes.
+"""The guardrails about buckets: what each is for, and which settings that needs.
 
-Guarantee: a bucket of no kind, a log with a protection missing or weakened, a vault that is not shut, and a vault or
-scratch bucket that does not expire each break a rule. A log's retention is never under its profile's.
+Guarantee: each of these breaks a rule: a bucket of no kind, a log with a missing or weakened protection, a vault that
+is not shut, and a vault or scratch bucket that does not expire. A log's retention is never under its profile's.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Reading policy documents: what they allow, and what no document of this kit may say.
 
-Guarantee: a document that cannot be read has no statements, which whoever asks takes for a fault, never for harmless.
+Guarantee: a document that cannot be read has no statements. Callers treat that as a fault, never as harmless.
 """
 
 from __future__ import annotations

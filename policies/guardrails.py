@@ -1,8 +1,8 @@
 """What a stack may never contain, whoever writes it: rules over what is registered.
 
-Guarantee: each rule is a pure function of a resource's type and properties, or of all of them together. A property that
-a rule looks at must be known when it is registered; one that is still to be computed is a breach, since a rule that
-waits for a value can be slipped past. The program itself runs them (`stacks.guard`), and so does the CrossGuard pack
+Guarantee: each rule is a pure function of a resource's type and properties, or of all resources together. A property
+that a rule reads must be known when it is registered. An unknown one breaks the rule, because a value that comes later
+could slip past. The program itself runs the rules (`stacks.guard`), and so does the CrossGuard pack
 (`policies/__main__.py`).
 """
 

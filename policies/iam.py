@@ -1,8 +1,8 @@
 """Who may do what, where: one table, and the IAM documents that follow from it.
 
-Guarantee: every permission of every role of this kit is a row of `GRANTS`, and what a role is refused in so many words
-is a row of `REFUSALS`; a document built here says that and nothing else. Plain data in, plain data out, no SDK. The
-bucket's own policy, which binds everybody else too, is in `policies.bucket_policy`.
+Guarantee: every permission of every role is a row of `GRANTS`, and every explicit refusal is a row of `REFUSALS`; a
+document built here says that and nothing else. Plain data in, plain data out, no SDK. The bucket's own policy, which
+binds everybody else too, is in `policies.bucket_policy`.
 """
 
 from __future__ import annotations

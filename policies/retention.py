@@ -180,8 +180,8 @@ def choose(profile: Profile, days: int, acknowledged: str) -> Retention:
 def refuse_weakening(wanted: Retention, deployed: Retention | None) -> None:
     """Refuse to weaken a default rule that is deployed in compliance mode.
 
-    What is already locked stays locked either way; this keeps the *next* records from being locked for less than the
-    owner was told. In governance mode a shorter rule is the owner's to choose, and is let through.
+    What is already locked stays locked either way; this keeps the *next* records from a shorter lock than the owner
+    chose. In governance mode a shorter rule is the owner's to choose, and is let through.
     Raises RetentionError.
     """
     if deployed is None or deployed.mode is not Mode.COMPLIANCE or wanted.covers(deployed):

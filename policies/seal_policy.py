@@ -1,9 +1,9 @@
 """The seal's own policies: who may sign with its key, and who may send to and take from its queue.
 
-Guarantee: checkpoints are signed by the log sealer alone. The administrators manage the key and cannot sign with it: to
-forge a checkpoint, they would have to change its policy first, which is recorded. Nobody can take the key out of KMS.
-Only S3 tells the queue anything, and only of the log bucket; only the sealer takes from it. What is in the queue merely
-says where to look, so that whoever emptied it would delay sealing by a day, and no more.
+Guarantee: only the log sealer signs checkpoints. The administrators manage the key and cannot sign with it: to forge a
+checkpoint, they would have to change its policy first, which is recorded. Nobody can take the key out of KMS. Only S3
+sends to the queue, and only about the log bucket; only the sealer takes from it. A message only says where to look, so
+emptying the queue would delay sealing by a day and do nothing else.
 """
 
 from __future__ import annotations

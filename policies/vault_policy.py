@@ -1,10 +1,10 @@
 """The vault's own policies: who may put payloads there, who may read them, and who may use their key.
 
-Guarantee: the log writer adds and cannot read back; the vault's reader reads and cannot add; nobody else does either,
-whatever their role allows, over TLS alone, and under the vault's own key. The administrators manage bucket and key, and
-decrypt nothing: to read, they would have to change a policy first, which is recorded and alarms.
+Guarantee: the log writer adds and cannot read back; the vault's reader reads and cannot add. Nobody else does either,
+whatever their role allows. Everything goes over TLS and under the vault's own key. The administrators manage bucket and
+key, and decrypt nothing: to read, they would have to change a policy first, which is recorded and raises an alarm.
 
-Nothing here keeps payloads from being deleted: a vault is to be empty again soon.
+Nothing here keeps payloads from being deleted: a vault should be empty again soon.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The functions: their packages, the writer's own log, and who is told when they fail."""
+"""The functions: their packages, the writer's own log, and who hears when they fail."""
 
 import functools
 import time

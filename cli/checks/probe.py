@@ -52,7 +52,7 @@ def failed(detail: str) -> Verdict:
 
 
 def could_not_check(detail: str) -> Verdict:
-    """Return a verdict that nothing could be told either way; `detail` says why."""
+    """Return a verdict that the control could not be checked; `detail` says why."""
     return Verdict(outcome=Outcome.COULD_NOT_CHECK, detail=detail)
 
 
@@ -320,7 +320,7 @@ def required(what: str, call: Callable[[], Any], *, absent: str | None = None, d
 def put_nothing(s3: Client, bucket: str, key: str) -> None:
     """Try to put an object over a key that exists: create-only, so that nothing is ever written.
 
-    Who may put gets PreconditionFailed. That is no refusal, so the attempt counts as a success.
+    Who may put gets PreconditionFailed. That does not refuse anything, so the attempt counts as a success.
     """
     from botocore.exceptions import ClientError  # noqa: PLC0415 - as everywhere: only commands that need AWS load it
 

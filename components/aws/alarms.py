@@ -1,7 +1,7 @@
-"""What wakes somebody up: one topic, and the alarms that publish to it.
+"""The alarms on the log writer, and the topic to which every alarm publishes.
 
-Guarantee: an error, a throttle, a refused record, a fault of the writer at one record, or a record that could not be
-made durable raises an alarm within five minutes. What `AccessTrail` sees is published to the same topic.
+Guarantee: each of these raises an alarm within five minutes: an error, a throttle, a refused record, a fault of the
+writer at one record, a record that could not be made durable. `AccessTrail` publishes to the same topic.
 """
 
 from __future__ import annotations

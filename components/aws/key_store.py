@@ -43,7 +43,7 @@ class KeyStoreArgs:
     protect: bool
 
     def __post_init__(self) -> None:
-        """Refuse a name that is no path, and generations that there cannot be."""
+        """Refuse a name without a leading slash, and a generation out of range."""
         if not self.parameter.startswith("/"):
             refuse(self, "parameter", "begin with a slash")
         require_range(self, "digest_generation", 1, MAX_KEY_GENERATION)

@@ -1,11 +1,11 @@
-"""The log sealer: a function that runs by the clock and makes what was stored part of the sealed log.
+"""The log sealer: a function that a clock starts, and that makes stored objects part of the sealed log.
 
-Guarantee: it runs exactly the package whose digest is an output, as the sealer role and no other, and only once the
-log's protections are in place, the queue is told of what is stored and the key can sign; its own log ends after the
+Guarantee: it runs exactly the package whose digest is an output, as the sealer role and no other. It exists only once
+the log's protections are in place, the queue hears of stored objects and the key can sign. Its own log ends after the
 stated days.
 
-It runs by the clock and not with every message: a checkpoint for each stored object would cost more than the object. A
-run takes all that waits, so that its cost follows what is new.
+A clock starts it, not each message: a checkpoint for each stored object would cost more than the object. A run takes
+everything that waits, so its cost follows what is new.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The log writer: a function behind an HTTPS address that agents post to.
 
-Guarantee: it runs exactly the package whose digest is an output, as the writer role and no other, and only once the
-log's protections are in place; its own log ends after the stated days.
+Guarantee: it runs exactly the package whose digest is an output, as the writer role and no other. It exists only once
+the log's protections are in place. Its own log ends after the stated days.
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
-"""What sealing takes beside the sealer: the key that signs checkpoints, and the queue that tells what was stored.
+"""What sealing needs beside the sealer: the key that signs checkpoints, and the queue that reports stored objects.
 
-Guarantee: the key never leaves KMS, and its policy says who signs; once `listen`'s result is known, S3 tells the queue
-of every object that is put under `records/`, and nobody else can.
+Guarantee: the key never leaves KMS, and its policy says who signs. Once `listen`'s result is known, S3 reports every
+object under `records/` to the queue, and nobody else can.
 
-A message is kept for two weeks, which is how long the sealer may be down before only its daily look at the bucket finds
-what was stored. It is hidden for longer than a run of the sealer may take, so that two runs do not read the same.
+A message is kept for two weeks. The sealer may be down for that long; after that, only its daily look at the bucket
+finds what was stored. A message is hidden for longer than a run of the sealer may take, so that two runs do not read
+the same.
 """
 
 from __future__ import annotations

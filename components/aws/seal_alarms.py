@@ -1,7 +1,7 @@
-"""What wakes somebody up when the log is no longer sealed, or the sealer found what must not be.
+"""The alarms on sealing: the log is no longer sealed, or the sealer found something wrong.
 
-Guarantee: a log that was not sealed for three intervals alarms, whatever the reason: no run, a run that failed, a key
-that cannot sign, a rule that is gone. So does what waits unsealed for as long, and every finding of the sealer.
+Guarantee: a log that was not sealed for three intervals raises an alarm, whatever the reason: no run, a failed run, a
+key that cannot sign, a deleted rule. So does a record that waits unsealed for as long, and every finding.
 """
 
 from __future__ import annotations

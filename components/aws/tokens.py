@@ -1,7 +1,7 @@
-"""One token for each agent: made once, kept as a secret in the stack's state, known to the writer by its digest alone.
+"""One token for each agent: made once, kept as a secret in the stack's state. The writer knows only its digest.
 
-Guarantee: at least 256 random bits each; an agent's generation names its token, so rotating makes a new one and taking
-the agent out of the settings removes it; of a token, only the SHA-256 leaves this module unencrypted.
+Guarantee: a token has at least 256 random bits. An agent's generation names its token: rotating makes a new token, and
+removing the agent from the settings removes its token. Only the SHA-256 of a token leaves this module unencrypted.
 """
 
 from __future__ import annotations

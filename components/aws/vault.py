@@ -1,7 +1,7 @@
-"""The vault: where payloads lie for a day or two, apart from the log, for whoever has to see what an agent really sent.
+"""The vault: payloads lie there for a day or two, apart from the log, for people who must see what an agent sent.
 
-Guarantee: what is put there is encrypted under a key of the stack's own, is gone 24 to 48 hours later, and is read
-through one role, every read of which is recorded in the log's trail; the log writer cannot read back what it put.
+Guarantee: payloads are encrypted under a key of the stack's own and gone after 24 to 48 hours. One role reads them, and
+the log's trail records every read. The log writer cannot read back what it put.
 
 S3 expires an object at the first midnight (UTC) after a whole day, hence the 24 to 48 hours.
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/intro-lifecycle-rules.html
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 EXPIRES_AFTER_DAYS: Final = 1
 KEY_DELETION_WINDOW_DAYS: Final = 7
-"""The least that KMS has; by then all that the key encrypted has expired."""
+"""The least that KMS has; by then everything that the key encrypted has expired."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +46,7 @@ class VaultArgs:
 
 
 class Vault(pulumi.ComponentResource):
-    """The bucket and its key. Outputs: `bucket`, its name, known once all that shuts it is in place; `key_arn`.
+    """The bucket and its key. Outputs: `bucket`, its name, known once all of its settings are in place; `key_arn`.
 
     The key is deleted after the bucket. A vault that still holds payloads cannot be deleted; it stays shut and
     encrypted until they expire.
