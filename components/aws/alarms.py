@@ -12,8 +12,8 @@ from typing import Any, Final
 import pulumi
 import pulumi_aws as aws
 
-from components.alarms import Alarm, register_alarms
 from components.arguments import require_text
+from components.metric_alarms import Alarm, register_alarms
 from policies.iam import document
 
 _PATTERNS: Final = {

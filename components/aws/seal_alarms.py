@@ -11,8 +11,8 @@ from typing import Final
 
 import pulumi
 
-from components.alarms import Alarm, register_alarms
 from components.arguments import require_range, require_text
+from components.metric_alarms import Alarm, register_alarms
 
 _PATTERNS: Final = {"Sealed": '{ $.event = "sealed" }', "SealFindings": '{ $.event = "alarm" }'}
 """Read from the sealer's operational log: a line for each run that came to its end, and one for each finding."""
