@@ -118,10 +118,10 @@ def report(deployment: Deployment, lines: Iterable[Line]) -> dict[str, Any]:
                 "statement": line.control.statement,
                 "outcome": str(line.verdict.outcome),
                 "detail": line.verdict.detail,
-                "guide": line.control.guide,
-                "nist": line.control.nist.item,
-                "owasp": line.control.owasp.item,
-                "also": [item.item for item in line.control.also],
+                "guide": line.control.basis.guide,
+                "nist": line.control.basis.nist.item,
+                "owasp": line.control.basis.owasp.item,
+                "also": [item.item for item in line.control.basis.also],
             }
             for line in kept
         ],

@@ -64,7 +64,7 @@ _SIGNS: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
-    """A field of the guide: its value in the record, and what is to be said of it."""
+    """A field of the guide: its value in the record, and a note on it."""
 
     name: str
     state: State
@@ -126,7 +126,7 @@ def check_form(deployment: Deployment, form: Form, *, agent: str, as_json: bool)
 def check_sample(connection: Connection, sent: Sample, *, agent: str) -> Checked:
     """Send a sample as `agent` and return what became of it.
 
-    Raises NotRecorded when there is no record of it, CouldNot when nothing can be told; both say what to do.
+    Raises NotRecorded when there is no record of it, CouldNot when it cannot find out; both say what to do.
     """
     keys, since = _send(connection, sent, agent=agent)
     stack = connection.deployment

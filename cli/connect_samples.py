@@ -11,7 +11,7 @@ import secrets
 import string
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -28,32 +28,12 @@ _ONLY_BODIES: Final = "only where OTEL_LOG_RAW_API_BODIES=1 lets Claude report b
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sample:
-    """A request to the endpoint, and what its record must say.
-
-    `run` is in every record of it; `sent` names record fields with the values that they must have (None: any value);
-    `absent` names those that the platform leaves out, with the reason.
-    """
-
-    path: str
-    content_type: str
-    body: bytes
-    what: str
-    run: str
-    at: datetime
-    sent: Mapping[str, object]
-    absent: Mapping[str, str] = field(default_factory=dict)
-    secret: str = field(repr=False)
-    content: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class _Call:
-    """What every sample tells, each in its own form."""
+    """The call that every sample reports, each in its own form. `run` is in every record of it."""
 
     run: str
     at: datetime
-    secret: str
+    secret: str = field(repr=False)
     content: str
 
     @property
@@ -73,6 +53,22 @@ class _Call:
         return _rfc3339(self.at)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample(_Call):
+    """A request to the endpoint, and what its record must say.
+
+    `sent` names record fields with the values that they must have (None: any value); `absent` names those that the
+    platform leaves out, with the reason.
+    """
+
+    path: str
+    content_type: str = _JSON
+    body: bytes
+    what: str
+    sent: Mapping[str, object]
+    absent: Mapping[str, str] = field(default_factory=dict)
+
+
 def sample(wire: Wire, *, at: datetime | None = None) -> Sample:
     """Return a new call in the form `wire`, made at `at` (default: now)."""
     letters = string.ascii_letters + string.digits
@@ -86,7 +82,7 @@ def sample(wire: Wire, *, at: datetime | None = None) -> Sample:
 
 
 def _native(call: _Call) -> Sample:
-    """What the Python and the Node client send: digests that were computed in the agent's process, and no content."""
+    """Return what the Python and Node clients send: digests that the agent's process computed, and no content."""
     event: dict[str, Any] = {
         "id": str(uuid.UUID(call.run)),
         "timestamp": call.text_time,
@@ -101,8 +97,8 @@ def _native(call: _Call) -> Sample:
         "duration_ms": 250,
     }
     same = ("timestamp", "user_id", "method", "status", "request_hash", "response_hash", "correlation_id")
-    return _sample(
-        call,
+    return Sample(
+        **asdict(call),
         path="/v1/events",
         body=json.dumps([event]).encode(),
         what="a native event, as the Python and Node clients send it",
@@ -111,7 +107,7 @@ def _native(call: _Call) -> Sample:
 
 
 def _openai_traces(call: _Call) -> Sample:
-    """What the OpenAI Agents SDK sends: a trace, and a generation span in it."""
+    """Return what the OpenAI Agents SDK sends: a trace with a generation span."""
     trace = f"trace_{call.run}"
     data: list[dict[str, Any]] = [
         {
@@ -139,8 +135,8 @@ def _openai_traces(call: _Call) -> Sample:
             "error": None,
         },
     ]
-    return _sample(
-        call,
+    return Sample(
+        **asdict(call),
         path="/v1/traces/ingest",
         body=json.dumps({"data": data}).encode(),
         what="a trace with one generation span, as the OpenAI Agents SDK sends it",
@@ -158,7 +154,7 @@ def _openai_traces(call: _Call) -> Sample:
 
 
 def _claude_events(call: _Call) -> Sample:
-    """What Claude Code and the Claude Agent SDK send: the prompt's event, and the event of the model's answer."""
+    """Return what Claude Code and the Claude Agent SDK send: an event for the prompt and one for the answer."""
     common: dict[str, Any] = {
         "user.id": call.run,
         "session.id": str(uuid.UUID(call.run)),
@@ -203,8 +199,8 @@ def _claude_events(call: _Call) -> Sample:
             }
         ]
     }
-    return _sample(
-        call,
+    return Sample(
+        **asdict(call),
         path="/v1/logs",
         body=json.dumps(document).encode(),
         what="OTLP/JSON events of one prompt, as Claude Code sends them",
@@ -221,7 +217,7 @@ def _claude_events(call: _Call) -> Sample:
 
 
 def _litellm(call: _Call) -> Sample:
-    """What LiteLLM's generic logger sends: an array of its standard payloads."""
+    """Return what LiteLLM's generic logger sends: an array of its standard payloads."""
     response = {"choices": [{"message": message} for message in call.answer]}
     payload: dict[str, Any] = {
         "id": f"chatcmpl-{call.run}",
@@ -245,8 +241,8 @@ def _litellm(call: _Call) -> Sample:
         "response": response,
         "error_str": None,
     }
-    return _sample(
-        call,
+    return Sample(
+        **asdict(call),
         path="/v1/litellm",
         body=json.dumps([payload]).encode(),
         what="a call's standard payload, as LiteLLM's generic logger sends it",
@@ -264,15 +260,15 @@ def _litellm(call: _Call) -> Sample:
 
 
 def _otel_spans(call: _Call) -> Sample:
-    """What an OpenTelemetry SDK sends of an HTTP client: one span."""
+    """Return what an OpenTelemetry SDK sends for an HTTP client: one span."""
     attributes = {
         "http.request.method": "POST",
         "url.full": f"https://{PROBE_HOST}/v1/chat?api_key={call.secret}",
         "http.response.status_code": 200,
         "user.id": call.user,
     }
-    return _sample(
-        call,
+    return Sample(
+        **asdict(call),
         path="/v1/traces",
         body=_spans(call, service=PROBE_NAME, name="POST", attributes=attributes),
         content_type=_PROTOBUF,
@@ -291,7 +287,7 @@ def _otel_spans(call: _Call) -> Sample:
 
 
 def _claude_platform(call: _Call) -> Sample:
-    """What the Claude platform exports: spans of its model calls."""
+    """Return what the Claude platform exports: spans of its model calls."""
     attributes: dict[str, Any] = {
         "gen_ai.operation.name": "chat",
         "gen_ai.provider.name": "anthropic",
@@ -304,8 +300,8 @@ def _claude_platform(call: _Call) -> Sample:
         "gen_ai.input.messages": json.dumps(call.request),
         "gen_ai.output.messages": json.dumps(call.answer),
     }
-    return _sample(
-        call,
+    return Sample(
+        **asdict(call),
         path="/v1/traces",
         # The platform sets the status of what has ended; what it leaves unset was cancelled.
         body=_spans(call, service="claude-platform", name=f"chat {_MODEL}", attributes=attributes, status="OK"),
@@ -330,30 +326,6 @@ _MAKERS: Final[Mapping[Wire, Callable[[_Call], Sample]]] = {
     Wire.LITELLM: _litellm,
     Wire.OTEL_SPANS: _otel_spans,
 }
-
-
-def _sample(
-    call: _Call,
-    *,
-    path: str,
-    body: bytes,
-    what: str,
-    sent: Mapping[str, object],
-    absent: Mapping[str, str] | None = None,
-    content_type: str = _JSON,
-) -> Sample:
-    return Sample(
-        path=path,
-        content_type=content_type,
-        body=body,
-        what=what,
-        run=call.run,
-        at=call.at,
-        sent=sent,
-        absent=absent or {},
-        secret=call.secret,
-        content=call.content,
-    )
 
 
 def _spans(call: _Call, *, service: str, name: str, attributes: Mapping[str, Any], status: str = "UNSET") -> bytes:

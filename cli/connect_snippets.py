@@ -1,6 +1,6 @@
 """What is pasted into each platform: the files of clients/snippets, filled with a stack's endpoint and token.
 
-Guarantees: a filled snippet is what stands in the file but for the two placeholders; nothing that is put in can end a
+Guarantees: a filled snippet is the file's text with the two placeholders replaced; nothing that is put in can end a
 string or a word of a shell, of Python, JavaScript, JSON or YAML. One table says which snippets there are; the command,
 `make up` and docs/agents.md all take theirs from here.
 """
@@ -43,7 +43,7 @@ class Reference:
     variable: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Form:
     """One thing to paste for a platform.
 
@@ -55,8 +55,8 @@ class Form:
     platform: str
     name: str
     file: str
-    into: str
     wire: Wire
+    into: str
     notes: tuple[str, ...] = ()
     reads_variables: bool = True
     hosted: bool = False
@@ -112,140 +112,95 @@ _STORED: Final = (
 
 FORMS: Final = (
     Form(
-        platform="openai",
-        name="client",
-        file="openai-client.py",
-        into="the program that makes an OpenAI client",
-        wire=Wire.NATIVE,
+        "openai",
+        "client",
+        "openai-client.py",
+        Wire.NATIVE,
+        "the program that makes an OpenAI client",
         notes=(_INSTALL, "anthropic and any other httpx client take the same http_client."),
     ),
     Form(
-        platform="openai",
-        name="agents",
-        file="openai-agents.py",
-        into="the program that runs agents of the OpenAI Agents SDK",
-        wire=Wire.OPENAI_TRACES,
+        "openai",
+        "agents",
+        "openai-agents.py",
+        Wire.OPENAI_TRACES,
+        "the program that runs agents of the OpenAI Agents SDK",
         notes=(_INSTALL,),
     ),
     Form(
-        platform="openai",
-        name="env",
-        file="client.sh",
-        into="the shell that starts the agent; the client is then just AuditLog()",
-        wire=Wire.NATIVE,
+        "openai",
+        "env",
+        "client.sh",
+        Wire.NATIVE,
+        "the shell that starts the agent; the client is then just AuditLog()",
         notes=(_INSTALL,),
     ),
     Form(
-        platform="claude",
-        name="env",
-        file="claude.sh",
-        into="the shell that starts Claude Code or a program of the Claude Agent SDK",
-        wire=Wire.CLAUDE_EVENTS,
+        "claude",
+        "env",
+        "claude.sh",
+        Wire.CLAUDE_EVENTS,
+        "the shell that starts Claude Code or a program of the Claude Agent SDK",
+        notes=(_STORED,),
+    ),
+    Form("claude", "settings", "claude-settings.json", Wire.CLAUDE_EVENTS, "~/.claude/settings.json", notes=(_STORED,)),
+    Form(
+        "claude",
+        "sdk",
+        "claude-agent-sdk.py",
+        Wire.CLAUDE_EVENTS,
+        "the program that uses the Claude Agent SDK",
         notes=(_STORED,),
     ),
     Form(
-        platform="claude",
-        name="settings",
-        file="claude-settings.json",
-        into="~/.claude/settings.json",
-        wire=Wire.CLAUDE_EVENTS,
-        notes=(_STORED,),
-    ),
-    Form(
-        platform="claude",
-        name="sdk",
-        file="claude-agent-sdk.py",
-        into="the program that uses the Claude Agent SDK",
-        wire=Wire.CLAUDE_EVENTS,
-        notes=(_STORED,),
-    ),
-    Form(
-        platform="claude",
-        name="platform",
-        file="claude-platform.txt",
-        into="the Claude Console: Settings, OpenTelemetry, Add destination (Managed Agents and the Messages API)",
-        wire=Wire.CLAUDE_PLATFORM,
+        "claude",
+        "platform",
+        "claude-platform.txt",
+        Wire.CLAUDE_PLATFORM,
+        "the Claude Console: Settings, OpenTelemetry, Add destination (Managed Agents and the Messages API)",
         hosted=True,
     ),
     Form(
-        platform="replit",
-        name="js",
-        file="replit.mjs",
-        into="the agent's own code, beside a copy of clients/node/audit-log.mjs",
-        wire=Wire.NATIVE,
+        "replit",
+        "js",
+        "replit.mjs",
+        Wire.NATIVE,
+        "the agent's own code, beside a copy of clients/node/audit-log.mjs",
         notes=("In a project that others can see, take it with --no-token and put the token into Secrets.",),
         hosted=True,
     ),
+    Form("replit", "secrets", "replit.env", Wire.NATIVE, "Secrets (edit as .env)", hosted=True),
+    Form("litellm", "proxy", "litellm-proxy.yaml", Wire.LITELLM, "the proxy's config.yaml", reads_variables=False),
     Form(
-        platform="replit",
-        name="secrets",
-        file="replit.env",
-        into="Secrets (edit as .env)",
-        wire=Wire.NATIVE,
-        hosted=True,
-    ),
-    Form(
-        platform="litellm",
-        name="proxy",
-        file="litellm-proxy.yaml",
-        into="the proxy's config.yaml",
-        wire=Wire.LITELLM,
-        reads_variables=False,
-    ),
-    Form(
-        platform="litellm",
-        name="python",
-        file="litellm-python.py",
-        into="the program that calls LiteLLM",
-        wire=Wire.LITELLM,
+        "litellm",
+        "python",
+        "litellm-python.py",
+        Wire.LITELLM,
+        "the program that calls LiteLLM",
         notes=("Only asynchronous calls are logged: acompletion, not completion.",),
     ),
     Form(
-        platform="litellm",
-        name="env",
-        file="litellm.sh",
-        into='the shell that starts LiteLLM, where callbacks: ["generic_api"] is set already',
-        wire=Wire.LITELLM,
+        "litellm",
+        "env",
+        "litellm.sh",
+        Wire.LITELLM,
+        'the shell that starts LiteLLM, where callbacks: ["generic_api"] is set already',
         notes=(
             "Without the package litellm-enterprise, LiteLLM takes that name and logs nothing, without a word.",
             "It sends up to 512 calls in a request, and loses one of more than 6 MB: use another form for large calls.",
         ),
     ),
+    Form("otel", "env", "otel.sh", Wire.OTEL_SPANS, "the shell that starts anything with an OpenTelemetry SDK"),
+    Form("otel", "python", "otel-python.py", Wire.OTEL_SPANS, "a program that sets OpenTelemetry up by itself"),
     Form(
-        platform="otel",
-        name="env",
-        file="otel.sh",
-        into="the shell that starts anything with an OpenTelemetry SDK",
-        wire=Wire.OTEL_SPANS,
+        "otel",
+        "collector",
+        "otel-collector.yaml",
+        Wire.OTEL_SPANS,
+        "an OpenTelemetry Collector's configuration, beside its receivers",
     ),
-    Form(
-        platform="otel",
-        name="python",
-        file="otel-python.py",
-        into="a program that sets OpenTelemetry up by itself",
-        wire=Wire.OTEL_SPANS,
-    ),
-    Form(
-        platform="otel",
-        name="collector",
-        file="otel-collector.yaml",
-        into="an OpenTelemetry Collector's configuration, beside its receivers",
-        wire=Wire.OTEL_SPANS,
-    ),
-    Form(
-        platform="python",
-        name="post",
-        file="python.py",
-        into="python: one call, posted by hand",
-        wire=Wire.NATIVE,
-    ),
-    Form(
-        platform="shell",
-        name="post",
-        file="shell.sh",
-        into="shell: one call, posted by hand",
-        wire=Wire.NATIVE,
-    ),
+    Form("python", "post", "python.py", Wire.NATIVE, "python: one call, posted by hand"),
+    Form("shell", "post", "shell.sh", Wire.NATIVE, "shell: one call, posted by hand"),
 )
 """Every snippet; a platform's first is the one it is connected with when no other is named."""
 

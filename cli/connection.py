@@ -6,6 +6,7 @@ in any message or `repr`.
 """
 
 import functools
+import itertools
 import json
 import shutil
 import subprocess
@@ -19,7 +20,7 @@ from cli import stack_outputs
 from cli.console import printable
 from cli.exits import CouldNot
 from policies.iam import Bounds
-from policies.place import Place, Principal
+from policies.place import Principal, ResourceNames
 from policies.retention import PROFILES, Mode, Retention
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ class Deployment:
         return next(iter(self.tokens))
 
     @property
-    def place(self) -> Place:
+    def place(self) -> ResourceNames:
         """The stack's physical names, as the policies take them. Raises CouldNot for a stack that has no sealer yet."""
         if self.sealer_role_arn is None:
             raise CouldNot("stack output sealer_role_arn: is not there; deploy the stack with this version first")
@@ -97,7 +98,7 @@ class Deployment:
             Principal.HOLD_RELEASER: self.hold_releaser_role_arn,
             Principal.VAULT_READER: self.vault_reader_role_arn,
         }
-        return Place(
+        return ResourceNames(
             partition=self.auditor_role_arn.split(":")[1],
             region=self.region,
             account=self.account,
@@ -136,42 +137,45 @@ class Deployment:
         emulator_url = outputs.get("emulator_url")
         if emulator_url is not None:
             emulator_url = stack_outputs.loopback(emulator_url, "emulator_url")
-        has_vault = "vault_bucket" in outputs
-        has_sealer = "sealer_role_arn" in outputs
-        endpoint = stack_outputs.text(outputs, "endpoint")
-        is_here = emulator_url is not None
-        endpoint = (stack_outputs.loopback if is_here else stack_outputs.remote)(endpoint, "endpoint")
+        url = stack_outputs.remote if emulator_url is None else stack_outputs.loopback
+        together = (names for names in _TOGETHER if names[0] in outputs)
         return cls(
-            endpoint=endpoint,
+            endpoint=url(stack_outputs.text(outputs, "endpoint"), "endpoint"),
             tokens=stack_outputs.tokens(outputs.get("tokens"), outputs.get("agents")),
-            bucket=stack_outputs.text(outputs, "bucket"),
-            region=stack_outputs.text(outputs, "region"),
-            account=stack_outputs.text(outputs, "account"),
-            writer_role_arn=stack_outputs.role(outputs, "writer_role_arn"),
-            auditor_role_arn=stack_outputs.role(outputs, "auditor_role_arn"),
-            retention_admin_role_arn=stack_outputs.role(outputs, "retention_admin_role_arn"),
-            hold_releaser_role_arn=stack_outputs.role(outputs, "hold_releaser_role_arn"),
             administrators=stack_outputs.texts(outputs, "administrators"),
-            function_name=stack_outputs.text(outputs, "function_name"),
-            function_log_group=stack_outputs.text(outputs, "function_log_group"),
-            package_sha256=stack_outputs.text(outputs, "package_sha256"),
             retention_mode=Mode(mode),
             retention_days=days,
             profile=profile,
-            alarm_topic_arn=stack_outputs.text(outputs, "alarm_topic_arn"),
-            keys_parameter=stack_outputs.text(outputs, "keys_parameter"),
-            vault_bucket=stack_outputs.text(outputs, "vault_bucket") if has_vault else None,
-            vault_reader_role_arn=stack_outputs.role(outputs, "vault_reader_role_arn") if has_vault else None,
-            sealer_role_arn=stack_outputs.role(outputs, "sealer_role_arn") if has_sealer else None,
-            sealer_function_name=stack_outputs.text(outputs, "sealer_function_name") if has_sealer else "",
-            sealer_function_log_group=stack_outputs.text(outputs, "sealer_function_log_group") if has_sealer else "",
-            sealer_package_sha256=stack_outputs.text(outputs, "sealer_package_sha256") if has_sealer else "",
-            seal_queue_url=stack_outputs.text(outputs, "seal_queue_url") if has_sealer else "",
-            seal_origin=stack_outputs.text(outputs, "seal_origin") if "seal_origin" in outputs else None,
-            seal_key_id=stack_outputs.text(outputs, "seal_key_id") if "seal_key_id" in outputs else None,
             seal_minutes=stack_outputs.minutes(outputs.get("seal_minutes", 5)),
             emulator_url=emulator_url,
+            **_named(outputs, *_ALWAYS, *itertools.chain.from_iterable(together)),
         )
+
+
+_ALWAYS: Final = (
+    *("bucket", "region", "account", "function_name", "function_log_group", "package_sha256"),
+    *("writer_role_arn", "auditor_role_arn", "retention_admin_role_arn", "hold_releaser_role_arn"),
+    *("alarm_topic_arn", "keys_parameter"),
+)
+"""Texts and roles that every stack has. Each field of `Deployment` has the name of its output."""
+_TOGETHER: Final = (
+    ("vault_bucket", "vault_reader_role_arn"),
+    (
+        *("sealer_role_arn", "sealer_function_name", "sealer_function_log_group", "sealer_package_sha256"),
+        "seal_queue_url",
+    ),
+    ("seal_origin",),
+    ("seal_key_id",),
+)
+"""Those that some stacks have: where the first of a group is an output, the others must be."""
+
+
+def _named(outputs: Mapping[str, object], *names: str) -> dict[str, Any]:
+    """Return the outputs of these names, each a role's ARN or another text."""
+    return {
+        name: (stack_outputs.role if name.endswith("_role_arn") else stack_outputs.text)(outputs, name)
+        for name in names
+    }
 
 
 def load_deployment(*, outputs: Path | None, stack: str | None) -> Deployment:

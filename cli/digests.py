@@ -42,11 +42,11 @@ class Keyring:
         self._ring: KeyRing | None = None
 
     def current(self) -> HmacKey:
-        """The key that is in use; raise CouldNot."""
+        """Return the key that is in use; raise CouldNot."""
         return self._read().key
 
     def named(self, key_id: str) -> HmacKey | None:
-        """The key of that id, if there is one; raise CouldNot when the keys cannot be read."""
+        """Return the key with this id, if there is one; raise CouldNot when the keys cannot be read."""
         return self._read().keys.get(key_id)
 
     def _read(self) -> KeyRing:
@@ -114,7 +114,7 @@ def digest(
 
     JSON is digested in its RFC 8785 form with the values of secret fields replaced; anything else as it is. Keys of
     keyed digests are read from the stack with your own credentials. Exits with 0 when FILE is what was logged, 1 when
-    it is not, 2 when that cannot be told.
+    it is not, 2 when it cannot find out.
     """
     data = read_input(file)
     keyring = Keyring(key_file=key_file, outputs=outputs, stack=stack)

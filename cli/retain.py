@@ -18,6 +18,7 @@ from cli.exits import CouldNot
 from cli.options import deployment_options, json_option
 from cli.query import parse_span, parse_time
 from cli.reader import LogReader, StoredObject
+from stacks.settings import rfc3339
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +89,7 @@ def _extend(version: _Version, deployment: Deployment, until: datetime) -> None:
     mode, now_until = _retention(version)
     if now_until is not None and until <= now_until:
         raise CouldNot(
-            f"--until: the record is already locked until {_told(now_until)}; retention can only be extended"
+            f"--until: the record is already locked until {rfc3339(now_until)}; retention can only be extended"
         )
     maximum = deployment.bounds.max_days
     if until > datetime.now(UTC) + timedelta(days=maximum):
@@ -124,12 +125,12 @@ def _tell(version: _Version, *, as_json: bool) -> None:
                 "object": version.key,
                 "version_id": version.version_id,
                 "mode": mode,
-                "retain_until": None if until is None else _told(until),
+                "retain_until": None if until is None else rfc3339(until),
                 "legal_hold": held,
             }
         )
         return
-    lock = "not locked" if until is None else f"locked in {mode} mode until {_told(until)}"
+    lock = "not locked" if until is None else f"locked in {mode} mode until {rfc3339(until)}"
     click.echo(printable(f"{version.key}: {lock}, {'on' if held else 'no'} legal hold"))
 
 
@@ -147,7 +148,3 @@ def _end(text: str) -> datetime:
         raise click.UsageError(
             f"--until: must be like 2027-12-31, 2027-12-31T12:00:00Z or 400d; got {printable(text)!r}"
         ) from None
-
-
-def _told(when: datetime) -> str:
-    return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -14,7 +14,8 @@ from cli.check import AREAS
 from cli.checks.emulator import GAPS
 from cli.connect_snippets import FORMS, Form, shown
 from cli.connection import project_root
-from cli.main import COMMANDS, main
+from cli.main import main
+from cli.start import COMMANDS
 from cli.verify.findings import KINDS
 from policies.controls import CONTROLS, Control
 from policies.references import MISNOMERS, Publication
@@ -34,7 +35,7 @@ def controls() -> str:
 
 def items() -> str:
     """Return every item that a control refers to, with the controls that give evidence for it."""
-    cited = ((item, control) for control in CONTROLS for item in (control.nist, control.owasp, *control.also))
+    cited = ((item, control) for control in CONTROLS for item in control.basis.items)
     return _list(sorted(_inverted((str(item), control) for item, control in cited)))
 
 
@@ -42,7 +43,7 @@ def publications() -> str:
     """Return every publication that a control refers to, with the edition that was read."""
     cited: dict[Publication, None] = {}
     for control in CONTROLS:
-        cited |= {item.publication: None for item in (control.nist, control.owasp, *control.also)}
+        cited |= {item.publication: None for item in control.basis.items}
     return _list((item.name, item.edition) for item in cited)
 
 

@@ -1,10 +1,10 @@
 """A stack's own masking rules: read from its settings, and tried on the engine that will run them.
 
-Guarantee: rules that are returned here are taken by the function, too, since it is the function's own code that checks
-them; one that the engine refuses, or that matches ordinary text, is refused before anything is made.
+Guarantee: the function accepts every rule that is returned here, because the function's own code checks it. A rule that
+the engine refuses, or that matches ordinary text, is refused before anything is made.
 
-This is the one module outside `lambda/` that the program imports the function's code for: a second implementation of
-the check would sooner or later take what the function then refuses.
+This is the one module outside `lambda/` for which the program imports the function's code. A second implementation of
+the check would sooner or later accept what the function refuses.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class MaskRuleError(ValueError):
 
 
 def read_mask_rules(texts: Sequence[str]) -> MaskRules:
-    """The rules that the texts say, one each. Raises MaskRuleError.
+    """Parse one rule from each text. Raises MaskRuleError.
 
     `key NAME` masks the value of every key of that name. `pattern ID PATTERN` masks what the pattern (RE2) matches, and
     records say it was ID. `allow PATTERN` leaves a value that it matches whole to key names alone.
@@ -74,7 +74,7 @@ def read_mask_rules(texts: Sequence[str]) -> MaskRules:
 
 
 def rules_config(rules: MaskRules) -> dict[str, object]:
-    """The rules as the function's configuration file has them; empty where there are none."""
+    """Return the rules as the function's configuration file has them; empty if there are none."""
     config: dict[str, object] = {
         "key_names": list(rules.key_names),
         "patterns": dict(rules.patterns),

@@ -1,8 +1,8 @@
-"""A function's package: a zip whose bytes follow from its sources, its pinned wheels and its configuration alone.
+"""A function's package: a zip whose bytes depend only on its sources, its pinned wheels and its configuration.
 
 Guarantee: the same inputs give the same bytes, whatever the path, the umask, the clock, the order of files in a folder,
-the Python or the zlib that builds it. So its SHA-256, compared with Lambda's CodeSha256, says what runs. It holds the
-sources, what they import, the licences of that, and the configuration: no caches, no tests, no service data.
+the Python or the zlib that builds it. So its SHA-256, compared with Lambda's CodeSha256, shows which code runs. It
+holds the sources, what they import with its licences, and the configuration: no caches, no tests, no service data.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ class Requirement:
     hashes: frozenset[str]
 
     def line(self) -> str:
-        """The requirement as pip reads it."""
+        """Return the requirement as pip reads it."""
         return " ".join(
             [f"{self.name}=={self.version}", *(f"--hash=sha256:{digest}" for digest in sorted(self.hashes))]
         )
@@ -151,7 +151,7 @@ def build_package(
 
 
 def ensure_wheels(target: Target, *contents: Contents, wheels_dir: Path = WHEELS) -> tuple[Path, ...]:
-    """The wheels that the packages need for `target`, each checked against the lock, in the lock's order.
+    """Return the wheels that the packages need for `target`, each checked against the lock, in the lock's order.
 
     Without `contents`: those of every stack, time stamps aside. What is missing is fetched. Raises PackageError when
     they are neither there nor to be had.
@@ -178,7 +178,7 @@ def ensure_wheels(target: Target, *contents: Contents, wheels_dir: Path = WHEELS
 
 
 def requirements(lock: str, python: tuple[int, int]) -> tuple[Requirement, ...]:
-    """What the lock pins for a Python version.
+    """Return what the lock pins for a Python version.
 
     Markers are read for the target: pip would read them for the Python that runs it. Raises PackageError for a marker
     that this does not understand.
@@ -199,7 +199,7 @@ def requirements(lock: str, python: tuple[int, int]) -> tuple[Requirement, ...]:
 
 
 def _applies(marker: str, python: tuple[int, int]) -> bool:
-    """Whether a marker holds for the target's Python, which is CPython."""
+    """Return whether a marker holds for the target's Python, which is CPython."""
     for term in marker.split(" and "):
         match = _MARKER.fullmatch(term)
         if match is None:
@@ -215,7 +215,7 @@ def _applies(marker: str, python: tuple[int, int]) -> bool:
 
 
 def _target_python(target: Target) -> tuple[int, int]:
-    """The Python that will run the package."""
+    """Return the Python that will run the package."""
     if target == "local":
         return sys.version_info[:2]
     major, minor = _PYTHON.split(".")
@@ -223,7 +223,7 @@ def _target_python(target: Target) -> tuple[int, int]:
 
 
 def _target_name(target: Target) -> str:
-    """The folder of a target's wheels; wheels for this machine depend on which machine and Python this is."""
+    """Return the folder of a target's wheels. That of `local` names the machine and the Python."""
     if target == "aws":
         return "aws"
     machine = re.sub(r"[^A-Za-z0-9_]", "_", sysconfig.get_platform())
@@ -231,7 +231,7 @@ def _target_name(target: Target) -> str:
 
 
 def _match(wanted: tuple[Requirement, ...], folder: Path) -> Mapping[str, Path]:
-    """The wheels in `folder` whose bytes the lock knows, by the name of their distribution."""
+    """Return the wheels in `folder` whose bytes the lock knows, by distribution."""
     by_digest = {digest: item.name for item in wanted for digest in item.hashes}
     found: dict[str, Path] = {}
     for path in sorted(folder.glob("*.whl")):
@@ -263,7 +263,7 @@ def _fetch(missing: list[Requirement], folder: Path, target: Target) -> None:
 
 
 def _files(contents: Contents, wheels: tuple[Path, ...], config: bytes) -> Mapping[str, bytes]:
-    """Every file of the package, by its name in the zip."""
+    """Return every file of the package, by its name in the zip."""
     files: dict[str, bytes] = {CONFIG_FILE: config}
     for name, data in (*_from_sources(contents), *(entry for wheel in wheels for entry in _from_wheel(wheel))):
         if name in files:
@@ -274,7 +274,7 @@ def _files(contents: Contents, wheels: tuple[Path, ...], config: bytes) -> Mappi
 
 
 def _from_sources(contents: Contents) -> Iterator[tuple[str, bytes]]:
-    """Our own packages, without what running them leaves behind."""
+    """Yield the files of our own packages, without caches."""
     for package in contents.packages:
         for path in (SOURCES / package).rglob("*"):
             relative = path.relative_to(SOURCES)
@@ -283,7 +283,7 @@ def _from_sources(contents: Contents) -> Iterator[tuple[str, bytes]]:
 
 
 def _from_wheel(wheel: Path) -> Iterator[tuple[str, bytes]]:
-    """What of a wheel is needed to import it, and its licences."""
+    """Yield the files of a wheel that importing it needs, and its licences."""
     with zipfile.ZipFile(wheel) as archive:
         for info in archive.infolist():
             if not info.is_dir() and _keeps(info.filename):
@@ -291,7 +291,7 @@ def _from_wheel(wheel: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def _keeps(name: str) -> bool:
-    """Whether a wheel's file belongs into the package."""
+    """Return whether a wheel's file belongs into the package."""
     parts = PurePosixPath(name).parts
     if parts[0].endswith(".dist-info"):
         return _LICENCE.search("/".join(parts[1:])) is not None
@@ -301,7 +301,7 @@ def _keeps(name: str) -> bool:
 
 
 def _zip(files: Mapping[str, bytes]) -> bytes:
-    """A zip of `files`, sorted, undated, with one mode, and stored: how zlib compresses differs between machines."""
+    """Return a zip of `files`: sorted, undated, with one mode, and uncompressed, as zlib differs between machines."""
     buffer = BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for name in sorted(files):

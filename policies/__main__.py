@@ -28,7 +28,7 @@ NAME: Final = "agent-audit-log"
 
 
 def policies() -> list[Policy]:
-    """Every guardrail as a policy of the pack."""
+    """Return every guardrail as a policy of the pack."""
     return [
         *(_resource_policy(name, rule) for name, rule in RESOURCE_RULES.items()),
         *(_stack_policy(name, rule) for name, rule in STACK_RULES.items()),
@@ -36,7 +36,7 @@ def policies() -> list[Policy]:
 
 
 def _resource_policy(name: str, rule: Rule) -> Policy:
-    """A rule over one resource."""
+    """Return a rule over one resource as a policy."""
 
     def validate(args: ResourceValidationArgs, report_violation: ReportViolation) -> None:
         for says in rule(_registered(args.resource_type, args.name, args.props)):
@@ -46,7 +46,7 @@ def _resource_policy(name: str, rule: Rule) -> Policy:
 
 
 def _stack_policy(name: str, rule: StackRule) -> Policy:
-    """A rule over all resources together."""
+    """Return a rule over all resources as a policy."""
 
     def validate(args: StackValidationArgs, report_violation: ReportViolation) -> None:
         resources = [_registered(item.resource_type, item.name, item.props) for item in args.resources]
@@ -58,13 +58,13 @@ def _stack_policy(name: str, rule: StackRule) -> Policy:
 
 
 def _registered(type_: str, name: str, props: Mapping[str, object]) -> Registered:
-    """A resource as the rules take it."""
+    """Return a resource as the rules take it."""
     plain = _plain(props)
     return Registered(type=type_, name=name, props=plain if isinstance(plain, Mapping) else {})
 
 
 def _plain(value: object) -> object:
-    """A property as plain data; the wire has no integers, and what is unknown raises when it is looked at."""
+    """Return a property as plain data. The wire has no integers, and reading an unknown value raises."""
     if isinstance(value, Mapping):
         return {str(key): _at(value, key) for key in value}
     if isinstance(value, Sequence) and not isinstance(value, str):
@@ -75,7 +75,7 @@ def _plain(value: object) -> object:
 
 
 def _at(holder: Mapping[object, object] | Sequence[object], key: object) -> object:
-    """One member of a property."""
+    """Return one member of a property."""
     try:
         return _plain(holder[key])  # type: ignore[call-overload,index]
     except UnknownValueError:

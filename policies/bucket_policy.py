@@ -1,10 +1,9 @@
 """The log bucket's own policy: what nobody may do to the log, whatever their role allows.
 
-Guarantee: with this policy in force, records are only added, by the writer alone, over TLS, under keys of its own form
-and never over one another. The sealed log is added to by the sealer alone, in the same way, but for its newest
-checkpoint, of which every version stays. Both have the bucket's own encryption, so that every reader can read them,
-and the standard storage class. Nothing else is added but what CloudTrail delivers. Nothing is deleted, no governance
-lock is bypassed, and only the administrators change what keeps it so.
+Guarantee: only the writer adds records: over TLS, under keys of its own form, and never over another record. Only the
+sealer adds to the sealed log, in the same way; it may also put a new version of the newest checkpoint. Both have the
+bucket's own encryption, so that every reader can read them, and the standard storage class. Only CloudTrail adds
+anything else. Nobody deletes, nobody bypasses a governance lock, and only the administrators change these protections.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from audit_core.layout import CHECKPOINT, RECORDS, SEAL, TRAIL
 from policies.documents import listed, parse
 from policies.iam import Statement, principal_patterns
-from policies.place import DEEPER, RECORD_OBJECT, Place, Principal
+from policies.place import DEEPER, RECORD_OBJECT, Principal, ResourceNames
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,8 +47,8 @@ PROTECTIONS: Final = (
 )
 """What changes the bucket's protections: the administrators' alone.
 
-Each is an action on a bucket: S3 refuses a whole policy for one action that its resources cannot have. Access points
-are no way around, since what comes through one is judged by this policy too.
+Each is an action on a bucket: S3 refuses a whole policy for one action that its resources cannot have. This
+policy also judges what comes through an access point.
 https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html
 """
 
@@ -58,15 +57,15 @@ _ADMINISTRATORS_ONLY: Final = "OnlyAdministratorsChangeProtections"
 LOOPBACK: Final = ("127.0.0.0/8", "::1/128")
 
 
-def trail_arn(place: Place, trail: str) -> str:
-    """The ARN of a trail of this stack."""
+def trail_arn(place: ResourceNames, trail: str) -> str:
+    """Return the ARN of a trail of this stack."""
     return f"arn:{place.partition}:cloudtrail:{place.region}:{place.account}:trail/{trail}"
 
 
 def statements(
-    place: Place, *, administrators: Sequence[str], trail: str | None, loopback: bool = False
+    place: ResourceNames, *, administrators: Sequence[str], trail: str | None, loopback: bool = False
 ) -> list[Statement]:
-    """The policy's statements.
+    """Return the policy's statements.
 
     `administrators`: ARNs of roles or users. `trail`: name of the CloudTrail trail that delivers under `trail/`, or
     None. `loopback`: lets requests from this very machine do without TLS, for the local cloud, which speaks plain HTTP;
@@ -147,7 +146,7 @@ def excluded(document: str, principal: str) -> Sequence[str]:
 
 
 def deny(sid: str, actions: list[str], resources: list[str], condition: dict[str, Json] | None = None) -> Statement:
-    """One refusal for everybody."""
+    """Return a statement that refuses everybody."""
     statement: Statement = {
         "Sid": sid,
         "Effect": "Deny",
@@ -161,7 +160,7 @@ def deny(sid: str, actions: list[str], resources: list[str], condition: dict[str
 
 
 def own_encryption_only(objects: Sequence[str]) -> list[Statement]:
-    """A put that says nothing of encryption gets the bucket's own; one that names another, or a key, is refused.
+    """Refuse a put that names an encryption or a key. A put that names none gets the bucket's own encryption.
 
     What is put under a key that only the sender has is there, locked, and nobody can ever read it.
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/ServerSideEncryptionCustomerKeys.html
@@ -205,7 +204,7 @@ def _nothing_elsewhere(places: Sequence[str]) -> Statement:
 
 
 def without_tls(*, loopback: bool) -> dict[str, Json]:
-    """A request that came without TLS."""
+    """Return the condition for a request without TLS."""
     condition: dict[str, Json] = {"Bool": {"aws:SecureTransport": "false"}}
     if loopback:
         condition["NotIpAddress"] = {"aws:SourceIp": [*LOOPBACK]}
@@ -213,13 +212,13 @@ def without_tls(*, loopback: bool) -> dict[str, Json]:
 
 
 def not_one_of(principals: Sequence[str]) -> dict[str, Json]:
-    """A request by anyone but these principals."""
+    """Return the condition for a request by anyone but these principals."""
     patterns: list[Json] = [pattern for arn in principals for pattern in principal_patterns(arn)]
     return {"ArnNotLike": {"aws:PrincipalArn": patterns}}
 
 
-def _trail_delivery(place: Place, trail: str) -> list[Statement]:
-    """What CloudTrail asks for, for this one trail.
+def _trail_delivery(place: ResourceNames, trail: str) -> list[Statement]:
+    """Return the statements that let CloudTrail deliver for this one trail.
 
     https://docs.aws.amazon.com/awscloudtrail/latest/userguide/create-s3-bucket-policy-for-cloudtrail.html
     """

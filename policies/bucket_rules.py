@@ -1,12 +1,12 @@
-"""The guardrails about buckets: what each is for, and what that takes.
+"""The guardrails about buckets: what each is for, and which settings that needs.
 
-Guarantee: a bucket of no kind, a log with a protection missing or weakened, a vault that is not shut, and a vault or
-scratch bucket that does not expire each break a rule. A log's retention is never under its profile's.
+Guarantee: each of these breaks a rule: a bucket of no kind, a log with a missing or weakened protection, a vault that
+is not shut, and a vault or scratch bucket that does not expire. A log's retention is never under its profile's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 from audit_core.layout import MAX_RETENTION_DAYS
@@ -46,7 +46,7 @@ _BUCKET_ASIDES: Final = (
 
 
 def bucket_kind(resource: Registered) -> Iterator[str]:
-    """A bucket says what it is for, cannot be emptied by `destroy`, and a log is lockable from its first day."""
+    """Require that a bucket says what it is for, that `destroy` cannot empty it, and that a log can be locked."""
     if resource.type != BUCKET:
         return
     tags = resource.props.get("tags")
@@ -66,32 +66,30 @@ def bucket_kind(resource: Registered) -> Iterator[str]:
 
 
 def bucket_is_named(resource: Registered) -> Iterator[str]:
-    """What is set on a bucket says on which."""
+    """Require that every setting names its bucket."""
     if resource.type.startswith("aws:s3/") and not isinstance(resource.props.get("bucket"), str):
         yield f"bucket must be a name that is known when it is registered, got {shown(resource.props.get('bucket'))}"
 
 
 def log_buckets_are_locked(resources: Sequence[Registered]) -> Iterator[tuple[str, str]]:
-    """Every log bucket has each of its protections, and its lock is never under its profile's."""
+    """Require each protection of a log bucket, and a lock that is not weaker than the profile's."""
     for bucket, kind, settings in _buckets(resources):
         if kind != "log":
             continue
-        for type_, says, holds in (
+        required = (
             (VERSIONING, "must keep versions", _keeps_versions),
             (OWNERSHIP, "must be owned by its account alone", _is_enforced),
             (PUBLIC_ACCESS, "must block public access", _is_there),
             (ENCRYPTION, "must be encrypted", _has_rules),
             (BUCKET_POLICY, "must have a policy under which nobody deletes or bypasses", _refuses_deletion),
             (LIFECYCLE, "must expire nothing", _expires_nothing),
-        ):
-            found = [item for item in settings if item.type == type_]
-            if len(found) != 1 or not all(holds(item.props) for item in found):
-                yield bucket.name, says
+        )
+        yield from _lacks(bucket, settings, required)
         yield from ((bucket.name, says) for says in _lock_faults(bucket, settings))
 
 
 def short_lived_buckets_expire(resources: Sequence[Registered]) -> Iterator[tuple[str, str]]:
-    """A vault is empty again after 48 hours; what is scratch expires some day. All of it, whatever its key."""
+    """Require that a vault is empty after 48 hours, and that scratch data expires some day, whatever its key."""
     for bucket, kind, settings in _buckets(resources):
         if kind not in ("vault", "scratch"):
             continue
@@ -112,27 +110,37 @@ def short_lived_buckets_expire(resources: Sequence[Registered]) -> Iterator[tupl
 
 
 def vaults_are_shut(resources: Sequence[Registered]) -> Iterator[tuple[str, str]]:
-    """A vault has a customer key and is one account's alone, and it keeps nothing: no versions, no lock."""
+    """Require a customer key and one owner for a vault, and neither versions nor a lock."""
     for bucket, kind, settings in _buckets(resources):
         if kind != "vault":
             continue
-        for type_, says, holds in (
+        required = (
             (ENCRYPTION, "a vault must be encrypted with a customer key", _has_customer_key),
             (OWNERSHIP, "a vault must be owned by its account alone", _is_enforced),
             (PUBLIC_ACCESS, "a vault must block public access", _is_there),
             (BUCKET_POLICY, "a vault must have a policy of who may read it", _is_there),
-        ):
-            found = [item for item in settings if item.type == type_]
-            if len(found) != 1 or not all(holds(item.props) for item in found):
-                yield bucket.name, says
+        )
+        yield from _lacks(bucket, settings, required)
         if any(item.type == VERSIONING for item in settings):
             yield bucket.name, "a vault must keep no versions: a payload that expires would go on as one"
         if bucket.props.get("objectLockEnabled") or any(item.type == LOCK for item in settings):
             yield bucket.name, "a vault must not be locked: nothing in it may outlast its hours"
 
 
+def _lacks(
+    bucket: Registered,
+    settings: Sequence[Registered],
+    required: Sequence[tuple[str, str, Callable[[Mapping[str, object]], bool]]],
+) -> Iterator[tuple[str, str]]:
+    """Yield what a bucket lacks of the settings that it must have once: their type, what to say, and when one holds."""
+    for type_, says, holds in required:
+        found = [item for item in settings if item.type == type_]
+        if len(found) != 1 or not holds(found[0].props):
+            yield bucket.name, says
+
+
 def _is_about_everything(rule: Mapping[str, object]) -> bool:
-    """Whether a lifecycle rule spares no object."""
+    """Return whether a lifecycle rule applies to every object."""
     condition = rule.get("filter")
     if rule.get("prefix"):
         return False
@@ -140,7 +148,7 @@ def _is_about_everything(rule: Mapping[str, object]) -> bool:
 
 
 def _buckets(resources: Sequence[Registered]) -> Iterator[tuple[Registered, object, list[Registered]]]:
-    """Each bucket, its kind, and the resources that set something on it."""
+    """Yield each bucket, its kind, and the resources that set something on it."""
     for resource in resources:
         if resource.type == BUCKET:
             name = resource.props.get("bucket")
@@ -154,7 +162,7 @@ def _buckets(resources: Sequence[Registered]) -> Iterator[tuple[Registered, obje
 
 
 def _lock_faults(bucket: Registered, settings: Sequence[Registered]) -> Iterator[str]:
-    """What is wrong with a log bucket's default rule."""
+    """Yield what is wrong with a log bucket's default rule."""
     tags = bucket.props.get("tags")
     profile = PROFILES.get(str(tags.get(PROFILE_TAG))) if isinstance(tags, Mapping) else None
     locks = [item for item in settings if item.type == LOCK]
@@ -178,41 +186,41 @@ def _lock_faults(bucket: Registered, settings: Sequence[Registered]) -> Iterator
 
 
 def _whole(value: object) -> int:
-    """A whole number (Pulumi's wire format has floats alone), else one that no retention takes."""
+    """Return a whole number, or 0, which no retention takes. Pulumi's wire format has only floats."""
     return int(value) if isinstance(value, (int, float)) and value == int(value) else 0
 
 
 def _is_there(_: Mapping[str, object]) -> bool:
-    """For what has a rule of its own about its content."""
+    """Accept what another rule reads."""
     return True
 
 
 def _has_rules(props: Mapping[str, object]) -> bool:
-    """Whether there is any rule."""
+    """Return whether there is any rule."""
     return bool(mappings(props.get("rules")))
 
 
 def _keeps_versions(props: Mapping[str, object]) -> bool:
-    """Whether versioning is on."""
+    """Return whether versioning is on."""
     given = props.get("versioningConfiguration")
     return isinstance(given, Mapping) and given.get("status") == "Enabled"
 
 
 def _is_enforced(props: Mapping[str, object]) -> bool:
-    """Whether access lists are off."""
+    """Return whether access lists are off."""
     rule = props.get("rule")
     return isinstance(rule, Mapping) and rule.get("objectOwnership") == "BucketOwnerEnforced"
 
 
 def _expires_nothing(props: Mapping[str, object]) -> bool:
-    """Whether every lifecycle rule merely aborts uploads."""
+    """Return whether every lifecycle rule only aborts uploads."""
     allowed = {"id", "status", "filter", "abortIncompleteMultipartUpload"}
     rules = mappings(props.get("rules"))
     return bool(rules) and all({key for key, value in rule.items() if value is not None} <= allowed for rule in rules)
 
 
 def _refuses_deletion(props: Mapping[str, object]) -> bool:
-    """Whether deleting and bypassing are refused to everybody, unconditionally."""
+    """Return whether everybody is refused deletion and bypass, without a condition."""
     refused = {
         action
         for statement in parse(props.get("policy"))
@@ -223,7 +231,7 @@ def _refuses_deletion(props: Mapping[str, object]) -> bool:
 
 
 def _has_customer_key(props: Mapping[str, object]) -> bool:
-    """Whether a bucket's encryption names a key (without a name it would be the one that AWS manages)."""
+    """Return whether a bucket's encryption names a key. Without a name it is the key that AWS manages."""
     rules = mappings(props.get("rules"))
     return bool(rules) and all(
         isinstance(default := rule.get("applyServerSideEncryptionByDefault"), Mapping)

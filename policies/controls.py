@@ -1,56 +1,46 @@
 """The controls: ONE table of what the kit promises, where the promise comes from, and the live check that tries it.
 
 `audit-log check` runs every row against a deployed stack; docs/controls.md is generated from the same rows. A row says
-what must be true in words a newcomer reads, never how it is done: the check's code is the only place for that. What a
-row refers to is in policies/references.py.
+what must be true in words a newcomer reads, never how it is done: the check's code is the only place for that.
 """
 
 from dataclasses import dataclass
 from typing import Final
 
-from policies.references import (
-    ACCOUNTABLE,
-    AGENCY,
-    COMPONENTS,
-    DISCLOSURE,
-    IN_PRODUCTION,
-    INCIDENTS,
-    INTERACTIONS_LOGGED,
-    KEPT_BY_DEPLOYERS,
-    KEPT_BY_PROVIDERS,
-    MONITORED,
-    PRIVATE,
-    PRIVILEGE,
-    RECORDED,
-    RETRIEVAL,
-    ROGUE,
-    ROLES_CLEAR,
-    SECURE,
-    STRUCTURED,
-    SUPPLY_CHAIN,
-    TAMPER_EVIDENT,
-    TOOL_MISUSE,
-    WATCHED,
-    Reference,
-)
+from policies import references as ref
+from policies.references import Reference
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Control:
-    """One promise of the kit.
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """Where a promise comes from: the section of the guide and the demand in it, and the nearest items of frameworks.
 
-    `id` never changes once published (reports refer to it); `statement` is true of a sound stack; `guide` names the
-    section of the guide and the demand in it; `nist` and `owasp` are the nearest real items, and `also` lists items of
-    AISVS and the EU AI Act; `check` is the live check as `<area>.<function>`, found in cli/checks/<area>.py.
+    `also` lists items of AISVS and the EU AI Act.
     """
 
-    id: str
-    statement: str
     guide: str
     nist: Reference
     owasp: Reference
-    check: str
     also: tuple[Reference, ...] = ()
+
+    @property
+    def items(self) -> tuple[Reference, ...]:
+        """Every item that the promise is evidence for."""
+        return (self.nist, self.owasp, *self.also)
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """One promise of the kit.
+
+    `id` never changes once published (reports refer to it); `check` is the live check as `<area>.<function>`, found in
+    cli/checks/<area>.py; `statement` is true of a sound stack.
+    """
+
+    id: str
+    check: str
+    statement: str
+    basis: Basis
 
     @property
     def area(self) -> str:
@@ -58,351 +48,266 @@ class Control:
         return self.check.partition(".")[0]
 
 
+_SEGREGATED: Final = Basis("Checklist: proper IAM segregation", ref.ROLES_CLEAR, ref.PRIVILEGE)
+_IMMUTABLE: Final = Basis("Storage: store logs in an immutable bucket", ref.SECURE, ref.ROGUE, (ref.KEPT_BY_DEPLOYERS,))
+_RETAINED: Final = Basis(
+    "Storage: set retention based on regulatory needs", ref.SECURE, ref.ROGUE, (ref.KEPT_BY_DEPLOYERS,)
+)
+
 CONTROLS: Final = (
     Control(
-        id="known-call-recorded",
-        statement="a call that is acknowledged is in the log, once, every field as it was sent",
-        guide="Checklist: trigger a known API call, verify the log entry",
-        nist=ACCOUNTABLE,
-        owasp=AGENCY,
-        also=(
-            INTERACTIONS_LOGGED,
-            RECORDED,
+        "known-call-recorded",
+        "intake.known_call",
+        "a call that is acknowledged is in the log, once, every field as it was sent",
+        Basis(
+            "Checklist: trigger a known API call, verify the log entry",
+            ref.ACCOUNTABLE,
+            ref.AGENCY,
+            (ref.INTERACTIONS_LOGGED, ref.RECORDED),
         ),
-        check="intake.known_call",
     ),
     Control(
-        id="digests-recomputable",
-        statement="the digests in the record are those of the payloads, recomputed here",
-        guide="Events: request payload hash, response payload hash",
-        nist=ACCOUNTABLE,
-        owasp=ROGUE,
-        check="intake.digests",
+        "digests-recomputable",
+        "intake.digests",
+        "the digests in the record are those of the payloads, recomputed here",
+        Basis("Events: request payload hash, response payload hash", ref.ACCOUNTABLE, ref.ROGUE),
     ),
     Control(
-        id="no-secret-stored",
-        statement="no planted secret is in any stored byte: payload, URL, header, attribute",
-        guide="Checklist: confirm no secret appears",
-        nist=PRIVATE,
-        owasp=DISCLOSURE,
-        check="intake.no_secret",
+        "no-secret-stored",
+        "intake.no_secret",
+        "no planted secret is in any stored byte: payload, URL, header, attribute",
+        Basis("Checklist: confirm no secret appears", ref.PRIVATE, ref.DISCLOSURE),
     ),
     Control(
-        id="content-not-stored",
-        statement="prompts and bodies are digested, their text is not stored",
-        guide="Events: payload hash, never raw PII or secrets",
-        nist=PRIVATE,
-        owasp=DISCLOSURE,
-        check="intake.no_content",
+        "content-not-stored",
+        "intake.no_content",
+        "prompts and bodies are digested, their text is not stored",
+        Basis("Events: payload hash, never raw PII or secrets", ref.PRIVATE, ref.DISCLOSURE),
     ),
     Control(
-        id="retry-stored-once",
-        statement="the same call sent again is answered with the same record and stored once",
-        guide="TL;DR: record every API request and response",
-        nist=IN_PRODUCTION,
-        owasp=TOOL_MISUSE,
-        check="intake.retry",
+        "retry-stored-once",
+        "intake.retry",
+        "the same call sent again is answered with the same record and stored once",
+        Basis("TL;DR: record every API request and response", ref.IN_PRODUCTION, ref.TOOL_MISUSE),
     ),
     Control(
-        id="formats-recorded",
-        statement="a call in each agent's own format is recorded: OpenAI traces, Claude events, LiteLLM, OTLP",
-        guide="Checklist: implement redaction or hashing at the SDK level for each platform you use",
-        nist=ACCOUNTABLE,
-        owasp=AGENCY,
-        also=(
-            STRUCTURED,
-            RECORDED,
+        "formats-recorded",
+        "intake.formats",
+        "a call in each agent's own format is recorded: OpenAI traces, Claude events, LiteLLM, OTLP",
+        Basis(
+            "Checklist: implement redaction or hashing at the SDK level for each platform you use",
+            ref.ACCOUNTABLE,
+            ref.AGENCY,
+            (ref.STRUCTURED, ref.RECORDED),
         ),
-        check="intake.formats",
     ),
     Control(
-        id="token-required",
-        statement="nothing is accepted without a token, with a wrong one, or for another agent",
-        guide="Storage: enforce least privilege",
-        nist=SECURE,
-        owasp=PRIVILEGE,
-        check="intake.token_required",
+        "token-required",
+        "intake.token_required",
+        "nothing is accepted without a token, with a wrong one, or for another agent",
+        Basis("Storage: enforce least privilege", ref.SECURE, ref.PRIVILEGE),
     ),
     Control(
-        id="refusal-tells-no-value",
-        statement="a refused call is answered with field and reason, never with what it held",
-        guide="Capture: never write raw API keys, passwords, or PII",
-        nist=PRIVATE,
-        owasp=DISCLOSURE,
-        check="intake.refusal",
+        "refusal-tells-no-value",
+        "intake.refusal",
+        "a refused call is answered with field and reason, never with what it held",
+        Basis("Capture: never write raw API keys, passwords, or PII", ref.PRIVATE, ref.DISCLOSURE),
     ),
     Control(
-        id="versions-locked",
-        statement="every version of the record is locked, in the stack's mode and for its days",
-        guide="Storage: set retention based on regulatory needs",
-        nist=SECURE,
-        owasp=ROGUE,
-        also=(
-            KEPT_BY_PROVIDERS,
-            KEPT_BY_DEPLOYERS,
+        "versions-locked",
+        "immutability.locked",
+        "every version of the record is locked, in the stack's mode and for its days",
+        Basis(
+            "Storage: set retention based on regulatory needs",
+            ref.SECURE,
+            ref.ROGUE,
+            (ref.KEPT_BY_PROVIDERS, ref.KEPT_BY_DEPLOYERS),
         ),
-        check="immutability.locked",
     ),
     Control(
-        id="delete-refused",
-        statement="nobody can delete the record, nor hide it behind a delete marker",
-        guide="Storage: store logs in an immutable bucket",
-        nist=SECURE,
-        owasp=ROGUE,
-        also=(KEPT_BY_DEPLOYERS,),
-        check="immutability.delete",
+        "delete-refused",
+        "immutability.delete",
+        "nobody can delete the record, nor hide it behind a delete marker",
+        _IMMUTABLE,
     ),
     Control(
-        id="version-delete-refused",
-        statement="nobody can delete the record's version, one by one or in a batch",
-        guide="Storage: store logs in an immutable bucket",
-        nist=SECURE,
-        owasp=ROGUE,
-        also=(KEPT_BY_DEPLOYERS,),
-        check="immutability.delete_version",
+        "version-delete-refused",
+        "immutability.delete_version",
+        "nobody can delete the record's version, one by one or in a batch",
+        _IMMUTABLE,
     ),
     Control(
-        id="bypass-refused",
-        statement="nobody can delete the record's version by bypassing governance",
-        guide="Storage: store logs in an immutable bucket",
-        nist=SECURE,
-        owasp=ROGUE,
-        also=(KEPT_BY_DEPLOYERS,),
-        check="immutability.bypass_delete",
+        "bypass-refused",
+        "immutability.bypass_delete",
+        "nobody can delete the record's version by bypassing governance",
+        _IMMUTABLE,
     ),
     Control(
-        id="overwrite-refused",
-        statement="nobody can overwrite the record or hide it behind a new version",
-        guide="Storage: store logs in an immutable bucket",
-        nist=SECURE,
-        owasp=RETRIEVAL,
-        check="immutability.overwrite",
+        "overwrite-refused",
+        "immutability.overwrite",
+        "nobody can overwrite the record or hide it behind a new version",
+        Basis("Storage: store logs in an immutable bucket", ref.SECURE, ref.RETRIEVAL),
+    ),
+    Control("shortening-refused", "immutability.shorten", "nobody can shorten the record's retention", _RETAINED),
+    Control(
+        "downgrade-refused", "immutability.downgrade", "nobody can weaken or remove the record's lock mode", _RETAINED
     ),
     Control(
-        id="shortening-refused",
-        statement="nobody can shorten the record's retention",
-        guide="Storage: set retention based on regulatory needs",
-        nist=SECURE,
-        owasp=ROGUE,
-        also=(KEPT_BY_DEPLOYERS,),
-        check="immutability.shorten",
-    ),
-    Control(
-        id="downgrade-refused",
-        statement="nobody can weaken or remove the record's lock mode",
-        guide="Storage: set retention based on regulatory needs",
-        nist=SECURE,
-        owasp=ROGUE,
-        also=(KEPT_BY_DEPLOYERS,),
-        check="immutability.downgrade",
-    ),
-    Control(
-        id="lock-configured",
-        statement="the bucket locks what arrives, in the stack's mode and for its days, versioned",
-        guide="Checklist: configure a write-once storage target",
-        nist=SECURE,
-        owasp=TOOL_MISUSE,
-        also=(
-            KEPT_BY_PROVIDERS,
-            KEPT_BY_DEPLOYERS,
+        "lock-configured",
+        "bucket.lock",
+        "the bucket locks what arrives, in the stack's mode and for its days, versioned",
+        Basis(
+            "Checklist: configure a write-once storage target",
+            ref.SECURE,
+            ref.TOOL_MISUSE,
+            (ref.KEPT_BY_PROVIDERS, ref.KEPT_BY_DEPLOYERS),
         ),
-        check="bucket.lock",
     ),
     Control(
-        id="lock-change-refused",
-        statement="only the administrators can change the bucket's lock",
-        guide="Checklist: proper IAM segregation",
-        nist=ROLES_CLEAR,
-        owasp=PRIVILEGE,
-        check="bucket.lock_change",
+        "lock-change-refused", "bucket.lock_change", "only the administrators can change the bucket's lock", _SEGREGATED
     ),
     Control(
-        id="versioning-change-refused",
-        statement="only the administrators can touch versioning",
-        guide="Checklist: proper IAM segregation",
-        nist=ROLES_CLEAR,
-        owasp=PRIVILEGE,
-        check="bucket.versioning_change",
+        "versioning-change-refused",
+        "bucket.versioning_change",
+        "only the administrators can touch versioning",
+        _SEGREGATED,
     ),
     Control(
-        id="versioning-suspension-refused",
-        statement="not even an administrator can suspend versioning",
-        guide="Storage: store logs in an immutable bucket",
-        nist=SECURE,
-        owasp=ROGUE,
-        check="bucket.versioning_suspension",
+        "versioning-suspension-refused",
+        "bucket.versioning_suspension",
+        "not even an administrator can suspend versioning",
+        Basis("Storage: store logs in an immutable bucket", ref.SECURE, ref.ROGUE),
     ),
     Control(
-        id="lifecycle-change-refused",
-        statement="only the administrators can change lifecycle and replication",
-        guide="Checklist: proper IAM segregation",
-        nist=ROLES_CLEAR,
-        owasp=PRIVILEGE,
-        check="bucket.lifecycle_change",
+        "lifecycle-change-refused",
+        "bucket.lifecycle_change",
+        "only the administrators can change lifecycle and replication",
+        _SEGREGATED,
     ),
     Control(
-        id="policy-change-refused",
-        statement="only the administrators can change or remove the bucket policy",
-        guide="Checklist: proper IAM segregation",
-        nist=ROLES_CLEAR,
-        owasp=PRIVILEGE,
-        check="bucket.policy_change",
+        "policy-change-refused",
+        "bucket.policy_change",
+        "only the administrators can change or remove the bucket policy",
+        _SEGREGATED,
     ),
     Control(
-        id="policy-in-force",
-        statement="the bucket policy denies deletes to all, changes to all but administrators, and plain HTTP",
-        guide="Storage: enforce least-privilege IAM policies",
-        nist=SECURE,
-        owasp=PRIVILEGE,
-        check="bucket.policy",
+        "policy-in-force",
+        "bucket.policy",
+        "the bucket policy denies deletes to all, changes to all but administrators, and plain HTTP",
+        Basis("Storage: enforce least-privilege IAM policies", ref.SECURE, ref.PRIVILEGE),
     ),
     Control(
-        id="nothing-expires",
-        statement="no lifecycle rule removes a record",
-        guide="Storage: set retention based on regulatory needs",
-        nist=INCIDENTS,
-        owasp=ROGUE,
-        also=(
-            KEPT_BY_PROVIDERS,
-            KEPT_BY_DEPLOYERS,
+        "nothing-expires",
+        "bucket.lifecycle",
+        "no lifecycle rule removes a record",
+        Basis(
+            "Storage: set retention based on regulatory needs",
+            ref.INCIDENTS,
+            ref.ROGUE,
+            (ref.KEPT_BY_PROVIDERS, ref.KEPT_BY_DEPLOYERS),
         ),
-        check="bucket.lifecycle",
     ),
     Control(
-        id="not-public",
-        statement="the bucket is private, encrypted, and its objects are the account's own",
-        guide="Storage: access-controlled sink",
-        nist=PRIVATE,
-        owasp=DISCLOSURE,
-        check="bucket.private",
+        "not-public",
+        "bucket.private",
+        "the bucket is private, encrypted, and its objects are the account's own",
+        Basis("Storage: access-controlled sink", ref.PRIVATE, ref.DISCLOSURE),
     ),
     Control(
-        id="auditor-reads-only",
-        statement="the auditor reads and lists, and cannot write, hold, extend or administer",
-        guide="Checklist: proper IAM segregation",
-        nist=ROLES_CLEAR,
-        owasp=PRIVILEGE,
-        check="access.auditor",
+        "auditor-reads-only",
+        "access.auditor",
+        "the auditor reads and lists, and cannot write, hold, extend or administer",
+        _SEGREGATED,
     ),
     Control(
-        id="writer-adds-only",
-        statement="the writer adds records, and cannot read, list, delete, hold or administer",
-        guide="Checklist: proper IAM segregation",
-        nist=ROLES_CLEAR,
-        owasp=PRIVILEGE,
-        check="access.writer",
+        "writer-adds-only",
+        "access.writer",
+        "the writer adds records, and cannot read, list, delete, hold or administer",
+        _SEGREGATED,
     ),
     Control(
-        id="writer-not-assumable",
-        statement="no person can take on the writer's role: only its function can",
-        guide="Checklist: proper IAM segregation",
-        nist=ROLES_CLEAR,
-        owasp=PRIVILEGE,
-        check="access.writer_trust",
+        "writer-not-assumable",
+        "access.writer_trust",
+        "no person can take on the writer's role: only its function can",
+        _SEGREGATED,
     ),
     Control(
-        id="retention-admin-extends-only",
-        statement="the retention admin extends and holds, and cannot read, write, delete or administer",
-        guide="Checklist: proper IAM segregation",
-        nist=ROLES_CLEAR,
-        owasp=PRIVILEGE,
-        check="access.retention_admin",
+        "retention-admin-extends-only",
+        "access.retention_admin",
+        "the retention admin extends and holds, and cannot read, write, delete or administer",
+        _SEGREGATED,
     ),
     Control(
-        id="retention-bounded",
-        statement="the retention admin cannot lock past the stated maximum, nor in another mode",
-        guide="Storage: set retention based on regulatory needs",
-        nist=ROLES_CLEAR,
-        owasp=PRIVILEGE,
-        check="access.retention_maximum",
+        "retention-bounded",
+        "access.retention_maximum",
+        "the retention admin cannot lock past the stated maximum, nor in another mode",
+        Basis("Storage: set retention based on regulatory needs", ref.ROLES_CLEAR, ref.PRIVILEGE),
     ),
     Control(
-        id="holds-separated",
-        statement="who places a legal hold cannot release it, and the reverse",
-        guide="Checklist: proper IAM segregation",
-        nist=ROLES_CLEAR,
-        owasp=PRIVILEGE,
-        check="access.holds",
+        "holds-separated", "access.holds", "who places a legal hold cannot release it, and the reverse", _SEGREGATED
     ),
     Control(
-        id="hold-releaser-releases-only",
-        statement="the hold releaser releases holds, and cannot read, delete, shorten or administer",
-        guide="Checklist: proper IAM segregation",
-        nist=ROLES_CLEAR,
-        owasp=PRIVILEGE,
-        check="access.hold_releaser",
+        "hold-releaser-releases-only",
+        "access.hold_releaser",
+        "the hold releaser releases holds, and cannot read, delete, shorten or administer",
+        _SEGREGATED,
     ),
     Control(
-        id="keys-for-writer-only",
-        statement="nobody but the writer can read the keys of digests: not who reads, holds or extends records",
-        guide="Capture: deterministic hash of the payload",
-        nist=PRIVATE,
-        owasp=DISCLOSURE,
-        check="access.keys",
+        "keys-for-writer-only",
+        "access.keys",
+        "nobody but the writer can read the keys of digests: not who reads, holds or extends records",
+        Basis("Capture: deterministic hash of the payload", ref.PRIVATE, ref.DISCLOSURE),
     ),
     Control(
-        id="payloads-forgotten",
-        statement="payloads are kept nowhere, or where one role alone reads them and two days forget them",
-        guide="FAQ: raw bodies only in a separate, encrypted vault with strict access controls, 24-48 hours",
-        nist=PRIVATE,
-        owasp=DISCLOSURE,
-        check="vault.shut",
+        "payloads-forgotten",
+        "vault.shut",
+        "payloads are kept nowhere, or where one role alone reads them and two days forget them",
+        Basis(
+            "FAQ: raw bodies only in a separate, encrypted vault with strict access controls, 24-48 hours",
+            ref.PRIVATE,
+            ref.DISCLOSURE,
+        ),
     ),
     Control(
-        id="records-sealed",
-        statement="a stored record is part of the sealed log within its minutes, under a good signature",
-        guide="Storage: store logs in an immutable bucket",
-        nist=ACCOUNTABLE,
-        owasp=TAMPER_EVIDENT,
-        check="seal.sealed",
+        "records-sealed",
+        "seal.sealed",
+        "a stored record is part of the sealed log within its minutes, under a good signature",
+        Basis("Storage: store logs in an immutable bucket", ref.ACCOUNTABLE, ref.TAMPER_EVIDENT),
     ),
     Control(
-        id="sealer-seals-only",
-        statement="the sealer adds to the sealed log, and cannot write records, delete, hold or administer",
-        guide="Checklist: proper IAM segregation",
-        nist=ROLES_CLEAR,
-        owasp=PRIVILEGE,
-        check="seal.sealer",
+        "sealer-seals-only",
+        "seal.sealer",
+        "the sealer adds to the sealed log, and cannot write records, delete, hold or administer",
+        _SEGREGATED,
     ),
     Control(
-        id="seal-for-sealer-only",
-        statement="nobody but the sealer can write into the sealed log: not the writer, not an administrator",
-        guide="Checklist: proper IAM segregation",
-        nist=ROLES_CLEAR,
-        owasp=PRIVILEGE,
-        check="seal.others",
+        "seal-for-sealer-only",
+        "seal.others",
+        "nobody but the sealer can write into the sealed log: not the writer, not an administrator",
+        _SEGREGATED,
     ),
     Control(
-        id="signing-for-sealer-only",
-        statement="nobody but the sealer can sign a checkpoint: not an administrator, not who reads",
-        guide="Storage: enforce least privilege",
-        nist=SECURE,
-        owasp=ROGUE,
-        check="seal.key",
+        "signing-for-sealer-only",
+        "seal.key",
+        "nobody but the sealer can sign a checkpoint: not an administrator, not who reads",
+        Basis("Storage: enforce least privilege", ref.SECURE, ref.ROGUE),
     ),
     Control(
-        id="no-secret-logged",
-        statement="no planted secret or content is in the writer's own operational log",
-        guide="Capture: never write raw API keys, passwords, or PII to logs",
-        nist=PRIVATE,
-        owasp=DISCLOSURE,
-        check="function.log",
+        "no-secret-logged",
+        "function.log",
+        "no planted secret or content is in the writer's own operational log",
+        Basis("Capture: never write raw API keys, passwords, or PII to logs", ref.PRIVATE, ref.DISCLOSURE),
     ),
     Control(
-        id="package-as-built",
-        statement="the functions that run are the packages that were built, byte for byte",
-        guide="Events: deployment ID",
-        nist=COMPONENTS,
-        owasp=SUPPLY_CHAIN,
-        check="function.package",
+        "package-as-built",
+        "function.package",
+        "the functions that run are the packages that were built, byte for byte",
+        Basis("Events: deployment ID", ref.COMPONENTS, ref.SUPPLY_CHAIN),
     ),
     Control(
-        id="alarms-connected",
-        statement="errors, throttles, refusals, faults, and a log that is no longer sealed raise an alarm",
-        guide="Mapping: rapid detection of anomalous usage",
-        nist=MONITORED,
-        owasp=TOOL_MISUSE,
-        also=(WATCHED,),
-        check="function.alarms",
+        "alarms-connected",
+        "function.alarms",
+        "errors, throttles, refusals, faults, and a log that is no longer sealed raise an alarm",
+        Basis("Mapping: rapid detection of anomalous usage", ref.MONITORED, ref.TOOL_MISUSE, (ref.WATCHED,)),
     ),
 )

@@ -24,7 +24,7 @@ https://docs.aws.amazon.com/awscloudtrail/latest/userguide/how-cloudtrail-works.
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Price:
     """A list price: US dollars for `per` units of what `unit` says."""
 
@@ -34,58 +34,45 @@ class Price:
     source: str
 
 
-PUT: Final = Price(usd=0.005, per=1_000, unit="S3 PUT or LIST", source="https://aws.amazon.com/s3/pricing/")
-STORAGE: Final = Price(usd=0.023, per=_GB, unit="byte-month in S3", source="https://aws.amazon.com/s3/pricing/")
-GET: Final = Price(usd=0.0004, per=1_000, unit="S3 GET", source="https://aws.amazon.com/s3/pricing/")
-MESSAGE: Final = Price(usd=0.40, per=1_000_000, unit="SQS request", source="https://aws.amazon.com/sqs/pricing/")
-SIGNATURE: Final = Price(
-    usd=0.15, per=10_000, unit="KMS request for a key that signs", source="https://aws.amazon.com/kms/pricing/"
-)
-REQUEST: Final = Price(usd=0.20, per=1_000_000, unit="Lambda request", source="https://aws.amazon.com/lambda/pricing/")
-COMPUTE: Final = Price(
-    usd=0.0000133334, per=1, unit="GB-second of Lambda on arm64", source="https://aws.amazon.com/lambda/pricing/"
-)
-LOG_INTAKE: Final = Price(
-    usd=0.50, per=_GB, unit="byte into CloudWatch Logs", source="https://aws.amazon.com/cloudwatch/pricing/"
-)
-LOG_STORAGE: Final = Price(
-    usd=0.03, per=_GB, unit="byte-month in CloudWatch Logs", source="https://aws.amazon.com/cloudwatch/pricing/"
-)
-ALARM: Final = Price(usd=0.10, per=1, unit="alarm-month", source="https://aws.amazon.com/cloudwatch/pricing/")
-KEY: Final = Price(usd=1.00, per=1, unit="customer key-month", source="https://aws.amazon.com/kms/pricing/")
-KEY_USE: Final = Price(usd=0.03, per=10_000, unit="KMS request", source="https://aws.amazon.com/kms/pricing/")
-METRIC: Final = Price(usd=0.30, per=1, unit="metric-month", source="https://aws.amazon.com/cloudwatch/pricing/")
+PUT: Final = Price(0.005, 1_000, "S3 PUT or LIST", "https://aws.amazon.com/s3/pricing/")
+STORAGE: Final = Price(0.023, _GB, "byte-month in S3", "https://aws.amazon.com/s3/pricing/")
+GET: Final = Price(0.0004, 1_000, "S3 GET", "https://aws.amazon.com/s3/pricing/")
+MESSAGE: Final = Price(0.40, 1_000_000, "SQS request", "https://aws.amazon.com/sqs/pricing/")
+SIGNATURE: Final = Price(0.15, 10_000, "KMS request for a key that signs", "https://aws.amazon.com/kms/pricing/")
+REQUEST: Final = Price(0.20, 1_000_000, "Lambda request", "https://aws.amazon.com/lambda/pricing/")
+COMPUTE: Final = Price(0.0000133334, 1, "GB-second of Lambda on arm64", "https://aws.amazon.com/lambda/pricing/")
+LOG_INTAKE: Final = Price(0.50, _GB, "byte into CloudWatch Logs", "https://aws.amazon.com/cloudwatch/pricing/")
+LOG_STORAGE: Final = Price(0.03, _GB, "byte-month in CloudWatch Logs", "https://aws.amazon.com/cloudwatch/pricing/")
+ALARM: Final = Price(0.10, 1, "alarm-month", "https://aws.amazon.com/cloudwatch/pricing/")
+KEY: Final = Price(1.00, 1, "customer key-month", "https://aws.amazon.com/kms/pricing/")
+KEY_USE: Final = Price(0.03, 10_000, "KMS request", "https://aws.amazon.com/kms/pricing/")
+METRIC: Final = Price(0.30, 1, "metric-month", "https://aws.amazon.com/cloudwatch/pricing/")
+
+# What a call is taken to be: one post of one record.
+_MEMORY_GB: Final = 1
+_POST_MS: Final = 100
+_POST_STORED_BYTES: Final = 1 * _KB
+_POST_LOG_BYTES: Final = 1 * _KB
+"""Our line, and the three that Lambda adds."""
+_LOG_DAYS: Final = 90
+_PAYLOADS_PER_CALL: Final = 2
+_PAYLOAD_BYTES: Final = 4 * _KB
+_VAULT_DAYS: Final = 2
+# A run of the sealer, most of which is waiting for the bucket. One that finds nothing new reads the log's edge and has
+# KMS check the newest checkpoint.
+_SEAL_MS: Final = 500
+_SEAL_LISTS: Final = 5
+_SEAL_GETS: Final = 6
+_SEAL_SIGNATURES: Final = 1
+# What a run adds that finds something: the commit, the tiles, the checkpoint; and looks at the edge again.
+_SEALING_PUTS: Final = 18
+_SEALING_GETS: Final = 12
+_SEALING_SIGNATURES: Final = 5
+_SEALING_BYTES: Final = 45 * _KB
+_SEALED_POST_BYTES: Final = 1 * _KB
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Assumptions:
-    """What a call is taken to be. Posts of many records share a request, a PUT and most of the rest."""
-
-    records_per_post: int = 1
-    stored_bytes_per_post: int = 1 * _KB
-    log_bytes_per_post: int = 1 * _KB
-    """Our line, and the three that Lambda adds."""
-    milliseconds_per_post: int = 100
-    memory_gb: float = 1.0
-    log_days: int = 90
-    payloads_per_call: int = 2
-    bytes_per_payload: int = 4 * _KB
-    vault_days: int = 2
-    milliseconds_per_seal: int = 500
-    """A run of the sealer, most of which is waiting for the bucket."""
-    lists_per_seal: int = 5
-    gets_per_seal: int = 6
-    signatures_per_seal: int = 1
-    """Of a run that finds nothing new: it reads the log's edge and has KMS check the newest checkpoint."""
-    puts_per_sealing: int = 18
-    gets_per_sealing: int = 12
-    signatures_per_sealing: int = 5
-    bytes_per_sealing: int = 45 * _KB
-    bytes_per_sealed_post: int = 1 * _KB
-    """What a run adds that finds something: the commit, the tiles, the checkpoint; and looks at the edge again."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Line:
     """One line of an estimate: what, how much of it a month, and what that costs."""
 
@@ -121,9 +108,8 @@ def monthly(
     seal_minutes: int = 5,
     own_trail: bool = True,
     vault: bool = False,
-    assumed: Assumptions | None = None,
 ) -> Estimate:
-    """What a month costs with `calls_per_day` recorded calls (0: idle), kept for `retention_days`.
+    """Estimate what a month costs with `calls_per_day` recorded calls (0: idle), kept for `retention_days`.
 
     `alarms` and `metrics` are how many of each the stack registers; the sealer runs twice in `seal_minutes`.
     `own_trail`: the stack has a trail, the account's only one (a second copy of its events costs $2.00 per 100,000).
@@ -132,81 +118,65 @@ def monthly(
     if calls_per_day < 0:
         msg = f"calls_per_day: must not be negative, got {calls_per_day}"
         raise ValueError(msg)
-    each = assumed or Assumptions()
-    posts_per_day = calls_per_day / each.records_per_post
-    posts = posts_per_day * _DAYS
-    lines = [Line(what=f"{alarms} alarms", quantity=alarms, price=ALARM)]
+    posts = calls_per_day * _DAYS
+    lines = [Line(f"{alarms} alarms", alarms, ALARM)]
     if own_trail:
-        lines.append(Line(what="CloudTrail's deliveries", quantity=_DELIVERIES_PER_DAY * _DAYS, price=PUT))
-    lines += _seal(posts_per_day, seal_minutes, retention_days, each)
+        lines.append(Line("CloudTrail's deliveries", _DELIVERIES_PER_DAY * _DAYS, PUT))
+    lines += _seal(calls_per_day, seal_minutes, retention_days)
     if vault:
-        lines += _vault(calls_per_day, each)
+        lines += _vault(calls_per_day)
     if calls_per_day:
         lines = [line for line in lines if line.price is not METRIC]
-        seconds = posts * each.milliseconds_per_post / 1_000
+        stored = calls_per_day * retention_days * _POST_STORED_BYTES
         lines += [
-            Line(what=f"{metrics} metrics", quantity=metrics, price=METRIC),
-            Line(what="one PUT a post", quantity=posts, price=PUT),
-            Line(what="one request a post", quantity=posts, price=REQUEST),
+            Line(f"{metrics} metrics", metrics, METRIC),
+            Line("one PUT a post", posts, PUT),
+            Line("one request a post", posts, REQUEST),
+            Line(f"{_POST_MS} ms a post at {_MEMORY_GB} GB", posts * _POST_MS / 1_000 * _MEMORY_GB, COMPUTE),
+            Line(f"{_POST_STORED_BYTES} bytes a post, for {retention_days} days", stored, STORAGE),
+            Line("the writer's own log", posts * _POST_LOG_BYTES, LOG_INTAKE),
             Line(
-                what=f"{each.milliseconds_per_post} ms a post at {each.memory_gb:g} GB",
-                quantity=seconds * each.memory_gb,
-                price=COMPUTE,
-            ),
-            Line(
-                what=f"{each.stored_bytes_per_post} bytes a post, for {retention_days} days",
-                quantity=posts_per_day * retention_days * each.stored_bytes_per_post,
-                price=STORAGE,
-            ),
-            Line(what="the writer's own log", quantity=posts * each.log_bytes_per_post, price=LOG_INTAKE),
-            Line(
-                what=f"the writer's own log, for {each.log_days} days",
-                quantity=posts_per_day * each.log_days * each.log_bytes_per_post,
-                price=LOG_STORAGE,
+                f"the writer's own log, for {_LOG_DAYS} days", calls_per_day * _LOG_DAYS * _POST_LOG_BYTES, LOG_STORAGE
             ),
         ]
     return Estimate(calls_per_day=calls_per_day, lines=tuple(lines))
 
 
-def _seal(posts_per_day: float, seal_minutes: int, retention_days: int, each: Assumptions) -> list[Line]:
-    """What the seal costs: its key, its runs, with or without anything new, and what each stored object adds."""
+def _seal(posts_per_day: float, seal_minutes: int, retention_days: int) -> list[Line]:
+    """Return what the seal costs: its key, its runs with or without new records, and each stored object."""
     minutes = max(1, seal_minutes // 2)
     runs_per_day = 24 * 60 / minutes
     runs, posts = runs_per_day * _DAYS, posts_per_day * _DAYS
     sealing = min(runs, posts)
-    puts = runs * each.lists_per_seal + sealing * each.puts_per_sealing + posts
-    gets = runs * each.gets_per_seal + sealing * each.gets_per_sealing + posts * 2
-    signatures = runs * each.signatures_per_seal + sealing * each.signatures_per_sealing
-    seconds = runs * each.milliseconds_per_seal / 1_000
-    kept = min(runs_per_day, posts_per_day) * each.bytes_per_sealing + posts_per_day * each.bytes_per_sealed_post
+    puts = runs * _SEAL_LISTS + sealing * _SEALING_PUTS + posts
+    gets = runs * _SEAL_GETS + sealing * _SEALING_GETS + posts * 2
+    signatures = runs * _SEAL_SIGNATURES + sealing * _SEALING_SIGNATURES
+    kept = min(runs_per_day, posts_per_day) * _SEALING_BYTES + posts_per_day * _SEALED_POST_BYTES
     often = f"a run of the sealer every {f'{minutes} minutes' if minutes > 1 else 'minute'}"
     return [
-        Line(what="the seal's key", quantity=1, price=KEY),
-        Line(what="the sealer's metric", quantity=1, price=METRIC),
-        Line(what=often, quantity=runs, price=REQUEST),
-        Line(what=f"its {each.milliseconds_per_seal} ms at {each.memory_gb:g} GB", quantity=seconds, price=COMPUTE),
-        Line(what="what it lists and puts", quantity=puts, price=PUT),
-        Line(what="what it reads", quantity=gets, price=GET),
-        Line(what="what it signs and checks", quantity=signatures, price=SIGNATURE),
+        Line("the seal's key", 1, KEY),
+        Line("the sealer's metric", 1, METRIC),
+        Line(often, runs, REQUEST),
+        Line(f"its {_SEAL_MS} ms at {_MEMORY_GB} GB", runs * _SEAL_MS / 1_000, COMPUTE),
+        Line("what it lists and puts", puts, PUT),
+        Line("what it reads", gets, GET),
+        Line("what it signs and checks", signatures, SIGNATURE),
         # A message in, and its part of receiving and deleting ten at once.
-        Line(what="its queue", quantity=runs + posts * 1.2, price=MESSAGE),
-        Line(what=f"its files, for {retention_days} days", quantity=kept * retention_days, price=STORAGE),
+        Line("its queue", runs + posts * 1.2, MESSAGE),
+        Line(f"its files, for {retention_days} days", kept * retention_days, STORAGE),
     ]
 
 
-def _vault(calls_per_day: int, each: Assumptions) -> list[Line]:
-    """What the vault costs: its key (of which each of the first two yearly renewals adds as much), and what is put."""
-    payloads_per_day = calls_per_day * each.payloads_per_call
+def _vault(calls_per_day: int) -> list[Line]:
+    """Return what the vault costs: its key, which each of the first two yearly renewals adds to, and what is put."""
+    payloads_per_day = calls_per_day * _PAYLOADS_PER_CALL
     payloads = payloads_per_day * _DAYS
-    lines = [Line(what="the vault's key", quantity=1, price=KEY)]
+    stored = payloads_per_day * _VAULT_DAYS * _PAYLOAD_BYTES
+    lines = [Line("the vault's key", 1, KEY)]
     if payloads:
         lines += [
-            Line(what=f"{each.payloads_per_call} payloads a call into the vault", quantity=payloads, price=PUT),
-            Line(what="a use of the vault's key for each", quantity=payloads, price=KEY_USE),
-            Line(
-                what=f"{each.bytes_per_payload} bytes a payload, for {each.vault_days} days",
-                quantity=payloads_per_day * each.vault_days * each.bytes_per_payload,
-                price=STORAGE,
-            ),
+            Line(f"{_PAYLOADS_PER_CALL} payloads a call into the vault", payloads, PUT),
+            Line("a use of the vault's key for each", payloads, KEY_USE),
+            Line(f"{_PAYLOAD_BYTES} bytes a payload, for {_VAULT_DAYS} days", stored, STORAGE),
         ]
     return lines

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from policies.iam import POLICY_VERSION, Json, Statement
-from policies.place import OF_FUNCTIONS, Place, Scope
+from policies.place import OF_FUNCTIONS, ResourceNames, Scope
 from policies.provider_calls import FUNCTIONS, RESOURCES
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ WIDE: Final[Mapping[str, tuple[str, str]]] = {
 """Why the resources of a row hold a wildcard."""
 
 
-def arns(place: Place) -> dict[str, list[str]]:
+def arns(place: ResourceNames) -> dict[str, list[str]]:
     """Return the ARNs behind every `about` of the two tables."""
     own = f"{place.region}:{place.account}"
     head = f"arn:{place.partition}"
@@ -134,7 +134,7 @@ def arns(place: Place) -> dict[str, list[str]]:
     }
 
 
-def statements(place: Place, *, boundary: str = "") -> list[Statement]:
+def statements(place: ResourceNames, *, boundary: str = "") -> list[Statement]:
     """Return all statements for the deployer. `boundary`: the ARN that its roles must have as permissions boundary."""
     granted: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
     for row in (*RESOURCES, *FUNCTIONS):
@@ -174,7 +174,7 @@ def _allow(about: str, actions: Iterable[str], resources: list[str], boundary: s
         }
 
 
-def documents(place: Place, *, boundary: str = "") -> list[dict[str, Json]]:
+def documents(place: ResourceNames, *, boundary: str = "") -> list[dict[str, Json]]:
     """Return the policy as documents that each fit a managed policy, the same for the same stack."""
     result: list[list[Statement]] = [[]]
     for statement in statements(place, boundary=boundary):

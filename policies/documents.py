@@ -1,6 +1,6 @@
 """Reading policy documents: what they allow, and what no document of this kit may say.
 
-Guarantee: a document that cannot be read has no statements, which whoever asks takes for a fault, never for harmless.
+Guarantee: a document that cannot be read has no statements. Callers treat that as a fault, never as harmless.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from policies.wildcards import WILDCARDS
 
 
 def faults(statement: Mapping[str, object], *, of_key: bool = False) -> Iterator[str]:
-    """What is wrong with one statement. In the policy `of_key`, the resource `*` is the key itself."""
+    """Yield what is wrong with one statement. In the policy `of_key`, the resource `*` is the key itself."""
     excluding = ["NotPrincipal"] if statement.get("Effect") == "Deny" else ["NotAction", "NotPrincipal", "NotResource"]
     for key in excluding:
         if key in statement:
@@ -37,12 +37,12 @@ def faults(statement: Mapping[str, object], *, of_key: bool = False) -> Iterator
 
 
 def allowed_actions(statement: Mapping[str, object]) -> Sequence[str]:
-    """The actions that a statement allows."""
+    """Return the actions that a statement allows."""
     return listed(statement.get("Action")) if statement.get("Effect") == "Allow" else ()
 
 
 def parse(text: object) -> list[Mapping[str, object]]:
-    """A policy document's statements; none if it is not one."""
+    """Return a policy document's statements; none if it cannot be read."""
     try:
         parsed = json.loads(text) if isinstance(text, str) else text
     except ValueError:
@@ -52,12 +52,12 @@ def parse(text: object) -> list[Mapping[str, object]]:
 
 
 def mappings(value: object) -> list[Mapping[str, object]]:
-    """The objects of a list."""
+    """Return the objects of a list."""
     return [item for item in value if isinstance(item, Mapping)] if isinstance(value, (list, tuple)) else []
 
 
 def listed(value: object) -> list[str]:
-    """IAM lets one string stand for a list of one."""
+    """Return a list of texts. IAM lets one string stand for a list of one."""
     if isinstance(value, str):
         return [value]
     return [item for item in value if isinstance(item, str)] if isinstance(value, (list, tuple)) else []

@@ -1,8 +1,8 @@
 """What a stack may never contain, whoever writes it: rules over what is registered.
 
-Guarantee: each rule is a pure function of a resource's type and properties, or of all of them together. A property that
-a rule looks at must be known when it is registered; one that is still to be computed is a breach, since a rule that
-waits for a value can be slipped past. The program itself runs them (`stacks.guard`), and so does the CrossGuard pack
+Guarantee: each rule is a pure function of a resource's type and properties, or of all resources together. A property
+that a rule reads must be known when it is registered. An unknown one breaks the rule, because a value that comes later
+could slip past. The program itself runs the rules (`stacks.guard`), and so does the CrossGuard pack
 (`policies/__main__.py`).
 """
 
@@ -16,23 +16,18 @@ from typing import Final, TypeAlias
 from policies import bucket_rules
 from policies.bucket_policy import BYPASS, DELETIONS, PROTECTIONS, REPLICATIONS
 from policies.documents import allowed_actions, faults, listed, parse
+from policies.provider_calls import RESOURCES
 from policies.registered import (
-    BUCKET,
     BUCKET_POLICY,
-    ENCRYPTION,
     FUNCTION_URL,
     KEY,
-    LIFECYCLE,
-    LOCK,
     LOG_GROUP,
-    OWNERSHIP,
     PARAMETER,
     PERMISSION,
     PUBLIC_ACCESS,
     ROLE,
     ROLE_POLICY,
     UNKNOWN,
-    VERSIONING,
     Registered,
     shown,
 )
@@ -107,27 +102,13 @@ _POLICY_PROPERTIES: Final[Mapping[str, str]] = {
 
 KNOWN_TYPES: Final = frozenset(
     {
-        *(BUCKET, BUCKET_POLICY, LOCK, VERSIONING, PUBLIC_ACCESS, OWNERSHIP, ENCRYPTION, LIFECYCLE),
-        *(ROLE, ROLE_POLICY, LOG_GROUP, PERMISSION, FUNCTION_URL, KEY, PARAMETER),
-        "aws:cloudtrail/trail:Trail",
-        "aws:cloudwatch/eventRule:EventRule",
-        "aws:cloudwatch/eventTarget:EventTarget",
-        "aws:cloudwatch/logMetricFilter:LogMetricFilter",
-        "aws:cloudwatch/metricAlarm:MetricAlarm",
-        "aws:kms/alias:Alias",
+        *(row.type for row in RESOURCES),
         "aws:lambda/eventSourceMapping:EventSourceMapping",
-        "aws:lambda/function:Function",
-        "aws:s3/bucketNotification:BucketNotification",
         "aws:scheduler/schedule:Schedule",
-        "aws:sns/topic:Topic",
-        "aws:sns/topicPolicy:TopicPolicy",
-        "aws:sns/topicSubscription:TopicSubscription",
-        "aws:sqs/queue:Queue",
-        "aws:sqs/queuePolicy:QueuePolicy",
         "random:index/randomPassword:RandomPassword",
     }
 )
-"""Every type that may be registered: what the rules read, and what can neither give permissions nor weaken the log."""
+"""What the program registers, and types that neither give permissions nor weaken the log. Nothing else is accepted."""
 
 _OWN_PREFIXES: Final = ("agent-audit-log:", "pulumi:")
 
@@ -136,7 +117,7 @@ StackRule: TypeAlias = Callable[[Sequence[Registered]], Iterator[tuple[str, str]
 
 
 def check(resource: Registered) -> list[Breach]:
-    """Every rule that one resource breaks."""
+    """Return every rule that one resource breaks."""
     return [
         Breach(rule=name, resource=resource.name, says=says)
         for name, rule in RESOURCE_RULES.items()
@@ -145,7 +126,7 @@ def check(resource: Registered) -> list[Breach]:
 
 
 def check_stack(resources: Sequence[Registered]) -> list[Breach]:
-    """Every rule that the resources of a stack break together."""
+    """Return every rule that the resources of a stack break together."""
     return [
         Breach(rule=name, resource=resource, says=says)
         for name, rule in STACK_RULES.items()
@@ -154,7 +135,7 @@ def check_stack(resources: Sequence[Registered]) -> list[Breach]:
 
 
 def _policy_documents(resource: Registered) -> Iterator[str]:
-    """No wildcard without a listed reason, nothing allowed by exclusion, nobody unnamed allowed anything."""
+    """Refuse a wildcard without a listed reason, permission by exclusion, and permission for an unnamed principal."""
     for statement, fault in _statements(resource):
         if fault:
             yield fault
@@ -162,7 +143,7 @@ def _policy_documents(resource: Registered) -> Iterator[str]:
 
 
 def _no_weakening_role(resource: Registered) -> Iterator[str]:
-    """No identity may delete from the log, bypass a lock, or change the bucket's protections."""
+    """Refuse an identity that may delete from the log, bypass a lock, or change the bucket's protections."""
     if resource.type == BUCKET_POLICY:
         return
     for statement, _ in _statements(resource):
@@ -172,13 +153,13 @@ def _no_weakening_role(resource: Registered) -> Iterator[str]:
 
 
 def _type_is_known(resource: Registered) -> Iterator[str]:
-    """Nothing is registered that these rules do not know: it could give permissions, or undo a protection."""
+    """Refuse a type that no rule knows: it could give permissions, or undo a protection."""
     if resource.type not in KNOWN_TYPES and not resource.type.startswith(_OWN_PREFIXES):
         yield f"no rule knows {resource.type}; it takes one, or a place among the known types"
 
 
 def _permissions_are_readable(resource: Registered) -> Iterator[str]:
-    """Permissions stand in policies that the rules can read, not in managed or inline ones."""
+    """Require permissions in policies that the rules can read, not in managed or inline ones."""
     if resource.type == ROLE:
         for name in ("inlinePolicies", "managedPolicyArns"):
             if resource.props.get(name):
@@ -186,7 +167,7 @@ def _permissions_are_readable(resource: Registered) -> Iterator[str]:
 
 
 def _log_group_ends(resource: Registered) -> Iterator[str]:
-    """An operational log is kept for a stated time."""
+    """Require a stated time for which an operational log is kept."""
     if resource.type == LOG_GROUP:
         days = resource.props.get("retentionInDays")
         if isinstance(days, bool) or not isinstance(days, int) or days < 1:
@@ -194,7 +175,7 @@ def _log_group_ends(resource: Registered) -> Iterator[str]:
 
 
 def _parameters_are_secret(resource: Registered) -> Iterator[str]:
-    """A parameter is encrypted, and its value is nowhere shown."""
+    """Require that a parameter is encrypted and never shows its value."""
     if resource.type == PARAMETER:
         if resource.props.get("type") != "SecureString":
             yield f"type must be SecureString, got {shown(resource.props.get('type'))}"
@@ -203,7 +184,7 @@ def _parameters_are_secret(resource: Registered) -> Iterator[str]:
 
 
 def _keys_have_one_user(resource: Registered) -> Iterator[str]:
-    """A key's policy says who uses it: one encrypts, another decrypts, a third signs. One that encrypts is renewed."""
+    """Require that a key's policy names its users: one encrypts, another decrypts, a third signs; and its renewal."""
     if resource.type != KEY:
         return
     encrypts = resource.props.get("keyUsage", "ENCRYPT_DECRYPT") == "ENCRYPT_DECRYPT"
@@ -221,7 +202,7 @@ def _keys_have_one_user(resource: Registered) -> Iterator[str]:
 
 
 def _only_the_writer_has_keys(resource: Registered) -> Iterator[str]:
-    """The keys of digests and pseudonyms are the writer's: whoever has them can test guesses against the log."""
+    """Refuse the keys of digests to all but the writer: whoever has them can test guesses against the log."""
     if resource.type != ROLE_POLICY:
         return
     role = resource.props.get("role")
@@ -232,7 +213,7 @@ def _only_the_writer_has_keys(resource: Registered) -> Iterator[str]:
 
 
 def _nothing_public(resource: Registered) -> Iterator[str]:
-    """No bucket is public, and no function but the listed ones can be called by just anybody."""
+    """Refuse a public bucket, and a function that anybody may call but that is not listed."""
     if resource.type == PUBLIC_ACCESS:
         for name in ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets"):
             if resource.props.get(name) is not True:
@@ -249,13 +230,13 @@ def _nothing_public(resource: Registered) -> Iterator[str]:
 
 
 def _may_be_public(function: object) -> Iterator[str]:
-    """Whether a function is one of those that the internet may call."""
+    """Yield a fault for a function that the internet may not call."""
     if not isinstance(function, str) or not any(function.endswith(item.suffix) for item in PUBLIC_FUNCTIONS):
         yield f"only a listed function may be open to anybody, got {shown(function)}"
 
 
 def _no_role_writes_and_deletes(resources: Sequence[Registered]) -> Iterator[tuple[str, str]]:
-    """Over all the policies of a role: whoever writes objects deletes none."""
+    """Refuse a role that may both write and delete objects, over all of its policies."""
     actions: dict[str, set[str]] = defaultdict(set)
     for resource in resources:
         if resource.type == ROLE_POLICY:
@@ -293,7 +274,7 @@ STACK_RULES: Final[Mapping[str, StackRule]] = {
 
 
 def _statements(resource: Registered) -> Iterator[tuple[Mapping[str, object], str | None]]:
-    """Each statement of a resource's policy document, or what is wrong with the document as a whole."""
+    """Yield each statement of a resource's policy document, or what is wrong with the whole document."""
     key = _POLICY_PROPERTIES.get(resource.type)
     text = None if key is None else resource.props.get(key)
     if key is None or text is None:

@@ -1,8 +1,8 @@
 """Who may do what, where: one table, and the IAM documents that follow from it.
 
-Guarantee: every permission of every role of this kit is a row of `GRANTS`, and what a role is refused in so many words
-is a row of `REFUSALS`; a document built here says that and nothing else. Plain data in, plain data out, no SDK. The
-bucket's own policy, which binds everybody else too, is in `policies.bucket_policy`.
+Guarantee: every permission of every role is a row of `GRANTS`, and every explicit refusal is a row of `REFUSALS`; a
+document built here says that and nothing else. Plain data in, plain data out, no SDK. The bucket's own policy, which
+binds everybody else too, is in `policies.bucket_policy`.
 """
 
 from __future__ import annotations
@@ -13,17 +13,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from audit_core.layout import PAYLOADS, RECORDS, SEAL
-from policies.place import OF_FUNCTIONS, Place, Principal, Scope
+from policies.place import OF_FUNCTIONS, Principal, ResourceNames, Scope
 from policies.retention import Mode
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from policies.retention import Profile, Retention
 
 Json: TypeAlias = "str | int | bool | list[Json] | dict[str, Json] | None"
 Statement: TypeAlias = dict[str, Json]
-Condition: TypeAlias = "Mapping[str, Mapping[str, str | Sequence[str]]]"
 
 POLICY_VERSION: Final = "2012-10-17"
 
@@ -48,7 +47,7 @@ class Bounds:
 
     @classmethod
     def of(cls, profile: Profile, retention: Retention) -> Bounds:
-        """The bounds of a stack; never under the retention that every record gets anyway."""
+        """Return the bounds of a stack, never under the retention that every record gets anyway."""
         return cls(mode=retention.mode, max_days=max(profile.extension_limit_days, retention.days))
 
 
@@ -58,7 +57,7 @@ class Refusal:
 
     principal: Principal
     actions: tuple[str, ...]
-    condition: Condition
+    condition: dict[str, Json]
     why: str
 
 
@@ -245,7 +244,7 @@ GRANTS: Final[tuple[Grant, ...]] = (
 
 
 def refusals(bounds: Bounds) -> tuple[Refusal, ...]:
-    """What a role is refused although a grant of its would allow it.
+    """Return what a role is refused although one of its grants would allow it.
 
     A refusal and not a condition on the grant, in the form of AWS's own example, because a store that does not know a
     condition key would then refuse the whole action.
@@ -281,13 +280,13 @@ def refusals(bounds: Bounds) -> tuple[Refusal, ...]:
 
 
 def _sid(*words: str) -> str:
-    """An identifier that IAM takes: letters and digits."""
+    """Return an identifier that IAM takes: letters and digits."""
     plain = (re.sub("[^A-Za-z0-9 ]", " ", word.replace("'s ", "s ")) for word in words)
     return "".join(part[:1].upper() + part[1:] for word in plain for part in word.split())
 
 
-def role_statements(principal: Principal, place: Place, bounds: Bounds) -> list[Statement]:
-    """All that a role may do, and is refused in so many words."""
+def role_statements(principal: Principal, place: ResourceNames, bounds: Bounds) -> list[Statement]:
+    """Return everything that a role may do, and what it is explicitly refused."""
     granted: list[Statement] = [
         {
             "Sid": _sid("allow", grant.scope, grant.prefix),
@@ -304,19 +303,19 @@ def role_statements(principal: Principal, place: Place, bounds: Bounds) -> list[
             "Effect": "Deny",
             "Action": list(refusal.actions),
             "Resource": [place.objects_arn("")],
-            "Condition": _condition(refusal.condition),
+            "Condition": {**refusal.condition},
         }
         for number, refusal in enumerate((r for r in refusals(bounds) if r.principal is principal), start=1)
     ]
     return [*granted, *refused, *_only_in_its_function(principal, place)]
 
 
-def _reaches_vault(principal: Principal, place: Place) -> bool:
+def _reaches_vault(principal: Principal, place: ResourceNames) -> bool:
     """Tell whether there is a vault for a role; for the writer, one that payloads still go to."""
     return bool(place.vault) and (place.vault_fills or principal is not Principal.WRITER)
 
 
-def _only_in_its_function(principal: Principal, place: Place) -> list[Statement]:
+def _only_in_its_function(principal: Principal, place: ResourceNames) -> list[Statement]:
     """Refuse everything to any other function that somebody gives a function's role to.
 
     Lambda names the function in every call that its code makes. A call without that name comes from Lambda itself, or
@@ -340,8 +339,8 @@ def _only_in_its_function(principal: Principal, place: Place) -> list[Statement]
     ]
 
 
-def trust_statements(principal: Principal, place: Place, assumed_by: Sequence[str]) -> list[Statement]:
-    """Who may take the role: the Lambda service for a function's, else the principals in `assumed_by` (ARNs).
+def trust_statements(principal: Principal, place: ResourceNames, assumed_by: Sequence[str]) -> list[Statement]:
+    """Return who may take the role: the Lambda service for a function's, else the principals in `assumed_by` (ARNs).
 
     The hold releaser can be taken only through STS in the stack's own region, because CloudTrail hands an AssumeRole
     to EventBridge in the region where it was called, and the alarm's rule listens in this one.
@@ -368,20 +367,12 @@ def trust_statements(principal: Principal, place: Place, assumed_by: Sequence[st
 
 
 def document(statements: Sequence[Statement]) -> str:
-    """A policy document as JSON text, the same text for the same statements."""
+    """Return a policy document as JSON text, the same text for the same statements."""
     return json.dumps({"Version": POLICY_VERSION, "Statement": list(statements)}, separators=(",", ":"))
 
 
-def _condition(condition: Condition) -> dict[str, Json]:
-    """A condition as JSON data."""
-    return {
-        operator: {key: value if isinstance(value, str) else list(value) for key, value in operands.items()}
-        for operator, operands in condition.items()
-    }
-
-
 def principal_patterns(arn: str) -> list[str]:
-    """What `aws:PrincipalArn` may read for a principal: its ARN, and for a role the ARN of its sessions.
+    """Return what `aws:PrincipalArn` may be for a principal: its ARN, and for a role the ARN of its sessions.
 
     AWS gives the role's ARN for a session of it; the second form is for stores that give the session's.
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-principalarn

@@ -1,7 +1,7 @@
-"""What the parameter with the keys of digests and pseudonyms holds, as a pure function of what the keys are made of.
+"""The value of the parameter with the keys of digests and pseudonyms, as a pure function of what the keys are made of.
 
-Guarantee: the value of `MAX_KEY_GENERATION` keys of each kind fits a standard parameter. A key that the parameter holds
-stays in it, as it is and under its own id: also when the stack's state was lost and other keys are drawn.
+Guarantee: `MAX_KEY_GENERATION` keys of each kind fit a standard parameter. A key that the parameter holds stays in it,
+unchanged and under its own id, even when the stack's state was lost and other keys are drawn.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from policies import bucket_policy, deployer, seal_policy, vault_policy
 from policies.iam import GRANTS, POLICY_VERSION, Bounds, refusals
-from policies.place import Place, Principal
+from policies.place import Principal, ResourceNames
 from policies.retention import PROFILES
 from policies.wildcards import WILDCARDS
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from policies.iam import Json, Statement
 
-_PLACE: Final = Place(
+_PLACE: Final = ResourceNames(
     partition="aws",
     region="eu-central-1",
     account="123456789012",

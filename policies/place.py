@@ -63,7 +63,7 @@ class Scope(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class ResourceNames:
     """The physical names that a document is about; all known before anything exists."""
 
     partition: str
@@ -96,35 +96,35 @@ class Place:
         return self.function.removesuffix("-writer")
 
     def bucket_arn(self) -> str:
-        """The log bucket's ARN."""
+        """Return the log bucket's ARN."""
         return f"arn:{self.partition}:s3:::{self.bucket}"
 
     def objects_arn(self, prefix: str) -> str:
-        """Every object under `prefix` (empty: every object)."""
+        """Return the ARN pattern of every object of the log under `prefix` (empty: every object)."""
         return f"{self.bucket_arn()}/{prefix}*"
 
     def object_arn(self, key: str) -> str:
-        """One object."""
+        """Return the ARN of one object of the log."""
         return f"{self.bucket_arn()}/{key}"
 
     def vault_arn(self) -> str:
-        """The vault's ARN."""
+        """Return the vault's ARN."""
         return f"arn:{self.partition}:s3:::{self.vault}"
 
     def payloads_arn(self, prefix: str) -> str:
-        """Every object of the vault under `prefix` (empty: every object)."""
+        """Return the ARN pattern of every object of the vault under `prefix` (empty: every object)."""
         return f"{self.vault_arn()}/{prefix}*"
 
     def queue_arn(self) -> str:
-        """The ARN of the queue in which S3 tells the sealer what was stored."""
+        """Return the ARN of the queue in which S3 tells the sealer what was stored."""
         return f"arn:{self.partition}:sqs:{self.region}:{self.account}:{self.queue}"
 
     def role_arn(self, principal: Principal) -> str:
-        """A role's ARN."""
+        """Return a role's ARN."""
         return f"arn:{self.partition}:iam::{self.account}:role{self.role_path}{self.roles[principal]}"
 
     def resource(self, scope: Scope, prefix: str) -> str:
-        """The ARN pattern of a row."""
+        """Return the ARN pattern of a row."""
         own = f"{self.region}:{self.account}"
         log_groups = f"arn:{self.partition}:logs:{own}:log-group"
         log_group, sealer_log_group = f"{log_groups}:{self.log_group}", f"{log_groups}:{self.sealer_log_group}"

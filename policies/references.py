@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Publication:
     """A document that controls refer to: its `name` and the `edition` (version and month) that was read."""
 
@@ -20,7 +20,7 @@ class Publication:
         return f"{self.name} ({self.edition})"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Reference:
     """One item of a publication.
 
@@ -46,87 +46,48 @@ class Misnomer:
     nearest: tuple[Reference, ...]
 
 
-AI_RMF: Final = Publication(name="NIST AI Risk Management Framework", edition="AI RMF 1.0, NIST AI 100-1, January 2023")
-LLM_TOP_10: Final = Publication(name="OWASP Top 10 for LLM Applications", edition="2026, August 2026")
-AGENTIC_TOP_10: Final = Publication(name="OWASP Top 10 for Agentic Applications", edition="2026, December 2025")
-AISVS: Final = Publication(name="OWASP AI Security Verification Standard (AISVS)", edition="1.0, June 2026")
-AI_ACT: Final = Publication(name="EU AI Act", edition="Regulation (EU) 2024/1689, OJ L, 12 July 2024")
+AI_RMF: Final = Publication("NIST AI Risk Management Framework", "AI RMF 1.0, NIST AI 100-1, January 2023")
+LLM_TOP_10: Final = Publication("OWASP Top 10 for LLM Applications", "2026, August 2026")
+AGENTIC_TOP_10: Final = Publication("OWASP Top 10 for Agentic Applications", "2026, December 2025")
+AISVS: Final = Publication("OWASP AI Security Verification Standard (AISVS)", "1.0, June 2026")
+AI_ACT: Final = Publication("EU AI Act", "Regulation (EU) 2024/1689, OJ L, 12 July 2024")
 
 ACCOUNTABLE: Final = Reference(
-    publication=AI_RMF, item="MEASURE 2.8", title="risks of transparency and accountability are examined, documented"
+    AI_RMF, "MEASURE 2.8", "risks of transparency and accountability are examined, documented"
 )
-IN_PRODUCTION: Final = Reference(
-    publication=AI_RMF, item="MEASURE 2.4", title="behavior of the system is monitored in production"
-)
-SECURE: Final = Reference(
-    publication=AI_RMF, item="MEASURE 2.7", title="security and resilience are evaluated and documented"
-)
-PRIVATE: Final = Reference(publication=AI_RMF, item="MEASURE 2.10", title="privacy risk is examined and documented")
-ROLES_CLEAR: Final = Reference(
-    publication=AI_RMF, item="GOVERN 2.1", title="roles and responsibilities are documented and clear"
-)
-COMPONENTS: Final = Reference(
-    publication=AI_RMF, item="MAP 4.2", title="internal risk controls for components are identified, documented"
-)
-MONITORED: Final = Reference(
-    publication=AI_RMF, item="MANAGE 4.1", title="post-deployment monitoring plans are implemented"
-)
-INCIDENTS: Final = Reference(
-    publication=AI_RMF, item="MANAGE 4.3", title="processes for tracking incidents and errors are followed"
-)
+IN_PRODUCTION: Final = Reference(AI_RMF, "MEASURE 2.4", "behavior of the system is monitored in production")
+SECURE: Final = Reference(AI_RMF, "MEASURE 2.7", "security and resilience are evaluated and documented")
+PRIVATE: Final = Reference(AI_RMF, "MEASURE 2.10", "privacy risk is examined and documented")
+ROLES_CLEAR: Final = Reference(AI_RMF, "GOVERN 2.1", "roles and responsibilities are documented and clear")
+COMPONENTS: Final = Reference(AI_RMF, "MAP 4.2", "internal risk controls for components are identified, documented")
+MONITORED: Final = Reference(AI_RMF, "MANAGE 4.1", "post-deployment monitoring plans are implemented")
+INCIDENTS: Final = Reference(AI_RMF, "MANAGE 4.3", "processes for tracking incidents and errors are followed")
 
-DISCLOSURE: Final = Reference(
-    publication=LLM_TOP_10,
-    item="LLM02:2026",
-    title="Sensitive Information Disclosure",
-    gist="scrub logs and traces",
-)
-AGENCY: Final = Reference(
-    publication=LLM_TOP_10, item="LLM03:2026", title="Excessive Agency", gist="log and monitor what extensions do"
-)
+DISCLOSURE: Final = Reference(LLM_TOP_10, "LLM02:2026", "Sensitive Information Disclosure", "scrub logs and traces")
+AGENCY: Final = Reference(LLM_TOP_10, "LLM03:2026", "Excessive Agency", "log and monitor what extensions do")
 RETRIEVAL: Final = Reference(
-    publication=LLM_TOP_10,
-    item="LLM09:2026",
-    title="Vector and Embedding Weaknesses",
-    gist="keep immutable logs of retrieval activity",
+    LLM_TOP_10, "LLM09:2026", "Vector and Embedding Weaknesses", "keep immutable logs of retrieval activity"
 )
 TOOL_MISUSE: Final = Reference(
-    publication=AGENTIC_TOP_10,
-    item="ASI02",
-    title="Tool Misuse and Exploitation",
-    gist="immutable logs of all tool invocations",
+    AGENTIC_TOP_10, "ASI02", "Tool Misuse and Exploitation", "immutable logs of all tool invocations"
 )
-PRIVILEGE: Final = Reference(publication=AGENTIC_TOP_10, item="ASI03", title="Identity and Privilege Abuse")
-SUPPLY_CHAIN: Final = Reference(publication=AGENTIC_TOP_10, item="ASI04", title="Agentic Supply Chain Vulnerabilities")
+PRIVILEGE: Final = Reference(AGENTIC_TOP_10, "ASI03", "Identity and Privilege Abuse")
+SUPPLY_CHAIN: Final = Reference(AGENTIC_TOP_10, "ASI04", "Agentic Supply Chain Vulnerabilities")
 TAMPER_EVIDENT: Final = Reference(
-    publication=AGENTIC_TOP_10,
-    item="ASI08",
-    title="Cascading Failures",
-    gist="record outcomes in tamper-evident, time-stamped logs",
+    AGENTIC_TOP_10, "ASI08", "Cascading Failures", "record outcomes in tamper-evident, time-stamped logs"
 )
 ROGUE: Final = Reference(
-    publication=AGENTIC_TOP_10,
-    item="ASI10",
-    title="Rogue Agents",
-    gist="comprehensive, immutable and signed audit logs of all agent actions",
+    AGENTIC_TOP_10, "ASI10", "Rogue Agents", "comprehensive, immutable and signed audit logs of all agent actions"
 )
 
 INTERACTIONS_LOGGED: Final = Reference(
-    publication=AISVS, item="AISVS 12.1.1", title="AI interactions are logged with session context and telemetry"
+    AISVS, "AISVS 12.1.1", "AI interactions are logged with session context and telemetry"
 )
-STRUCTURED: Final = Reference(
-    publication=AISVS, item="AISVS 12.1.3", title="log entries follow a structured, interoperable schema"
-)
-RECORDED: Final = Reference(publication=AI_ACT, item="AI Act Art. 12(1)", title="automatic recording of events")
-KEPT_BY_PROVIDERS: Final = Reference(
-    publication=AI_ACT, item="AI Act Art. 19(1)", title="providers keep the logs for at least six months"
-)
-KEPT_BY_DEPLOYERS: Final = Reference(
-    publication=AI_ACT, item="AI Act Art. 26(6)", title="deployers keep the logs for at least six months"
-)
-WATCHED: Final = Reference(
-    publication=AI_ACT, item="AI Act Art. 26(5)", title="deployers monitor the operation of the system"
-)
+STRUCTURED: Final = Reference(AISVS, "AISVS 12.1.3", "log entries follow a structured, interoperable schema")
+RECORDED: Final = Reference(AI_ACT, "AI Act Art. 12(1)", "automatic recording of events")
+KEPT_BY_PROVIDERS: Final = Reference(AI_ACT, "AI Act Art. 19(1)", "providers keep the logs for at least six months")
+KEPT_BY_DEPLOYERS: Final = Reference(AI_ACT, "AI Act Art. 26(6)", "deployers keep the logs for at least six months")
+WATCHED: Final = Reference(AI_ACT, "AI Act Art. 26(5)", "deployers monitor the operation of the system")
 
 MISNOMERS: Final = (
     Misnomer(

@@ -42,5 +42,5 @@ FUNCTION_URL: Final = "aws:lambda/functionUrl:FunctionUrl"
 
 
 def shown(value: object) -> str:
-    """A value in a message."""
+    """Return a value as a message shows it."""
     return "a value that is not known yet" if value is UNKNOWN else repr(value)

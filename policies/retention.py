@@ -53,7 +53,7 @@ class Retention:
             raise RetentionError(msg)
 
     def covers(self, other: Retention) -> bool:
-        """Whether this locks at least as hard and at least as long as `other`."""
+        """Return whether this locks at least as hard and at least as long as `other`."""
         return _STRENGTH[self.mode] >= _STRENGTH[other.mode] and self.days >= other.days
 
 
@@ -142,7 +142,7 @@ PROFILES: Final[Mapping[str, Profile]] = MappingProxyType(
 
 
 def acknowledgement(retention: Retention) -> str:
-    """The exact words that `acknowledgeCompliance` must hold for this retention; empty in governance mode."""
+    """Return the exact words that `acknowledgeCompliance` must hold for this retention; empty in governance mode."""
     return f"compliance-{retention.days}" if retention.mode is Mode.COMPLIANCE else ""
 
 
@@ -152,7 +152,7 @@ def _least_days() -> str:
 
 
 def choose(profile: Profile, days: int, acknowledged: str) -> Retention:
-    """The retention of a stack: the profile's mode, for `days` (0 takes the profile's).
+    """Return the retention of a stack: the profile's mode, for `days` (0 takes the profile's).
 
     Raises RetentionError when the days are out of range or under the profile's, and when compliance mode is not
     acknowledged with its very number.
@@ -180,8 +180,8 @@ def choose(profile: Profile, days: int, acknowledged: str) -> Retention:
 def refuse_weakening(wanted: Retention, deployed: Retention | None) -> None:
     """Refuse to weaken a default rule that is deployed in compliance mode.
 
-    What is already locked stays locked either way; this keeps the *next* records from being locked for less than the
-    owner was told. In governance mode a shorter rule is the owner's to choose, and is let through.
+    What is already locked stays locked either way; this keeps the *next* records from a shorter lock than the owner
+    chose. In governance mode a shorter rule is the owner's to choose, and is let through.
     Raises RetentionError.
     """
     if deployed is None or deployed.mode is not Mode.COMPLIANCE or wanted.covers(deployed):

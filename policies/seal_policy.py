@@ -1,9 +1,9 @@
 """The seal's own policies: who may sign with its key, and who may send to and take from its queue.
 
-Guarantee: checkpoints are signed by the log sealer alone. The administrators manage the key and cannot sign with it: to
-forge a checkpoint, they would have to change its policy first, which is recorded. Nobody can take the key out of KMS.
-Only S3 tells the queue anything, and only of the log bucket; only the sealer takes from it. What is in the queue merely
-says where to look, so that whoever emptied it would delay sealing by a day, and no more.
+Guarantee: only the log sealer signs checkpoints. The administrators manage the key and cannot sign with it: to forge a
+checkpoint, they would have to change its policy first, which is recorded. Nobody can take the key out of KMS. Only S3
+sends to the queue, and only about the log bucket; only the sealer takes from it. A message only says where to look, so
+emptying the queue would delay sealing by a day and do nothing else.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 from policies.bucket_policy import deny, not_one_of
 from policies.iam import Statement
-from policies.place import Place, Principal
-from policies.vault_policy import KEY_MANAGEMENT
+from policies.place import Principal, ResourceNames
+from policies.vault_policy import KEY_MANAGEMENT, managed, used
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,40 +25,21 @@ To read the rotation status must stay allowed: the official provider does so eac
 """
 
 
-def key_statements(place: Place, *, administrators: Sequence[str]) -> list[Statement]:
-    """The policy of the signing key. In it, the resource `*` is the key itself.
+def key_statements(place: ResourceNames, *, administrators: Sequence[str]) -> list[Statement]:
+    """Return the policy of the signing key. In it, the resource `*` is the key itself.
 
     The account's root is among those who manage, so that the key is never out of everybody's hands.
     https://docs.aws.amazon.com/kms/latest/developerguide/key-policies.html
     """
-    root = f"arn:{place.partition}:iam::{place.account}:root"
     return [
-        {
-            "Sid": "AdministratorsManage",
-            "Effect": "Allow",
-            "Principal": {"AWS": [*dict.fromkeys([root, *administrators])]},
-            "Action": [action for action in KEY_MANAGEMENT if action not in NEVER_RENEWED],
-            "Resource": "*",
-        },
-        {
-            "Sid": "TheSealerSigns",
-            "Effect": "Allow",
-            "Principal": {"AWS": place.role_arn(Principal.SEALER)},
-            "Action": ["kms:GetPublicKey", "kms:Sign", "kms:Verify"],
-            "Resource": "*",
-        },
-        {
-            "Sid": "TheAuditorReadsThePublicKey",
-            "Effect": "Allow",
-            "Principal": {"AWS": place.role_arn(Principal.AUDITOR)},
-            "Action": ["kms:DescribeKey", "kms:GetPublicKey"],
-            "Resource": "*",
-        },
+        managed(place, administrators, [action for action in KEY_MANAGEMENT if action not in NEVER_RENEWED]),
+        used("TheSealerSigns", place.role_arn(Principal.SEALER), ["kms:GetPublicKey", "kms:Sign", "kms:Verify"]),
+        used("TheAuditorReadsThePublicKey", place.role_arn(Principal.AUDITOR), ["kms:DescribeKey", "kms:GetPublicKey"]),
     ]
 
 
-def queue_statements(place: Place) -> list[Statement]:
-    """The policy of the queue.
+def queue_statements(place: ResourceNames) -> list[Statement]:
+    """Return the policy of the queue.
 
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/grant-destinations-permissions-to-s3.html
     """

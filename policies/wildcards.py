@@ -1,6 +1,6 @@
 """Every `*` that a policy of this kit may hold in a resource or a condition, and why.
 
-Guarantee: in an action that is allowed, or a principal that is allowed something, none is let through at all.
+Guarantee: an allowed action or an allowed principal never has a wildcard.
 """
 
 from __future__ import annotations

@@ -68,12 +68,12 @@ def guarded() -> Iterator[None]:
 
 
 def _plain_properties(props: Mapping[str, object]) -> dict[str, object]:
-    """A resource's inputs under their names on the wire."""
+    """Return a resource's inputs under their names on the wire."""
     return {_camel(key): _plain(value) for key, value in props.items() if value is not None}
 
 
 def _plain(value: object) -> object:
-    """An input as plain data; what is not known yet is `UNKNOWN`."""
+    """Return an input as plain data; a value that is not known yet is `UNKNOWN`."""
     if value is None or isinstance(value, (str, int, float, bool)):
         return value
     if _types.is_input_type(type(value)):
@@ -86,5 +86,5 @@ def _plain(value: object) -> object:
 
 
 def _camel(name: str) -> str:
-    """`object_lock_enabled` as `objectLockEnabled`."""
+    """Return `object_lock_enabled` as `objectLockEnabled`."""
     return re.sub(r"_([a-z0-9])", lambda match: match[1].upper(), name)

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from policies.place import STANDING, Place, Principal
+from policies.place import STANDING, Principal, ResourceNames
 
 PROJECT: Final = "agent-audit-log"
 STACK: Final = re.compile(r"[a-z][a-z0-9-]{0,15}")
@@ -145,9 +145,9 @@ class Names:
         """The name of the vault's key."""
         return f"alias/{self.prefix}-vault"
 
-    def place(self, *, vault: bool, vault_fills: bool = True) -> Place:
+    def place(self, *, vault: bool, vault_fills: bool = True) -> ResourceNames:
         """Return the same names as the policies take them; `vault` says whether there is one."""
-        return Place(
+        return ResourceNames(
             partition=self.partition,
             region=self.region,
             account=self.account,

@@ -304,7 +304,7 @@ def _refuse_first(everything: Sequence[pulumi.Resource], *, protect: bool) -> No
 
 
 def _vault(settings: Settings, names: Names, administrators: Sequence[str], roles: Roles) -> Vault:
-    """The vault, whose key's policy is about roles that must be there first."""
+    """Register the vault after the roles, because its key's policy names them."""
     place = names.place(vault=True)
     loopback = settings.function_target == "local"
     statements = vault_policy.bucket_statements(place, administrators=administrators, loopback=loopback)

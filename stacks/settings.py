@@ -30,8 +30,8 @@ AGENT: Final = re.compile("[A-Za-z0-9._\u2010\u2011-]{1,64}")
 """An agent's name: letters, digits, dot, underscore, and the three hyphens that guides and editors put there."""
 ARN: Final = re.compile(r"arn:aws(?:-[a-z]+)*:iam::([0-9]{12}):(?:root|(?:role|user)/[\w+=,.@/-]{1,576})")
 BOUNDARY: Final = re.compile(r"arn:aws(?:-[a-z]+)*:iam::(?:[0-9]{12}|aws):policy/[\w+=,.@/-]{1,576}", re.ASCII)
-ROLE_PATH: Final = re.compile(r"/(?:[\w+=,.@-]+/)*", re.ASCII)
-MAX_PATH: Final = 512
+ROLE_PATH: Final = re.compile(r"(?!.{513})/(?:[\w+=,.@-]+/)*", re.ASCII)
+_ROLE_PATH_RULE: Final = "begin and end with a slash, such as /audit/, and have at most 512 characters"
 """What IAM takes. https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html"""
 EMAIL: Final = re.compile(r"[^@\s,;<>\"]{1,64}@[^@\s,;<>\"]{1,190}\.[^@\s,;<>\".]{2,63}")
 LOCAL_ACCOUNT: Final = "000000000000"
@@ -122,7 +122,7 @@ class Rotation:
         return cls(agent=words[0], generation=int(words[1]), previous_until=until)
 
     def format(self) -> str:
-        """The text that `parse` reads."""
+        """Return the text that `parse` reads."""
         until = "" if self.previous_until is None else f" {rfc3339(self.previous_until)}"
         return f"{self.agent} {self.generation}{until}"
 
@@ -169,12 +169,12 @@ class Settings:
 
 
 def rfc3339(moment: datetime) -> str:
-    """A moment in UTC, in whole seconds, as RFC 3339 has it."""
+    """Return a moment in UTC, in whole seconds, as RFC 3339 has it."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def parse(config: Mapping[str, str]) -> Settings:
-    """Settings from configuration as Pulumi hands it to a program: full keys, values as text, lists as JSON.
+    """Parse configuration as Pulumi hands it to a program: full keys, values as text, lists as JSON.
 
     Keys of other namespaces (`aws:…`) are Pulumi's and the providers'; of them only `aws:region` is read.
     Raises SettingError or RetentionError.
@@ -210,11 +210,11 @@ def parse(config: Mapping[str, str]) -> Settings:
         auditors=_arns(own, "auditors"),
         retention_admins=_arns(own, "retentionAdmins"),
         hold_releasers=_arns(own, "holdReleasers"),
-        permissions_boundary=_permissions_boundary(own),
-        role_path=_role_path(own),
+        permissions_boundary=_matching(own, "permissionsBoundary", BOUNDARY, "be the ARN of an IAM policy"),
+        role_path=_matching(own, "rolePath", ROLE_PATH, _ROLE_PATH_RULE),
         seal_minutes=_integer(own, "sealMinutes", 1, layout.MAX_SEAL_MINUTES),
         anchor_url=_anchor_url(own, profile),
-        alarm_email=_email(own),
+        alarm_email=_matching(own, "alarmEmail", EMAIL, "be one e-mail address"),
         access_trail=_choice(own, "accessTrail", ("own", "existing")),
         envelope=_envelope(own),
         vault_readers=_arns(own, "vaultReaders"),
@@ -225,7 +225,7 @@ def parse(config: Mapping[str, str]) -> Settings:
 
 
 def read() -> Settings:
-    """The settings that Pulumi was started with."""
+    """Return the settings that Pulumi was started with."""
     from pulumi.runtime import config as pulumi_config  # noqa: PLC0415 - `parse` and the tools need no Pulumi
 
     if (file := _stack_file()).is_file():
@@ -249,12 +249,12 @@ def _stack_file() -> Path:
 
 
 def _text(own: Mapping[str, str], key: str) -> str:
-    """A string setting."""
+    """Return a text setting."""
     return own.get(key, str(DEFAULTS[key]))
 
 
 def _choice(own: Mapping[str, str], key: str, names: Sequence[_Name]) -> _Name:
-    """A setting with a fixed set of values."""
+    """Return a setting with a fixed set of values."""
     given = _text(own, key)
     for name in names:
         if name == given:
@@ -263,7 +263,7 @@ def _choice(own: Mapping[str, str], key: str, names: Sequence[_Name]) -> _Name:
 
 
 def _integer(own: Mapping[str, str], key: str, least: int, most: int) -> int:
-    """A whole number within bounds."""
+    """Return a whole number within bounds."""
     given = _text(own, key)
     if not re.fullmatch("-?[0-9]{1,9}", given) or not least <= int(given) <= most:
         raise SettingError(key, f"must be a whole number from {least} to {most}", given)
@@ -271,7 +271,7 @@ def _integer(own: Mapping[str, str], key: str, least: int, most: int) -> int:
 
 
 def _list(own: Mapping[str, str], key: str) -> tuple[str, ...]:
-    """A list of strings, without duplicates."""
+    """Return a list of texts without duplicates."""
     if key not in own:
         default = DEFAULTS[key]
         return default if isinstance(default, tuple) else ()
@@ -289,7 +289,7 @@ def _list(own: Mapping[str, str], key: str) -> tuple[str, ...]:
 
 
 def _retention(own: Mapping[str, str], profile: Profile) -> Retention:
-    """The retention; what Pulumi's own integers would let through is refused here."""
+    """Return the retention. Pulumi's own integers would let through what is refused here."""
     given = _text(own, "retentionDays")
     if not re.fullmatch("-?[0-9]{1,9}", given):
         msg = f"retentionDays: must be a whole number, got {given!r}"
@@ -298,7 +298,7 @@ def _retention(own: Mapping[str, str], profile: Profile) -> Retention:
 
 
 def _agents(own: Mapping[str, str]) -> tuple[Agent, ...]:
-    """The agents, with what applies to each alone."""
+    """Return the agents, each with its own settings."""
     names = _list(own, "agents")
     if not 1 <= len(names) <= MAX_AGENTS:
         raise SettingError("agents", f"must name 1 to {MAX_AGENTS} agents", len(names))
@@ -331,7 +331,7 @@ def _agents(own: Mapping[str, str]) -> tuple[Agent, ...]:
 
 
 def _mask_rules(own: Mapping[str, str]) -> MaskRules:
-    """The stack's own masking rules, tried on the engine that will run them."""
+    """Return the stack's own masking rules, tried on the engine that will run them."""
     try:
         return read_mask_rules(_list(own, "maskRules"))
     except MaskRuleError as error:
@@ -339,7 +339,7 @@ def _mask_rules(own: Mapping[str, str]) -> MaskRules:
 
 
 def _arns(own: Mapping[str, str], key: str) -> tuple[str, ...]:
-    """ARNs of roles, users or an account's root."""
+    """Return ARNs of roles, users or an account's root."""
     arns = _list(own, key)
     for arn in arns:
         if not ARN.fullmatch(arn):
@@ -347,25 +347,16 @@ def _arns(own: Mapping[str, str], key: str) -> tuple[str, ...]:
     return arns
 
 
-def _permissions_boundary(own: Mapping[str, str]) -> str:
-    """Return the ARN of the policy that bounds every role, or nothing."""
-    given = _text(own, "permissionsBoundary")
-    if given and not BOUNDARY.fullmatch(given):
-        raise SettingError("permissionsBoundary", "must be the ARN of an IAM policy", given)
-    return given
-
-
-def _role_path(own: Mapping[str, str]) -> str:
-    """Return the IAM path of every role."""
-    given = _text(own, "rolePath")
-    if not ROLE_PATH.fullmatch(given) or len(given) > MAX_PATH:
-        rule = f"must begin and end with a slash, such as /audit/, and have at most {MAX_PATH} characters"
-        raise SettingError("rolePath", rule, given)
+def _matching(own: Mapping[str, str], key: str, pattern: re.Pattern[str], rule: str) -> str:
+    """Return a text of this form, or the default."""
+    given = _text(own, key)
+    if given != DEFAULTS[key] and not pattern.fullmatch(given):
+        raise SettingError(key, f"must {rule}", given)
     return given
 
 
 def _envelope(own: Mapping[str, str]) -> layout.EnvelopeMode:
-    """Whether payloads go to a vault, and as what."""
+    """Return whether payloads go to a vault, and in which form."""
     envelope: layout.EnvelopeMode = _choice(own, "envelope", layout.ENVELOPES)
     acknowledged = _text(own, "acknowledgeRawVault")
     if acknowledged != (RAW_VAULT if envelope == "raw" else ""):
@@ -378,7 +369,7 @@ def _envelope(own: Mapping[str, str]) -> layout.EnvelopeMode:
 
 
 def _anchor_url(own: Mapping[str, str], profile: Profile) -> str:
-    """Where checkpoints are time-stamped, or nothing. Plain HTTP only to this machine, from the local cloud."""
+    """Return where checkpoints are time-stamped, or nothing. The local cloud may use plain HTTP to this machine."""
     given = _text(own, "anchorUrl")
     if not given:
         if profile.anchored:
@@ -398,16 +389,8 @@ def _anchor_url(own: Mapping[str, str], profile: Profile) -> str:
     return given
 
 
-def _email(own: Mapping[str, str]) -> str:
-    """An address, or nothing."""
-    given = _text(own, "alarmEmail")
-    if given and not EMAIL.fullmatch(given):
-        raise SettingError("alarmEmail", "must be one e-mail address", given)
-    return given
-
-
 def _log_days(own: Mapping[str, str]) -> int:
-    """Days that CloudWatch Logs takes."""
+    """Return days that CloudWatch Logs takes."""
     days = _integer(own, "functionLogDays", LOG_DAYS[0], LOG_DAYS[-1])
     if days not in LOG_DAYS:
         raise SettingError("functionLogDays", f"must be one of {', '.join(map(str, LOG_DAYS))}", days)

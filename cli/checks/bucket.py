@@ -8,7 +8,7 @@ import urllib.parse
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from cli.checks.probe import DENIED, Attempt, Probe, Verdict, failed, judged, refusal
+from cli.checks.probe import DENIED, Probe, Verdict, failed, judged, setting
 from cli.connection import Client
 from cli.exits import CouldNot
 from policies import bucket_policy
@@ -27,7 +27,7 @@ _REMOVALS: Final = (
 def lock(probe: Probe) -> Verdict:
     """The default rule and versioning are as the stack's outputs say."""
     stack = probe.deployment
-    found = _setting(probe, "get_object_lock_configuration", absent="ObjectLockConfigurationNotFoundError")
+    found = _setting(probe, "get_object_lock_configuration")
     configuration = found.get("ObjectLockConfiguration", {})
     rule = configuration.get("Rule", {}).get("DefaultRetention", {})
     problems = []
@@ -48,8 +48,11 @@ def lock_change(probe: Probe) -> Verdict:
     current = _setting(probe, "get_object_lock_configuration").get("ObjectLockConfiguration", {})
     return _refused_to_roles(
         probe,
-        "change the bucket's lock",
-        lambda s3, where: lambda: s3.put_object_lock_configuration(**where, ObjectLockConfiguration=current),
+        {
+            "change the bucket's lock": lambda s3, bucket: s3.put_object_lock_configuration(
+                Bucket=bucket, ObjectLockConfiguration=current
+            )
+        },
     )
 
 
@@ -58,83 +61,77 @@ def versioning_change(probe: Probe) -> Verdict:
     current = {"Status": _setting(probe, "get_bucket_versioning").get("Status", "Enabled")}
     return _refused_to_roles(
         probe,
-        "set the bucket's versioning",
-        lambda s3, where: lambda: s3.put_bucket_versioning(**where, VersioningConfiguration=current),
+        {
+            "set the bucket's versioning": lambda s3, bucket: s3.put_bucket_versioning(
+                Bucket=bucket, VersioningConfiguration=current
+            )
+        },
     )
 
 
 def versioning_suspension(probe: Probe) -> Verdict:
     """S3 itself refuses to suspend a locked bucket's versioning, to an administrator too."""
-    principal = probe.principals[0]
-    s3 = probe.s3(principal)
     bucket = probe.deployment.bucket
 
-    def suspend() -> None:
+    def suspend(s3: Client) -> None:
         s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Suspended"})
         s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
 
     return probe.try_all(
-        [
-            Attempt(
-                who=principal.name,
-                what="suspend versioning (it was enabled again at once)",
-                call=suspend,
-                refusals=_REFUSED_BY_S3,
-                gap="suspend-versioning",
-            )
-        ]
+        probe.attempts(
+            "suspend versioning (it was enabled again at once)",
+            suspend,
+            of=probe.principals[:1],
+            refusals=_REFUSED_BY_S3,
+            gap="suspend-versioning",
+        )
     )
 
 
 def lifecycle_change(probe: Probe) -> Verdict:
     """Changing lifecycle or replication is refused to every role."""
-    rules = _setting(probe, "get_bucket_lifecycle_configuration", absent="NoSuchLifecycleConfiguration").get("Rules")
-    replication = _setting(probe, "get_bucket_replication", absent="ReplicationConfigurationNotFoundError").get(
-        "ReplicationConfiguration"
-    )
+    rules = _setting(probe, "get_bucket_lifecycle_configuration").get("Rules")
+    replication = _setting(probe, "get_bucket_replication").get("ReplicationConfiguration")
 
-    def change_lifecycle(s3: Client, where: Mapping[str, str]) -> Callable[[], object]:
+    def change_lifecycle(s3: Client, bucket: str) -> None:
         if rules:
-            return lambda: s3.put_bucket_lifecycle_configuration(**where, LifecycleConfiguration={"Rules": rules})
-        return lambda: s3.delete_bucket_lifecycle(**where)
+            s3.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": rules})
+        else:
+            s3.delete_bucket_lifecycle(Bucket=bucket)
 
-    def change_replication(s3: Client, where: Mapping[str, str]) -> Callable[[], object]:
+    def change_replication(s3: Client, bucket: str) -> None:
         if replication:
-            return lambda: s3.put_bucket_replication(**where, ReplicationConfiguration=replication)
-        return lambda: s3.delete_bucket_replication(**where)
+            s3.put_bucket_replication(Bucket=bucket, ReplicationConfiguration=replication)
+        else:
+            s3.delete_bucket_replication(Bucket=bucket)
 
-    return probe.try_all(
-        [
-            *_attempts(probe, "change the bucket's lifecycle", change_lifecycle),
-            *_attempts(probe, "change the bucket's replication", change_replication),
-        ]
+    return _refused_to_roles(
+        probe,
+        {"change the bucket's lifecycle": change_lifecycle, "change the bucket's replication": change_replication},
     )
 
 
 def policy_change(probe: Probe) -> Verdict:
     """Changing the bucket policy or opening the bucket is refused to every role."""
-    text = _setting(probe, "get_bucket_policy", absent="NoSuchBucketPolicy").get("Policy")
+    text = _setting(probe, "get_bucket_policy").get("Policy")
     if not isinstance(text, str):
         return failed("the bucket has no policy")
-    public = _setting(probe, "get_public_access_block", absent="NoSuchPublicAccessBlockConfiguration")
+    public = _setting(probe, "get_public_access_block")
     block = public.get("PublicAccessBlockConfiguration", dict.fromkeys(_PUBLIC_ACCESS_BLOCKS, True))
-    return probe.try_all(
-        [
-            *_attempts(
-                probe, "change the bucket policy", lambda s3, where: lambda: s3.put_bucket_policy(**where, Policy=text)
+    return _refused_to_roles(
+        probe,
+        {
+            "change the bucket policy": lambda s3, bucket: s3.put_bucket_policy(Bucket=bucket, Policy=text),
+            "change the block on public access": lambda s3, bucket: s3.put_public_access_block(
+                Bucket=bucket, PublicAccessBlockConfiguration=block
             ),
-            *_attempts(
-                probe,
-                "change the block on public access",
-                lambda s3, where: lambda: s3.put_public_access_block(**where, PublicAccessBlockConfiguration=block),
-            ),
-        ]
+        },
     )
 
 
 def policy(probe: Probe) -> Verdict:
     """Every statement that this version writes into the bucket's policy is in force, unweakened."""
-    text = _setting(probe, "get_bucket_policy", absent="NoSuchBucketPolicy").get("Policy")
+    text = _setting(probe, "get_bucket_policy").get("Policy")
     if not isinstance(text, str):
         return failed("the bucket has no policy")
     stack = probe.deployment
@@ -151,7 +148,7 @@ def policy(probe: Probe) -> Verdict:
 
 def lifecycle(probe: Probe) -> Verdict:
     """No lifecycle rule that is enabled expires, removes or moves anything."""
-    found = _setting(probe, "get_bucket_lifecycle_configuration", absent="NoSuchLifecycleConfiguration")
+    found = _setting(probe, "get_bucket_lifecycle_configuration")
     problems = [
         f"lifecycle rule {rule.get('ID', 'without a name')}: {action}"
         for rule in found.get("Rules", [])
@@ -165,14 +162,14 @@ def lifecycle(probe: Probe) -> Verdict:
 def private(probe: Probe) -> Verdict:
     """Public access is blocked in all four ways, objects are the owner's, and they are encrypted."""
     problems = []
-    block = _setting(probe, "get_public_access_block", absent="NoSuchPublicAccessBlockConfiguration")
+    block = _setting(probe, "get_public_access_block")
     blocked = block.get("PublicAccessBlockConfiguration", {})
     problems += [f"{name} is off" for name in _PUBLIC_ACCESS_BLOCKS if blocked.get(name) is not True]
-    owner = _setting(probe, "get_bucket_ownership_controls", absent="OwnershipControlsNotFoundError")
+    owner = _setting(probe, "get_bucket_ownership_controls")
     rules = owner.get("OwnershipControls", {}).get("Rules", [])
     if [rule.get("ObjectOwnership") for rule in rules] != ["BucketOwnerEnforced"]:
         problems.append("object ownership is not enforced: access lists are in play")
-    encryption = _setting(probe, "get_bucket_encryption", absent="ServerSideEncryptionConfigurationNotFoundError")
+    encryption = _setting(probe, "get_bucket_encryption")
     if not encryption.get("ServerSideEncryptionConfiguration", {}).get("Rules"):
         problems.append("default encryption is off")
     if (status := _read_by_nobody(probe)) != _FORBIDDEN:
@@ -205,27 +202,18 @@ def _canonical(value: object) -> object:
     return [str(value)]
 
 
-def _setting(probe: Probe, read: str, *, absent: str = "") -> Mapping[str, Any]:
-    """Return one of the bucket's settings as the auditor reads it; empty when the bucket has none (error `absent`)."""
-    found: list[Mapping[str, Any]] = []
-    reason = refusal(lambda: found.append(getattr(probe.auditor_s3, read)(Bucket=probe.deployment.bucket)))
-    if reason is None:
-        return found[0]
-    if reason == absent:
-        return {}
-    raise CouldNot(f"auditor: {read}: {reason}")
+def _setting(probe: Probe, read: str) -> Mapping[str, Any]:
+    """Return one of the bucket's settings as the auditor reads it; empty when the bucket has none."""
+    return setting(probe.auditor_s3, probe.deployment.bucket, read, what=f"auditor: {read}")
 
 
-def _attempts(
-    probe: Probe, what: str, bind: Callable[[Client, Mapping[str, str]], Callable[[], object]]
-) -> list[Attempt]:
-    where = {"Bucket": probe.deployment.bucket}
-    return [
-        Attempt(who=role.name, what=what, call=bind(probe.s3(role), where)) for role in probe.roles_of(probe.deployment)
-    ]
-
-
-def _refused_to_roles(
-    probe: Probe, what: str, bind: Callable[[Client, Mapping[str, str]], Callable[[], object]]
-) -> Verdict:
-    return probe.try_all(_attempts(probe, what, bind))
+def _refused_to_roles(probe: Probe, changes: Mapping[str, Callable[[Client, str], object]]) -> Verdict:
+    """Try each change of the bucket, by what it is, as each role that people take."""
+    bucket = probe.deployment.bucket
+    return probe.try_all(
+        attempt
+        for what, change in changes.items()
+        for attempt in probe.attempts(
+            what, lambda s3, change=change: change(s3, bucket), of=probe.roles_of(probe.deployment)
+        )
+    )

@@ -1,4 +1,4 @@
-"""The functions: their packages, the writer's own log, and who is told when they fail."""
+"""The functions: their packages, the writer's own log, and who hears when they fail."""
 
 import functools
 import time
@@ -6,8 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from cli.checks.planted import PlantedCall, found_in
-from cli.checks.probe import Probe, Verdict, could_not_check, judged, refusal
-from cli.exits import CouldNot
+from cli.checks.probe import Probe, Verdict, could_not_check, judged, required
 
 _LOG_WAIT_SECONDS: Final = 20.0
 _LOG_POLL_SECONDS: Final = 1.0
@@ -34,12 +33,9 @@ def package(probe: Probe) -> Verdict:
         (stack.function_name, stack.writer_role_arn, stack.package_sha256),
         (stack.sealer_function_name, stack.sealer_role_arn, stack.sealer_package_sha256),
     ):
-        found: list[dict[str, Any]] = []
         get = functools.partial(client.get_function_configuration, FunctionName=name)
-        reason = refusal(lambda get=get, found=found: found.append(get()))
-        if reason is not None:
-            return could_not_check(f"auditor: the configuration of {name}: {reason}")
-        problems += [f"{name}: {problem}" for problem in _differences(found[0], role=role, digest=digest)]
+        running = required(f"auditor: the configuration of {name}", get)
+        problems += [f"{name}: {problem}" for problem in _differences(running, role=role, digest=digest)]
     return judged(problems, f"SHA-256 {stack.package_sha256} and {stack.sealer_package_sha256}")
 
 
@@ -77,15 +73,8 @@ def alarms(probe: Probe) -> Verdict:
     """Errors and throttles of the writer, what it refuses, and a log that is no longer sealed each tell the topic."""
     stack = probe.deployment
     client = probe.connection.client("cloudwatch", role_arn=probe.connection.administrator_arn)
-    found: list[dict[str, Any]] = []
-
-    def read() -> None:
-        for page in client.get_paginator("describe_alarms").paginate():
-            found.extend(page.get("MetricAlarms", ()))
-
-    reason = refusal(read)
-    if reason is not None:
-        return could_not_check(f"the alarms: {reason}")
+    pages = required("the alarms", lambda: [*client.get_paginator("describe_alarms").paginate()])
+    found = [alarm for page in pages for alarm in page.get("MetricAlarms", ())]
     telling = [
         alarm
         for alarm in found
@@ -110,19 +99,12 @@ def _messages(probe: Probe) -> list[str]:
     """Return the log's lines since the check began; waits a bounded time for one of each post to arrive."""
     stack = probe.deployment
     client = probe.connection.client("logs", role_arn=stack.auditor_role_arn)
-    since = int(probe.started_at.timestamp() * 1000)
+    find = client.get_paginator("filter_log_events")
+    where = {"logGroupName": stack.function_log_group, "startTime": int(probe.started_at.timestamp() * 1000)}
     deadline = time.monotonic() + _LOG_WAIT_SECONDS
     while True:
-        messages: list[str] = []
-
-        def read(found: list[str] = messages) -> None:
-            paginator = client.get_paginator("filter_log_events")
-            for page in paginator.paginate(logGroupName=stack.function_log_group, startTime=since):
-                found.extend(str(event["message"]) for event in page.get("events", ()))
-
-        reason = refusal(read)
-        if reason is not None:
-            raise CouldNot(f"auditor: the writer's log: {reason}")
+        pages = required("auditor: the writer's log", lambda: [*find.paginate(**where)])
+        messages = [str(event["message"]) for page in pages for event in page.get("events", ())]
         if len(messages) >= probe.posts or time.monotonic() > deadline:
             return messages
         time.sleep(_LOG_POLL_SECONDS)

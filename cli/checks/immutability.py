@@ -1,12 +1,10 @@
 """What is stored stays, for everyone: tried on the checklist's own probe record, as administrator and as each role."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from cli.checks.probe import DENIED, Attempt, Principal, Probe, Verdict, failed, judged
-from cli.connection import Client
+from cli.checks.probe import DENIED, Attempt, Probe, Verdict, failed, judged
 
 _NO_REMOVAL: Final = DENIED | {"MalformedXML"}
 """A lock is removed by an empty one, which a store may refuse to read at all."""
@@ -41,9 +39,11 @@ def locked(probe: Probe) -> Verdict:
 def delete(probe: Probe) -> Verdict:
     """A plain delete, which would hide the record behind a marker, is refused to everyone."""
     victim = probe.victim()
-    where = {"Bucket": victim.bucket, "Key": victim.key}
     return probe.try_all(
-        _each(probe, "hide the record behind a delete marker", lambda s3: lambda: s3.delete_object(**where))
+        probe.attempts(
+            "hide the record behind a delete marker",
+            lambda s3: s3.delete_object(Bucket=victim.bucket, Key=victim.key),
+        )
     )
 
 
@@ -53,15 +53,10 @@ def delete_version(probe: Probe) -> Verdict:
     batch = {"Objects": [{"Key": victim.key, "VersionId": victim.version_id}]}
     return probe.try_all(
         [
-            *_each(
-                probe,
-                "delete the record's version",
-                lambda s3: lambda: s3.delete_object(**victim.version),
-            ),
-            *_each(
-                probe,
+            *probe.attempts("delete the record's version", lambda s3: s3.delete_object(**victim.version)),
+            *probe.attempts(
                 "delete the record's version in a batch",
-                lambda s3: lambda: _raise_batch_error(s3.delete_objects(Bucket=victim.bucket, Delete=batch)),
+                lambda s3: _raise_batch_error(s3.delete_objects(Bucket=victim.bucket, Delete=batch)),
             ),
         ]
     )
@@ -71,10 +66,9 @@ def bypass_delete(probe: Probe) -> Verdict:
     """Deleting the record's version with governance bypassed is refused to everyone."""
     where = probe.victim().version
     return probe.try_all(
-        _each(
-            probe,
+        probe.attempts(
             "delete the record's version by bypassing governance",
-            lambda s3: lambda: s3.delete_object(**where, BypassGovernanceRetention=True),
+            lambda s3: s3.delete_object(**where, BypassGovernanceRetention=True),
         )
     )
 
@@ -86,10 +80,9 @@ def overwrite(probe: Probe) -> Verdict:
     # The record's own bytes: were they taken, a reader would see the same record twice, and no other.
     same = probe.reader.raw(key, victim.version_id)
     verdict = probe.try_all(
-        _each(
-            probe,
+        probe.attempts(
             "put a new version over the record",
-            lambda s3: lambda: s3.put_object(Bucket=bucket, Key=key, Body=same, ChecksumAlgorithm="SHA256"),
+            lambda s3: s3.put_object(Bucket=bucket, Key=key, Body=same, ChecksumAlgorithm="SHA256"),
         )
     )
     after = probe.reader.object(key)
@@ -135,15 +128,6 @@ def downgrade(probe: Probe) -> Verdict:
     return verdict
 
 
-def _each(probe: Probe, what: str, bind: Callable[[Client], Callable[[], object]]) -> list[Attempt]:
-    """Return one attempt at `what` for each principal, with the call that `bind` makes of its S3 client."""
-    return [_attempt(probe, principal, what, bind) for principal in probe.principals]
-
-
-def _attempt(probe: Probe, principal: Principal, what: str, bind: Callable[[Client], Callable[[], object]]) -> Attempt:
-    return Attempt(who=principal.name, what=what, call=bind(probe.s3(principal)))
-
-
 def _lock(probe: Probe) -> Mapping[str, object]:
     """Return the probe record's lock, as the auditor reads it."""
     found: Mapping[str, object] = probe.auditor_s3.get_object_retention(**probe.victim().version)["Retention"]
@@ -161,14 +145,11 @@ def _retention(
     request: dict[str, object] = {**probe.victim().version, "Retention": retention}
     if bypass:
         request["BypassGovernanceRetention"] = True
-    return [
-        replace(attempt, refusals=refusals)
-        for attempt in _each(probe, what, lambda s3: lambda: s3.put_object_retention(**request))
-    ]
+    return probe.attempts(what, lambda s3: s3.put_object_retention(**request), refusals=refusals)
 
 
 def _raise_batch_error(reply: Mapping[str, object]) -> None:
-    """Raise the first error of a batch delete, which S3 tells inside a reply of 200."""
+    """Raise the first error of a batch delete, which S3 reports inside a reply of 200."""
     from botocore.exceptions import ClientError  # noqa: PLC0415 - as everywhere: only commands that need AWS load it
 
     errors = reply.get("Errors")

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from cli.checks.emulator import GAPS
 from cli.checks.planted import PlantedCall, planted_call, refused_calls
@@ -52,7 +52,7 @@ def failed(detail: str) -> Verdict:
 
 
 def could_not_check(detail: str) -> Verdict:
-    """Return a verdict that nothing could be told either way; `detail` says why."""
+    """Return a verdict that the control could not be checked; `detail` says why."""
     return Verdict(outcome=Outcome.COULD_NOT_CHECK, detail=detail)
 
 
@@ -249,6 +249,21 @@ class Probe:
                 call = replace(call, reply=reply)
         return replace(call, status=status, reply_bytes=answer)
 
+    def attempts(
+        self,
+        what: str,
+        call: Callable[[Client], object],
+        *,
+        of: Iterable[Principal] | None = None,
+        refusals: frozenset[str] = DENIED,
+        gap: str | None = None,
+    ) -> list[Attempt]:
+        """Return an attempt at `what` for each principal `of` (default: everyone): `call` with its S3 client."""
+        return [
+            Attempt(who=who.name, what=what, call=functools.partial(call, self.s3(who)), refusals=refusals, gap=gap)
+            for who in (self.principals if of is None else of)
+        ]
+
     def try_all(self, attempts: Iterable[Attempt]) -> Verdict:
         """Make every attempt and return the verdict: passed only if each one was refused, for the right reason."""
         succeeded: list[str] = []
@@ -272,6 +287,48 @@ class Probe:
         if excused:
             return Verdict(outcome=Outcome.NOT_ENFORCED_HERE, detail="; ".join(dict.fromkeys(excused)))
         return passed(f"tried as {', '.join(dict.fromkeys(tried))}")
+
+
+def setting(s3: Client, bucket: str, read: str, *, what: str) -> Mapping[str, Any]:
+    """Return one of a bucket's settings, by the name of the call; empty when the bucket has none."""
+    return required(what, lambda: getattr(s3, read)(Bucket=bucket), absent=_NO_SETTING.get(read), default={})
+
+
+_NO_SETTING: Final = {
+    "get_bucket_encryption": "ServerSideEncryptionConfigurationNotFoundError",
+    "get_bucket_lifecycle_configuration": "NoSuchLifecycleConfiguration",
+    "get_bucket_ownership_controls": "OwnershipControlsNotFoundError",
+    "get_bucket_policy": "NoSuchBucketPolicy",
+    "get_bucket_replication": "ReplicationConfigurationNotFoundError",
+    "get_object_lock_configuration": "ObjectLockConfigurationNotFoundError",
+    "get_public_access_block": "NoSuchPublicAccessBlockConfiguration",
+}
+"""S3's answer to the reading of a setting that a bucket does not have."""
+
+
+def required(what: str, call: Callable[[], Any], *, absent: str | None = None, default: object = None) -> Any:  # noqa: ANN401 - what AWS answers
+    """Return the result of a call, or `default` for the error code `absent`; raise CouldNot for any other error."""
+    found: list[Any] = []
+    reason = refusal(lambda: found.append(call()))
+    if reason is None:
+        return found[0]
+    if reason == absent:
+        return default
+    raise CouldNot(f"{what}: {reason}")
+
+
+def put_nothing(s3: Client, bucket: str, key: str) -> None:
+    """Try to put an object over a key that exists: create-only, so that nothing is ever written.
+
+    Who may put gets PreconditionFailed. That does not refuse anything, so the attempt counts as a success.
+    """
+    from botocore.exceptions import ClientError  # noqa: PLC0415 - as everywhere: only commands that need AWS load it
+
+    try:
+        s3.put_object(Bucket=bucket, Key=key, Body=b"", IfNoneMatch="*")
+    except ClientError as error:
+        if aws_reason(error) != "PreconditionFailed":
+            raise
 
 
 def refusal(call: Callable[[], object]) -> str | None:

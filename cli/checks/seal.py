@@ -13,9 +13,9 @@ from audit_core.errors import DecodeError
 from audit_core.layout import CHECKPOINT, RECORDS, SEAL, marker_key
 from audit_core.notes import Checkpoint, NoteError, VerifierKey, open_checkpoint
 from audit_core.sealing import Marker, parse_marker
-from cli.checks.access import documents, first_wrong, simulator
-from cli.checks.probe import Attempt, Principal, Probe, Verdict, failed, judged, passed, refusal
-from cli.connection import Client
+from cli.checks.access import documents, first_wrong, simulated
+from cli.checks.planted import PROBE_NAME
+from cli.checks.probe import Attempt, Outcome, Probe, Verdict, failed, judged, put_nothing, refusal, required
 from cli.exits import CouldNot
 from policies import bucket_policy
 from policies.place import Principal as Role
@@ -70,35 +70,37 @@ def sealer(probe: Probe) -> Verdict:
     if stack.sealer_role_arn is None:
         raise CouldNot("stack output sealer_role_arn: is not there; deploy the stack with this version first")
     bucket = stack.place.bucket_arn()
-    simulated = simulator(probe, stack.sealer_role_arn)
-    wrong = []
-    if not simulated("s3:PutObject", f"{bucket}/{SEAL}audit-log-check"):
-        wrong.append("sealer cannot put into the sealed log")
-    wrong += [
-        f"sealer could put objects at {place}"
-        for place in (f"{RECORDS}audit-log-check", "audit-log-check")
-        if simulated("s3:PutObject", f"{bucket}/{place}")
-    ]
     record = f"{bucket}/{probe.victim().key}"
-    wrong += [f"sealer could use {action}" for action in _NEVER if simulated(action, record)]
-    wrong += [f"sealer could use {action}" for action in bucket_policy.PROTECTIONS if simulated(action, bucket)]
-    count = len(_NEVER) + len(bucket_policy.PROTECTIONS) + 2
-    tried = passed(f"documents as in the table; {count} actions refused in simulation")
-    return first_wrong(documents(probe, Role.SEALER), failed("; ".join(wrong)) if wrong else tried)
+    return first_wrong(
+        documents(probe, Role.SEALER),
+        simulated(
+            probe,
+            Role.SEALER,
+            works={"put into the sealed log": ("s3:PutObject", f"{bucket}/{SEAL}{PROBE_NAME}")},
+            fails={
+                **{
+                    f"put objects at {place}": ("s3:PutObject", f"{bucket}/{place}")
+                    for place in (f"{RECORDS}{PROBE_NAME}", PROBE_NAME)
+                },
+                **{f"use {action}": (action, record) for action in _NEVER},
+                **{f"use {action}": (action, bucket) for action in bucket_policy.PROTECTIONS},
+            },
+        ),
+    )
 
 
 def others(probe: Probe) -> Verdict:
     """Putting under the seal is refused to everyone whom a caller can become; to the writer, in simulation."""
     stack = probe.deployment
-    simulated = simulator(probe, stack.writer_role_arn)
-    wrong = [
-        f"writer could put objects at {key}"
-        for key in (CHECKPOINT, f"{SEAL}audit-log-check")
-        if simulated("s3:PutObject", f"{stack.place.bucket_arn()}/{key}")
-    ]
-    if wrong:
-        return failed("; ".join(wrong))
-    return probe.try_all([_put(probe, principal) for principal in probe.principals])
+    fails = {
+        f"put objects at {key}": ("s3:PutObject", f"{stack.place.bucket_arn()}/{key}")
+        for key in (CHECKPOINT, f"{SEAL}{PROBE_NAME}")
+    }
+    found = simulated(probe, Role.WRITER, works={}, fails=fails)
+    if found.outcome is Outcome.FAILED:
+        return found
+    put = functools.partial(put_nothing, bucket=stack.bucket, key=CHECKPOINT)
+    return probe.try_all(probe.attempts("write into the sealed log", put))
 
 
 def key(probe: Probe) -> Verdict:
@@ -124,22 +126,6 @@ def _ask_for_a_run(probe: Probe) -> None:
     refusal(lambda: client.invoke(FunctionName=name, Payload=task))
 
 
-def _put(probe: Probe, principal: Principal) -> Attempt:
-    """Return an attempt to put a file of the seal: create-only over one that exists, so that nothing is written."""
-    s3: Client = probe.s3(principal)
-
-    def put() -> None:
-        from botocore.exceptions import ClientError  # noqa: PLC0415
-
-        try:
-            s3.put_object(Bucket=probe.deployment.bucket, Key=CHECKPOINT, Body=b"", IfNoneMatch="*")
-        except ClientError as error:
-            if error.response.get("Error", {}).get("Code") != "PreconditionFailed":
-                raise
-
-    return Attempt(who=principal.name, what="write into the sealed log", call=put)
-
-
 def _key_id(probe: Probe) -> str:
     if probe.deployment.seal_key_id is None:
         raise CouldNot("stack output seal_key_id: is not there; deploy the stack with this version first")
@@ -159,11 +145,8 @@ def _newest(probe: Probe) -> Checkpoint | None:
     from cli.verify.trust import verify_signature  # noqa: PLC0415 - only commands that need signatures load them
 
     kms = probe.connection.client("kms", role_arn=probe.deployment.auditor_role_arn)
-    found: list[bytes] = []
-    reason = refusal(lambda: found.append(kms.get_public_key(KeyId=_key_id(probe))["PublicKey"]))
-    if reason is not None:
-        raise CouldNot(f"auditor: the log's public key: {reason}")
-    public = VerifierKey(name=str(probe.deployment.seal_origin), public_key=found[0][_SPKI_BYTES:])
+    spki = required("auditor: the log's public key", lambda: kms.get_public_key(KeyId=_key_id(probe))["PublicKey"])
+    public = VerifierKey(name=str(probe.deployment.seal_origin), public_key=spki[_SPKI_BYTES:])
     try:
         return open_checkpoint(_get(probe, CHECKPOINT) or b"", public, verify_signature)
     except NoteError:
@@ -172,12 +155,6 @@ def _newest(probe: Probe) -> Checkpoint | None:
 
 def _get(probe: Probe, key: str) -> bytes | None:
     """Return an object's newest version as the auditor reads it, None where there is none."""
-    found: list[bytes] = []
-    reason = refusal(
-        lambda: found.append(probe.auditor_s3.get_object(Bucket=probe.deployment.bucket, Key=key)["Body"].read())
-    )
-    if reason is None:
-        return found[0]
-    if reason == "NoSuchKey":
-        return None
-    raise CouldNot(f"auditor: {key}: {reason}")
+    where = {"Bucket": probe.deployment.bucket, "Key": key}
+    reply = required(f"auditor: {key}", lambda: probe.auditor_s3.get_object(**where), absent="NoSuchKey")
+    return None if reply is None else bytes(reply["Body"].read())

@@ -1,18 +1,16 @@
 """The vault: that payloads are kept nowhere else, that nobody reads them but who may, and that they are forgotten."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from cli.checks.bucket import canonical_statement
 from cli.checks.planted import PlantedCall, found_in
-from cli.checks.probe import Attempt, Principal, Probe, Verdict, failed, judged, refusal
-from cli.connection import Client
+from cli.checks.probe import Attempt, Probe, Verdict, failed, judged, put_nothing, refusal, setting
 from cli.exits import CouldNot
 from policies import vault_policy
 
 _LONGEST_DAYS: Final = 1  # S3 removes at the next midnight UTC: up to 48 hours
-_EXISTS_ALREADY: Final = "PreconditionFailed"
 
 
 def shut(probe: Probe) -> Verdict:
@@ -33,56 +31,34 @@ def _references(probe: Probe, call: PlantedCall) -> list[str]:
     return [str(side["ref"]) for side in sides if isinstance(side, Mapping) and side.get("ref")]
 
 
-def _attempts(probe: Probe, reference: str) -> Iterator[Attempt]:
+def _attempts(probe: Probe, reference: str) -> list[Attempt]:
     where = _object(probe, reference)
-    for who in probe.principals:
-        s3 = probe.s3(who)
-        yield Attempt(who=who.name, what="read a payload in the vault", call=_reader(s3, where))
-        yield Attempt(who=who.name, what="put a payload into the vault", call=_putter(s3, where))
-
-
-def _reader(s3: Client, where: Mapping[str, str]) -> Callable[[], object]:
-    def get() -> None:
-        s3.get_object(**where)["Body"].close()
-
-    return get
-
-
-def _putter(s3: Client, where: Mapping[str, str]) -> Callable[[], object]:
-    """Return a create-only put over a key that exists, so that nothing is ever written."""
-
-    def put() -> None:
-        from botocore.exceptions import ClientError  # noqa: PLC0415
-
-        try:
-            s3.put_object(**where, Body=b"", IfNoneMatch="*")
-        except ClientError as error:
-            if error.response.get("Error", {}).get("Code") != _EXISTS_ALREADY:
-                raise
-
-    return put
+    return [
+        *probe.attempts("read a payload in the vault", lambda s3: s3.get_object(**where)["Body"].close()),
+        *probe.attempts(
+            "put a payload into the vault", lambda s3: put_nothing(s3, bucket=where["Bucket"], key=where["Key"])
+        ),
+    ]
 
 
 def _settings(probe: Probe) -> Iterator[str]:
     """Yield what is wrong with the vault's bucket, as an administrator reads it."""
     stack = probe.deployment
-    policy = json.loads(str(_setting(probe, "get_bucket_policy", absent="NoSuchBucketPolicy").get("Policy", "{}")))
+    policy = json.loads(str(_setting(probe, "get_bucket_policy").get("Policy", "{}")))
     in_force = [canonical_statement(statement) for statement in policy.get("Statement", [])]
     required = vault_policy.bucket_statements(stack.place, administrators=stack.administrators, loopback=stack.is_local)
     for row in required:
         if canonical_statement(row) not in in_force:
             yield f"statement {row['Sid']} of the vault's policy is missing or was changed"
-    rules = _setting(probe, "get_bucket_lifecycle_configuration", absent="NoSuchLifecycleConfiguration").get(
-        "Rules", []
-    )
+    rules = _setting(probe, "get_bucket_lifecycle_configuration").get("Rules", [])
     if not any(_expires_all(rule) for rule in rules):
         yield f"no rule empties the vault after {_LONGEST_DAYS} day"
     if _setting(probe, "get_bucket_versioning").get("Status"):
         yield "the vault has versions: what expires goes on as one"
-    blocked = _setting(probe, "get_public_access_block", absent="NoSuchPublicAccessBlockConfiguration")
+    blocked = _setting(probe, "get_public_access_block")
     if not all(blocked.get("PublicAccessBlockConfiguration", {"": False}).values()):
         yield "the vault may be made public"
-    found = _setting(probe, "get_bucket_encryption", absent="ServerSideEncryptionConfigurationNotFoundError")
+    found = _setting(probe, "get_bucket_encryption")
     kept = found.get("ServerSideEncryptionConfiguration", {}).get("Rules", [{}])[0]
     if not kept.get("ApplyServerSideEncryptionByDefault", {}).get("KMSMasterKeyID"):
         yield "the vault is not encrypted with a key of its own"
@@ -125,14 +101,8 @@ def _object(probe: Probe, reference: str) -> Mapping[str, str]:
     return {"Bucket": bucket, "Key": key}
 
 
-def _setting(probe: Probe, read: str, *, absent: str = "") -> Mapping[str, Any]:
-    """Return one of the vault's settings as the administrator reads it; empty when it has none (error `absent`)."""
-    administrator: Principal = probe.principals[0]
-    found: list[Mapping[str, Any]] = []
-    s3 = probe.s3(administrator)
-    reason = refusal(lambda: found.append(getattr(s3, read)(Bucket=probe.deployment.vault_bucket)))
-    if reason is None:
-        return found[0]
-    if reason == absent:
-        return {}
-    raise CouldNot(f"{administrator.name}: the vault's {read}: {reason}")
+def _setting(probe: Probe, read: str) -> Mapping[str, Any]:
+    """Return one of the vault's settings as the administrator reads it; empty when it has none."""
+    administrator = probe.principals[0]
+    what = f"{administrator.name}: the vault's {read}"
+    return setting(probe.s3(administrator), str(probe.deployment.vault_bucket), read, what=what)

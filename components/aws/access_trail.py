@@ -28,6 +28,7 @@ import pulumi
 import pulumi_aws as aws
 
 from audit_core.layout import TRAIL
+from components.arguments import require_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -128,10 +129,7 @@ class AccessTrailArgs:
 
     def __post_init__(self) -> None:
         """Refuse to watch nothing."""
-        for field, given in (("hold_releaser_arn", self.hold_releaser_arn), ("bucket_name", self.bucket_name)):
-            if not given:
-                msg = f"AccessTrailArgs.{field}: must not be empty, got {given!r}"
-                raise ValueError(msg)
+        require_text(self, "hold_releaser_arn", "bucket_name")
         if self.vault and not (self.own_trail and self.vault_arn):
             msg = f"AccessTrailArgs.vault: reads are recorded by an own trail alone, got own_trail {self.own_trail!r}"
             raise ValueError(msg)
@@ -178,7 +176,7 @@ class AccessTrail(pulumi.ComponentResource):
         self.register_outputs({"trail_arn": self.trail_arn, "rules": self.rules})
 
     def _trail(self, name: str, args: AccessTrailArgs) -> pulumi.Output[str]:
-        """The trail, which CloudTrail lets be made only once the bucket's policy lets it deliver; its ARN."""
+        """Register the trail and return its ARN. CloudTrail accepts it once the bucket's policy lets it deliver."""
         selector = aws.cloudtrail.TrailAdvancedEventSelectorArgs
         on = aws.cloudtrail.TrailAdvancedEventSelectorFieldSelectorArgs
         trail = aws.cloudtrail.Trail(
@@ -223,7 +221,7 @@ class AccessTrail(pulumi.ComponentResource):
 
 
 def watched(args: AccessTrailArgs) -> tuple[_Watch, ...]:
-    """Every kind of event that is published."""
+    """Return every kind of event that is published."""
     # A function's name or, where a caller prefers that, its ARN.
     functions: list[Json] = []
     for function in (args.function, args.sealer):
@@ -301,12 +299,12 @@ def watched(args: AccessTrailArgs) -> tuple[_Watch, ...]:
 
 
 def _text(pattern: dict[str, Json], seal_key_arn: str) -> str:
-    """A pattern as EventBridge takes it, about the key that there is now."""
+    """Return a pattern as EventBridge takes it, with the ARN of the signing key."""
     return json.dumps(pattern, sort_keys=True, separators=(",", ":")).replace(SEAL_KEY, seal_key_arn)
 
 
 def _alarm_parameters(args: AccessTrailArgs) -> tuple[tuple[str, list[Json]], ...]:
-    """How a call that changes an alarm says which: by its name or ARN, under the API's own parameter."""
+    """Return how a call names the alarm that it changes: by name or ARN, under the API's own parameter."""
     own: list[Json] = [{"prefix": f"{args.prefix}-"}]
     return (
         ("name", own),
@@ -320,7 +318,7 @@ def _alarm_parameters(args: AccessTrailArgs) -> tuple[tuple[str, list[Json]], ..
 
 
 def _calls(sources: str | Sequence[str], names: Sequence[Json], detail: Mapping[str, Json]) -> dict[str, Json]:
-    """API calls of a service by their names, narrowed by `detail`; refused ones too."""
+    """Return the pattern for API calls by service and name, narrowed by `detail`; it matches refused calls too."""
     return {
         "source": [sources] if isinstance(sources, str) else [*sources],
         "detail-type": ["AWS API Call via CloudTrail"],

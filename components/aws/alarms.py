@@ -1,29 +1,28 @@
-"""What wakes somebody up: one topic, and the alarms that publish to it.
+"""The alarms on the log writer, and the topic to which every alarm publishes.
 
-Guarantee: an error, a throttle, a refused record, a fault of the writer at one record, or a record that could not be
-made durable raises an alarm within five minutes. What `AccessTrail` sees is published to the same topic.
+Guarantee: each of these raises an alarm within five minutes: an error, a throttle, a refused record, a fault of the
+writer at one record, a record that could not be made durable. `AccessTrail` publishes to the same topic.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Any, Final
 
 import pulumi
 import pulumi_aws as aws
 
+from components.arguments import require_text
+from components.metric_alarms import Alarm, register_alarms
 from policies.iam import document
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-PERIOD_S: Final = 300
-METRIC_NAMESPACE: Final = "AgentAuditLog"
-REFUSED_PATTERN: Final = (
-    '{ ($.event = "request") && (($.refused > 0) || ($.status = 400) || ($.status = 413) || ($.status = 415)) }'
-)
-FAULTS_PATTERN: Final = '{ ($.event = "request") && ($.faults > 0) }'
-UNAUTHORIZED_PATTERN: Final = '{ ($.event = "request") && ($.status = 401) }'
+_PATTERNS: Final = {
+    "Refusals": (
+        '{ ($.event = "request") && (($.refused > 0) || ($.status = 400) || ($.status = 413) || ($.status = 415)) }'
+    ),
+    "Faults": '{ ($.event = "request") && ($.faults > 0) }',
+    "UnknownTokens": '{ ($.event = "request") && ($.status = 401) }',
+}
 """Read from the writer's operational log: one JSON line for each request, with its status and how many were refused."""
 UNKNOWN_TOKENS_LIMIT: Final = 20
 """Posts without a token that works, in five minutes. Scanners find every open address; so not the first one."""
@@ -46,22 +45,7 @@ class AlarmsArgs:
 
     def __post_init__(self) -> None:
         """Refuse names that are not there."""
-        for field, given in (("prefix", self.prefix), ("topic", self.topic), ("function", self.function)):
-            if not given:
-                msg = f"AlarmsArgs.{field}: must not be empty, got {given!r}"
-                raise ValueError(msg)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Alarm:
-    """A metric that should stay under a threshold."""
-
-    key: str
-    says: str
-    namespace: str
-    metric: str
-    threshold: int
-    dimensions: Mapping[str, str]
+        require_text(self, "prefix", "topic", "function")
 
 
 class Alarms(pulumi.ComponentResource):
@@ -92,95 +76,55 @@ class Alarms(pulumi.ComponentResource):
                 endpoint=args.email,
                 opts=pulumi.ResourceOptions(parent=self, depends_on=[policy]),
             )
-        for metric, pattern in (
-            ("Refusals", REFUSED_PATTERN),
-            ("Faults", FAULTS_PATTERN),
-            ("UnknownTokens", UNAUTHORIZED_PATTERN),
-        ):
-            aws.cloudwatch.LogMetricFilter(
-                f"{name}-{metric}",
-                name=f"{args.prefix}-{metric}",
-                log_group_name=args.log_group,
-                pattern=pattern,
-                metric_transformation=aws.cloudwatch.LogMetricFilterMetricTransformationArgs(
-                    name=metric, namespace=f"{METRIC_NAMESPACE}/{args.prefix}", value="1"
-                ),
-                opts=pulumi.ResourceOptions(parent=self),
-            )
-        alarms = _alarms(args)
-        for alarm in alarms:
-            aws.cloudwatch.MetricAlarm(
-                f"{name}-{alarm.key}",
-                name=f"{args.prefix}-{alarm.key}",
-                alarm_description=alarm.says,
-                namespace=alarm.namespace,
-                metric_name=alarm.metric,
-                dimensions=alarm.dimensions,
-                statistic="Sum",
-                period=PERIOD_S,
-                evaluation_periods=1,
-                threshold=alarm.threshold,
-                comparison_operator="GreaterThanOrEqualToThreshold",
-                treat_missing_data="notBreaching",
-                alarm_actions=[self.topic_arn],
-                opts=pulumi.ResourceOptions(parent=self),
-            )
-        self.names = [f"{args.prefix}-{alarm.key}" for alarm in alarms]
+        self.names = register_alarms(
+            name,
+            self,
+            prefix=args.prefix,
+            log_group=args.log_group,
+            patterns=_PATTERNS,
+            alarms=_alarms(args.function),
+            topic_arn=self.topic_arn,
+        )
         self.register_outputs({"topic_arn": self.topic_arn, "names": self.names})
 
 
-def _alarms(args: AlarmsArgs) -> tuple[_Alarm, ...]:
-    """Every alarm on the writer."""
-    function = {"FunctionName": args.function}
-    own = f"{METRIC_NAMESPACE}/{args.prefix}"
+def _alarms(function: str) -> tuple[Alarm, ...]:
+    """Return every alarm on the writer."""
+    of_lambda: dict[str, Any] = {"namespace": "AWS/Lambda", "dimensions": {"FunctionName": function}}
     return (
-        _Alarm(
+        Alarm(
             key="writer-errors",
             says="The log writer crashed or ran out of time; the agents got 5xx and should retry.",
-            namespace="AWS/Lambda",
             metric="Errors",
-            threshold=1,
-            dimensions=function,
+            **of_lambda,
         ),
-        _Alarm(
+        Alarm(
             key="writer-throttles",
             says="More requests came than the account runs at once; the agents got 429 and should retry.",
-            namespace="AWS/Lambda",
             metric="Throttles",
-            threshold=1,
-            dimensions=function,
+            **of_lambda,
         ),
-        _Alarm(
+        Alarm(
             key="writer-not-durable",
             says="The log writer could not store records and answered 5xx; the agents should retry.",
-            namespace="AWS/Lambda",
             metric="Url5xxCount",
-            threshold=1,
-            dimensions=function,
+            **of_lambda,
         ),
-        _Alarm(
+        Alarm(
             key="refusals",
             says="Posts, or records in them, were refused for what they are and will not come again; the log says why.",
-            namespace=own,
             metric="Refusals",
-            threshold=1,
-            dimensions={},
         ),
-        _Alarm(
+        Alarm(
             key="writer-faults",
             says="The log writer failed at a record and stored the others; report what `fault_at` in its log says.",
-            namespace=own,
             metric="Faults",
-            threshold=1,
-            dimensions={},
         ),
-        _Alarm(
+        Alarm(
             key="unknown-tokens",
             says="Many posts had no token that works: somebody is guessing, or an agent was not given its new token.",
-            namespace=own,
             metric="UnknownTokens",
             threshold=UNKNOWN_TOKENS_LIMIT,
-            dimensions={},
         ),
     )
 

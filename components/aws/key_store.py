@@ -21,6 +21,7 @@ import pulumi
 import pulumi_aws as aws
 import pulumi_random as random
 
+from components.arguments import refuse, require_range
 from policies.keys import MAX_KEY_GENERATION, PURPOSES, render_keys
 
 KEY_CHARACTERS: Final = 43
@@ -42,15 +43,11 @@ class KeyStoreArgs:
     protect: bool
 
     def __post_init__(self) -> None:
-        """Refuse a name that is no path, and generations that there cannot be."""
+        """Refuse a name without a leading slash, and a generation out of range."""
         if not self.parameter.startswith("/"):
-            msg = f"KeyStoreArgs.parameter: must begin with a slash, got {self.parameter!r}"
-            raise ValueError(msg)
-        for name in ("digest_generation", "pseudonym_generation"):
-            given = getattr(self, name)
-            if not 1 <= given <= MAX_KEY_GENERATION:
-                msg = f"KeyStoreArgs.{name}: must be from 1 to {MAX_KEY_GENERATION}, got {given}"
-                raise ValueError(msg)
+            refuse(self, "parameter", "begin with a slash")
+        require_range(self, "digest_generation", 1, MAX_KEY_GENERATION)
+        require_range(self, "pseudonym_generation", 1, MAX_KEY_GENERATION)
 
 
 class KeyStore(pulumi.ComponentResource):

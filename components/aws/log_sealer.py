@@ -1,11 +1,11 @@
-"""The log sealer: a function that runs by the clock and makes what was stored part of the sealed log.
+"""The log sealer: a function that a clock starts, and that makes stored objects part of the sealed log.
 
-Guarantee: it runs exactly the package whose digest is an output, as the sealer role and no other, and only once the
-log's protections are in place, the queue is told of what is stored and the key can sign; its own log ends after the
+Guarantee: it runs exactly the package whose digest is an output, as the sealer role and no other. It exists only once
+the log's protections are in place, the queue hears of stored objects and the key can sign. Its own log ends after the
 stated days.
 
-It runs by the clock and not with every message: a checkpoint for each stored object would cost more than the object. A
-run takes all that waits, so that its cost follows what is new.
+A clock starts it, not each message: a checkpoint for each stored object would cost more than the object. A run takes
+everything that waits, so its cost follows what is new.
 """
 
 from __future__ import annotations
@@ -18,58 +18,39 @@ import pulumi
 import pulumi_aws as aws
 
 from audit_core.layout import CONFIG_SCHEMA, MAX_SEAL_MINUTES
-from components.package import ANCHORING_SEALER, SEALER, Target, build_package
+from components.arguments import require_range, require_text
+from components.function import FunctionArgs, register_function
+from components.package import ANCHORING_SEALER, SEALER, build_package
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
-RUNTIME: Final = "python3.13"
-ARCHITECTURE: Final = "arm64"
-HANDLER: Final = "log_sealer.handler.handler"
-MEMORY_MB: Final = 1024
 TIMEOUT_S: Final = 900
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LogSealerArgs:
+class LogSealerArgs(FunctionArgs):
     """What the function is, and what it depends on.
 
-    `bucket`, `role_arn`, `queue_url`, `key_arn` and `topic_arn` come from the components that make them.
-    `origin`: the log's name in its checkpoints. `retention_days`: how long each version must be locked at least.
-    `seal_minutes` (1 to 60): within which what is stored is sealed. `anchor_url`: an RFC 3161 authority, or nothing.
-    `log_days`: the operational log's retention. `out_dir`: where the package is put before it is uploaded.
+    `queue_url`, `key_arn` and `topic_arn` come from the components that make them. `origin`: the log's name in its
+    checkpoints. `retention_days`: how long each version must be locked at least. `seal_minutes` (1 to 60): within which
+    what is stored is sealed. `anchor_url`: an RFC 3161 authority, or nothing.
     """
 
-    function: str
-    log_group: str
-    log_days: int
-    region: str
     origin: str
     retention_days: int
     seal_minutes: int
     anchor_url: str
-    bucket: pulumi.Input[str]
-    role_arn: pulumi.Input[str]
     queue_url: pulumi.Input[str]
     key_arn: pulumi.Input[str]
     topic_arn: pulumi.Input[str]
-    target: Target
-    out_dir: Path
 
     def __post_init__(self) -> None:
         """Refuse a sealer that seals nothing in time, or under no name."""
-        for field in ("function", "log_group", "region", "origin"):
-            if not getattr(self, field):
-                msg = f"LogSealerArgs.{field}: must not be empty, got {getattr(self, field)!r}"
-                raise ValueError(msg)
-        if not 1 <= self.seal_minutes <= MAX_SEAL_MINUTES:
-            msg = f"LogSealerArgs.seal_minutes: must be from 1 to {MAX_SEAL_MINUTES}, got {self.seal_minutes}"
-            raise ValueError(msg)
-        for field in ("retention_days", "log_days"):
-            if getattr(self, field) < 1:
-                msg = f"LogSealerArgs.{field}: must be at least 1, got {getattr(self, field)}"
-                raise ValueError(msg)
+        FunctionArgs.__post_init__(self)
+        require_text(self, "origin")
+        require_range(self, "seal_minutes", 1, MAX_SEAL_MINUTES)
+        require_range(self, "retention_days", 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,28 +85,14 @@ class LogSealer(pulumi.ComponentResource):
                 out_dir=args.out_dir,
             )
         )
-        log_group = aws.cloudwatch.LogGroup(
-            f"{name}-log",
-            name=args.log_group,
-            retention_in_days=args.log_days,
-            opts=pulumi.ResourceOptions(parent=self),
-        )
-        function = aws.lambda_.Function(
-            f"{name}-function",
-            name=args.function,
+        log_group, function = register_function(
+            name,
+            self,
+            args,
+            package,
             description="Makes what was stored part of a signed log that shows any change.",
-            role=args.role_arn,
-            runtime=RUNTIME,
-            architectures=[ARCHITECTURE],
-            handler=HANDLER,
-            memory_size=MEMORY_MB,
-            timeout=TIMEOUT_S,
-            code=package.apply(lambda built: pulumi.FileArchive(str(built.path))),
-            source_code_hash=package.apply(lambda built: built.sha256_base64),
-            # The provider reads this back, so the next run replaces code that somebody else uploaded.
-            code_sha256=package.apply(lambda built: built.sha256_base64),
-            # Lambda would otherwise make a log group of its own, which never ends.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[log_group]),
+            handler="log_sealer.handler.handler",
+            timeout_s=TIMEOUT_S,
         )
         before: pulumi.Resource = function
         for task in tasks(args):
@@ -170,12 +137,12 @@ class LogSealer(pulumi.ComponentResource):
 
 
 def every_minutes(seal_minutes: int) -> int:
-    """How often the sealer runs, so that two runs, one of which found nothing yet, are within `seal_minutes`."""
+    """Return how often the sealer runs: twice within `seal_minutes`, as the first run may find nothing yet."""
     return max(1, seal_minutes // 2)
 
 
 def tasks(args: LogSealerArgs) -> tuple[_Task, ...]:
-    """What is done by the clock, in UTC."""
+    """Return what the clock starts, in UTC."""
     minutes = every_minutes(args.seal_minutes)
     always = (
         _Task(
@@ -197,7 +164,7 @@ def tasks(args: LogSealerArgs) -> tuple[_Task, ...]:
 
 
 def render_config(args: LogSealerArgs, known: Mapping[str, str]) -> bytes:
-    """The sealer's configuration file, the same bytes for the same settings; `known`: what other components made."""
+    """Return the sealer's configuration file: the same bytes for the same settings. `known`: from other components."""
     config = {
         "schema": CONFIG_SCHEMA,
         **known,

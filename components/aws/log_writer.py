@@ -1,7 +1,7 @@
 """The log writer: a function behind an HTTPS address that agents post to.
 
-Guarantee: it runs exactly the package whose digest is an output, as the writer role and no other, and only once the
-log's protections are in place; its own log ends after the stated days.
+Guarantee: it runs exactly the package whose digest is an output, as the writer role and no other. It exists only once
+the log's protections are in place. Its own log ends after the stated days.
 """
 
 from __future__ import annotations
@@ -14,17 +14,14 @@ import pulumi
 import pulumi_aws as aws
 
 from audit_core.layout import CONFIG_SCHEMA, DIGESTS, ENDPOINT_DETAILS, ENVELOPES, PERSONAL
+from components.arguments import refuse, require_choice, require_range
+from components.function import FunctionArgs, register_function
 from components.mask_rules import MaskRules, rules_config
-from components.package import WRITER, Target, build_package
+from components.package import WRITER, build_package
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
-RUNTIME: Final = "python3.13"
-ARCHITECTURE: Final = "arm64"
-HANDLER: Final = "log_writer.handler.handler"
-MEMORY_MB: Final = 1024
 TIMEOUT_S: Final = 30
 
 
@@ -38,31 +35,20 @@ class WriterAgent:
     def __post_init__(self) -> None:
         """Refuse a detail that the writer would not know."""
         if self.endpoint_detail not in ENDPOINT_DETAILS:
-            msg = f"WriterAgent.endpoint_detail: must be path or domain, got {self.endpoint_detail!r}"
-            raise ValueError(msg)
+            refuse(self, "endpoint_detail", "be path or domain")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LogWriterArgs:
+class LogWriterArgs(FunctionArgs):
     """What the function is, and what it depends on.
 
-    `bucket` and `role_arn` come from the components that make them. `accepted` is what `Tokens` gives.
-    `log_days` is the operational log's retention, `reserved_concurrency` 0 for none. `out_dir` is where the package is
-    put before it is uploaded. `keys_parameter` comes from the key store; `digest` is `sha256` or `hmac-sha256`,
-    `personal_data` `mask`, `hmac` or `off`. `envelope` is `off`, `masked` or `raw`, and `vault` the bucket for the last
-    two.
+    `accepted` is what `Tokens` gives; `keys_parameter` comes from the key store. `digest` is `sha256` or
+    `hmac-sha256`, `personal_data` `mask`, `hmac` or `off`. `envelope` is `off`, `masked` or `raw`, and `vault` the
+    bucket for the last two. `reserved_concurrency` is 0 for none.
     """
 
-    function: str
-    log_group: str
-    log_days: int
-    region: str
-    bucket: pulumi.Input[str]
-    role_arn: pulumi.Input[str]
     agents: Sequence[WriterAgent]
     accepted: pulumi.Input[Mapping[str, Sequence[tuple[str, str | None]]]]
-    target: Target
-    out_dir: Path
     keys_parameter: pulumi.Input[str]
     digest: str
     personal_data: str
@@ -73,27 +59,17 @@ class LogWriterArgs:
 
     def __post_init__(self) -> None:
         """Refuse a writer that nobody may write to, or whose log never ends."""
+        FunctionArgs.__post_init__(self)
         if not self.agents:
             msg = "LogWriterArgs.agents: must name at least one agent, got none"
             raise ValueError(msg)
-        for field, given, known in (
-            ("digest", self.digest, DIGESTS),
-            ("personal_data", self.personal_data, PERSONAL),
-            ("envelope", self.envelope, ENVELOPES),
-        ):
-            if given not in known:
-                msg = f"LogWriterArgs.{field}: must be one of {', '.join(known)}, got {given!r}"
-                raise ValueError(msg)
+        require_choice(self, "digest", DIGESTS)
+        require_choice(self, "personal_data", PERSONAL)
+        require_choice(self, "envelope", ENVELOPES)
         if (self.envelope == "off") != (self.vault is None):
             msg = f"LogWriterArgs.vault: must be given unless envelope is off, got envelope {self.envelope!r}"
             raise ValueError(msg)
-        for field, given, least in (
-            ("log_days", self.log_days, 1),
-            ("reserved_concurrency", self.reserved_concurrency, 0),
-        ):
-            if given < least:
-                msg = f"LogWriterArgs.{field}: must be at least {least}, got {given}"
-                raise ValueError(msg)
+        require_range(self, "reserved_concurrency", 0)
 
 
 class LogWriter(pulumi.ComponentResource):
@@ -130,29 +106,15 @@ class LogWriter(pulumi.ComponentResource):
                 out_dir=args.out_dir,
             )
         )
-        log_group = aws.cloudwatch.LogGroup(
-            f"{name}-log",
-            name=args.log_group,
-            retention_in_days=args.log_days,
-            opts=pulumi.ResourceOptions(parent=self),
-        )
-        function = aws.lambda_.Function(
-            f"{name}-function",
-            name=args.function,
+        log_group, function = register_function(
+            name,
+            self,
+            args,
+            package,
             description="Masks, digests and stores what agents say that they called.",
-            role=args.role_arn,
-            runtime=RUNTIME,
-            architectures=[ARCHITECTURE],
-            handler=HANDLER,
-            memory_size=MEMORY_MB,
-            timeout=TIMEOUT_S,
-            code=package.apply(lambda built: pulumi.FileArchive(str(built.path))),
-            source_code_hash=package.apply(lambda built: built.sha256_base64),
-            # The provider reads this back, so the next run replaces code that somebody else uploaded.
-            code_sha256=package.apply(lambda built: built.sha256_base64),
-            reserved_concurrent_executions=args.reserved_concurrency or None,
-            # Lambda would otherwise make a log group of its own, which never ends.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[log_group]),
+            handler="log_writer.handler.handler",
+            timeout_s=TIMEOUT_S,
+            reserved_concurrency=args.reserved_concurrency,
         )
         url = self._address(name, args.function, function)
         self.endpoint = url.function_url.apply(lambda address: address.rstrip("/"))
@@ -213,7 +175,7 @@ def render_config(
     vault: str | None,
     accepted: Mapping[str, Sequence[Sequence[str | None]]],
 ) -> bytes:
-    """The writer's configuration file: the same bytes for the same settings.
+    """Return the writer's configuration file: the same bytes for the same settings.
 
     `accepted`: for each agent pairs of a token's SHA-256 in hex and when it ends (RFC 3339), or None.
     """

@@ -1,7 +1,7 @@
 """The roles of a stack, each with the permissions of its rows in `policies.iam` and no other.
 
-Guarantee: no role can delete, bypass a lock or change the bucket's protections; the one that writes cannot read, those
-that people take and that read cannot write, and the one that seals writes no record.
+Guarantee: no role can delete, bypass a lock or change the bucket's protections. The role that writes cannot read. The
+roles that people take and that read cannot write. The role that seals writes no record.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import pulumi
 import pulumi_aws as aws
 
 from policies import iam
-from policies.place import OF_FUNCTIONS, Place, Principal
+from policies.place import OF_FUNCTIONS, Principal, ResourceNames
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -36,7 +36,7 @@ class RolesArgs:
     the ARN of the policy that bounds every role, or nothing.
     """
 
-    place: Place
+    place: ResourceNames
     bounds: iam.Bounds
     assumed_by: Mapping[Principal, Sequence[str]]
     permissions_boundary: str = ""

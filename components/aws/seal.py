@@ -1,10 +1,11 @@
-"""What sealing takes beside the sealer: the key that signs checkpoints, and the queue that tells what was stored.
+"""What sealing needs beside the sealer: the key that signs checkpoints, and the queue that reports stored objects.
 
-Guarantee: the key never leaves KMS, and its policy says who signs; once `listen`'s result is known, S3 tells the queue
-of every object that is put under `records/`, and nobody else can.
+Guarantee: the key never leaves KMS, and its policy says who signs. Once `listen`'s result is known, S3 reports every
+object under `records/` to the queue, and nobody else can.
 
-A message is kept for two weeks, which is how long the sealer may be down before only its daily look at the bucket finds
-what was stored. It is hidden for longer than a run of the sealer may take, so that two runs do not read the same.
+A message is kept for two weeks. The sealer may be down for that long; after that, only its daily look at the bucket
+finds what was stored. A message is hidden for longer than a run of the sealer may take, so that two runs do not read
+the same.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import pulumi
 import pulumi_aws as aws
 
 from audit_core.layout import RECORDS
+from components.arguments import require_start, require_text
 
 KEY_DELETION_WINDOW_DAYS: Final = 30
 """The most that KMS has: a log whose key is gone can be checked, and never be sealed again under its name."""
@@ -43,13 +45,8 @@ class SealArgs:
 
     def __post_init__(self) -> None:
         """Refuse a key that anybody may sign with, and a queue that anybody may empty."""
-        for field in ("queue", "queue_policy", "key_policy", "bucket"):
-            if not getattr(self, field):
-                msg = f"SealArgs.{field}: must not be empty, got {getattr(self, field)!r}"
-                raise ValueError(msg)
-        if not self.alias.startswith("alias/"):
-            msg = f"SealArgs.alias: must begin with alias/, got {self.alias!r}"
-            raise ValueError(msg)
+        require_text(self, "queue", "queue_policy", "key_policy", "bucket")
+        require_start(self, "alias", "alias/")
 
 
 class Seal(pulumi.ComponentResource):
@@ -110,9 +107,12 @@ class Seal(pulumi.ComponentResource):
             f"{name}-notification",
             bucket=self._args.bucket,
             queues=[
-                aws.s3.BucketNotificationQueueArgs(
-                    id="stored", queue_arn=self._queue.arn, events=["s3:ObjectCreated:*"], filter_prefix=RECORDS
-                )
+                {
+                    "id": "stored",
+                    "queue_arn": self._queue.arn,
+                    "events": ["s3:ObjectCreated:*"],
+                    "filter_prefix": RECORDS,
+                }
             ],
             # S3 tries the queue when it is told of it, and refuses one that it may not send to.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[self._policy, bucket]),

@@ -1,7 +1,7 @@
-"""One token for each agent: made once, kept as a secret in the stack's state, known to the writer by its digest alone.
+"""One token for each agent: made once, kept as a secret in the stack's state. The writer knows only its digest.
 
-Guarantee: at least 256 random bits each; an agent's generation names its token, so rotating makes a new one and taking
-the agent out of the settings removes it; of a token, only the SHA-256 leaves this module unencrypted.
+Guarantee: a token has at least 256 random bits. An agent's generation names its token: rotating makes a new token, and
+removing the agent from the settings removes its token. Only the SHA-256 of a token leaves this module unencrypted.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class Tokens(pulumi.ComponentResource):
         self.register_outputs({"tokens": self.tokens})
 
     def _token(self, name: str, agent: str, generation: int) -> pulumi.Output[str]:
-        """The token of an agent's generation.
+        """Register and return the token of an agent's generation.
 
         Not of RandomBytes: the id of one is its bytes, in base64, and ids lie in the state and the CLI's output in
         clear. The id of a RandomPassword is `none`.
@@ -94,12 +94,12 @@ class Tokens(pulumi.ComponentResource):
 
 
 def slug(agent: str) -> str:
-    """An agent's name as part of a resource's name: itself where it is plain ASCII, else a digest of it."""
+    """Return an agent's name as part of a resource's name: itself if it is plain ASCII, else a digest of it."""
     if agent.isascii():
         return agent
     return f"u{hashlib.sha256(agent.encode('utf-8')).hexdigest()[:_SLUG_DIGITS]}"
 
 
 def _accept(token: pulumi.Output[str], until: str | None) -> pulumi.Output[tuple[str, str | None]]:
-    """A token's digest, which is no secret: 256 random bits cannot be guessed from it."""
+    """Return a token's digest and when the token ends. Nobody can guess 256 random bits from a digest."""
     return pulumi.Output.unsecret(token.apply(lambda text: (hashlib.sha256(text.encode("ascii")).hexdigest(), until)))

@@ -19,10 +19,10 @@ from components.aws.tokens import TokenHolder, TokensArgs
 from components.aws.vault import VaultArgs
 from components.mask_rules import read_mask_rules
 from policies.iam import Bounds
-from policies.place import STANDING, Place, Principal
+from policies.place import STANDING, Principal, ResourceNames
 from policies.retention import Mode, Retention
 
-PLACE = Place(
+PLACE = ResourceNames(
     partition="aws", region="r", account="1", bucket="b", function="f", log_group="l", keys="/k",
     sealer="s", sealer_log_group="sl", queue="q", topic="t",
     roles={principal: principal.value for principal in STANDING},

@@ -16,7 +16,7 @@ from localcloud.offline import ACCOUNT
 from localcloud.place import ROOT
 from policies import iam
 from policies.iam import Bounds
-from policies.place import STANDING, Place, Principal
+from policies.place import STANDING, Principal, ResourceNames
 from policies.retention import Mode
 
 from .conftest import DRAWN, Run, Up
@@ -94,7 +94,7 @@ def test_each_role_has_one_policy_which_is_its_rows(standard: Run, principal: Pr
     """And no other: nothing attached, nothing inline."""
     name = f"agent-audit-log-test-eu-central-1-{principal.value}"
     policies = [entry for entry in standard.of("RolePolicy") if entry.inputs["role"] == name]
-    place = Place(
+    place = ResourceNames(
         partition="aws",
         region="eu-central-1",
         account=ACCOUNT,

@@ -12,6 +12,11 @@ RESOURCE = re.compile(r"(?:aws(?:\.\w+)+|random)\.[A-Z]\w*(?<!Args)")
 FILES = sorted(path for path in (ROOT / "components" / "aws").glob("*.py") if path.name != "__init__.py")
 
 
+HELPERS = [path for path in sorted((ROOT / "components").glob("*.py")) if "pulumi_aws" in path.read_text("utf-8")]
+MAKERS = [*(path for path in FILES if path.stem != "seal_alarms"), *HELPERS]
+"""Every file that registers resources: the components, but the one whose resources a helper registers, and helpers."""
+
+
 def _name(node: ast.expr) -> str:
     """`pulumi.ComponentResource` as text."""
     return ast.unparse(node)
@@ -95,22 +100,21 @@ def test_it_names_its_type_after_itself(path: Path, component: ast.ClassDef) -> 
     assert ast.unparse(first) == expected
 
 
-@each
-def test_its_children_are_its_own(path: Path, component: ast.ClassDef) -> None:
-    """Each has `parent=self` and takes nothing from the caller's options, and its name starts with the component's."""
-    del path
-    children = [call for call in _calls(component) if RESOURCE.fullmatch(_name(call.func))]
-    assert children
+@pytest.mark.parametrize("path", MAKERS, ids=[path.stem for path in MAKERS])
+def test_every_child_has_its_component_as_parent(path: Path) -> None:
+    """Nothing is taken from the caller's options, and each name starts with the component's."""
+    tree = ast.parse(path.read_text("utf-8"))
+    children = [call for call in _calls(tree) if RESOURCE.fullmatch(_name(call.func))]
+    options = [call for call in _calls(tree) if _name(call.func) == "pulumi.ResourceOptions"]
+    assert options
     for child in children:
-        (options,) = [keyword.value for keyword in child.keywords if keyword.arg == "opts"]
-        assert isinstance(options, ast.Call)
-        assert _name(options.func) == "pulumi.ResourceOptions"
-        given = {keyword.arg: ast.unparse(keyword.value) for keyword in options.keywords}
-        assert given["parent"] == "self"
-        assert set(given) <= {"parent", "protect", "depends_on", "deleted_with", "custom_timeouts"}
+        (given,) = [keyword.value for keyword in child.keywords if keyword.arg == "opts"]
+        assert given in options
         assert ast.unparse(child.args[0]).startswith("f'{name}-")
-    options_made = [call for call in _calls(component) if _name(call.func) == "pulumi.ResourceOptions"]
-    assert len(options_made) == len(children)
+    for made in options:
+        words = {keyword.arg: ast.unparse(keyword.value) for keyword in made.keywords}
+        assert words["parent"] == ("self" if path in FILES else "parent")
+        assert set(words) <= {"parent", "protect", "depends_on", "deleted_with", "custom_timeouts"}
 
 
 @each
@@ -121,9 +125,8 @@ def test_everything_public_says_what_it_guarantees(path: Path, component: ast.Cl
     assert "Output" in (ast.get_docstring(component) or "")
 
 
-@each
-def test_it_switches_no_protection_off(path: Path, component: ast.ClassDef) -> None:
+@pytest.mark.parametrize("path", [*FILES, *HELPERS], ids=lambda path: path.stem)
+def test_it_switches_no_protection_off(path: Path) -> None:
     """No such property is given at all, true or false."""
-    del path
-    given = {keyword.arg for call in _calls(component) for keyword in call.keywords}
+    given = {keyword.arg for call in _calls(ast.parse(path.read_text("utf-8"))) for keyword in call.keywords}
     assert not given & {"force_destroy", "retain_on_delete", "skip_destroy", "ignore_changes", "delete_before_replace"}

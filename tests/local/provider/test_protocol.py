@@ -11,8 +11,8 @@ import pytest
 from google.protobuf import empty_pb2, json_format, struct_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
+from cli.isolated import isolated_session
 from localcloud.provider import AwsProvider, RandomProvider, serve
-from localcloud.provider.cloud import isolated_session
 from localcloud.provider.values import UNKNOWN, decode, encode
 from tests.local.provider.driver import Driver, Refused, driven
 

@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from policies.place import STANDING, Place, Principal
+from policies.place import STANDING, Principal, ResourceNames
 
-PLACE = Place(
+PLACE = ResourceNames(
     partition="aws",
     region="eu-central-1",
     account="123456789012",

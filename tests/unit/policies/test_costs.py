@@ -3,7 +3,7 @@
 import pytest
 
 from policies import costs
-from policies.costs import Assumptions, Price, monthly
+from policies.costs import Price, monthly
 
 
 def test_every_price_has_a_source_and_a_date() -> None:
@@ -60,16 +60,6 @@ def test_a_longer_retention_costs_storage_alone() -> None:
     """Ten times the days, ten times the bytes, the seal's among them, and nothing else."""
     half_a_year, five_years = monthly(10_000, retention_days=180), monthly(10_000, retention_days=1_800)
     assert five_years.usd - half_a_year.usd == pytest.approx(9 * 1.8 * (1 + 4.24) * 0.023)
-
-
-def test_batches_divide_what_a_post_costs() -> None:
-    """A hundred records a post cost a hundredth of the posts; the sealer runs as often as before."""
-    single = monthly(1_000_000, retention_days=1, alarms=0, metrics=0, own_trail=False)
-    batches = monthly(
-        1_000_000, retention_days=1, alarms=0, metrics=0, own_trail=False, assumed=Assumptions(records_per_post=100)
-    )
-    runs = SEAL + SEALING + 720 * 45_000 / 1e9 * 0.023
-    assert batches.usd - runs == pytest.approx((single.usd - runs) / 100)
 
 
 def test_a_vault_costs_its_key_and_what_is_put_there() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from policies import bucket_policy, iam
 from policies.iam import Bounds
-from policies.place import DEEPER, RECORD_OBJECT, STANDING, Place, Principal, Scope
+from policies.place import DEEPER, RECORD_OBJECT, STANDING, Principal, ResourceNames, Scope
 from policies.retention import PROFILES, Mode, Retention
 from policies.wildcards import WILDCARDS
 
@@ -98,7 +98,7 @@ WITH_A_VAULT = {
 }
 
 
-def _allowed(principal: Principal, place: Place = PLACE) -> set[tuple[str, str]]:
+def _allowed(principal: Principal, place: ResourceNames = PLACE) -> set[tuple[str, str]]:
     document = json.loads(iam.document(iam.role_statements(principal, place, BOUNDS)))
     return {
         (action, resource)
