@@ -54,8 +54,8 @@ def page() -> str:
         [
             "# Who may do what",
             "",
-            "`python -m policies.permissions` writes this page from the tables that make the policies. With `--json`",
-            "it prints all of these policies. The example is a stack `prod` in eu-central-1 with the profile",
+            "`python -m policies.permissions` writes this page; with `--json` it prints all of these policies.",
+            "The example is a stack `prod` in eu-central-1 with the profile",
             "`standard`, deployed by the role `you`. `BUCKET` is its bucket, `ROLE:x` its role x.",
             "",
             "## The roles",
