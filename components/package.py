@@ -75,8 +75,7 @@ _SIGNED_REQUESTS: Final = frozenset({"botocore", "jmespath", "python-dateutil", 
 WRITER: Final = Contents(
     name="log_writer",
     packages=("audit_core", "aws_client", "log_writer"),
-    distributions=_SIGNED_REQUESTS
-    | {"ahocorasick-rs", "google-re2", "isal", "opentelemetry-proto", "orjson", "protobuf", "typing-extensions"},
+    distributions=_SIGNED_REQUESTS | {"ahocorasick-rs", "google-re2", "isal", "orjson", "typing-extensions"},
     max_bytes=15 * _MB,
 )
 SEALER: Final = Contents(

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from audit_core.masking import Masker
 from log_writer.config import Agent, Config, Limits
-from log_writer.intake.otlp_protobuf import logs_too_heavy, spans_too_heavy
+from log_writer.intake.otlp import logs_too_heavy, spans_too_heavy
 from log_writer.reply import Response
 from log_writer.service import Writer
 from tests.unit.log_writer.harness import NOW, PLANTED, MemoryStore
@@ -99,6 +99,9 @@ PROTOBUFS: dict[str, Callable[[], bytes]] = {
         content=nested(1, 1, content=nested(1, content=b"k") + nested(2, 1, content=b"x" * 10_000))
         + nested(2, content=b"\x12\x00" * 9_999),
     ),
+    "a large resource of many scopes": lambda: nested(
+        1, content=nested(1, content=b"\x0a\x03\x0a\x01a" * 40_000) + b"\x12\x02\x12\x00" * 9_999
+    ),
 }  # fmt: skip
 
 
@@ -113,9 +116,9 @@ def test_hostile_protobuf_ends(name: str, path: str) -> None:
     assert time.monotonic() - started < 20
 
 
-def filled(unit: str, before: str, after: str) -> bytes:
-    """As many of `unit`, with commas between, as the largest request holds."""
-    count = (SIZE - len(before + after)) // (len(unit) + 1)
+def filled(unit: str, before: str, after: str, *, most: int = SIZE) -> bytes:
+    """As many of `unit`, with commas between, as the largest request holds; at most `most`."""
+    count = min(most, (SIZE - len(before + after)) // (len(unit) + 1))
     return (before + ",".join([unit] * count) + after).encode()
 
 
@@ -153,6 +156,12 @@ JSONS: dict[str, Callable[[], bytes]] = {
     "a longer number": lambda: one('{"intValue":' + "9" * SIZE + "}"),
     "escaped colons": lambda: filled('{"stringValue":"\\u003a"}', TO_VALUES, FROM_VALUES),
     "a shared resource": lambda: shared(9_999),
+    "a large resource of many scopes": lambda: filled(
+        '{"logRecords":[{}]}',
+        '{"resourceLogs":[{"resource":{"attributes":[' + ",".join(['{"key":"a"}'] * 20_000) + ']},"scopeLogs":[',
+        "]}]}",
+        most=9_999,
+    ),
     "a bomb": lambda: gzip.compress(bytes(100_000_000), 9),
 }  # fmt: skip
 

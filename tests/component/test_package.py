@@ -179,7 +179,6 @@ def test_it_runs_with_nothing_else_in_sight(local: Package, tmp_path: Path) -> N
         archive.extractall(tmp_path)
     program = (
         f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import log_writer.handler as h; "
-        "from log_writer.intake import otlp_protobuf as o; list(o.read_logs(b'')); list(o.read_spans(b'')); "
         "print(h.handler.__name__, [m.__file__ for m in sys.modules.values() "
         "if 'site-packages' in (getattr(m, '__file__', None) or '')])"
     )

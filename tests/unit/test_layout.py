@@ -56,15 +56,13 @@ IN_THE_FUNCTION = ("audit_core", "aws_client", "log_sealer", "log_writer")
 RUNTIME = {
     "ahocorasick_rs",
     "botocore",
-    "google",
     "isal",
-    "opentelemetry",
     "orjson",
     "re2",
     "rfc3161_client",
     "urllib3",
 }
-IMPORTED_AS = {"google_re2": "re2", "opentelemetry_proto": "opentelemetry", "protobuf": "google"}
+IMPORTED_AS = {"google_re2": "re2"}
 # What else each package may import. Whoever is not named here may import anything that is installed.
 THIRD_PARTY = {
     **dict.fromkeys(IN_THE_FUNCTION, RUNTIME),

@@ -68,3 +68,14 @@ class Decoded:
     def content_digest(self) -> bytes:
         """The digest of the content, after all items are read."""
         return self.content if isinstance(self.content, bytes) else self.content.digest()
+
+
+class Decode(Protocol):
+    """From a request's body to its events.
+
+    Raises `DecodeError` when none of the body can be decoded, `TooManyError` when it holds too many events.
+    """
+
+    def __call__(self, body: bytes, *, max_events: int) -> Decoded:
+        """Decode `body`."""
+        ...

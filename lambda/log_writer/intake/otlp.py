@@ -1,50 +1,48 @@
 """OTLP/HTTP (https://opentelemetry.io/docs/specs/otlp/#otlphttp): log records and spans, in JSON and in protobuf.
 
-Promise: every log record and every span becomes an Event or a Refusal; the same request in either encoding is the same
-events, and is stored as the same bytes.
+Promise: every log record and every span becomes an Event or a Refusal. The same request in either encoding becomes the
+same events, stored as the same bytes.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Final
 
 import orjson
 
 from audit_core.errors import DecodeError
 from audit_core.event import Event
-from log_writer.intake import otlp_json, otlp_protobuf
-from log_writer.intake.decoded import Decoded, Refusal, RunningDigest, TooManyError, refusal_of
+from log_writer.intake.decoded import Decode, Decoded, Refusal, RunningDigest, TooManyError, refusal_of
 from log_writer.intake.otlp_events import EventMaker
-from log_writer.intake.otlp_items import FrameError, Items, Origin
+from log_writer.intake.otlp_frame import open_json
+from log_writer.intake.otlp_items import LOG_NAMES, SPAN_NAMES, FrameError, Items, Origin
+from log_writer.intake.otlp_protobuf import LOGS, SPANS, is_too_heavy
+from log_writer.intake.otlp_protobuf import open_request as open_protobuf
+from log_writer.intake.otlp_reader import Read, read_items, read_log, read_span
 
 _SEPARATOR: Final = b"\x00"  # is in no JSON
 
 
-def decode_logs_json(body: bytes, *, max_events: int) -> Decoded:
-    """Log records, in JSON. Raises `DecodeError`, and as the items are read, too; `TooManyError` likewise."""
-    return _decoded(otlp_json.read_logs(body), max_events)
+def _decode(open_request: Callable[[bytes], object], names: tuple[str, str, str], read: Read) -> Decode:
+    """Return the decoder of one signal in one encoding. Raises `DecodeError`, also as the items are read."""
+
+    def decode(body: bytes, *, max_events: int) -> Decoded:
+        content = hashlib.sha256()
+        items = read_items(open_request(body), names, read)
+        return Decoded(items=_events(items, max_events, content), content=content)
+
+    return decode
 
 
-def decode_logs_protobuf(body: bytes, *, max_events: int) -> Decoded:
-    """The same in protobuf."""
-    return _decoded(otlp_protobuf.read_logs(body), max_events)
-
-
-def decode_spans_json(body: bytes, *, max_events: int) -> Decoded:
-    """Spans, in JSON. Raises like `decode_logs_json`."""
-    return _decoded(otlp_json.read_spans(body), max_events)
-
-
-def decode_spans_protobuf(body: bytes, *, max_events: int) -> Decoded:
-    """The same in protobuf."""
-    return _decoded(otlp_protobuf.read_spans(body), max_events)
-
-
-def _decoded(items: Items, max_events: int) -> Decoded:
-    content = hashlib.sha256()
-    return Decoded(items=_events(items, max_events, content), content=content)
+decode_logs_json: Final = _decode(partial(open_json, names=LOG_NAMES), LOG_NAMES, read_log)
+decode_logs_protobuf: Final = _decode(partial(open_protobuf, fields=LOGS), LOG_NAMES, read_log)
+decode_spans_json: Final = _decode(partial(open_json, names=SPAN_NAMES), SPAN_NAMES, read_span)
+decode_spans_protobuf: Final = _decode(partial(open_protobuf, fields=SPANS), SPAN_NAMES, read_span)
+logs_too_heavy: Final = partial(is_too_heavy, fields=LOGS)
+spans_too_heavy: Final = partial(is_too_heavy, fields=SPANS)
 
 
 def _events(items: Items, max_events: int, content: RunningDigest) -> Iterator[Event | Refusal]:

@@ -1,4 +1,4 @@
-"""Read the frame of an OTLP request in JSON: resources, scopes, and the items in them.
+"""Read the frame of an OTLP request: resources, scopes, and the items in them.
 
 Promise: an invalid part refuses only the items inside it. A body that is not an OTLP request is refused. As an empty
 request it would be acknowledged, and lost.
@@ -17,6 +17,7 @@ import orjson
 from audit_core.canonical import DUPLICATE_KEY, TOO_DEEP, JsonValue, has_duplicate_key
 from audit_core.errors import AuditError, DecodeError, FieldError
 from log_writer.intake.otlp_items import FrameError
+from log_writer.intake.otlp_protobuf import Message
 from log_writer.intake.outline import Raw, outline, reason_against
 
 _HALF: Final = re.compile(rb"\\u[dD][89a-fA-F]")
@@ -25,8 +26,8 @@ _SHARED_KEYS: Final = {"resource", "scope", "schemaUrl"}
 _Object = dict[str, JsonValue]
 
 
-def request_of(body: bytes, names: tuple[str, str, str]) -> object:
-    """Decode a request. When a part of it is invalid, return its frame, so that only that part is refused."""
+def open_json(body: bytes, names: tuple[str, str, str]) -> object:
+    """Decode a request in JSON. When a part of it is invalid, return its frame, so that only that part is refused."""
     position: int | None = None
     # When this fails, reading the parts one by one shows which is invalid.
     with contextlib.suppress(Exception):
@@ -44,9 +45,11 @@ def request_of(body: bytes, names: tuple[str, str, str]) -> object:
 
 
 def _opened(value: object) -> object:
-    """Return `value`, decoded if it is `Raw`. Raises `FrameError` if it is invalid."""
+    """Return `value`, decoded if it is `Raw` or a `Message`. Raises `FrameError` if it is invalid."""
     if isinstance(value, FieldError):
         raise FrameError(value.reason)
+    if isinstance(value, Message):
+        return value.opened()
     if not isinstance(value, Raw):
         return value
     decoded = _loads(value.text)

@@ -1,7 +1,6 @@
-"""What OTLP's two encodings have in common: log records and spans, as plain values.
+"""Log records and spans as plain values, the same in both of OTLP's encodings.
 
-Promise: the same request gives the same items in JSON and in protobuf. Ids are lower-case hex, times are nanoseconds,
-bytes are base64, and a double that JSON cannot say is its name.
+Ids are lower-case hex, times are nanoseconds, bytes are base64. A double that JSON cannot hold becomes its name.
 """
 
 from __future__ import annotations
@@ -16,6 +15,9 @@ import orjson
 from audit_core.canonical import JsonValue
 from audit_core.errors import FieldError
 
+LOG_NAMES: Final = ("resourceLogs", "scopeLogs", "logRecords")
+SPAN_NAMES: Final = ("resourceSpans", "scopeSpans", "spans")
+"""The lists in a request, one inside the other."""
 MAX_DEPTH: Final = 24
 """Lists and maps inside one another in a value, at most: protobuf's own limit is not far above it."""
 MAX_UINT64: Final = 2**64 - 1
@@ -48,9 +50,7 @@ class Origin:
     encoded: bytes = b""
 
     def __post_init__(self) -> None:
-        self.encoded = orjson.dumps([self.resource, self.scope, self.scope_version, self.scope_attributes])
-        if len(self.encoded) > MAX_SHARED_BYTES:
-            raise FieldError("resource", f"must be at most {MAX_SHARED_BYTES} bytes, with its scope")
+        self.encoded = encoded_shared([self.resource, self.scope, self.scope_version, self.scope_attributes])
 
 
 @dataclass(slots=True, kw_only=True)
@@ -97,6 +97,14 @@ class SpanItem:
     links: list[tuple[str, str]] = field(default_factory=list)
 
 
+def encoded_shared(shared: object) -> bytes:
+    """Encode what several items share. Raises `FieldError` when it is too large."""
+    encoded = orjson.dumps(shared)
+    if len(encoded) > MAX_SHARED_BYTES:
+        raise FieldError("resource", f"must be at most {MAX_SHARED_BYTES} bytes, with its scope")
+    return encoded
+
+
 Found: TypeAlias = "tuple[Origin, LogItem | SpanItem] | Exception"
 """An item and its origin; or why it is refused: a `FieldError`, or an unexpected exception."""
 Items: TypeAlias = "Iterator[Found]"
@@ -109,20 +117,6 @@ def checked_id(name: str, value: str, size: int) -> str:
     if len(value) != 2 * size:
         raise FieldError(name, f"must be {2 * size} digits of hex")
     return value
-
-
-def collect(pairs: Iterator[tuple[str, JsonValue]]) -> Attributes:
-    """Attributes by name; what comes under a name that is taken is kept apart. A value of nothing is no attribute."""
-    attributes: Attributes = {}
-    doubles: list[JsonValue] = []
-    for name, value in pairs:
-        if name in attributes:
-            doubles.append({name: value})
-        elif value is not None:
-            attributes[name] = value
-    if doubles:
-        attributes[DUPLICATES] = doubles
-    return attributes
 
 
 def plain_double(value: float) -> JsonValue:

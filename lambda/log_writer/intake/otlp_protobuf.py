@@ -1,189 +1,80 @@
-"""OTLP's protobuf encoding.
+"""Decode OTLP's protobuf encoding to the objects that its JSON encoding has.
 
-Promise: protobuf is imported when the first such request comes, not before. Records are decoded one at a time, so that
-what a request takes in memory is in proportion to its bytes; one that is malformed is refused alone.
+Promise: one reader serves both encodings (`otlp_reader`). A record is decoded when its turn comes, so the memory that a
+request takes is in proportion to its bytes. A malformed record is refused alone. Unknown fields are skipped.
+
+Source: https://protobuf.dev/programming-guides/encoding/, https://github.com/open-telemetry/opentelemetry-proto. The
+decoder is our own: Google's takes 3 MB of the package, and any package beside it can lift its limit on nesting.
 """
 
 from __future__ import annotations
 
 import base64
-import functools
-from collections.abc import Callable, Container, Iterable, Iterator
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias, TypeVar
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple, TypeAlias
 
-from audit_core.canonical import DUPLICATE_KEY, JsonValue
-from audit_core.errors import DecodeError, FieldError
-from log_writer.intake.otlp_items import (
-    MAX_DEPTH,
-    Attributes,
-    FrameError,
-    Items,
-    LogItem,
-    Origin,
-    SpanEvent,
-    SpanItem,
-    checked_id,
-    collect,
-    plain_double,
-    too_deep,
-)
-
-if TYPE_CHECKING:
-    from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationScope, KeyValue
-    from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
-    from opentelemetry.proto.resource.v1.resource_pb2 import Resource
-    from opentelemetry.proto.trace.v1.trace_pb2 import Span
+from audit_core.errors import DecodeError
+from log_writer.intake.otlp_items import LOG_NAMES, SPAN_NAMES, FrameError, too_deep
 
 _NOT_PROTOBUF: Final = "is not protobuf"
-_LENGTH_DELIMITED: Final = 2
-_FIXED: Final = {1: 8, 5: 4}
-_LAST_VARINT_BYTE: Final = 0x80
+_VARINT, _FIXED64, _DELIMITED, _FIXED32 = 0, 1, 2, 5  # the wire types
+_LAST_WIRE_TYPE: Final = 7
+_FIXED: Final = {_FIXED64: 8, _FIXED32: 4}
+_CONTINUES: Final = 0x80
+_ONE_BYTE: Final = _CONTINUES | _LAST_WIRE_TYPE
 _MAX_SHIFT: Final = 63
 _SMALL: Final = 16 * 1024
-"""A record up to here is decoded unseen: however many messages it holds, it holds them for a moment."""
-_MOST_MESSAGES_DEEP: Final = 100  # protobuf's own default
+"""A record up to this size is not weighed: however many messages it holds, it holds them for a moment."""
+_DEEPEST: Final = 100
+"""Messages inside one another, at most: as in Google's runtime. `otlp_items.MAX_DEPTH` levels need fewer."""
 _MESSAGE_WEIGHT: Final = 4  # as an object of JSON counts
 
-_Message = TypeVar("_Message", bound="Resource | InstrumentationScope")
-_Read: TypeAlias = "Callable[[bytes], LogItem | SpanItem]"
-_Schema: TypeAlias = "dict[int, _Schema]"
-_VALUE: _Schema = {}
-_PAIR: _Schema = {2: _VALUE}
-_VALUE.update({5: {1: _VALUE}, 6: {1: _PAIR}})
-_RESOURCE: _Schema = {1: _PAIR}
-_SCOPE: _Schema = {3: _PAIR}
-_LOG: _Schema = {5: _VALUE, 6: _PAIR}
-_SPAN: _Schema = {9: _PAIR, 11: {3: _PAIR}, 13: {4: _PAIR}, 15: {}}
+_Object = dict[str, Any]
+_Read: TypeAlias = "Callable[[bytes], object]"
+Fields: TypeAlias = "dict[int, Field]"
+"""The known fields of a message, by tag: number and wire type. A known number with another type is an unknown field."""
 
 
-class _Types(NamedTuple):
-    """The message types, once they are imported."""
+class Field(NamedTuple):
+    """A field of a message. `name`: its name in JSON. `read`: reads a value; null for a message, which has `fields`.
 
-    log: type[LogRecord]
-    span: type[Span]
-    resource: type[Resource]
-    scope: type[InstrumentationScope]
-    error: type[Exception]
+    `many`: the field repeats. `waits`: its messages become `Message`, to be decoded later.
+    """
 
-
-@functools.cache
-def _types() -> _Types:
-    from google.protobuf.message import DecodeError as ProtobufError  # noqa: PLC0415 - no part of a cold start
-    from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope  # noqa: PLC0415
-    from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord  # noqa: PLC0415
-    from opentelemetry.proto.resource.v1.resource_pb2 import Resource  # noqa: PLC0415
-    from opentelemetry.proto.trace.v1.trace_pb2 import Span  # noqa: PLC0415
-
-    return _Types(log=LogRecord, span=Span, resource=Resource, scope=InstrumentationScope, error=ProtobufError)
+    name: str
+    read: _Read | None
+    fields: Fields
+    many: bool = False
+    waits: bool = False
 
 
-def read_logs(body: bytes) -> Items:
-    """The log records of a request. Raises `DecodeError` where it is no such request."""
-    return _walk(body, _LOG, lambda data: _log(_types().log.FromString(data)))
+class Kind(NamedTuple):
+    """The kind of a field: its wire type, and the rest of `Field`."""
+
+    wire: int
+    read: _Read | None
+    fields: Fields
+    many: bool = False
+    waits: bool = False
 
 
-def read_spans(body: bytes) -> Items:
-    """The spans of a request. Raises `DecodeError` where it is no such request."""
-    return _walk(body, _SPAN, lambda data: _span(_types().span.FromString(data)))
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message that is not decoded yet: it is in `data` from `start` to `end`."""
 
+    data: bytes
+    start: int
+    end: int
+    fields: Fields
 
-def logs_too_heavy(body: bytes, limit: int) -> bool:
-    """Whether a request holds more values than `limit`, a message counting as several, beside its smaller records."""
-    return _too_heavy(body, limit, _LOG)
-
-
-def spans_too_heavy(body: bytes, limit: int) -> bool:
-    """The same for spans."""
-    return _too_heavy(body, limit, _SPAN)
-
-
-def _walk(body: bytes, schema: _Schema, read: _Read) -> Items:
-    """Yield each item, or why it is refused. An invalid resource or scope refuses only its own items."""
-    types = _types()
-    for _, start, end in _parts(body, 0, len(body), {1}):
+    def opened(self) -> _Object:
+        """Decode the message. Raises `FrameError` when it is invalid, `FieldError` when it nests too deep."""
         try:
-            groups = list(_parts(body, start, end, {1, 2}))
-            resource = _joined(types.resource, body, groups)
-        except Exception as error:  # noqa: BLE001 - it must not cost the items of other resources
-            yield FrameError(error.reason) if isinstance(error, DecodeError) else error
-            continue
-        for number, first, last in groups:
-            if number != 1:
-                yield from _scoped(body, (first, last), resource, schema, read)
-
-
-def _scoped(body: bytes, span: tuple[int, int], resource: Resource, schema: _Schema, read: _Read) -> Items:
-    try:
-        parts = list(_parts(body, *span, {1, 2}))
-        origin = _origin(resource, _joined(_types().scope, body, parts))
-    except Exception as error:  # noqa: BLE001 - as above
-        yield FrameError(error.reason) if isinstance(error, DecodeError) else error
-        return
-    for kind, begin, stop in parts:
-        if kind == 1:
-            continue
-        if isinstance(origin, Exception):
-            yield origin
-            continue
-        try:
-            if stop - begin > _SMALL:
-                _refuse_deep(body, begin, stop, schema)
-            item = read(body[begin:stop])
-        except (_types().error, DecodeError):
-            yield FieldError("", _NOT_PROTOBUF)
-        except Exception as error:  # noqa: BLE001 - it must not cost the items beside it
-            yield error
-        else:
-            yield origin, item
-
-
-def _origin(resource: Resource, scope: InstrumentationScope) -> Origin | Exception:
-    try:
-        return Origin(
-            resource=collect(_pairs(resource.attributes, 0)),
-            scope=scope.name,
-            scope_version=scope.version,
-            scope_attributes=collect(_pairs(scope.attributes, 0)),
-        )
-    except Exception as error:  # noqa: BLE001 - it must not cost the items of other scopes
-        return error
-
-
-def _joined(kind: Callable[[], _Message], body: bytes, parts: list[tuple[int, int, int]]) -> _Message:
-    """The message in field 1. Where it is there more than once, protobuf merges them, as parsing them in a row does."""
-    message = kind()
-    try:
-        for number, start, end in parts:
-            if number == 1:
-                message.MergeFromString(body[start:end])
-    except _types().error:
-        raise DecodeError(_NOT_PROTOBUF) from None
-    return message
-
-
-def _parts(data: bytes, position: int, end: int, wanted: Container[int]) -> Iterator[tuple[int, int, int]]:
-    """The length-delimited fields of a message: number, start and end of each that is `wanted`; others go by."""
-    return (part for part in _fields(data, position, end) if part[0] in wanted)
-
-
-def _fields(data: bytes, position: int, end: int) -> Iterator[tuple[int, int, int]]:
-    """The fields of a message: number, start and end of each; of one that is not length-delimited, 0 as number."""
-    while position < end:
-        tag, position = _varint(data, position, end)
-        wire, number = tag & 7, tag >> 3
-        start = position
-        if wire == _LENGTH_DELIMITED:
-            size, start = _varint(data, position, end)
-            position = start + size
-        elif wire == 0:
-            _, position = _varint(data, position, end)
-        elif wire in _FIXED:
-            position += _FIXED[wire]
-        else:
-            raise DecodeError(_NOT_PROTOBUF)
-        if number == 0 or position > end:
-            raise DecodeError(_NOT_PROTOBUF)
-        yield (number if wire == _LENGTH_DELIMITED else 0), start, position
+            return _decode(self.data, self.start, self.end, self.fields, {}, 0)
+        except (DecodeError, UnicodeDecodeError):
+            raise FrameError(_NOT_PROTOBUF) from None
 
 
 def _varint(data: bytes, position: int, end: int) -> tuple[int, int]:
@@ -192,120 +83,209 @@ def _varint(data: bytes, position: int, end: int) -> tuple[int, int]:
         byte = data[position]
         position += 1
         result |= (byte & 0x7F) << shift
-        if byte < _LAST_VARINT_BYTE:
+        if byte < _CONTINUES:
             return result, position
         shift += 7
     raise DecodeError(_NOT_PROTOBUF)
 
 
-def _too_heavy(body: bytes, limit: int, record: _Schema) -> bool:
+def _number(content: bytes) -> int:
+    return _varint(content, 0, len(content))[0]
+
+
+def _signed(bits: int) -> _Read:
+    half = 1 << (bits - 1)
+    return lambda content: (_number(content) + half) % (2 * half) - half
+
+
+def _nanos(content: bytes) -> int:
+    return int.from_bytes(content, "little")
+
+
+def _double(content: bytes) -> float:
+    return struct.unpack("<d", content)[0]
+
+
+def _base64(content: bytes) -> str:
+    return base64.b64encode(content).decode()
+
+
+def _bool(content: bytes) -> bool:
+    return _number(content) != 0
+
+
+def _count(content: bytes) -> int:
+    return _number(content) % 2**32
+
+
+def _values(wire: int, read: _Read) -> Kind:
+    return Kind(wire, read, {})
+
+
+def _messages(fields: Fields, *, many: bool = False, waits: bool = False) -> Kind:
+    return Kind(_DELIMITED, None, fields, many=many, waits=waits)
+
+
+def _fields(*rows: tuple[int, str, Kind]) -> Fields:
+    return {number << 3 | kind.wire: Field(name, *kind[1:]) for number, name, kind in rows}
+
+
+_TEXT: Final = _values(_DELIMITED, bytes.decode)
+_ID: Final = _values(_DELIMITED, bytes.hex)
+_BYTES: Final = _values(_DELIMITED, _base64)
+_NANOS: Final = _values(_FIXED64, _nanos)
+_DOUBLE: Final = _values(_FIXED64, _double)
+_BOOL: Final = _values(_VARINT, _bool)
+_INT64: Final = _values(_VARINT, _signed(64))
+_ENUM: Final = _values(_VARINT, _signed(32))
+_COUNT: Final = _values(_VARINT, _count)
+
+_VALUE: Final[Fields] = {}
+_PAIR: Final = _fields((1, "key", _TEXT), (2, "value", _messages(_VALUE)))
+_VALUE.update(
+    _fields(
+        (1, "stringValue", _TEXT),
+        (2, "boolValue", _BOOL),
+        (3, "intValue", _INT64),
+        (4, "doubleValue", _DOUBLE),
+        (5, "arrayValue", _messages(_fields((1, "values", _messages(_VALUE, many=True))))),
+        (6, "kvlistValue", _messages(_fields((1, "values", _messages(_PAIR, many=True))))),
+        (7, "bytesValue", _BYTES),
+    )
+)
+_ATTRIBUTES: Final = _messages(_PAIR, many=True)
+_LOG: Final = _fields(
+    (1, "timeUnixNano", _NANOS),
+    (2, "severityNumber", _ENUM),
+    (3, "severityText", _TEXT),
+    (5, "body", _messages(_VALUE)),
+    (6, "attributes", _ATTRIBUTES),
+    (7, "droppedAttributesCount", _COUNT),
+    (9, "traceId", _ID),
+    (10, "spanId", _ID),
+    (11, "observedTimeUnixNano", _NANOS),
+    (12, "eventName", _TEXT),
+)
+_EVENT: Final = _fields((1, "timeUnixNano", _NANOS), (2, "name", _TEXT), (3, "attributes", _ATTRIBUTES))
+_LINK: Final = _fields((1, "traceId", _ID), (2, "spanId", _ID), (4, "attributes", _ATTRIBUTES))
+_SPAN: Final = _fields(
+    (1, "traceId", _ID),
+    (2, "spanId", _ID),
+    (4, "parentSpanId", _ID),
+    (5, "name", _TEXT),
+    (6, "kind", _ENUM),
+    (7, "startTimeUnixNano", _NANOS),
+    (8, "endTimeUnixNano", _NANOS),
+    (9, "attributes", _ATTRIBUTES),
+    (10, "droppedAttributesCount", _COUNT),
+    (11, "events", _messages(_EVENT, many=True)),
+    (13, "links", _messages(_LINK, many=True)),
+    (15, "status", _messages(_fields((2, "message", _TEXT), (3, "code", _ENUM)))),
+)
+_RESOURCE: Final = _fields((1, "attributes", _ATTRIBUTES))
+_SCOPE: Final = _fields((1, "name", _TEXT), (2, "version", _TEXT), (3, "attributes", _ATTRIBUTES))
+
+
+def _request(names: tuple[str, str, str], item: Fields) -> Fields:
+    outer, middle, inner = names
+    scoped = _fields((1, "scope", _messages(_SCOPE)), (2, inner, _messages(item, many=True, waits=True)))
+    group = _fields((1, "resource", _messages(_RESOURCE)), (2, middle, _messages(scoped, many=True, waits=True)))
+    return _fields((1, outer, _messages(group, many=True, waits=True)))
+
+
+LOGS: Final = _request(LOG_NAMES, _LOG)
+SPANS: Final = _request(SPAN_NAMES, _SPAN)
+
+
+def open_request(body: bytes, fields: Fields) -> _Object:
+    """Return the request in `body`: `LOGS` or `SPANS`. Raises `DecodeError`."""
+    return _decode(body, 0, len(body), fields, {}, 0)
+
+
+def is_too_heavy(body: bytes, limit: int, fields: Fields) -> bool:
+    """Return whether a request holds more than `limit` values. A message counts as several; small records as one."""
     left = limit
-    level: list[tuple[int, int, _Schema]] = [(0, len(body), {1: {1: _RESOURCE, 2: {1: _SCOPE, 2: record}}})]
+    waiting = [Message(body, 0, len(body), fields)]
     try:
-        while level:
-            start, end, schema = level.pop()
-            if schema is record and end - start <= _SMALL:
+        while waiting:
+            message = waiting.pop()
+            if (message.fields is _LOG or message.fields is _SPAN) and message.end - message.start <= _SMALL:
                 continue
-            for number, first, last in _fields(body, start, end):
-                inner = schema.get(number)
-                left -= 1 if inner is None else _MESSAGE_WEIGHT
+            end = message.start
+            while end < message.end:
+                tag, start, end = _next(body, end, message.end)
+                field = message.fields.get(tag)
+                is_value = field is None or field.read is not None
+                left -= 1 if is_value else _MESSAGE_WEIGHT
                 if left < 0:
                     return True
-                if inner is not None:
-                    level.append((first, last, inner))
+                if field is not None and not is_value:
+                    waiting.append(Message(body, start, end, field.fields))
     except DecodeError:  # for the decoder to say
         return False
     return False
 
 
-def _refuse_deep(body: bytes, start: int, end: int, record: _Schema) -> None:
-    """Refuse what nests so deep that decoding it could take more stack than there is.
-
-    Protobuf has such a limit itself, but one that any package can lift for the whole process.
-    """
-    level = [(start, end, record)]
-    for _ in range(_MOST_MESSAGES_DEEP):
-        level = [
-            (first, last, schema[number])
-            for begin, stop, schema in level
-            if schema
-            for number, first, last in _parts(body, begin, stop, schema)
-        ]
-        if not level:
-            return
-    raise too_deep()
-
-
-def _log(record: LogRecord) -> LogItem:
-    return LogItem(
-        time=record.time_unix_nano,
-        observed=record.observed_time_unix_nano,
-        severity=record.severity_number,
-        severity_text=record.severity_text,
-        event_name=record.event_name,
-        body=_any(record.body, 0),
-        attributes=collect(_pairs(record.attributes, 0)),
-        dropped=record.dropped_attributes_count,
-        trace_id=checked_id("traceId", record.trace_id.hex(), 16),
-        span_id=checked_id("spanId", record.span_id.hex(), 8),
-    )
-
-
-def _span(record: Span) -> SpanItem:
-    return SpanItem(
-        trace_id=checked_id("traceId", record.trace_id.hex(), 16),
-        span_id=checked_id("spanId", record.span_id.hex(), 8),
-        parent_id=checked_id("parentSpanId", record.parent_span_id.hex(), 8),
-        name=record.name,
-        kind=record.kind,
-        start=record.start_time_unix_nano,
-        end=record.end_time_unix_nano,
-        attributes=collect(_pairs(record.attributes, 0)),
-        dropped=record.dropped_attributes_count,
-        status=record.status.code,
-        status_message=record.status.message,
-        events=[
-            SpanEvent(name=event.name, time=event.time_unix_nano, attributes=collect(_pairs(event.attributes, 0)))
-            for event in record.events
-        ],
-        links=[
-            (checked_id("traceId", link.trace_id.hex(), 16), checked_id("spanId", link.span_id.hex(), 8))
-            for link in record.links
-        ],
-    )
-
-
-def _pairs(given: Iterable[KeyValue], depth: int) -> Iterator[tuple[str, JsonValue]]:
-    for pair in given:
-        value = pair.value
-        # The one kind that nearly every value is of, first.
-        if value.HasField("string_value"):
-            yield pair.key, value.string_value
-        else:
-            yield pair.key, _any(value, depth)
-
-
-def _any(value: AnyValue, depth: int) -> JsonValue:
-    """One of OTLP's values, as JSON itself would say it."""
-    kind = value.WhichOneof("value")
-    match kind:
-        case None:
-            return None
-        case "string_value" | "bool_value" | "int_value":
-            return getattr(value, kind)
-        case "double_value":
-            return plain_double(value.double_value)
-        case "bytes_value":
-            return base64.b64encode(value.bytes_value).decode()
-    if depth >= MAX_DEPTH:
+def _decode(  # noqa: C901, PLR0912 - one loop without calls: it runs for every field
+    data: bytes, position: int, last: int, fields: Fields, made: _Object, depth: int
+) -> _Object:
+    """Add the known fields of a message to `made`. Protobuf merges a message that comes twice in this way."""
+    if depth > _DEEPEST:
         raise too_deep()
-    if kind == "array_value":
-        return [_any(item, depth + 1) for item in value.array_value.values]
-    if kind != "kvlist_value":
-        raise FieldError("attributes", "must be values of a known kind")
-    members: Attributes = {}
-    for name, member in _pairs(value.kvlist_value.values, depth + 1):
-        if name in members:
-            raise FieldError("attributes", DUPLICATE_KEY)
-        members[name] = member
-    return members
+    while position < last:
+        tag = data[position]
+        # Nearly every field has one byte for its tag, and one for its size.
+        if tag & _ONE_BYTE == _DELIMITED and position + 1 < last and data[position + 1] < _CONTINUES:
+            start = position + 2
+            position = start + data[position + 1]
+            if position > last or tag == _DELIMITED:
+                raise DecodeError(_NOT_PROTOBUF)
+        else:
+            tag, start, position = _next(data, position, last)
+        field = fields.get(tag)
+        if field is None:
+            continue
+        name, read, inner, many, waits = field
+        if read is not None:
+            value = read(data[start:position])
+        elif waits:
+            value = Message(data, start, position, inner)
+        elif many or (before := made.get(name)) is None:
+            value = _decode(data, start, position, inner, {}, depth + 1)
+        else:
+            value = _decode(data, start, position, inner, before, depth + 1)
+        if many:
+            if name in made:
+                made[name].append(value)
+            else:
+                made[name] = [value]
+        else:
+            if fields is _VALUE and name not in made:
+                made.clear()  # of several kinds of value, the last counts
+            made[name] = value
+    return made
+
+
+def _next(data: bytes, position: int, last: int) -> tuple[int, int, int]:
+    """Return the tag of the field at `position`, and where its content starts and ends."""
+    tag = data[position]
+    position += 1
+    if tag >= _CONTINUES:
+        tag, position = _varint(data, position - 1, last)
+    wire = tag & 7
+    start = position
+    if wire == _DELIMITED:
+        if position < last and (size := data[position]) < _CONTINUES:
+            start += 1
+        else:
+            size, start = _varint(data, position, last)
+        position = start + size
+    elif wire == _VARINT:
+        _, position = _varint(data, position, last)
+    elif wire in _FIXED:
+        position += _FIXED[wire]
+    else:
+        raise DecodeError(_NOT_PROTOBUF)
+    if tag <= _LAST_WIRE_TYPE or position > last:
+        raise DecodeError(_NOT_PROTOBUF)
+    return tag, start, position

@@ -8,16 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from log_writer.body import holds_more_values
-from log_writer.intake.decoded import Decoded
+from log_writer.intake.decoded import Decode
 from log_writer.intake.litellm import decode_litellm
 from log_writer.intake.native import decode_native
 from log_writer.intake.openai_traces import decode_openai_traces
-from log_writer.intake.otlp import decode_logs_json, decode_logs_protobuf, decode_spans_json, decode_spans_protobuf
+from log_writer.intake.otlp import (
+    decode_logs_json,
+    decode_logs_protobuf,
+    decode_spans_json,
+    decode_spans_protobuf,
+    logs_too_heavy,
+    spans_too_heavy,
+)
 from log_writer.intake.otlp_answers import PROTOBUF, OtlpAnswers, Rejected
-from log_writer.intake.otlp_protobuf import logs_too_heavy, spans_too_heavy
 from log_writer.reply import JSON, Answers, JsonAnswers
 
 HEALTH_PATH = "/healthz"
@@ -25,17 +30,6 @@ NATIVE_PATH = "/v1/events"
 OPENAI_TRACES_PATH = "/v1/traces/ingest"
 LITELLM_PATH = "/v1/litellm"
 METRICS_PATH = "/v1/metrics"  # of OTLP; no intake
-
-
-class Decode(Protocol):
-    """From a request's body to its events; see `Decoded`.
-
-    Raises `DecodeError` when none of the body can be decoded, `TooManyError` when it holds too many events.
-    """
-
-    def __call__(self, body: bytes, *, max_events: int) -> Decoded:
-        """Decode `body`."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

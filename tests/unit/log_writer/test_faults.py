@@ -20,8 +20,7 @@ from log_writer.intake import (
     otlp_draft,
     otlp_events,
     otlp_frame,
-    otlp_json,
-    otlp_protobuf,
+    otlp_reader,
     routes,
 )
 from log_writer.intake.decoded import Decoded
@@ -66,9 +65,9 @@ PLACES: dict[str, tuple[str, Any, str]] = {
     "an event of LiteLLM's": ("litellm", litellm, "_event"),
     "what no field can hold": ("litellm", exported, "_set_aside"),
     "an event of OpenAI's": ("traces", openai_traces, "_event"),
-    "a log record in JSON": ("logs", otlp_json, "_log"),
-    "a span in JSON": ("spans", otlp_json, "_span"),
-    "attributes in protobuf": ("spans, protobuf", otlp_protobuf, "_pairs"),
+    "a log record in JSON": ("logs", otlp_reader, "_natural"),
+    "a span in JSON": ("spans", otlp_reader, "_inner"),
+    "a span in protobuf": ("spans, protobuf", otlp_reader, "_attributes"),
     "an event of a log record": ("logs, protobuf", otlp_events.EventMaker, "make"),
     "a draft": ("spans", otlp_draft.Draft, "take"),
     "what is masked at once": ("native", record.RecordMaker, "_prefetch"),

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
 from audit_core.event import Event
 from audit_core.masking import Masker
@@ -36,6 +37,7 @@ from tests.unit.log_writer.otlp import (
     in_protobuf,
     log,
     post,
+    proto_value,
     span,
 )
 
@@ -317,6 +319,28 @@ def test_a_resource_in_two_parts(writer: Writer, store: MemoryStore) -> None:
     assert post(writer, LOGS, b"\x0a" + bytes([len(inner)]) + inner, encoding=PROTOBUF).status == 200
     (record,) = store.records
     assert (record["agent_name"], record["agent_version"]) == ("shop", "2")
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (b"\x0a\x01a\x18\x07", 7),
+        (b"\x18\x07\x0a\x01a", "a"),
+        (b"\x2a\x04\x0a\x02\x18\x01\x2a\x04\x0a\x02\x18\x02", [1, 2]),
+        (b"\x18\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", -1),
+        (b"\x0d\x00\x00\x00\x00\x18\x07", 7),
+    ],
+)
+def test_values_in_protobuf_are_read_as_its_runtime_does(
+    writer: Writer, store: MemoryStore, value: bytes, expected: object
+) -> None:
+    """Of two kinds the last counts, lists are joined, and a known number with another wire type is skipped."""
+    empty = in_protobuf(SPANS, [((), "", [span({"gen_ai.request.seed": "x" * (len(value) - 2)})])])
+    usual = b"\x0a" + bytes([len(value) - 2]) + b"x" * (len(value) - 2)
+    assert post(writer, SPANS, empty.replace(usual, value), encoding=PROTOBUF).status == 200
+    seed = AnyValue.FromString(value)
+    assert seed == proto_value(expected)
+    assert [record["attributes"]["seed"] for record in store.records] == [expected]
 
 
 def test_half_a_character(writer: Writer, store: MemoryStore) -> None:

@@ -1,8 +1,10 @@
-"""OTLP's JSON encoding: https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding.
+"""Read log records and spans from the objects of an OTLP request, whichever encoding it came in.
 
-Promise: what the specification allows is read, unknown fields are passed over, and a record with a value of the wrong
-type is refused alone. Lenient where exporters are: a 64-bit number may be a number or a text, an enumeration a number
-or a name, an id hex or base64.
+Promise: reads what the specification allows, skips unknown fields, and refuses a record with a value of the wrong type
+alone. Accepts what exporters write: a 64-bit number as a number or a text, an enumeration as a number or a name, an id
+as hex or base64.
+
+Source: https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding
 """
 
 from __future__ import annotations
@@ -11,13 +13,14 @@ import base64
 import binascii
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final, TypeAlias
 
 from audit_core.canonical import DUPLICATE_KEY, JsonValue
 from audit_core.errors import FieldError
-from log_writer.intake.otlp_frame import members, request_of, shared
+from log_writer.intake.otlp_frame import members, shared
 from log_writer.intake.otlp_items import (
+    DUPLICATES,
     MAX_DEPTH,
     MAX_UINT64,
     Attributes,
@@ -28,7 +31,7 @@ from log_writer.intake.otlp_items import (
     SpanEvent,
     SpanItem,
     checked_id,
-    collect,
+    encoded_shared,
     plain_double,
     too_deep,
 )
@@ -46,30 +49,22 @@ _SEVERITIES: Final = {
 }
 
 _Object = dict[str, JsonValue]
-_Read: TypeAlias = "Callable[[_Object], LogItem | SpanItem]"
+Read: TypeAlias = "Callable[[_Object], LogItem | SpanItem]"
+_ReadValue: TypeAlias = "Callable[[JsonValue, int], JsonValue]"
 
 
-def read_logs(body: bytes) -> Items:
-    """The log records of a request. Raises `DecodeError` where it is no such request."""
-    return _items(body, ("resourceLogs", "scopeLogs", "logRecords"), _log)
-
-
-def read_spans(body: bytes) -> Items:
-    """The spans of a request. Raises `DecodeError` where it is no such request."""
-    return _items(body, ("resourceSpans", "scopeSpans", "spans"), _span)
-
-
-def _items(body: bytes, names: tuple[str, str, str], read: _Read) -> Items:
-    """Yield each item, or why it is refused. An invalid resource or scope refuses only its own items."""
+def read_items(request: object, names: tuple[str, str, str], read: Read) -> Items:
+    """Yield each item of a request, or why it is refused. An invalid resource or scope refuses only its own items."""
     outer, middle, inner = names
-    for group in members(request_of(body, names), outer):
+    for group in members(request, outer):
+        resource = _resource(group)  # once: a request may have very many scopes of one resource
         for scoped in members(group, middle):
-            origin = _origin(group, scoped)
+            origin = _origin(resource, scoped)
             for record in members(scoped, inner):
                 yield _item(origin, record, read)
 
 
-def _item(origin: Origin | Exception, record: _Object | Exception, read: _Read) -> Found:
+def _item(origin: Origin | Exception, record: _Object | Exception, read: Read) -> Found:
     if isinstance(record, Exception):
         return record
     if isinstance(origin, Exception):
@@ -80,11 +75,22 @@ def _item(origin: Origin | Exception, record: _Object | Exception, read: _Read) 
         return error
 
 
-def _origin(group: _Object | Exception, scoped: _Object | Exception) -> Origin | Exception:
+def _resource(group: _Object | Exception) -> Attributes | Exception:
     try:
-        resource, scope = shared(group, "resource"), shared(scoped, "scope")
+        attributes = _attributes(shared(group, "resource"))
+        encoded_shared(attributes)
+    except Exception as error:  # noqa: BLE001 - it must not cost the items of other resources
+        return error
+    return attributes
+
+
+def _origin(resource: Attributes | Exception, scoped: _Object | Exception) -> Origin | Exception:
+    if isinstance(resource, Exception):
+        return resource
+    try:
+        scope = shared(scoped, "scope")
         return Origin(
-            resource=_attributes(resource),
+            resource=resource,
             scope=_text(scope, "name"),
             scope_version=_text(scope, "version"),
             scope_attributes=_attributes(scope),
@@ -93,23 +99,25 @@ def _origin(group: _Object | Exception, scoped: _Object | Exception) -> Origin |
         return error
 
 
-def _log(record: _Object) -> LogItem:
+def read_log(record: _Object) -> LogItem:
+    """Return a log record. Raises `FieldError`."""
     body = record.get("body")
     return LogItem(
-        time=_nanos(record, "timeUnixNano"),
-        observed=_nanos(record, "observedTimeUnixNano"),
+        time=_natural(record, "timeUnixNano"),
+        observed=_natural(record, "observedTimeUnixNano"),
         severity=_enum(record, "severityNumber", "SEVERITY_NUMBER_", _SEVERITIES),
         severity_text=_text(record, "severityText"),
         event_name=_text(record, "eventName"),
         body=None if body is None else _any(body, 0),
         attributes=_attributes(record),
-        dropped=_count(record, "droppedAttributesCount"),
+        dropped=_natural(record, "droppedAttributesCount", _MAX_UINT32),
         trace_id=_id(record, "traceId", 16),
         span_id=_id(record, "spanId", 8),
     )
 
 
-def _span(record: _Object) -> SpanItem:
+def read_span(record: _Object) -> SpanItem:
+    """Return a span. Raises `FieldError`."""
     status = _inner(record, "status")
     return SpanItem(
         trace_id=_id(record, "traceId", 16),
@@ -117,14 +125,14 @@ def _span(record: _Object) -> SpanItem:
         parent_id=_id(record, "parentSpanId", 8),
         name=_text(record, "name"),
         kind=_enum(record, "kind", "SPAN_KIND_", _KINDS),
-        start=_nanos(record, "startTimeUnixNano"),
-        end=_nanos(record, "endTimeUnixNano"),
+        start=_natural(record, "startTimeUnixNano"),
+        end=_natural(record, "endTimeUnixNano"),
         attributes=_attributes(record),
-        dropped=_count(record, "droppedAttributesCount"),
+        dropped=_natural(record, "droppedAttributesCount", _MAX_UINT32),
         status=_enum(status, "code", "STATUS_CODE_", _STATUSES),
         status_message=_text(status, "message"),
         events=[
-            SpanEvent(name=_text(event, "name"), time=_nanos(event, "timeUnixNano"), attributes=_attributes(event))
+            SpanEvent(name=_text(event, "name"), time=_natural(event, "timeUnixNano"), attributes=_attributes(event))
             for event in _list(record, "events")
         ],
         links=[(_id(link, "traceId", 16), _id(link, "spanId", 8)) for link in _list(record, "links")],
@@ -171,14 +179,9 @@ def _number(name: str, value: JsonValue, low: int, high: int) -> int:
     return value
 
 
-def _nanos(record: _Object, name: str) -> int:
+def _natural(record: _Object, name: str, most: int = MAX_UINT64) -> int:
     value = record.get(name)
-    return 0 if value is None else _number(name, value, 0, MAX_UINT64)
-
-
-def _count(record: _Object, name: str) -> int:
-    value = record.get(name)
-    return 0 if value is None else _number(name, value, 0, _MAX_UINT32)
+    return 0 if value is None else _number(name, value, 0, most)
 
 
 def _enum(record: _Object, name: str, prefix: str, names: dict[str, int]) -> int:
@@ -191,7 +194,7 @@ def _enum(record: _Object, name: str, prefix: str, names: dict[str, int]) -> int
 
 
 def _id(record: _Object, name: str, size: int) -> str:
-    """An id as lower-case hex: from hex, or from base64, which is how protobuf's JSON writes bytes elsewhere."""
+    """Return an id as lower-case hex. Read hex, or base64: protobuf's usual JSON form of bytes."""
     value = _text(record, name)
     if not _HEX.fullmatch(value):
         decoded = _base64(value)
@@ -210,10 +213,20 @@ def _base64(value: str) -> bytes | None:
 
 
 def _attributes(holder: _Object) -> Attributes:
+    """Return attributes by name. A repeated name is kept apart. A value of nothing is no attribute."""
     given = holder.get("attributes")
     if given is None:
         return {}
-    return collect(_pairs(given, 0))
+    attributes: Attributes = {}
+    doubles: list[JsonValue] = []
+    for name, value in _pairs(given, 0):
+        if name in attributes:
+            doubles.append({name: value})
+        elif value is not None:
+            attributes[name] = value
+    if doubles:
+        attributes[DUPLICATES] = doubles
+    return attributes
 
 
 def _pairs(given: JsonValue, depth: int) -> Iterator[tuple[str, JsonValue]]:
@@ -234,7 +247,7 @@ def _pairs(given: JsonValue, depth: int) -> Iterator[tuple[str, JsonValue]]:
 
 
 def _any(value: JsonValue, depth: int) -> JsonValue:
-    """One of OTLP's values, as JSON itself would say it."""
+    """Return one of OTLP's values as plain JSON."""
     if not isinstance(value, dict):
         raise FieldError("attributes", "must have an object as each value")
     found: JsonValue = None
@@ -250,27 +263,20 @@ def _any(value: JsonValue, depth: int) -> JsonValue:
     return found
 
 
-def _string(given: JsonValue, depth: int) -> JsonValue:
-    del depth
-    if not isinstance(given, str):
-        raise FieldError("attributes", "must have a string as stringValue")
-    return given
+def _typed(kind: type[str | bool], reason: str) -> _ReadValue:
+    def read(given: JsonValue, _: int) -> JsonValue:
+        if not isinstance(given, kind):
+            raise FieldError("attributes", reason)
+        return given
+
+    return read
 
 
-def _bool(given: JsonValue, depth: int) -> JsonValue:
-    del depth
-    if not isinstance(given, bool):
-        raise FieldError("attributes", "must have true or false as boolValue")
-    return given
-
-
-def _int(given: JsonValue, depth: int) -> JsonValue:
-    del depth
+def _int(given: JsonValue, _: int) -> JsonValue:
     return _number("attributes", given, -_INT64, _INT64 - 1)
 
 
-def _double(given: JsonValue, depth: int) -> JsonValue:
-    del depth
+def _double(given: JsonValue, _: int) -> JsonValue:
     if isinstance(given, str):
         try:
             given = float(given)
@@ -281,8 +287,7 @@ def _double(given: JsonValue, depth: int) -> JsonValue:
     return plain_double(float(given))
 
 
-def _bytes(given: JsonValue, depth: int) -> JsonValue:
-    del depth
+def _bytes(given: JsonValue, _: int) -> JsonValue:
     decoded = _base64(given) if isinstance(given, str) else None
     if decoded is None:
         raise FieldError("attributes", "must have base64 as bytesValue")
@@ -290,7 +295,7 @@ def _bytes(given: JsonValue, depth: int) -> JsonValue:
 
 
 def _values(given: JsonValue, depth: int) -> list[JsonValue]:
-    """The `values` of a list or a map."""
+    """Return the `values` of a list or a map."""
     if depth >= MAX_DEPTH:
         raise too_deep()
     if not isinstance(given, dict):
@@ -316,12 +321,13 @@ def _map(given: JsonValue, depth: int) -> JsonValue:
     return members
 
 
-_VALUES: Final[dict[str, Callable[[JsonValue, int], JsonValue]]] = {
-    "stringValue": _string,
-    "boolValue": _bool,
+_VALUES: Final[Mapping[str, _ReadValue]] = {
+    "stringValue": _typed(str, "must have a string as stringValue"),
+    "boolValue": _typed(bool, "must have true or false as boolValue"),
     "intValue": _int,
     "doubleValue": _double,
     "bytesValue": _bytes,
     "arrayValue": _array,
     "kvlistValue": _map,
 }
+"""The reader of each kind of value. It gets the value and how deep it is."""
