@@ -74,7 +74,7 @@ def main() -> int:
 def demo(folder: Path) -> None:
     """Show it. Raises what `main` turns into a line."""
     ensure_wheels("local")
-    python = kits.environment(kits.DEMO).bring()
+    python = kits.DEMO.bring()
     emulator = emulators.start(state_dir=place.EMULATOR)
     say(f"Local cloud  {emulator.url}")
     deployed = deploy(emulator, config=stack_config.read(place.STACK_FILE), folder=place.FOLDER)
