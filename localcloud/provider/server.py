@@ -36,7 +36,7 @@ from localcloud.provider.values import UNKNOWN, Archive, Decoded, Props, ValueFo
 
 Context: TypeAlias = grpc.ServicerContext
 Resources: TypeAlias = Mapping[str, Resource]
-Function: TypeAlias = tuple[schema.Schema, Callable[[Mapping[str, Any]], Props]]
+Functions: TypeAlias = Mapping[str, tuple[schema.Schema, Callable[[Mapping[str, Any]], Props]]]
 
 
 class Provider(provider_pb2_grpc.ResourceProviderServicer, ABC):
@@ -48,13 +48,13 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer, ABC):
 
     def __init__(self) -> None:
         self._resources: Resources = {}
-        self._functions: Mapping[str, Function] = {}
+        self._functions: Functions = {}
         self._secrets = True
         self._made: dict[tuple[str, str], str] = {}
         self._lock = threading.Lock()
 
     @abstractmethod
-    def configure(self, config: Mapping[str, Any]) -> tuple[Resources, Mapping[str, Function]]:
+    def configure(self, config: Mapping[str, Any]) -> tuple[Resources, Functions]:
         """Return the resource types and functions for a checked configuration. Raises ProviderError."""
 
     # --- the package and its configuration ---------------------------------------------------------------------------
@@ -163,15 +163,15 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer, ABC):
                 computed = (name for name, prop in resource.inputs.items() if prop.computed)
                 unknown = dict.fromkeys((*resource.outputs, *computed), UNKNOWN)
                 return pb.CreateResponse(properties=self._encode(resource, {**unknown, **inputs.values}, inputs))
-            with self._claim(request.urn, resource, inputs.values):
+            self._claim(request.urn, resource, inputs.values)
+            try:
+                resource_id, state = resource.make(inputs.values)
                 try:
-                    resource_id, state = resource.make(inputs.values)
-                    try:
-                        resource.confirm(state)
-                    except ClientError as error:
-                        raise PartlyMadeError(resource_id, state) from error
-                except PartlyMadeError as error:
-                    self._partly(context, request.urn, resource, error, inputs)
+                    resource.confirm(state)
+                except ClientError as error:
+                    raise PartlyMadeError(resource_id, state) from error
+            except PartlyMadeError as error:
+                self._partly(context, request.urn, resource, error, inputs)
             return pb.CreateResponse(id=resource_id, properties=self._encode(resource, state, inputs))
 
     def Read(self, request: pb.ReadRequest, context: Context) -> pb.ReadResponse:
@@ -265,8 +265,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer, ABC):
         except (NotLoopbackError, ValueFormatError) as error:
             _abort(context, grpc.StatusCode.INVALID_ARGUMENT, f"{doing}: {error}")
 
-    @contextmanager
-    def _claim(self, urn: str, resource: Resource, inputs: Mapping[str, Any]) -> Iterator[None]:
+    def _claim(self, urn: str, resource: Resource, inputs: Mapping[str, Any]) -> None:
         """Keep an id for one resource.
 
         Making adopts what exists. So a second resource of the same name would share the first's id. Under a new
@@ -279,7 +278,6 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer, ABC):
         if owner != urn:
             msg = f"{resource_id} exists already and belongs to {owner}; give that one an alias, or remove it first"
             raise ProviderError(msg)
-        yield
 
     def _partly(
         self, context: Context, urn: str, resource: Resource, error: PartlyMadeError, inputs: Decoded

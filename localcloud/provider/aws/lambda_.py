@@ -177,6 +177,3 @@ class Function(Handler):
         if running != sent:
             msg = f"function {name} has code with SHA-256 {running}, not {sent} as sent: somebody else deploys it too"
             raise ProviderError(msg)
-
-
-HANDLERS: Final[tuple[type[Handler], ...]] = (Function,)

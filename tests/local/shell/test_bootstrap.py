@@ -63,7 +63,9 @@ def make_wheel(folder: Path, version: str, *, name: str = "tiny", **scripts: str
     ]
     with zipfile.ZipFile(path, "w") as wheel:
         for file, text in files.items():
-            wheel.writestr(file, text)
+            entry = zipfile.ZipInfo(file)
+            entry.external_attr = 0o100755 << 16
+            wheel.writestr(entry, text)
         wheel.writestr(f"{info}/RECORD", "\n".join([*record, f"{info}/RECORD,,"]))
     return f"{name}=={version} --hash=sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}\n"
 
