@@ -59,7 +59,7 @@ class PartlyCreatedError(ProviderError):
     """
 
     def __init__(self, operation: str, reason: str, *, urn: str, found: Read) -> None:
-        """Keep what the provider told of the incomplete resource."""
+        """Keep what the provider returned of the incomplete resource."""
         super().__init__(operation, reason, urn=urn)
         self.found = found
 

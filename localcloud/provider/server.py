@@ -70,17 +70,17 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer, ABC):
         return plugin_pb2.PluginInfo(version=self.version)
 
     def GetSchema(self, request: pb.GetSchemaRequest, context: Context) -> pb.GetSchemaResponse:
-        """The program's SDK has the schema; this provider has none of its own."""
+        """Return no schema: the program's SDK has it."""
         del request, context
         return pb.GetSchemaResponse(schema=f'{{"name":"{self.package}","version":"{self.version}"}}')
 
     def Attach(self, request: plugin_pb2.PluginAttach, context: Context) -> empty_pb2.Empty:
-        """Nothing to do: the engine that attaches is served like the one that started us."""
+        """Do nothing: the engine that attaches is served like the one that started us."""
         del request, context
         return empty_pb2.Empty()
 
     def Cancel(self, request: empty_pb2.Empty, context: Context) -> empty_pb2.Empty:
-        """Nothing runs on after a call has ended, and each call's time is bounded."""
+        """Do nothing: no work outlives its call, and each call's time is bounded."""
         del request, context
         return empty_pb2.Empty()
 
@@ -92,7 +92,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer, ABC):
             return _checked(values, failures, given.secrets & values.keys())
 
     def DiffConfig(self, request: pb.DiffRequest, context: Context) -> pb.DiffResponse:
-        """A region is another cloud: everything in it would have to be made again. All else changes in place."""
+        """Replace everything after a change of region, which is another cloud. All else changes in place."""
         with self._errors(context, "comparing the configuration"):
             olds, news = decode(request.olds).values, decode(request.news).values
             return _differences(schema.diff(self.config, _as_text(olds), _as_text(news)))
@@ -175,9 +175,9 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer, ABC):
             return pb.CreateResponse(id=resource_id, properties=self._encode(resource, state, inputs))
 
     def Read(self, request: pb.ReadRequest, context: Context) -> pb.ReadResponse:
-        """Look at the resource; the id is empty when it is not there.
+        """Look at the resource; the id is empty if it is missing.
 
-        Without an id it is looked for by what its inputs name: a creation whose answer was lost.
+        Without an id, search by the inputs: a creation whose answer was lost.
         """
         with self._errors(context, f"reading {request.urn}"):
             resource = self._resource(request.urn, context)
@@ -232,7 +232,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer, ABC):
             return pb.UpdateResponse(properties=self._encode(resource, state, news, olds))
 
     def Delete(self, request: pb.DeleteRequest, context: Context) -> empty_pb2.Empty:
-        """Remove the resource; that it is gone already is success."""
+        """Remove the resource; one that is gone already is a success."""
         with self._errors(context, f"deleting {request.urn}"):
             resource = self._resource(request.urn, context)
             resource.delete(request.id, decode(request.properties).values)
