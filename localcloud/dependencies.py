@@ -16,6 +16,7 @@ import subprocess
 import sys
 import sysconfig
 import venv
+import zipfile
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -34,7 +35,7 @@ _UNUSABLE: Final = {":": "a colon", "\n": "a line's end"}
 _UNQUOTED: Final = {'"': "a quotation mark", "$": "a dollar sign", "`": "a backtick", "\\": "a backslash"}
 """pip's commands do not run below a folder that has one of these in its name together with a blank, or a long name."""
 _LONG: Final = 100
-_UV: Final = re.compile(r"^uv==.*(?:\\\n.*)*", re.MULTILINE)
+_UV: Final = re.compile(r"^uv==[^\\\n]*(?:\\\n[^\\\n]*)*", re.MULTILINE)
 """uv's entry in a list."""
 _UV_SETTINGS: Final = {
     "cert": "SSL_CERT_FILE",
@@ -154,7 +155,7 @@ class Environment:
 
     def _steps(self, wanted: Sequence[str]) -> list[str]:
         known = self._known()
-        # One that was made by hand, or by Pulumi, has no notes; it is completed.
+        # One that was made by hand, or by Pulumi, has no notes; it is completed, if it has a pip.
         is_whole = known.get("environment", self._state("environment")) == self._state("environment")
         if "unfinished" in known or not is_whole or not self._runs():
             return ["environment", *wanted]
@@ -163,7 +164,7 @@ class Environment:
     def _runs(self) -> bool:
         # The interpreter that it points to may be gone, too old, or a newer one that does not look into its packages.
         check = (
-            f"import sys, pathlib; sys.exit(sys.version_info < {OLDEST!r} or "
+            f"import sys, pathlib, pip; sys.exit(sys.version_info < {OLDEST!r} or "
             "not any(pathlib.Path(p).is_relative_to(sys.prefix) for p in sys.path))"
         )
         command = [str(self.python), "-I", "-c", check]
@@ -198,6 +199,7 @@ class Environment:
         draft.replace(self.notes)
 
     def _make(self) -> None:
+        pip = _bundled_pip()
         for found in list(self.folder.iterdir()):
             if found == self.notes:
                 continue
@@ -206,6 +208,9 @@ class Environment:
             else:
                 found.unlink()
         venv.EnvBuilder(symlinks=True).create(self.folder)
+        # All that `ensurepip` would do, but for compiling a pip that the lock's own replaces at once.
+        with zipfile.ZipFile(pip) as wheel:
+            wheel.extractall(next(self.folder.glob("lib/python*/site-packages")))
 
     def _bring_uv(self, lock: Lock) -> None:
         """Install uv alone, if it is in the list: it installs the others in a tenth of pip's time."""
@@ -244,7 +249,7 @@ class Environment:
         return dict(re.findall(r"^\S+\.([\w-]+)='(.*)'$", listed.replace("\\n", " "), re.MULTILINE))
 
     def _runner(self) -> list[str]:
-        return [str(self.python), "-I", str(_bundled_pip() / "pip")]
+        return [str(self.python), "-I", "-m", "pip"]
 
     def _pip(self, arguments: Sequence[str]) -> None:
         # Not compiled: nine tenths of it is never imported, and the rest is compiled when it first is.
@@ -314,7 +319,7 @@ def run(arguments: list[str]) -> NoReturn:
 
 
 def _bundled_pip() -> Path:
-    """Return the wheel of pip that comes with Python. It runs as it is, for any environment."""
+    """Return the wheel of pip that comes with Python."""
     spec = find_spec("ensurepip")
     beside = Path(spec.origin).with_name("_bundled") if spec is not None and spec.origin is not None else None
     folder = sysconfig.get_config_var("WHEEL_PKG_DIR") or beside

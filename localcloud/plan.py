@@ -94,8 +94,7 @@ def _configuration(stack: str) -> tuple[str, dict[str, str]]:
     if not stack:
         return STACK, {"aws:region": REGION}
     if not STACK_NAME.fullmatch(stack) or stack == place.STACK:
-        msg = f"STACK={stack}: must be {STACK_RULE}, and another than `{place.STACK}`"
-        raise CouldNot(msg)
+        raise CouldNot(f"STACK={stack}: must be {STACK_RULE}, and another than `{place.STACK}`")
     return stack, stack_config.read(place.ROOT / "stacks" / f"Pulumi.{stack}.yaml")
 
 

@@ -155,8 +155,7 @@ def _port(given: str) -> int | None:
     if not given:
         return None
     if not given.isascii() or not given.isdigit() or int(given) not in _PORTS:
-        msg = f"PORT={given}: must be a number from {_PORTS.start} to {_PORTS.stop - 1}"
-        raise UsageError(msg)
+        raise UsageError(f"PORT={given}: must be a number from {_PORTS.start} to {_PORTS.stop - 1}")
     return int(given)
 
 

@@ -75,8 +75,7 @@ def _refusal(what: str) -> Any:  # noqa: ANN401 - one type for each method
 
     def refuse(self: Monitor, request: Any, context: ServicerContext) -> NoReturn:  # noqa: ANN401
         with _answering(context), self.turn():
-            reason = f"{what.format(request=request)} is not supported by the local engine"
-            raise UnsupportedError(reason)
+            raise UnsupportedError(f"{what.format(request=request)} is not supported by the local engine")
         raise AssertionError  # pragma: no cover - `abort` does not return
 
     return refuse
@@ -199,8 +198,7 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
             (any(getattr(request.hooks, item.name) for item in request.hooks.DESCRIPTOR.fields), "a resource hook"),
         ):
             if present:
-                reason = f"{what} is not supported by the local engine"
-                raise UnsupportedError(reason, urn=urn)
+                raise UnsupportedError(f"{what} is not supported by the local engine", urn=urn)
         try:
             inputs = resolve(from_struct(request.object), self._base)
         except (EngineError, ValueError) as error:
@@ -303,7 +301,6 @@ def _timeouts(texts: Mapping[str, str], urn: str) -> dict[str, float]:
         if not text:
             continue
         if not re.fullmatch(rf"(?:{_DURATION.pattern})+", text):
-            reason = f"the {name} timeout {text!r} is not a duration such as 90s or 1h30m"
-            raise EngineError(reason, urn=urn)
+            raise EngineError(f"the {name} timeout {text!r} is not a duration such as 90s or 1h30m", urn=urn)
         timeouts[name] = sum(float(number) * _SECONDS[unit] for number, unit in _DURATION.findall(text))
     return timeouts

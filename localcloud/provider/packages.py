@@ -81,8 +81,7 @@ class AwsProvider(Provider):
         """Return every type and function, over one connection to the emulator."""
         region = config.get("region") or self._region
         if not region:
-            msg = "aws:region is not set"
-            raise ProviderError(msg)
+            raise ProviderError("aws:region is not set")
         given = "accessKey" in config
         cloud = Cloud(
             endpoint_url=self._endpoint(config),
@@ -128,10 +127,8 @@ def _endpoint_urls(text_or_none: str | None) -> Iterator[str]:
     try:
         entries = json.loads(text_or_none)
     except ValueError as error:
-        msg = f"aws:endpoints is not JSON: {error}"
-        raise ProviderError(msg) from error
+        raise ProviderError(f"aws:endpoints is not JSON: {error}") from error
     for entry in entries if isinstance(entries, list) else [entries]:
         if not isinstance(entry, dict) or not all(isinstance(url, str) for url in entry.values()):
-            msg = "aws:endpoints is a list of objects that map a service to an address"
-            raise ProviderError(msg)
+            raise ProviderError("aws:endpoints is a list of objects that map a service to an address")
         yield from entry.values()

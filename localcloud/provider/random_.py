@@ -63,8 +63,7 @@ class RandomPassword(Resource):
     def update(self, resource_id: str, state: Props, inputs: Props, changed: frozenset[str]) -> None:
         """Refuse: every input replaces."""
         del resource_id, state, inputs
-        msg = f"a random password cannot be changed in place: {', '.join(sorted(changed))}"
-        raise ProviderError(msg)
+        raise ProviderError(f"a random password cannot be changed in place: {', '.join(sorted(changed))}")
 
     def delete(self, resource_id: str, state: Props) -> None:
         """Do nothing: it is gone with the state."""

@@ -225,8 +225,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer, ABC):
             known = {name: value for name, value in olds.values.items() if name not in resource.inputs}
             found = resource.read(request.id, {**known, **resource.prefetch(news.values)})
             if found is None:
-                msg = f"{request.id} is gone"
-                raise ProviderError(msg)
+                raise ProviderError(f"{request.id} is gone")
             state = schema.settle(resource.inputs, news.values, found)
             resource.confirm(state)
             return pb.UpdateResponse(properties=self._encode(resource, state, news, olds))
