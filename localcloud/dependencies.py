@@ -50,8 +50,6 @@ _UV_SETTINGS: Final = {
 """pip's settings of where to download from, as uv calls them."""
 _PACKAGE: Final = re.compile(r"^[A-Za-z0-9][\w.-]*==", re.MULTILINE)
 _PINNED: Final = ("--no-deps", "--require-hashes", "--only-binary", ":all:", "-r")
-_SHOWN: Final = 20
-"""A line of progress comes after this many packages."""
 
 
 class SetUpError(Exception):
@@ -256,7 +254,7 @@ class Environment:
         options = ["--disable-pip-version-check", "--no-input", "--progress-bar", "off", "--no-compile"]
         command = [*self._runner(), "install", *options, *arguments]
         try:
-            downloads.pip(command, log=self.log, folder=self.root, see=Progress().see)
+            downloads.pip(command, log=self.log, folder=self.root, see=_report)
         except downloads.DownloadError as error:
             raise SetUpError(f"cannot install the packages: {error} (pip's output: .cache/{self.log.name})") from error
 
@@ -268,23 +266,10 @@ def project(root: Path = ROOT) -> Environment:
     return Environment(root=root, locks={"run": run, "tests": tests})
 
 
-@dataclasses.dataclass(slots=True)
-class Progress:
-    """Show how far pip is."""
-
-    count: int = 0
-
-    def see(self, line: str) -> None:
-        """Take in one line of pip's output."""
-        if line.startswith(("Collecting ", "Requirement already satisfied: ")):
-            self.count += 1
-            if self.count % _SHOWN == 0:
-                say(f"  {self.count}")
-        elif line.startswith("Installing collected packages") and self.count > _SHOWN:
-            say("  unpacking")
-        elif line.startswith(downloads.AGAIN):
-            self.count = 0
-            say(f"  {line.rstrip()}")
+def _report(line: str) -> None:
+    """Print the line that announces another attempt; everything else is in the log."""
+    if line.startswith(downloads.AGAIN):
+        say(f"  {line.rstrip()}")
 
 
 def fail(line: str) -> NoReturn:
