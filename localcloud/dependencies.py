@@ -223,7 +223,7 @@ class Environment:
             self._pip(arguments)
 
     def _uv(self, arguments: Sequence[str]) -> bool:
-        """Return whether uv installed it."""
+        """Return whether uv installed it. On a terminal, uv shows its progress."""
         uv = self.root / ".venv" / "bin" / "uv"
         if not uv.exists():
             return False
@@ -235,7 +235,7 @@ class Environment:
             with self.log.open("w", encoding="utf-8") as log:
                 done = subprocess.run(
                     command, check=False, cwd=self.root, env={**os.environ, **settings}, stdout=log,
-                    stderr=subprocess.STDOUT, timeout=downloads.ATTEMPT_SECONDS,
+                    stderr=None if sys.stderr.isatty() else subprocess.STDOUT, timeout=downloads.ATTEMPT_SECONDS,
                 )  # fmt: skip
         except (OSError, subprocess.TimeoutExpired):
             return False

@@ -5,8 +5,9 @@ Guarantee: they listen on loopback only; what the engine does not support is ref
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
@@ -61,24 +62,28 @@ def serve(deployment: Deployment, *, base: Path, listener: Listener) -> Iterator
         server.stop(grace=STOP_SECONDS).wait()
 
 
-@contextmanager
-def _answering(context: ServicerContext) -> Iterator[None]:
+def _rpc(method: Callable[[Any, Any, ServicerContext], Any]) -> Any:  # noqa: ANN401 - one type for each method
     """Turn an engine's error into the RPC's status, so that the program ends with the same words."""
-    try:
-        yield
-    except EngineError as error:
-        context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(error))
+
+    @functools.wraps(method)
+    def answer(self: Any, request: Any, context: ServicerContext) -> Any:  # noqa: ANN401
+        try:
+            return method(self, request, context)
+        except EngineError as error:
+            context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(error))
+
+    return answer
 
 
-def _refusal(what: str) -> Any:  # noqa: ANN401 - one type for each method
+def _refusal(what: str) -> Any:  # noqa: ANN401
     """Make a method that refuses what a program asks for, and ends the run."""
 
     def refuse(self: Monitor, request: Any, context: ServicerContext) -> NoReturn:  # noqa: ANN401
-        with _answering(context), self.turn():
+        del context
+        with self.turn():
             raise UnsupportedError(f"{what.format(request=request)} is not supported by the local engine")
-        raise AssertionError  # pragma: no cover - `abort` does not return
 
-    return refuse
+    return _rpc(refuse)
 
 
 class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
@@ -109,61 +114,61 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
         del context
         return pb.SupportsFeatureResponse(hasSupport=request.id in FEATURES)
 
+    @_rpc
     def RegisterResource(
         self, request: pb.RegisterResourceRequest, context: ServicerContext
     ) -> pb.RegisterResourceResponse:
         """Make a resource as wanted."""
-        with _answering(context):
-            with self._deployment.turn():
-                goal = self._goal(request)
-            entry = self._deployment.register(goal)
-            outputs = recall_places(entry.outputs, goal.inputs)
-            return pb.RegisterResourceResponse(
-                urn=entry.urn, id=entry.id, object=to_struct(outputs, references=request.acceptResources)
-            )
-        raise AssertionError  # pragma: no cover - `abort` does not return
+        del context
+        with self._deployment.turn():
+            goal = self._goal(request)
+        entry = self._deployment.register(goal)
+        outputs = recall_places(entry.outputs, goal.inputs)
+        return pb.RegisterResourceResponse(
+            urn=entry.urn, id=entry.id, object=to_struct(outputs, references=request.acceptResources)
+        )
 
+    @_rpc
     def ReadResource(self, request: pb.ReadResourceRequest, context: ServicerContext) -> pb.ReadResourceResponse:
         """Look up a resource that is managed elsewhere."""
-        with _answering(context):
-            with self._deployment.turn():
-                goal = Goal(
-                    urn=self._urn(request.type, request.name, request.parent),
-                    type=request.type,
-                    name=request.name,
-                    custom=True,
-                    parent=request.parent,
-                    provider=request.provider,
-                    inputs=resolve(from_struct(request.properties), self._base),
-                    dependencies=tuple(request.dependencies),
-                    secret_outputs=tuple(request.additionalSecretOutputs),
-                )
-            entry = self._deployment.read(goal, request.id)
-            return pb.ReadResourceResponse(
-                urn=entry.urn, id=entry.id, properties=to_struct(entry.outputs, references=request.acceptResources)
+        del context
+        with self._deployment.turn():
+            goal = Goal(
+                urn=self._urn(request.type, request.name, request.parent),
+                type=request.type,
+                name=request.name,
+                custom=True,
+                parent=request.parent,
+                provider=request.provider,
+                inputs=resolve(from_struct(request.properties), self._base),
+                dependencies=tuple(request.dependencies),
+                secret_outputs=tuple(request.additionalSecretOutputs),
             )
-        raise AssertionError  # pragma: no cover - `abort` does not return
+        entry = self._deployment.read(goal, request.id)
+        return pb.ReadResourceResponse(
+            urn=entry.urn, id=entry.id, properties=to_struct(entry.outputs, references=request.acceptResources)
+        )
 
+    @_rpc
     def RegisterResourceOutputs(self, request: pb.RegisterResourceOutputsRequest, context: ServicerContext) -> Empty:
         """Take the outputs of a component or of the stack."""
-        with _answering(context):
-            self._deployment.register_outputs(request.urn, from_struct(request.outputs))
+        del context
+        self._deployment.register_outputs(request.urn, from_struct(request.outputs))
         return Empty()
 
+    @_rpc
     def Invoke(self, request: pb.ResourceInvokeRequest, context: ServicerContext) -> pb.ResourceInvokeResponse:
         """Call a provider's function."""
-        with _answering(context):
-            package = request.tok.partition(":")[0]
-            provider = self._deployment.provider(request.provider, package)
-            if provider is None:
-                return pb.ResourceInvokeResponse(unknown=True)
-            try:
-                reply = provider.invoke(request.tok, from_struct(request.args), preview=self._deployment.preview)
-            except ProviderError as error:
-                # The SDK puts the function's name in front. A program may live with the error, so the run goes on.
-                context.abort(grpc.StatusCode.FAILED_PRECONDITION, error.detail)
-            return _invoked(reply)
-        raise AssertionError  # pragma: no cover - `abort` does not return
+        package = request.tok.partition(":")[0]
+        provider = self._deployment.provider(request.provider, package)
+        if provider is None:
+            return pb.ResourceInvokeResponse(unknown=True)
+        try:
+            reply = provider.invoke(request.tok, from_struct(request.args), preview=self._deployment.preview)
+        except ProviderError as error:
+            # The SDK puts the function's name in front. A program may live with the error, so the run goes on.
+            context.abort(grpc.StatusCode.FAILED_PRECONDITION, error.detail)
+        return _invoked(reply)
 
     def SignalAndWaitForShutdown(self, request: Empty, context: ServicerContext) -> Empty:
         """Let the program end: only delete hooks, which are refused, would need it any longer."""
