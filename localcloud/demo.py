@@ -1,8 +1,8 @@
 """`make demo`: a call is logged, cannot be deleted, is sealed; one byte of a copy is flipped, and it shows.
 
-Guarantees: every line of it is what a real command printed, over the local cloud, which is started where it is not up;
-exits with 0 only when each step went as it must. Nothing in the local cloud is changed but for the call that is logged.
-The agent in it is OpenAI's own client, in an environment of its own; what that has to download is said before.
+Guarantees: real commands print every line, over the local cloud, which it starts if needed; it exits with 0 only if
+each step went as it must. It changes nothing in the local cloud but for the call that is logged. The agent is OpenAI's
+own client, in an environment of its own; a line announces what that downloads.
 """
 
 import json
@@ -56,7 +56,7 @@ with AuditLog() as log, log.correlation(sys.argv[1]):
 
 
 class DemoError(Exception):
-    """A step did not go as it must."""
+    """A step went wrong."""
 
 
 def main() -> int:
@@ -72,9 +72,9 @@ def main() -> int:
 
 
 def demo(folder: Path) -> None:
-    """Show it. Raises what `main` turns into a line."""
+    """Show every step. Raise what `main` turns into a line."""
     ensure_wheels("local")
-    python = kits.environment(kits.DEMO).bring()
+    python = kits.DEMO.bring()
     emulator = emulators.start(state_dir=place.EMULATOR)
     say(f"Local cloud  {emulator.url}")
     deployed = deploy(emulator, config=stack_config.read(place.STACK_FILE), folder=place.FOLDER)
@@ -146,7 +146,7 @@ def demo(folder: Path) -> None:
 
 @contextmanager
 def _model() -> Iterator[str]:
-    """The URL of a server on this machine that answers as a model's API does."""
+    """Yield the URL of a server on this machine that answers as a model's API does."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -158,7 +158,7 @@ def _model() -> Iterator[str]:
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name that it has
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the inherited name
             del format, args
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
@@ -171,7 +171,7 @@ def _model() -> Iterator[str]:
 
 
 def _object(connection: Connection, deployment: Deployment, record_id: str) -> tuple[str, str]:
-    """The key and version of the object that a record is in."""
+    """Return the key and version of the object that holds a record."""
     auditor = connection.client("s3", role_arn=deployment.auditor_role_arn)
     for page in auditor.get_paginator("list_object_versions").paginate(Bucket=deployment.bucket, Prefix=RECORDS):
         for row in page.get("Versions", ()):
@@ -201,7 +201,7 @@ def _audit_log(*arguments: str, code: int = 0) -> str:
 
 
 def _run(command: Sequence[str], *, shown: str, code: int = 0, environment: dict[str, str] | None = None) -> str:
-    """Run a command, show it and what it prints. Raises DemoError when it ends otherwise than with `code`."""
+    """Run a command, show it and what it prints. Raise DemoError if its exit code is not `code`."""
     say(_styled(f"  $ {shown}", "1"))
     done = subprocess.run(
         command, check=False, capture_output=True, text=True, cwd=place.ROOT, timeout=2 * _PATIENCE,

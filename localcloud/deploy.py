@@ -4,12 +4,14 @@ Guarantees: the very files that `pulumi up` deploys to AWS are what is deployed;
 of it stands.
 """
 
+import json
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from localcloud import deployer, outputs, place
+from localcloud import deployer, place
 from localcloud.emulator import Emulator
 from localcloud.engine import Engine, Event, Result
 from localcloud.provider import AwsProvider, RandomProvider
@@ -76,6 +78,25 @@ def deploy(
     Raises EngineError, DeployerError, OSError.
     """
     result = engine(emulator, config=config, folder=folder, stack=stack, listener=listener).up()
-    complete = outputs.complete(result.outputs, emulator_url=emulator.url)
-    outputs.write(folder / place.OUTPUTS.name, complete)
+    complete = complete_outputs(result.outputs, emulator_url=emulator.url)
+    write_outputs(folder / place.OUTPUTS.name, complete)
     return Deployed(emulator=emulator, outputs=complete, result=result, folder=folder)
+
+
+def complete_outputs(outputs: Mapping[str, Any], *, emulator_url: str) -> dict[str, Any]:
+    """Return the stack's outputs with what a newcomer looks for: the default `agent`, its `token`, `emulator_url`."""
+    agent = outputs["agents"][0]
+    return {**outputs, "agent": agent, "token": outputs["tokens"][agent], "emulator_url": emulator_url}
+
+
+def write_outputs(path: Path, outputs: Mapping[str, Any]) -> None:
+    """Write `.local/outputs.json` for every other command: always whole, mode 0600 from its first byte."""
+    draft = path.with_suffix(".new")
+    draft.unlink(missing_ok=True)
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as out:
+        json.dump(outputs, out, indent=2, ensure_ascii=False, sort_keys=True)
+        out.write("\n")
+        out.flush()
+        os.fsync(out.fileno())
+    draft.replace(path)

@@ -46,8 +46,7 @@ def session(emulator: Emulator, *, region: str) -> Session:
             RoleArn=root.arn("iam", f"role/{ROLE}", region=""), RoleSessionName="up"
         )
     except (BotoCoreError, ClientError) as error:
-        msg = f"the emulator at {emulator.url} does not give out the deployer's role: {error}"
-        raise DeployerError(msg) from error
+        raise DeployerError(f"the emulator at {emulator.url} does not give out the deployer's role: {error}") from error
     given = answer["Credentials"]
     return Session(
         access_key=given["AccessKeyId"], secret_key=given["SecretAccessKey"], session_token=given["SessionToken"]

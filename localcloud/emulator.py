@@ -105,8 +105,7 @@ def stop(*, state_dir: Path) -> bool:
                 _reap(known.pid)
                 return True
             time.sleep(0.05)
-    msg = f"the emulator (process {known.pid}) does not stop"
-    raise EmulatorError(msg)
+    raise EmulatorError(f"the emulator (process {known.pid}) does not stop")
 
 
 def free_port() -> int:
@@ -158,22 +157,18 @@ def _start_on(port: int, state_dir: Path, settings: Mapping[str, str], *, asked:
     try:
         started = _start_time(process.pid)
         if started is None:
-            msg = f"the emulator ended at once: {_last_line(log)}"
-            raise EmulatorError(msg)
+            raise EmulatorError(f"the emulator ended at once: {_last_line(log)}")
         emulator = Emulator(port=port, pid=process.pid, started=started, folder=_identity(state_dir))
         _write(state_dir, emulator)
         deadline = time.monotonic() + READY_SECONDS
         while not _healthy(port):
             if process.poll() is not None:
-                msg = f"the emulator ended while starting: {_last_line(log)}"
-                raise EmulatorError(msg)
+                raise EmulatorError(f"the emulator ended while starting: {_last_line(log)}")
             if time.monotonic() > deadline:
-                msg = f"the emulator did not answer within {READY_SECONDS:.0f} s; its log is {log}"
-                raise EmulatorError(msg)
+                raise EmulatorError(f"the emulator did not answer within {READY_SECONDS:.0f} s; its log is {log}")
             time.sleep(0.05)
         if process.poll() is not None:  # what answered is another program, which took the port in between
-            msg = f"{asked} was taken by another program while the emulator started"
-            raise EmulatorError(msg)
+            raise EmulatorError(f"{asked} was taken by another program while the emulator started")
     except BaseException:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)

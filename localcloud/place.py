@@ -29,8 +29,7 @@ def alone(folder: Path = FOLDER) -> Iterator[None]:
         try:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            msg = "another command is working on this local cloud; wait until it has ended"
-            raise BusyError(msg) from error
+            raise BusyError("another command is working on this local cloud; wait until it has ended") from error
         folder.mkdir(exist_ok=True)
         folder.chmod(0o700)  # state and outputs hold tokens
         yield

@@ -8,8 +8,7 @@ import os
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -94,8 +93,7 @@ def _configuration(stack: str) -> tuple[str, dict[str, str]]:
     if not stack:
         return STACK, {"aws:region": REGION}
     if not STACK_NAME.fullmatch(stack) or stack == place.STACK:
-        msg = f"STACK={stack}: must be {STACK_RULE}, and another than `{place.STACK}`"
-        raise CouldNot(msg)
+        raise CouldNot(f"STACK={stack}: must be {STACK_RULE}, and another than `{place.STACK}`")
     return stack, stack_config.read(place.ROOT / "stacks" / f"Pulumi.{stack}.yaml")
 
 
@@ -123,28 +121,16 @@ def _physical_name(step: Step) -> str:
     return next((name for name in names if isinstance(name, str) and name), step.name)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Rule:
-    """One statement of a policy, reduced to what a person compares."""
-
-    effect: str
-    actions: tuple[str, ...]
-    resources: tuple[str, ...]
-    conditions: tuple[str, ...]
-
-
-def _rules(document: str) -> Iterator[_Rule]:
+def _rules(document: str) -> Iterator[str]:
+    """Yield the lines of a policy, reduced to what a person compares."""
     for statement in json.loads(document)["Statement"]:
-        yield _Rule(
-            effect=statement["Effect"],
-            actions=tuple(_listed(statement.get("Action", []))),
-            resources=tuple(_listed(statement.get("Resource", []))),
-            conditions=tuple(
-                f"{key} {operator} {' or '.join(map(str, _listed(value)))}"
-                for operator, keys in statement.get("Condition", {}).items()
-                for key, value in keys.items()
-            ),
-        )
+        sign = "may" if statement["Effect"] == "Allow" else "never"
+        yield f"    {sign} {', '.join(_listed(statement.get('Action', [])))}"
+        for resource in _listed(statement.get("Resource", [])):
+            yield f"        on {resource}"
+        for operator, keys in statement.get("Condition", {}).items():
+            for key, value in keys.items():
+                yield f"        if {key} {operator} {' or '.join(map(str, _listed(value)))}"
 
 
 def _listed(value: Any) -> list[Any]:  # noqa: ANN401 - IAM writes one as itself and several as a list
@@ -166,22 +152,12 @@ def _roles(plan: Plan) -> Iterator[str]:
     for name, trust in sorted(trusts.items()):
         yield f"  {name}"
         yield f"    taken by {', '.join(sorted({who for statement in trust for who in _principals(statement)}))}"
-        yield from _rule_lines(_rules(policies[name]))
+        yield from _rules(policies[name])
 
 
 def _principals(statement: Mapping[str, Any]) -> Iterator[str]:
     for value in statement["Principal"].values():
         yield from _listed(value)
-
-
-def _rule_lines(rules: Iterable[_Rule]) -> Iterator[str]:
-    for rule in rules:
-        sign = "may" if rule.effect == "Allow" else "never"
-        yield f"    {sign} {', '.join(rule.actions)}"
-        for resource in rule.resources:
-            yield f"        on {resource}"
-        for condition in rule.conditions:
-            yield f"        if {condition}"
 
 
 def _mode(settings: Settings) -> str:

@@ -25,8 +25,7 @@ def set_retention_days(path: Path, days: str) -> bool:
     file = StackFile(path)
     try:
         if days.strip("0") == "":  # in the file it stands for the profile's own; whoever types it means no retention
-            msg = "retentionDays: must be at least 1, got 0"
-            raise RetentionError(msg)
+            raise RetentionError("retentionDays: must be at least 1, got 0")
         settings.parse({**file.values(), RETENTION_DAYS: days})
     except ValueError as error:
         raise CouldNot(f"RETENTION_DAYS={days}: {error}") from error

@@ -1,11 +1,11 @@
-"""What is told to a person on standard output. Standard library only: it speaks before anything is installed."""
+"""Lines for a person on standard output. Standard library only: it runs before anything is installed."""
 
 import os
 import sys
 
 
 def say(line: str) -> None:
-    """Tell one thing, at once. When nobody listens any more (`make up | head`), the work goes on in silence."""
+    """Print one line at once. If nobody reads any more (`make up | head`), the work goes on in silence."""
     try:
         print(line, flush=True)
     except BrokenPipeError:

@@ -1,7 +1,7 @@
 """`make up`: the emulator, the stack in it, the checklist, and what to paste.
 
-Guarantees: what goes wrong is said in one line with a non-zero exit, and the next run goes on from there; a run that
-finds everything as it should be changes nothing and says so.
+Guarantees: an error is one line and a non-zero exit, and the next run continues from there; a run with nothing to do
+changes nothing and says so.
 """
 
 import json
@@ -35,7 +35,7 @@ _PORTS: Final = range(1024, 65536)
 
 
 class UsageError(Exception):
-    """What was given on the command line cannot be."""
+    """The command line has an invalid value."""
 
 
 _FULL_VAULT: Final = (
@@ -51,7 +51,7 @@ ONE_LINE: Final = (
     PackageError,
     CouldNot,
 )
-"""What says in its message, for a person, why it could not go on."""
+"""Errors whose message tells a person why the command stopped."""
 
 
 def main() -> int:
@@ -90,21 +90,21 @@ def up(*, port: int | None, retention_days: str, every: bool) -> int:
     if not is_new and not place.STATE.exists():
         say("The stack's state is gone: what the emulator still holds is taken over, with the keys of digests")
     say(f"Deploying stack {place.STACK}")
-    told = Told(every=every, is_new=is_new)
+    printer = StepPrinter(every=every, is_new=is_new)
     try:
-        deployed = deploy(emulator, config=config, folder=place.FOLDER, listener=told)
+        deployed = deploy(emulator, config=config, folder=place.FOLDER, listener=printer)
     finally:
-        told.end()
+        printer.end()
     say(_summary(deployed.result))
     code = _check(deployed.outputs, emulator, changed=deployed.result.changed, every=every)
     _introduce(deployed.outputs, every=every)
     return fail("a control did not pass; the checklist above says which, and why") if code else 0
 
 
-class Told:
-    """Print what is done to resources: for each service how many were made or changed, and the rest one by one.
+class StepPrinter:
+    """Print the steps: for each service how many resources were made or changed, and the rest one by one.
 
-    `every` prints each resource. `is_new`: the emulator was just started, and a message before says that it is empty.
+    `every` prints each resource. `is_new`: the emulator was just started, and an earlier line says that it is empty.
     """
 
     def __init__(self, *, every: bool, is_new: bool) -> None:
@@ -114,7 +114,7 @@ class Told:
         self._progress = sys.stdout.isatty() and not every
 
     def __call__(self, event: Event) -> None:
-        """Take in an event."""
+        """Print an event, or count it for its group."""
         if isinstance(event, Message):
             if (
                 event.severity in {"output", "warning"}
@@ -155,8 +155,7 @@ def _port(given: str) -> int | None:
     if not given:
         return None
     if not given.isascii() or not given.isdigit() or int(given) not in _PORTS:
-        msg = f"PORT={given}: must be a number from {_PORTS.start} to {_PORTS.stop - 1}"
-        raise UsageError(msg)
+        raise UsageError(f"PORT={given}: must be a number from {_PORTS.start} to {_PORTS.stop - 1}")
     return int(given)
 
 

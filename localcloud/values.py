@@ -134,8 +134,7 @@ def _decode__special(signature: Json, wire: Mapping[str, Json]) -> Value:
     if signature == OUTPUT_SIGNATURE:
         value = decode(wire["value"]) if "value" in wire else UNKNOWN
         return secret(value) if wire.get("secret") else value
-    reason = f"a property carries the unknown signature {signature!r}"
-    raise ValueError(reason)
+    raise ValueError(f"a property carries the unknown signature {signature!r}")
 
 
 def _text(wire: Mapping[str, Json], key: str) -> str | None:

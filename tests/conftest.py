@@ -54,7 +54,7 @@ def _set_up(asked: list[Path]) -> None:
         ensure_wheels("aws", WRITER, ANCHORING_SEALER)
         ensure_wheels("local", WRITER, ANCHORING_SEALER)
         for kit in (kits.DEMO, *SDK_KITS) if wants_sdks else ():
-            kits.environment(kit).bring()
+            kit.bring()
     except (PackageError, SetUpError) as error:
         pytest.exit(f"not run: {error}", returncode=1)
 

@@ -58,8 +58,7 @@ def recall_places(outputs: Properties, inputs: Properties) -> Properties:
 
 def _resolve(value: Value, base: Path) -> Value:
     if isinstance(value, (Asset, Archive)) and value.uri is not None:
-        reason = f"an asset at {value.uri!r} would have to be fetched; use a file or text"
-        raise EngineError(reason)
+        raise EngineError(f"an asset at {value.uri!r} would have to be fetched; use a file or text")
     try:
         if isinstance(value, Asset):
             return _resolve_asset(value, base)

@@ -118,8 +118,7 @@ class Deployment:
         with self.turn():
             entry = self.journal.snapshot.current(urn)
             if entry is None or urn not in self._seen:
-                reason = "outputs were registered for a resource that was not"
-                raise EngineError(reason, urn=urn)
+                raise EngineError("outputs were registered for a resource that was not", urn=urn)
             self.journal.put(entry, replace(entry, outputs=forget_places(outputs)))
             if urn == self._root:
                 self.outputs = outputs
@@ -134,8 +133,7 @@ class Deployment:
                 with self.steps.step("read", goal.urn, entry.inputs):
                     found = provider.read(replace(entry, outputs=entry.inputs))
                     if not found.id:
-                        reason = f"there is no {goal.type} with the id {id_!r}"
-                        raise EngineError(reason, urn=goal.urn)
+                        raise EngineError(f"there is no {goal.type} with the id {id_!r}", urn=goal.urn)
                 outputs = mark_secrets(found.outputs, goal.inputs, goal.secret_outputs)
                 entry = replace(entry, id=found.id, inputs=forget_places(found.inputs), outputs=outputs)
             old = self.journal.snapshot.current(goal.urn)
@@ -170,8 +168,7 @@ class Deployment:
     def _claim(self, goal: Goal) -> None:
         """Note that a URN is taken, and find the resource if it had another one before."""
         if goal.urn in self._seen:
-            reason = "the program registers two resources of this type with this name"
-            raise EngineError(reason, urn=goal.urn)
+            raise EngineError("the program registers two resources of this type with this name", urn=goal.urn)
         inherited = self._seen.get(goal.parent, ())
         found = former(
             urn=goal.urn, parent=goal.parent, aliases=goal.aliases, parent_aliases=inherited, root=self._root

@@ -8,9 +8,9 @@ no provider is asked to change anything.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
 
 from localcloud.engine.deployment import Deployment
 from localcloud.engine.errors import ProgramError
@@ -22,54 +22,36 @@ from localcloud.engine.report import Event, Listener, Message, Plan, Result
 from localcloud.engine.state import StateFile
 from localcloud.values import Properties, Secret, plain
 
-PROGRAM_SECONDS = 1800.0
-"""How long a program may take, providers' work included, unless the caller says otherwise."""
-
-T = TypeVar("T")
-
 
 def _silent(_: Event) -> None:
     pass
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Engine:
     """One stack of one project.
 
-    Args:
+    Attributes:
         project: the project's name, as in its `Pulumi.yaml`.
         stack: the stack's name.
-        config: configuration values by full key (`namespace:key`), objects as JSON text.
-        secret_keys: the keys in `config` whose values are secret.
         program: the folder with the program's `__main__.py`; it is the program's working directory.
         state_file: where the state is kept, mode 0600; a lock file lies beside it.
         providers: for each package a function that makes its provider.
+        config: configuration values by full key (`namespace:key`), objects as JSON text.
+        secret_keys: the keys in `config` whose values are secret.
         listener: gets every event as it happens, from several threads.
-        program_seconds: how long the program may take.
+        program_seconds: how long the program may take, the providers' work included.
     """
 
-    def __init__(  # noqa: PLR0913 - what a stack is takes this much to say
-        self,
-        *,
-        project: str,
-        stack: str,
-        program: Path,
-        state_file: Path,
-        providers: Mapping[str, Source],
-        config: Mapping[str, str] | None = None,
-        secret_keys: Iterable[str] = (),
-        listener: Listener = _silent,
-        program_seconds: float = PROGRAM_SECONDS,
-    ) -> None:
-        """Describe the stack; nothing happens yet."""
-        self._project = project
-        self._stack = stack
-        self._program = program
-        self._state = StateFile(state_file)
-        self._providers = providers
-        self._config = dict(config or {})
-        self._secret_keys = frozenset(secret_keys)
-        self._listener = listener
-        self._program_seconds = program_seconds
+    project: str
+    stack: str
+    program: Path
+    state_file: Path
+    providers: Mapping[str, Source]
+    config: Mapping[str, str] = field(default_factory=dict)
+    secret_keys: Collection[str] = ()
+    listener: Listener = _silent
+    program_seconds: float = 1800.0
 
     def preview(self) -> Plan:
         """Say what `up` would do. Reads, but changes nothing: not the cloud, not the state.
@@ -103,25 +85,26 @@ class Engine:
     def destroy(self) -> Result:
         """Delete everything that the state knows. Raises as `up` does, but runs no program."""
         with self._deployment(real=True) as deployment, self._interruptible(deployment):
-            refresh(deployment, self._listener)
+            refresh(deployment, self.listener)
             deployment.destroy()
             return _result(deployment, {})
 
     @contextlib.contextmanager
     def _deployment(self, *, real: bool) -> Iterator[Deployment]:
+        state = StateFile(self.state_file)
         with contextlib.ExitStack() as stack:
             # A preview only reads the state, which is replaced as a whole, so it may run beside anything.
             if real:
-                stack.enter_context(self._state.locked())
+                stack.enter_context(state.locked())
             deployment = Deployment(
-                project=self._project,
-                stack=self._stack,
-                config=self._config,
-                secret_keys=self._secret_keys,
-                sources=self._providers,
-                snapshot=self._state.load(),
-                file=self._state if real else None,
-                listener=self._listener,
+                project=self.project,
+                stack=self.stack,
+                config=self.config,
+                secret_keys=frozenset(self.secret_keys),
+                sources=self.providers,
+                snapshot=state.load(),
+                file=state if real else None,
+                listener=self.listener,
             )
             stack.callback(deployment.registry.close)
             yield deployment
@@ -133,26 +116,25 @@ class Engine:
         def listen(event: Event) -> None:
             if isinstance(event, Message) and event.severity == "error":
                 errors.append(event.text)
-            self._listener(event)
+            self.listener(event)
 
-        with serve(deployment, base=self._program, listener=listen) as address, self._interruptible(deployment):
+        with serve(deployment, base=self.program, listener=listen) as address, self._interruptible(deployment):
             with deployment.lock:
-                program = Program(
-                    self._program,
-                    project=self._project,
-                    stack=self._stack,
-                    monitor=address,
-                    preview=deployment.preview,
-                    config=self._config,
-                    secret_keys=self._secret_keys,
-                    listener=listen,
-                )
+                task = {
+                    "project": self.project,
+                    "stack": self.stack,
+                    "monitor": address,
+                    "preview": deployment.preview,
+                    "config": dict(self.config),
+                    "secret_keys": sorted(self.secret_keys),
+                }
+                program = Program(self.program, task, listen)
                 with contextlib.ExitStack() as stack:
                     stack.callback(program.end)
-                    refresh(deployment, self._listener)
+                    refresh(deployment, self.listener)
                     stack.pop_all()
             try:
-                well = program.wait(seconds=self._program_seconds, stop=lambda: deployment.failure is not None)
+                well = program.wait(seconds=self.program_seconds, stop=lambda: deployment.failure is not None)
             finally:
                 program.end()
                 # An operation that was under way is allowed its result, so that the state has it.

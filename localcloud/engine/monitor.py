@@ -5,22 +5,18 @@ Guarantee: they listen on loopback only; what the engine does not support is ref
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
 import grpc
-from google.protobuf import empty_pb2
-from pulumi.runtime.proto import (
-    alias_pb2,
-    engine_pb2,
-    engine_pb2_grpc,
-    provider_pb2,
-    resource_pb2,
-    resource_pb2_grpc,
-)
+from google.protobuf.empty_pb2 import Empty
+from grpc import ServicerContext
+from pulumi.runtime.proto import alias_pb2, engine_pb2, engine_pb2_grpc, provider_pb2, resource_pb2_grpc
+from pulumi.runtime.proto import resource_pb2 as pb
 
 from localcloud.engine.assets import recall_places, resolve
 from localcloud.engine.deployment import Deployment
@@ -33,18 +29,18 @@ from localcloud.rpc import serve as serve_rpc
 from localcloud.values import Value, from_proto, from_struct, to_struct
 
 FEATURES = {
-    "secrets": resource_pb2.RESOURCE_MONITOR_FEATURE_SECRETS,
-    "resourceReferences": resource_pb2.RESOURCE_MONITOR_FEATURE_RESOURCE_REFERENCES,
-    "aliasSpecs": resource_pb2.RESOURCE_MONITOR_FEATURE_ALIAS_SPECS,
-    "replacementTrigger": resource_pb2.RESOURCE_MONITOR_FEATURE_REPLACEMENT_TRIGGER,
-    "deletedWith": resource_pb2.RESOURCE_MONITOR_FEATURE_DELETED_WITH,
-    "replaceWith": resource_pb2.RESOURCE_MONITOR_FEATURE_REPLACE_WITH,
+    "secrets": pb.RESOURCE_MONITOR_FEATURE_SECRETS,
+    "resourceReferences": pb.RESOURCE_MONITOR_FEATURE_RESOURCE_REFERENCES,
+    "aliasSpecs": pb.RESOURCE_MONITOR_FEATURE_ALIAS_SPECS,
+    "replacementTrigger": pb.RESOURCE_MONITOR_FEATURE_REPLACEMENT_TRIGGER,
+    "deletedWith": pb.RESOURCE_MONITOR_FEATURE_DELETED_WITH,
+    "replaceWith": pb.RESOURCE_MONITOR_FEATURE_REPLACE_WITH,
     # Announced so that this engine's own refusal is what a program's author reads, and not advice to update a CLI.
-    "transforms": resource_pb2.RESOURCE_MONITOR_FEATURE_TRANSFORMS,
-    "invokeTransforms": resource_pb2.RESOURCE_MONITOR_FEATURE_INVOKE_TRANSFORMS,
-    "resourceHooks": resource_pb2.RESOURCE_MONITOR_FEATURE_RESOURCE_HOOKS,
-    "errorHooks": resource_pb2.RESOURCE_MONITOR_FEATURE_ERROR_HOOKS,
-    "parameterization": resource_pb2.RESOURCE_MONITOR_FEATURE_PARAMETERIZATION,
+    "transforms": pb.RESOURCE_MONITOR_FEATURE_TRANSFORMS,
+    "invokeTransforms": pb.RESOURCE_MONITOR_FEATURE_INVOKE_TRANSFORMS,
+    "resourceHooks": pb.RESOURCE_MONITOR_FEATURE_RESOURCE_HOOKS,
+    "errorHooks": pb.RESOURCE_MONITOR_FEATURE_ERROR_HOOKS,
+    "parameterization": pb.RESOURCE_MONITOR_FEATURE_PARAMETERIZATION,
 }
 # Each registration in flight holds a thread while it waits for its turn; the SDK sends at most 32 at once.
 _THREADS = 64
@@ -66,13 +62,28 @@ def serve(deployment: Deployment, *, base: Path, listener: Listener) -> Iterator
         server.stop(grace=STOP_SECONDS).wait()
 
 
-@contextmanager
-def _answering(context: grpc.ServicerContext) -> Iterator[None]:
+def _rpc(method: Callable[[Any, Any, ServicerContext], Any]) -> Any:  # noqa: ANN401 - one type for each method
     """Turn an engine's error into the RPC's status, so that the program ends with the same words."""
-    try:
-        yield
-    except EngineError as error:
-        context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(error))
+
+    @functools.wraps(method)
+    def answer(self: Any, request: Any, context: ServicerContext) -> Any:  # noqa: ANN401
+        try:
+            return method(self, request, context)
+        except EngineError as error:
+            context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(error))
+
+    return answer
+
+
+def _refusal(what: str) -> Any:  # noqa: ANN401
+    """Make a method that refuses what a program asks for, and ends the run."""
+
+    def refuse(self: Monitor, request: Any, context: ServicerContext) -> NoReturn:  # noqa: ANN401
+        del context
+        with self.turn():
+            raise UnsupportedError(f"{what.format(request=request)} is not supported by the local engine")
+
+    return _rpc(refuse)
 
 
 class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
@@ -83,13 +94,11 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
         self._deployment = deployment
         self._base = base
 
-    def GetDeploymentInfo(  # noqa: N802 - the protocol's name, here and below
-        self, request: empty_pb2.Empty, context: grpc.ServicerContext
-    ) -> resource_pb2.DeploymentInfo:
+    def GetDeploymentInfo(self, request: Empty, context: ServicerContext) -> pb.DeploymentInfo:
         """Tell which stack this is and what is supported."""
         del request, context
         run = self._deployment
-        return resource_pb2.DeploymentInfo(
+        return pb.DeploymentInfo(
             project=run.project,
             stack=run.stack,
             config=run.registry.config,
@@ -98,124 +107,92 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
             supportedFeatures=FEATURES.values(),
         )
 
-    def SupportsFeature(  # noqa: N802
-        self, request: resource_pb2.SupportsFeatureRequest, context: grpc.ServicerContext
-    ) -> resource_pb2.SupportsFeatureResponse:
+    def SupportsFeature(
+        self, request: pb.SupportsFeatureRequest, context: ServicerContext
+    ) -> pb.SupportsFeatureResponse:
         """Tell whether one feature is supported."""
         del context
-        return resource_pb2.SupportsFeatureResponse(hasSupport=request.id in FEATURES)
+        return pb.SupportsFeatureResponse(hasSupport=request.id in FEATURES)
 
-    def RegisterResource(  # noqa: N802
-        self, request: resource_pb2.RegisterResourceRequest, context: grpc.ServicerContext
-    ) -> resource_pb2.RegisterResourceResponse:
+    @_rpc
+    def RegisterResource(
+        self, request: pb.RegisterResourceRequest, context: ServicerContext
+    ) -> pb.RegisterResourceResponse:
         """Make a resource as wanted."""
-        with _answering(context):
-            with self._deployment.turn():
-                goal = self._goal(request)
-            entry = self._deployment.register(goal)
-            outputs = recall_places(entry.outputs, goal.inputs)
-            return resource_pb2.RegisterResourceResponse(
-                urn=entry.urn, id=entry.id, object=to_struct(outputs, references=request.acceptResources)
-            )
-        raise AssertionError  # pragma: no cover - `abort` does not return
+        del context
+        with self._deployment.turn():
+            goal = self._goal(request)
+        entry = self._deployment.register(goal)
+        outputs = recall_places(entry.outputs, goal.inputs)
+        return pb.RegisterResourceResponse(
+            urn=entry.urn, id=entry.id, object=to_struct(outputs, references=request.acceptResources)
+        )
 
-    def ReadResource(  # noqa: N802
-        self, request: resource_pb2.ReadResourceRequest, context: grpc.ServicerContext
-    ) -> resource_pb2.ReadResourceResponse:
+    @_rpc
+    def ReadResource(self, request: pb.ReadResourceRequest, context: ServicerContext) -> pb.ReadResourceResponse:
         """Look up a resource that is managed elsewhere."""
-        with _answering(context):
-            with self._deployment.turn():
-                goal = Goal(
-                    urn=self._urn(request.type, request.name, request.parent),
-                    type=request.type,
-                    name=request.name,
-                    custom=True,
-                    parent=request.parent,
-                    provider=request.provider,
-                    inputs=resolve(from_struct(request.properties), self._base),
-                    dependencies=tuple(request.dependencies),
-                    secret_outputs=tuple(request.additionalSecretOutputs),
-                )
-            entry = self._deployment.read(goal, request.id)
-            return resource_pb2.ReadResourceResponse(
-                urn=entry.urn, id=entry.id, properties=to_struct(entry.outputs, references=request.acceptResources)
+        del context
+        with self._deployment.turn():
+            goal = Goal(
+                urn=self._urn(request.type, request.name, request.parent),
+                type=request.type,
+                name=request.name,
+                custom=True,
+                parent=request.parent,
+                provider=request.provider,
+                inputs=resolve(from_struct(request.properties), self._base),
+                dependencies=tuple(request.dependencies),
+                secret_outputs=tuple(request.additionalSecretOutputs),
             )
-        raise AssertionError  # pragma: no cover - `abort` does not return
+        entry = self._deployment.read(goal, request.id)
+        return pb.ReadResourceResponse(
+            urn=entry.urn, id=entry.id, properties=to_struct(entry.outputs, references=request.acceptResources)
+        )
 
-    def RegisterResourceOutputs(  # noqa: N802
-        self, request: resource_pb2.RegisterResourceOutputsRequest, context: grpc.ServicerContext
-    ) -> empty_pb2.Empty:
+    @_rpc
+    def RegisterResourceOutputs(self, request: pb.RegisterResourceOutputsRequest, context: ServicerContext) -> Empty:
         """Take the outputs of a component or of the stack."""
-        with _answering(context):
-            self._deployment.register_outputs(request.urn, from_struct(request.outputs))
-        return empty_pb2.Empty()
+        del context
+        self._deployment.register_outputs(request.urn, from_struct(request.outputs))
+        return Empty()
 
-    def Invoke(  # noqa: N802
-        self, request: resource_pb2.ResourceInvokeRequest, context: grpc.ServicerContext
-    ) -> resource_pb2.ResourceInvokeResponse:
+    @_rpc
+    def Invoke(self, request: pb.ResourceInvokeRequest, context: ServicerContext) -> pb.ResourceInvokeResponse:
         """Call a provider's function."""
-        with _answering(context):
-            package = request.tok.partition(":")[0]
-            provider = self._deployment.provider(request.provider, package)
-            if provider is None:
-                return resource_pb2.ResourceInvokeResponse(unknown=True)
-            try:
-                reply = provider.invoke(request.tok, from_struct(request.args), preview=self._deployment.preview)
-            except ProviderError as error:
-                # The SDK puts the function's name in front. A program may live with the error, so the run goes on.
-                context.abort(grpc.StatusCode.FAILED_PRECONDITION, error.detail)
-            return _invoked(reply)
-        raise AssertionError  # pragma: no cover - `abort` does not return
+        package = request.tok.partition(":")[0]
+        provider = self._deployment.provider(request.provider, package)
+        if provider is None:
+            return pb.ResourceInvokeResponse(unknown=True)
+        try:
+            reply = provider.invoke(request.tok, from_struct(request.args), preview=self._deployment.preview)
+        except ProviderError as error:
+            # The SDK puts the function's name in front. A program may live with the error, so the run goes on.
+            context.abort(grpc.StatusCode.FAILED_PRECONDITION, error.detail)
+        return _invoked(reply)
 
-    def SignalAndWaitForShutdown(self, request: empty_pb2.Empty, context: grpc.ServicerContext) -> empty_pb2.Empty:  # noqa: N802
+    def SignalAndWaitForShutdown(self, request: Empty, context: ServicerContext) -> Empty:
         """Let the program end: only delete hooks, which are refused, would need it any longer."""
         del request, context
-        return empty_pb2.Empty()
+        return Empty()
 
-    def Call(self, request: resource_pb2.ResourceCallRequest, context: grpc.ServicerContext) -> NoReturn:  # noqa: N802
-        """Refuse methods of resources."""
-        self._refuse(context, f"the method {request.tok}: methods of resources")
+    Call = _refusal("the method {request.tok}: methods of resources")
+    ExistsResource = _refusal("asking whether {request.type} {request.id!r} exists")
+    RegisterPackage = _refusal("the parameterized package {request.name!r}")
+    RegisterStackTransform = _refusal("a stack transform (use pulumi.runtime.register_stack_transformation)")
+    RegisterStackInvokeTransform = _refusal("an invoke transform")
+    RegisterResourceHook = _refusal("the resource hook {request.name!r}")
+    RegisterErrorHook = _refusal("the error hook {request.name!r}")
 
-    def ExistsResource(self, request: resource_pb2.ExistsResourceRequest, context: grpc.ServicerContext) -> NoReturn:  # noqa: N802
-        """Refuse."""
-        self._refuse(context, f"asking whether {request.type} {request.id!r} exists")
-
-    def RegisterPackage(  # noqa: N802
-        self, request: resource_pb2.RegisterPackageRequest, context: grpc.ServicerContext
-    ) -> resource_pb2.RegisterPackageResponse:
-        """Refuse parameterized packages."""
-        self._refuse(context, f"the parameterized package {request.name!r}")
-
-    def RegisterStackTransform(self, request: Any, context: grpc.ServicerContext) -> NoReturn:  # noqa: N802, ANN401
-        """Refuse."""
-        del request
-        self._refuse(context, "a stack transform (use pulumi.runtime.register_stack_transformation)")
-
-    def RegisterStackInvokeTransform(self, request: Any, context: grpc.ServicerContext) -> NoReturn:  # noqa: N802, ANN401
-        """Refuse."""
-        del request
-        self._refuse(context, "an invoke transform")
-
-    def RegisterResourceHook(self, request: Any, context: grpc.ServicerContext) -> NoReturn:  # noqa: N802, ANN401
-        """Refuse."""
-        self._refuse(context, f"the resource hook {request.name!r}")
-
-    def RegisterErrorHook(self, request: Any, context: grpc.ServicerContext) -> NoReturn:  # noqa: N802, ANN401
-        """Refuse."""
-        self._refuse(context, f"the error hook {request.name!r}")
-
-    def _refuse(self, context: grpc.ServicerContext, what: str) -> NoReturn:
-        with _answering(context), self._deployment.turn():
-            reason = f"{what} is not supported by the local engine"
-            raise UnsupportedError(reason)
-        raise AssertionError  # pragma: no cover - `abort` does not return
+    def turn(self) -> AbstractContextManager[None]:
+        """Take part in the run for a moment."""
+        return self._deployment.turn()
 
     def _urn(self, type_: str, name: str, parent: str) -> str:
         return make(
             stack=self._deployment.stack, project=self._deployment.project, parent=parent, type_=type_, name=name
         )
 
-    def _goal(self, request: resource_pb2.RegisterResourceRequest) -> Goal:
+    def _goal(self, request: pb.RegisterResourceRequest) -> Goal:
         urn = self._urn(request.type, request.name, request.parent)
         for present, what in (
             (request.remote, "a component from another package"),
@@ -226,8 +203,7 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
             (any(getattr(request.hooks, item.name) for item in request.hooks.DESCRIPTOR.fields), "a resource hook"),
         ):
             if present:
-                reason = f"{what} is not supported by the local engine"
-                raise UnsupportedError(reason, urn=urn)
+                raise UnsupportedError(f"{what} is not supported by the local engine", urn=urn)
         try:
             inputs = resolve(from_struct(request.object), self._base)
         except (EngineError, ValueError) as error:
@@ -265,39 +241,39 @@ class Log(engine_pb2_grpc.EngineServicer):
         self._listener = listener
         self._root = ""
 
-    def Log(self, request: engine_pb2.LogRequest, context: grpc.ServicerContext) -> empty_pb2.Empty:  # noqa: N802
+    def Log(self, request: engine_pb2.LogRequest, context: ServicerContext) -> Empty:
         """Take one log line."""
         del context
         severity = engine_pb2.LogSeverity.Name(request.severity).lower()
         if severity in ("debug", "info", "warning", "error"):
             self._listener(Message(severity=severity, text=request.message, urn=request.urn))
-        return empty_pb2.Empty()
+        return Empty()
 
-    def GetRootResource(  # noqa: N802
-        self, request: engine_pb2.GetRootResourceRequest, context: grpc.ServicerContext
+    def GetRootResource(
+        self, request: engine_pb2.GetRootResourceRequest, context: ServicerContext
     ) -> engine_pb2.GetRootResourceResponse:
         """Give the stack's URN."""
         del request, context
         return engine_pb2.GetRootResourceResponse(urn=self._root)
 
-    def SetRootResource(  # noqa: N802
-        self, request: engine_pb2.SetRootResourceRequest, context: grpc.ServicerContext
+    def SetRootResource(
+        self, request: engine_pb2.SetRootResourceRequest, context: ServicerContext
     ) -> engine_pb2.SetRootResourceResponse:
         """Keep the stack's URN."""
         del context
         self._root = request.urn
         return engine_pb2.SetRootResourceResponse()
 
-    def RequirePulumiVersion(  # noqa: N802
-        self, request: engine_pb2.RequirePulumiVersionRequest, context: grpc.ServicerContext
+    def RequirePulumiVersion(
+        self, request: engine_pb2.RequirePulumiVersionRequest, context: ServicerContext
     ) -> engine_pb2.RequirePulumiVersionResponse:
         """Accept any: the SDK and this engine are pinned together."""
         del request, context
         return engine_pb2.RequirePulumiVersionResponse()
 
 
-def _invoked(reply: provider_pb2.InvokeResponse) -> resource_pb2.ResourceInvokeResponse:
-    answer = resource_pb2.ResourceInvokeResponse(failures=reply.failures)
+def _invoked(reply: provider_pb2.InvokeResponse) -> pb.ResourceInvokeResponse:
+    answer = pb.ResourceInvokeResponse(failures=reply.failures)
     # The field's name is a keyword of this language.
     getattr(answer, "return").CopyFrom(getattr(reply, "return"))
     return answer
@@ -319,7 +295,7 @@ def _aliases(aliases: Iterable[alias_pb2.Alias]) -> Iterator[str | AliasSpec]:
         )
 
 
-def _trigger(request: resource_pb2.RegisterResourceRequest) -> Value:
+def _trigger(request: pb.RegisterResourceRequest) -> Value:
     return from_proto(request.replacement_trigger) if request.HasField("replacement_trigger") else None
 
 
@@ -330,7 +306,6 @@ def _timeouts(texts: Mapping[str, str], urn: str) -> dict[str, float]:
         if not text:
             continue
         if not re.fullmatch(rf"(?:{_DURATION.pattern})+", text):
-            reason = f"the {name} timeout {text!r} is not a duration such as 90s or 1h30m"
-            raise EngineError(reason, urn=urn)
+            raise EngineError(f"the {name} timeout {text!r} is not a duration such as 90s or 1h30m", urn=urn)
         timeouts[name] = sum(float(number) * _SECONDS[unit] for number, unit in _DURATION.findall(text))
     return timeouts

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from localcloud.engine.errors import ProgramError, ProgramTimeoutError
 from localcloud.engine.report import Listener, Message
@@ -25,23 +25,11 @@ _TAIL_LINES = 20
 class Program:
     """One run of the Pulumi program in `directory`, as `python` runs it there."""
 
-    def __init__(
-        self,
-        directory: Path,
-        *,
-        project: str,
-        stack: str,
-        monitor: str,
-        preview: bool,
-        config: Mapping[str, str],
-        secret_keys: frozenset[str],
-        listener: Listener,
-    ) -> None:
-        """Start it. Raises ProgramError when there is no program or it cannot be started."""
+    def __init__(self, directory: Path, task: Mapping[str, Any], listener: Listener) -> None:
+        """Start it with `task`, which `entry.py` describes. Raise ProgramError if there is no program, or no start."""
         directory = directory.absolute()
         if not (directory / "__main__.py").is_file():
-            reason = f"there is no program in {directory} (no __main__.py)"
-            raise ProgramError(reason)
+            raise ProgramError(f"there is no program in {directory} (no __main__.py)")
         self._listener = listener
         self._tail: list[str] = []
         try:
@@ -56,27 +44,17 @@ class Program:
                 start_new_session=True,
             )
         except OSError as error:
-            reason = f"the program could not be started: {error.strerror}"
-            raise ProgramError(reason) from error
+            raise ProgramError(f"the program could not be started: {error.strerror}") from error
         self._readers = [
             threading.Thread(target=self._pump, args=(self._process.stdout, False), daemon=True),
             threading.Thread(target=self._pump, args=(self._process.stderr, True), daemon=True),
         ]
         for reader in self._readers:
             reader.start()
-        task = {
-            "directory": str(directory),
-            "project": project,
-            "stack": stack,
-            "monitor": monitor,
-            "preview": preview,
-            "config": dict(config),
-            "secret_keys": sorted(secret_keys),
-        }
         if self._process.stdin is not None:
             # A process that died at once breaks the pipe; `wait` then says how it ended.
             with contextlib.suppress(BrokenPipeError):
-                self._process.stdin.write(json.dumps(task).encode() + b"\n")
+                self._process.stdin.write(json.dumps({**task, "directory": str(directory)}).encode() + b"\n")
                 self._process.stdin.flush()
 
     def wait(self, *, seconds: float, stop: Callable[[], bool]) -> bool:
@@ -90,8 +68,7 @@ class Program:
             if stop():
                 return False
             if time.monotonic() > deadline:
-                reason = f"the program did not end within {seconds:g} s"
-                raise ProgramTimeoutError(reason)
+                raise ProgramTimeoutError(f"the program did not end within {seconds:g} s")
             try:
                 self._process.wait(_POLL_SECONDS)
             except subprocess.TimeoutExpired:

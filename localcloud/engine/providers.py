@@ -59,7 +59,7 @@ class PartlyCreatedError(ProviderError):
     """
 
     def __init__(self, operation: str, reason: str, *, urn: str, found: Read) -> None:
-        """Keep what the provider told of the incomplete resource."""
+        """Keep what the provider returned of the incomplete resource."""
         super().__init__(operation, reason, urn=urn)
         self.found = found
 
@@ -83,9 +83,7 @@ class Provider:
 
     def check_config(self, urn: str, old: Properties, new: Properties) -> Properties:
         """Let the provider check and complete its configuration."""
-        request = pb.CheckRequest(
-            urn=urn, name=parse(urn).name, type=parse(urn).type, olds=self._struct(old), news=self._struct(new)
-        )
+        request = pb.CheckRequest(**_named(urn), olds=self._struct(old), news=self._struct(new))
         try:
             reply = self._call(self._stub.CheckConfig, "check", request, urn=urn)
         except ProviderError as error:
@@ -117,10 +115,8 @@ class Provider:
             acceptResources=True,
             sends_old_inputs=True,
             sends_old_inputs_to_delete=True,
-            urn=urn,
+            **_named(urn),
             id=id_,
-            name=parse(urn).name,
-            type=parse(urn).type,
         )
         reply = self._call(self._stub.Configure, "configure", request, urn=urn)
         self._secrets = reply.acceptSecrets
@@ -130,14 +126,7 @@ class Provider:
 
     def check(self, goal: Goal, old: Properties, new: Properties, seed: bytes) -> Properties:
         """Validate and complete inputs. Raises ProviderError with every failure."""
-        request = pb.CheckRequest(
-            urn=goal.urn,
-            name=goal.name,
-            type=goal.type,
-            olds=self._struct(old),
-            news=self._struct(new),
-            randomSeed=seed,
-        )
+        request = pb.CheckRequest(**_named(goal.urn), olds=self._struct(old), news=self._struct(new), randomSeed=seed)
         return self._checked(self._call(self._stub.Check, "check", request, urn=goal.urn), new, goal.urn)
 
     def diff(self, old: Entry, new: Properties, ignore_changes: tuple[str, ...] = ()) -> Diff:
@@ -147,52 +136,50 @@ class Provider:
 
     def create(self, goal: Goal, inputs: Properties, *, preview: bool = False) -> Read:
         """Create, or say what creating would give. Raises PartlyCreatedError if something incomplete was left."""
+        timeout = goal.timeouts.get("create", 0)
         request = pb.CreateRequest(
-            urn=goal.urn,
-            name=goal.name,
-            type=goal.type,
-            properties=self._struct(inputs),
-            timeout=goal.timeouts.get("create", 0),
-            preview=preview,
+            **_named(goal.urn), properties=self._struct(inputs), timeout=timeout, preview=preview
         )
-        reply = self._call(self._stub.Create, "create", request, urn=goal.urn, limit=goal.timeouts.get("create", _LONG))
+        reply = self._call(self._stub.Create, "create", request, urn=goal.urn, limit=timeout or _LONG)
         if not reply.id and not preview:
             raise ProviderError("create", "the provider returned no id", urn=goal.urn)
         return Read(id=reply.id, inputs=inputs, outputs=from_struct(reply.properties))
 
     def update(self, old: Entry, goal: Goal, inputs: Properties, *, preview: bool = False) -> Properties:
         """Change in place; returns the outputs."""
+        timeout = goal.timeouts.get("update", 0)
         request = pb.UpdateRequest(
+            **_named(goal.urn),
             id=old.id,
-            urn=goal.urn,
-            name=goal.name,
-            type=goal.type,
             olds=self._struct(old.outputs),
             old_inputs=self._struct(old.inputs),
             news=self._struct(inputs),
             ignoreChanges=goal.ignore_changes,
-            timeout=goal.timeouts.get("update", 0),
+            timeout=timeout,
             preview=preview,
         )
-        limit = goal.timeouts.get("update", _LONG)
-        return from_struct(self._call(self._stub.Update, "update", request, urn=goal.urn, limit=limit).properties)
+        reply = self._call(self._stub.Update, "update", request, urn=goal.urn, limit=timeout or _LONG)
+        return from_struct(reply.properties)
 
     def delete(self, old: Entry) -> None:
         """Delete."""
+        timeout = old.timeouts.get("delete", 0)
         request = pb.DeleteRequest(
+            **_named(old.urn),
             id=old.id,
-            urn=old.urn,
-            name=parse(old.urn).name,
-            type=old.type,
             properties=self._struct(old.outputs),
             old_inputs=self._struct(old.inputs),
-            timeout=old.timeouts.get("delete", 0),
+            timeout=timeout,
         )
-        self._call(self._stub.Delete, "delete", request, urn=old.urn, limit=old.timeouts.get("delete", _LONG))
+        self._call(self._stub.Delete, "delete", request, urn=old.urn, limit=timeout or _LONG)
 
     def read(self, entry: Entry) -> Read:
         """Look at the real resource; `id` of the answer is `""` if it is gone."""
-        return self._read(entry, self._read_request(entry))
+        properties, given = self._struct(entry.outputs), self._struct(entry.inputs)
+        request = pb.ReadRequest(**_named(entry.urn), id=entry.id, properties=properties, inputs=given)
+        reply = self._call(self._stub.Read, "read", request, urn=entry.urn, limit=entry.timeouts.get("read", _SHORT))
+        inputs = mark_secrets(from_struct(reply.inputs), entry.inputs) if reply.inputs.fields else entry.inputs
+        return Read(id=reply.id, inputs=inputs, outputs=from_struct(reply.properties))
 
     def find(self, entry: Entry) -> Read:
         """Look for a resource that was perhaps created but whose id never came back.
@@ -200,12 +187,11 @@ class Provider:
         The provider gets an empty id and the inputs: one that knows resources by a name in their inputs finds it. One
         that cannot search may answer UNIMPLEMENTED, INVALID_ARGUMENT, NOT_FOUND or an empty id: nothing was found.
         """
-        nothing = Read(id="", inputs={}, outputs={})
         try:
-            return self._read(entry, self._read_request(entry))
+            return self.read(entry)
         except ProviderError as error:
             if _code(error) in _NOT_SUPPORTED:
-                return nothing
+                return Read(id="", inputs={}, outputs={})
             raise
 
     def invoke(self, token: str, arguments: Properties, *, preview: bool) -> pb.InvokeResponse:
@@ -213,27 +199,10 @@ class Provider:
         request = pb.InvokeRequest(tok=token, args=self._struct(arguments), preview=preview)
         return self._call(self._stub.Invoke, "invoke", request, urn="")
 
-    def _read_request(self, entry: Entry) -> pb.ReadRequest:
-        return pb.ReadRequest(
-            id=entry.id,
-            urn=entry.urn,
-            name=parse(entry.urn).name,
-            type=entry.type,
-            properties=self._struct(entry.outputs),
-            inputs=self._struct(entry.inputs),
-        )
-
-    def _read(self, entry: Entry, request: pb.ReadRequest) -> Read:
-        reply = self._call(self._stub.Read, "read", request, urn=entry.urn, limit=entry.timeouts.get("read", _SHORT))
-        inputs = mark_secrets(from_struct(reply.inputs), entry.inputs) if reply.inputs.fields else entry.inputs
-        return Read(id=reply.id, inputs=inputs, outputs=from_struct(reply.properties))
-
     def _diff_request(self, old: Entry, new: Properties, ignore_changes: tuple[str, ...]) -> pb.DiffRequest:
         return pb.DiffRequest(
+            **_named(old.urn),
             id=old.id,
-            urn=old.urn,
-            name=parse(old.urn).name,
-            type=old.type,
             olds=self._struct(old.outputs),
             old_inputs=self._struct(old.inputs),
             news=self._struct(new),
@@ -258,6 +227,11 @@ class Provider:
             return method(request, timeout=limit)
         except grpc.RpcError as error:
             raise _translate(error, operation, urn) from error
+
+
+def _named(urn: str) -> dict[str, Any]:
+    """Return the fields by which most requests name a resource."""
+    return {"urn": urn, "name": parse(urn).name, "type": parse(urn).type}
 
 
 def _translate(error: grpc.RpcError, operation: str, urn: str) -> ProviderError:

@@ -57,15 +57,13 @@ class ProviderRegistry:
         for candidate in self.journal.snapshot.entries:
             if candidate.urn == urn and candidate.id == id_:
                 return self._configure(candidate, self._connect(candidate))
-        reason = f"its provider {entry.provider} is not in the state"
-        raise EngineError(reason, urn=entry.urn)
+        raise EngineError(f"its provider {entry.provider} is not in the state", urn=entry.urn)
 
     def instance(self, reference: str) -> Provider | None:
         """Return a registered instance; None in a preview whose provider's configuration is not known yet."""
         found = self._instances.get(reference)
         if found is None and not self.journal.preview:
-            reason = f"the provider {reference} was not registered"
-            raise EngineError(reason)
+            raise EngineError(f"the provider {reference} was not registered")
         return found
 
     def default(self, package: str) -> str:
@@ -109,8 +107,7 @@ class ProviderRegistry:
         package = entry.type.removeprefix(PROVIDER_PREFIX)
         if package not in self.sources:
             known = ", ".join(sorted(self.sources)) or "none"
-            reason = f"there is no provider for the package {package!r} here (there is: {known})"
-            raise UnsupportedError(reason)
+            raise UnsupportedError(f"there is no provider for the package {package!r} here (there is: {known})")
         server, address = serve((provider_pb2_grpc.add_ResourceProviderServicer_to_server, self.sources[package]()))
         provider = Provider(package, address)
         self._started.append((server, provider))

@@ -1,4 +1,4 @@
-"""What a run tells: its events while it goes, and its plan or result at the end."""
+"""What a run reports: events while it goes, and its plan or result at the end."""
 
 from __future__ import annotations
 
@@ -86,10 +86,10 @@ class Result(Plan):
 
 
 class Steps:
-    """The steps of a run, told to a listener as they go."""
+    """The steps of a run. A listener gets each one as it happens."""
 
     def __init__(self, listener: Listener) -> None:
-        """Begin with none."""
+        """Begin without steps."""
         self.done: list[Step] = []
         self._listener = listener
 
@@ -97,7 +97,7 @@ class Steps:
     def step(
         self, action: Action, urn: str, inputs: Mapping[str, Value], decision: Decision | None = None
     ) -> Iterator[None]:
-        """Tell of one step around the work of it; only what ended well is kept."""
+        """Report a step before and after its work; keep it if it ended well."""
         step = Step(
             action=action,
             urn=urn,

@@ -166,8 +166,7 @@ class StateFile:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             handle = os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            reason = f"the state in {self._path.parent} cannot be written: {error.strerror}"
-            raise StateError(reason) from error
+            raise StateError(f"the state in {self._path.parent} cannot be written: {error.strerror}") from error
         try:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -189,14 +188,12 @@ class StateFile:
         except FileNotFoundError:
             return Snapshot()
         except OSError as error:
-            reason = f"the state {self._path} cannot be read: {error.strerror}"
-            raise StateError(reason) from error
+            raise StateError(f"the state {self._path} cannot be read: {error.strerror}") from error
         try:
             document = json.loads(raw)
             found = document["format"]
             if found != FORMAT:
-                reason = f"the state {self._path} has format {found!r}; this program reads {FORMAT}"
-                raise StateError(reason)
+                raise StateError(f"the state {self._path} has format {found!r}; this program reads {FORMAT}")
             snapshot = Snapshot(
                 entries=[_entry(item) for item in document["entries"]],
                 pending=[Operation(kind=item["kind"], entry=_entry(item["entry"])) for item in document["pending"]],
@@ -234,8 +231,7 @@ class StateFile:
                 os.fsync(handle)
             self._commit(temporary)
         except OSError as error:
-            reason = f"the state {self._path} cannot be written: {error.strerror}"
-            raise StateError(reason) from error
+            raise StateError(f"the state {self._path} cannot be written: {error.strerror}") from error
         self._written = raw
 
     def _commit(self, temporary: Path) -> None:

@@ -44,8 +44,7 @@ def parse(urn: str) -> Urn:
     """Take a URN apart. Raises ValueError when it is not one."""
     parts = urn.removeprefix("urn:pulumi:").split("::", _PARTS - 1)
     if not urn.startswith("urn:pulumi:") or len(parts) != _PARTS:
-        reason = f"not a resource URN: {urn!r}"
-        raise ValueError(reason)
+        raise ValueError(f"not a resource URN: {urn!r}")
     return Urn(stack=parts[0], project=parts[1], qualified_type=parts[2], name=parts[3])
 
 

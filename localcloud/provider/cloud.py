@@ -98,5 +98,4 @@ def explained(doing: str) -> Iterator[None]:
         msg = f"{doing}: {operation} answered {status}: api error {code(error)}: {detail.get('Message', '')}"
         raise ProviderError(msg) from error
     except BotoCoreError as error:
-        msg = f"{doing}: {error}"
-        raise ProviderError(msg) from error
+        raise ProviderError(f"{doing}: {error}") from error

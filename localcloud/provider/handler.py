@@ -248,8 +248,7 @@ class Handler(Resource):
     def _look(self, resource_id: str, inputs: Props) -> Props:
         found = self.read(resource_id, self.prefetch(inputs))
         if found is None:
-            msg = f"{resource_id} was made, and is gone again"
-            raise ProviderError(msg)
+            raise ProviderError(f"{resource_id} was made, and is gone again")
         return settle(self.inputs, inputs, found)
 
 

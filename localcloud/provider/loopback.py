@@ -22,12 +22,10 @@ def check_endpoint(url: str) -> str:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
     except ValueError as error:
-        msg = f"{url!r} is not an address: {error}"
-        raise NotLoopbackError(msg) from error
+        raise NotLoopbackError(f"{url!r} is not an address: {error}") from error
     plain = not (parts.username or parts.password or parts.query or parts.fragment or parts.path.strip("/"))
     if parts.scheme != "http" or not plain or port is None:
-        msg = f"the local cloud's address has the form http://127.0.0.1:PORT, not {url!r}"
-        raise NotLoopbackError(msg)
+        raise NotLoopbackError(f"the local cloud's address has the form http://127.0.0.1:PORT, not {url!r}")
     if not all(_is_loopback(address) for address in _addresses(host)):
         msg = f"the local provider only talks to this machine (127.0.0.0/8, ::1, localhost), not to {host!r}"
         raise NotLoopbackError(msg)
@@ -41,8 +39,7 @@ def _addresses(host: str) -> list[str]:
     try:
         return [str(entry[4][0]) for entry in socket.getaddrinfo(host, None)]
     except OSError as error:
-        msg = f"{host!r} does not resolve: {error}"
-        raise NotLoopbackError(msg) from error
+        raise NotLoopbackError(f"{host!r} does not resolve: {error}") from error
 
 
 def _is_loopback(address: str) -> bool:

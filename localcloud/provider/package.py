@@ -40,15 +40,13 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        msg = f"cannot read {path}: {error.strerror}"
-        raise ProviderError(msg) from error
+        raise ProviderError(f"cannot read {path}: {error.strerror}") from error
 
 
 def _read_zip(path: Path) -> bytes:
     data = _read(path)
     if not zipfile.is_zipfile(io.BytesIO(data)):
-        msg = f"{path} is not a zip file"
-        raise ProviderError(msg)
+        raise ProviderError(f"{path} is not a zip file")
     return data
 
 

@@ -23,18 +23,21 @@ from localcloud.provider.aws import (
     ssm,
 )
 from localcloud.provider.cloud import Cloud, ProviderError
+from localcloud.provider.handler import Handler
 from localcloud.provider.random_ import RandomPassword
 from localcloud.provider.schema import Schema, text
-from localcloud.provider.server import Function, Provider, Resources
+from localcloud.provider.server import Functions, Provider, Resources
 
-HANDLERS: Final = tuple(
-    handler
-    for service in (
-        *(bucket_settings, cloudtrail, cloudwatch, events, function_url, iam, kms),
-        *(lambda_, logs, s3, sns, sqs, ssm),
-    )
-    for handler in service.HANDLERS
+_SERVICES: Final = (
+    *(bucket_settings, cloudtrail, cloudwatch, events, function_url, iam, kms, lambda_, logs, s3, sns, sqs, ssm),
 )
+HANDLERS: Final[tuple[type[Handler], ...]] = tuple(
+    item
+    for service in _SERVICES
+    for item in vars(service).values()
+    if isinstance(item, type) and issubclass(item, Handler) and "token" in vars(item)
+)
+"""Every resource type of `aws:`: each class of these modules that has a token."""
 # Sent with every configuration; they say where the official plugin is from.
 _PLUGIN: Schema = {"pluginDownloadURL": text(), "version": text()}
 
@@ -51,18 +54,11 @@ class AwsProvider(Provider):
     version = metadata.version("pulumi-aws")
     config: ClassVar[Schema] = {
         **_PLUGIN,
-        "accessKey": text(),
-        # Accepted so that a stack file for AWS runs here too; the tags are not set.
-        "defaultTags": text(),
-        "endpoints": text(),
+        # `defaultTags` is accepted so that a stack file for AWS runs here too; the tags are not set.
+        **dict.fromkeys(("accessKey", "defaultTags", "endpoints", "s3UsePathStyle", "secretKey", "token"), text()),
+        **dict.fromkeys(("skipCredentialsValidation", "skipMetadataApiCheck", "skipRegionValidation"), text()),
         "region": text(force_new=True),
-        "s3UsePathStyle": text(),
-        "secretKey": text(),
-        "skipCredentialsValidation": text(),
-        "skipMetadataApiCheck": text(),
-        "skipRegionValidation": text(),
         "skipRequestingAccountId": text(),
-        "token": text(),
     }
 
     def __init__(
@@ -81,12 +77,11 @@ class AwsProvider(Provider):
         self._secret_key = secret_key
         self._session_token = session_token
 
-    def configure(self, config: Mapping[str, Any]) -> tuple[Resources, Mapping[str, Function]]:
+    def configure(self, config: Mapping[str, Any]) -> tuple[Resources, Functions]:
         """Return every type and function, over one connection to the emulator."""
         region = config.get("region") or self._region
         if not region:
-            msg = "aws:region is not set"
-            raise ProviderError(msg)
+            raise ProviderError("aws:region is not set")
         given = "accessKey" in config
         cloud = Cloud(
             endpoint_url=self._endpoint(config),
@@ -119,7 +114,7 @@ class RandomProvider(Provider):
     version = metadata.version("pulumi-random")
     config: ClassVar[Schema] = _PLUGIN
 
-    def configure(self, config: Mapping[str, Any]) -> tuple[Resources, Mapping[str, Function]]:
+    def configure(self, config: Mapping[str, Any]) -> tuple[Resources, Functions]:
         """Return the one type."""
         del config
         return {RandomPassword.token: RandomPassword()}, {}
@@ -132,10 +127,8 @@ def _endpoint_urls(text_or_none: str | None) -> Iterator[str]:
     try:
         entries = json.loads(text_or_none)
     except ValueError as error:
-        msg = f"aws:endpoints is not JSON: {error}"
-        raise ProviderError(msg) from error
+        raise ProviderError(f"aws:endpoints is not JSON: {error}") from error
     for entry in entries if isinstance(entries, list) else [entries]:
         if not isinstance(entry, dict) or not all(isinstance(url, str) for url in entry.values()):
-            msg = "aws:endpoints is a list of objects that map a service to an address"
-            raise ProviderError(msg)
+            raise ProviderError("aws:endpoints is a list of objects that map a service to an address")
         yield from entry.values()

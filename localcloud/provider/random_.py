@@ -38,7 +38,7 @@ class RandomPassword(Resource):
     secret_outputs = frozenset({"result"})
 
     def validate(self, inputs: Mapping[str, Any]) -> Iterable[Failure]:
-        """At least one character, out of at least one alphabet."""
+        """Ask for at least one character, out of at least one alphabet."""
         length = inputs.get("length")
         if isinstance(length, int) and not 1 <= length <= _LONGEST:
             yield Failure(path="length", reason=f"must be from 1 to {_LONGEST}, not {length}")
@@ -46,7 +46,7 @@ class RandomPassword(Resource):
             yield Failure(path="lower", reason=f"or another of {', '.join(_ALPHABETS)} must be true")
 
     def identify(self, inputs: Mapping[str, Any]) -> str | None:
-        """Nothing about it can be told from its inputs."""
+        """Return None: the inputs do not tell the id."""
         del inputs
 
     def make(self, inputs: Props) -> tuple[str, Props]:
@@ -56,16 +56,15 @@ class RandomPassword(Resource):
         return "none", {**inputs, "result": drawn}
 
     def read(self, resource_id: str, state: Mapping[str, Any]) -> Props | None:
-        """Return the state itself: there is no other place where it could have changed."""
+        """Return the state itself: it exists nowhere else."""
         del resource_id
         return dict(state) if "result" in state else None
 
     def update(self, resource_id: str, state: Props, inputs: Props, changed: frozenset[str]) -> None:
-        """Never called: every input replaces."""
+        """Refuse: every input replaces."""
         del resource_id, state, inputs
-        msg = f"a random password cannot be changed in place: {', '.join(sorted(changed))}"
-        raise ProviderError(msg)
+        raise ProviderError(f"a random password cannot be changed in place: {', '.join(sorted(changed))}")
 
     def delete(self, resource_id: str, state: Props) -> None:
-        """Nothing to do: with the state it is gone."""
+        """Do nothing: it is gone with the state."""
         del resource_id, state

@@ -33,6 +33,15 @@ class Kind(Enum):
     BLOCK = "an object"
 
 
+_TYPES: Final[Mapping[Kind, type | tuple[type, ...]]] = {
+    Kind.INTEGER: int,
+    Kind.NUMBER: (int, float),
+    Kind.BOOLEAN: bool,
+    Kind.ARCHIVE: Archive,
+    **dict.fromkeys((Kind.LIST, Kind.SET), list),
+    **dict.fromkeys((Kind.MAP, Kind.BLOCK), dict),
+}
+"""The Python types of the kinds that are not text."""
 Schema: TypeAlias = Mapping[str, "Property"]
 """Property name, in camelCase as on the wire → what it is."""
 
@@ -189,18 +198,8 @@ def _check_value(prop: Property, value: Any, path: str) -> tuple[Any, list[Failu
 def _has_kind(kind: Kind, value: object) -> bool:
     if kind in (Kind.JSON, Kind.POLICY):
         return isinstance(value, str) and _is_json(value)
-    expected: dict[Kind, tuple[type, ...]] = {
-        Kind.TEXT: (str,),
-        Kind.INTEGER: (int,),
-        Kind.NUMBER: (int, float),
-        Kind.BOOLEAN: (bool,),
-        Kind.ARCHIVE: (Archive,),
-        Kind.LIST: (list,),
-        Kind.SET: (list,),
-        Kind.MAP: (dict,),
-        Kind.BLOCK: (dict,),
-    }
-    return isinstance(value, expected[kind]) and (kind is Kind.BOOLEAN or not isinstance(value, bool))
+    expected = _TYPES.get(kind, str)
+    return isinstance(value, expected) and (kind is Kind.BOOLEAN or not isinstance(value, bool))
 
 
 def _is_json(value: str) -> bool:

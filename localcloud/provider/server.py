@@ -19,12 +19,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from secrets import token_hex
-from typing import Any, ClassVar, Final, NoReturn, TypeAlias
+from typing import Any, ClassVar, NoReturn, TypeAlias
 
 import grpc
 from botocore.exceptions import ClientError
 from google.protobuf import any_pb2, empty_pb2
-from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc, status_pb2
+from pulumi.runtime.proto import plugin_pb2, provider_pb2_grpc, status_pb2
+from pulumi.runtime.proto import provider_pb2 as pb
 
 from localcloud import rpc
 from localcloud.provider import package, schema
@@ -35,16 +36,7 @@ from localcloud.provider.values import UNKNOWN, Archive, Decoded, Props, ValueFo
 
 Context: TypeAlias = grpc.ServicerContext
 Resources: TypeAlias = Mapping[str, Resource]
-Function: TypeAlias = tuple[schema.Schema, Callable[[Mapping[str, Any]], Props]]
-
-_KINDS: Final = {
-    ("add", False): provider_pb2.PropertyDiff.ADD,
-    ("add", True): provider_pb2.PropertyDiff.ADD_REPLACE,
-    ("delete", False): provider_pb2.PropertyDiff.DELETE,
-    ("delete", True): provider_pb2.PropertyDiff.DELETE_REPLACE,
-    ("update", False): provider_pb2.PropertyDiff.UPDATE,
-    ("update", True): provider_pb2.PropertyDiff.UPDATE_REPLACE,
-}
+Functions: TypeAlias = Mapping[str, tuple[schema.Schema, Callable[[Mapping[str, Any]], Props]]]
 
 
 class Provider(provider_pb2_grpc.ResourceProviderServicer, ABC):
@@ -56,56 +48,56 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer, ABC):
 
     def __init__(self) -> None:
         self._resources: Resources = {}
-        self._functions: Mapping[str, Function] = {}
+        self._functions: Functions = {}
         self._secrets = True
         self._made: dict[tuple[str, str], str] = {}
         self._lock = threading.Lock()
 
     @abstractmethod
-    def configure(self, config: Mapping[str, Any]) -> tuple[Resources, Mapping[str, Function]]:
+    def configure(self, config: Mapping[str, Any]) -> tuple[Resources, Functions]:
         """Return the resource types and functions for a checked configuration. Raises ProviderError."""
 
     # --- the package and its configuration ---------------------------------------------------------------------------
 
-    def Handshake(self, request: provider_pb2.ProviderHandshakeRequest, context: Context) -> Any:  # noqa: ANN401, N802
+    def Handshake(self, request: pb.ProviderHandshakeRequest, context: Context) -> Any:  # noqa: ANN401
         """Say what this provider can do."""
         del request, context
-        return provider_pb2.ProviderHandshakeResponse(accept_secrets=True, supports_autonaming_configuration=True)
+        return pb.ProviderHandshakeResponse(accept_secrets=True, supports_autonaming_configuration=True)
 
-    def GetPluginInfo(self, request: empty_pb2.Empty, context: Context) -> plugin_pb2.PluginInfo:  # noqa: N802
+    def GetPluginInfo(self, request: empty_pb2.Empty, context: Context) -> plugin_pb2.PluginInfo:
         """Name the version of the package whose types these are."""
         del request, context
         return plugin_pb2.PluginInfo(version=self.version)
 
-    def GetSchema(self, request: provider_pb2.GetSchemaRequest, context: Context) -> provider_pb2.GetSchemaResponse:  # noqa: N802
-        """The program's SDK has the schema; this provider has none of its own."""
+    def GetSchema(self, request: pb.GetSchemaRequest, context: Context) -> pb.GetSchemaResponse:
+        """Return no schema: the program's SDK has it."""
         del request, context
-        return provider_pb2.GetSchemaResponse(schema=f'{{"name":"{self.package}","version":"{self.version}"}}')
+        return pb.GetSchemaResponse(schema=f'{{"name":"{self.package}","version":"{self.version}"}}')
 
-    def Attach(self, request: plugin_pb2.PluginAttach, context: Context) -> empty_pb2.Empty:  # noqa: N802
-        """Nothing to do: the engine that attaches is served like the one that started us."""
-        del request, context
-        return empty_pb2.Empty()
-
-    def Cancel(self, request: empty_pb2.Empty, context: Context) -> empty_pb2.Empty:  # noqa: N802
-        """Nothing runs on after a call has ended, and each call's time is bounded."""
+    def Attach(self, request: plugin_pb2.PluginAttach, context: Context) -> empty_pb2.Empty:
+        """Do nothing: the engine that attaches is served like the one that started us."""
         del request, context
         return empty_pb2.Empty()
 
-    def CheckConfig(self, request: provider_pb2.CheckRequest, context: Context) -> provider_pb2.CheckResponse:  # noqa: N802
+    def Cancel(self, request: empty_pb2.Empty, context: Context) -> empty_pb2.Empty:
+        """Do nothing: no work outlives its call, and each call's time is bounded."""
+        del request, context
+        return empty_pb2.Empty()
+
+    def CheckConfig(self, request: pb.CheckRequest, context: Context) -> pb.CheckResponse:
         """Refuse configuration that this provider does not understand."""
         with self._errors(context, "checking the configuration"):
             given = decode(request.news)
             values, failures = schema.check(self.config, _as_text(given.values))
             return _checked(values, failures, given.secrets & values.keys())
 
-    def DiffConfig(self, request: provider_pb2.DiffRequest, context: Context) -> provider_pb2.DiffResponse:  # noqa: N802
-        """A region is another cloud: everything in it would have to be made again. All else changes in place."""
+    def DiffConfig(self, request: pb.DiffRequest, context: Context) -> pb.DiffResponse:
+        """Replace everything after a change of region, which is another cloud. All else changes in place."""
         with self._errors(context, "comparing the configuration"):
             olds, news = decode(request.olds).values, decode(request.news).values
             return _differences(schema.diff(self.config, _as_text(olds), _as_text(news)))
 
-    def Configure(self, request: provider_pb2.ConfigureRequest, context: Context) -> provider_pb2.ConfigureResponse:  # noqa: N802
+    def Configure(self, request: pb.ConfigureRequest, context: Context) -> pb.ConfigureResponse:
         """Take the configuration; nothing else works before."""
         with self._errors(context, f"configuring {self.package}"):
             config, failures = schema.check(self.config, _as_text(decode(request.args).values))
@@ -113,13 +105,13 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer, ABC):
                 raise ProviderError("; ".join(f"{failure.path} {failure.reason}" for failure in failures))
             self._resources, self._functions = self.configure(config)
             self._secrets = request.acceptSecrets
-            return provider_pb2.ConfigureResponse(
+            return pb.ConfigureResponse(
                 acceptSecrets=True, supportsPreview=True, supports_autonaming_configuration=True
             )
 
     # --- functions ---------------------------------------------------------------------------------------------------
 
-    def Invoke(self, request: provider_pb2.InvokeRequest, context: Context) -> provider_pb2.InvokeResponse:  # noqa: N802
+    def Invoke(self, request: pb.InvokeRequest, context: Context) -> pb.InvokeResponse:
         """Call a function."""
         with self._errors(context, f"calling {request.tok}"):
             if request.tok not in self._functions:
@@ -127,7 +119,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer, ABC):
             inputs, run = self._functions[request.tok]
             given = decode(request.args)
             values, failures = schema.check(inputs, given.values)
-            response = provider_pb2.InvokeResponse(failures=[_failure(failure) for failure in failures])
+            response = pb.InvokeResponse(failures=[_failure(failure) for failure in failures])
             if not failures:
                 found = run(values)
                 # A result that depends on a secret could tell it.
@@ -137,7 +129,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer, ABC):
 
     # --- resources ---------------------------------------------------------------------------------------------------
 
-    def Check(self, request: provider_pb2.CheckRequest, context: Context) -> provider_pb2.CheckResponse:  # noqa: N802
+    def Check(self, request: pb.CheckRequest, context: Context) -> pb.CheckResponse:
         """Return the inputs with defaults and names, or what is wrong with them."""
         with self._errors(context, f"checking {request.urn}"):
             resource = self._resource(request.urn, context)
@@ -149,7 +141,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer, ABC):
                 failures = list(resource.validate(values))
             return _checked(values, failures, self._marks(news.secrets & values.keys()))
 
-    def Diff(self, request: provider_pb2.DiffRequest, context: Context) -> provider_pb2.DiffResponse:  # noqa: N802
+    def Diff(self, request: pb.DiffRequest, context: Context) -> pb.DiffResponse:
         """Compare what is with what is asked."""
         with self._errors(context, f"comparing {request.urn}"):
             resource = self._resource(request.urn, context)
@@ -163,31 +155,29 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer, ABC):
             response.deleteBeforeReplace = bool(response.replaces) and _keeps_id(resource, olds, news)
             return response
 
-    def Create(self, request: provider_pb2.CreateRequest, context: Context) -> provider_pb2.CreateResponse:  # noqa: N802
+    def Create(self, request: pb.CreateRequest, context: Context) -> pb.CreateResponse:
         """Make the resource. What was made in part is reported as such, so that the engine keeps it."""
         with self._errors(context, f"creating {request.urn}"):
             resource, inputs = self._resource(request.urn, context), decode(request.properties)
             if request.preview:
                 computed = (name for name, prop in resource.inputs.items() if prop.computed)
                 unknown = dict.fromkeys((*resource.outputs, *computed), UNKNOWN)
-                return provider_pb2.CreateResponse(
-                    properties=self._encode(resource, {**unknown, **inputs.values}, inputs)
-                )
-            with self._claim(request.urn, resource, inputs.values):
+                return pb.CreateResponse(properties=self._encode(resource, {**unknown, **inputs.values}, inputs))
+            self._claim(request.urn, resource, inputs.values)
+            try:
+                resource_id, state = resource.make(inputs.values)
                 try:
-                    resource_id, state = resource.make(inputs.values)
-                    try:
-                        resource.confirm(state)
-                    except ClientError as error:
-                        raise PartlyMadeError(resource_id, state) from error
-                except PartlyMadeError as error:
-                    self._partly(context, request.urn, resource, error, inputs)
-            return provider_pb2.CreateResponse(id=resource_id, properties=self._encode(resource, state, inputs))
+                    resource.confirm(state)
+                except ClientError as error:
+                    raise PartlyMadeError(resource_id, state) from error
+            except PartlyMadeError as error:
+                self._partly(context, request.urn, resource, error, inputs)
+            return pb.CreateResponse(id=resource_id, properties=self._encode(resource, state, inputs))
 
-    def Read(self, request: provider_pb2.ReadRequest, context: Context) -> provider_pb2.ReadResponse:  # noqa: N802
-        """Look at the resource; the id is empty when it is not there.
+    def Read(self, request: pb.ReadRequest, context: Context) -> pb.ReadResponse:
+        """Look at the resource; the id is empty if it is missing.
 
-        Without an id it is looked for by what its inputs name: a creation whose answer was lost.
+        Without an id, search by the inputs: a creation whose answer was lost.
         """
         with self._errors(context, f"reading {request.urn}"):
             resource = self._resource(request.urn, context)
@@ -196,7 +186,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer, ABC):
             resource_id = request.id or resource.identify(inputs.values)
             found = resource.read(resource_id, known) if resource_id else None
             if resource_id is None or found is None:
-                return provider_pb2.ReadResponse()
+                return pb.ReadResponse()
             if request.id:
                 with self._lock:  # an entry of the state holds this id: `Create` must not take it over
                     self._made.setdefault((resource.token, resource_id), request.urn)
@@ -206,13 +196,13 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer, ABC):
             names = (inputs.values or resource.inputs).keys()
             actual = {name: state[name] for name in names if name in state and name in resource.inputs}
             secrets = resource.secret_outputs | inputs.secrets | olds.secrets
-            return provider_pb2.ReadResponse(
+            return pb.ReadResponse(
                 id=resource_id,
                 properties=self._encode(resource, state, inputs, olds),
                 inputs=encode(actual, secrets=self._marks(secrets & actual.keys())),
             )
 
-    def Update(self, request: provider_pb2.UpdateRequest, context: Context) -> provider_pb2.UpdateResponse:  # noqa: N802
+    def Update(self, request: pb.UpdateRequest, context: Context) -> pb.UpdateResponse:
         """Change the resource in place."""
         with self._errors(context, f"updating {request.urn}"):
             resource = self._resource(request.urn, context)
@@ -229,22 +219,19 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer, ABC):
                     for name, value in olds.values.items()
                     if name not in resource.inputs or resource.inputs[name].computed
                 }
-                return provider_pb2.UpdateResponse(
-                    properties=self._encode(resource, {**kept, **news.values}, news, olds)
-                )
+                return pb.UpdateResponse(properties=self._encode(resource, {**kept, **news.values}, news, olds))
             resource.update(request.id, olds.values, news.values, changed)
             # What the new inputs do not say is what the old state knows: the ids of what it is part of.
             known = {name: value for name, value in olds.values.items() if name not in resource.inputs}
             found = resource.read(request.id, {**known, **resource.prefetch(news.values)})
             if found is None:
-                msg = f"{request.id} is gone"
-                raise ProviderError(msg)
+                raise ProviderError(f"{request.id} is gone")
             state = schema.settle(resource.inputs, news.values, found)
             resource.confirm(state)
-            return provider_pb2.UpdateResponse(properties=self._encode(resource, state, news, olds))
+            return pb.UpdateResponse(properties=self._encode(resource, state, news, olds))
 
-    def Delete(self, request: provider_pb2.DeleteRequest, context: Context) -> empty_pb2.Empty:  # noqa: N802
-        """Remove the resource; that it is gone already is success."""
+    def Delete(self, request: pb.DeleteRequest, context: Context) -> empty_pb2.Empty:
+        """Remove the resource; one that is gone already is a success."""
         with self._errors(context, f"deleting {request.urn}"):
             resource = self._resource(request.urn, context)
             resource.delete(request.id, decode(request.properties).values)
@@ -277,8 +264,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer, ABC):
         except (NotLoopbackError, ValueFormatError) as error:
             _abort(context, grpc.StatusCode.INVALID_ARGUMENT, f"{doing}: {error}")
 
-    @contextmanager
-    def _claim(self, urn: str, resource: Resource, inputs: Mapping[str, Any]) -> Iterator[None]:
+    def _claim(self, urn: str, resource: Resource, inputs: Mapping[str, Any]) -> None:
         """Keep an id for one resource.
 
         Making adopts what exists. So a second resource of the same name would share the first's id. Under a new
@@ -291,7 +277,6 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer, ABC):
         if owner != urn:
             msg = f"{resource_id} exists already and belongs to {owner}; give that one an alias, or remove it first"
             raise ProviderError(msg)
-        yield
 
     def _partly(
         self, context: Context, urn: str, resource: Resource, error: PartlyMadeError, inputs: Decoded
@@ -301,7 +286,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer, ABC):
                 raise error.__cause__ or error
         except ProviderError as cause:
             reason = str(cause)
-        failed = provider_pb2.ErrorResourceInitFailed(
+        failed = pb.ErrorResourceInitFailed(
             id=error.resource_id,
             properties=self._encode(resource, error.state, inputs),
             reasons=[reason],
@@ -334,25 +319,26 @@ def _as_text(config: Mapping[str, Any]) -> Props:
     }
 
 
-def _failure(failure: schema.Failure) -> provider_pb2.CheckFailure:
-    return provider_pb2.CheckFailure(property=failure.path, reason=failure.reason)
+def _failure(failure: schema.Failure) -> pb.CheckFailure:
+    return pb.CheckFailure(property=failure.path, reason=failure.reason)
 
 
-def _checked(values: Props, failures: list[schema.Failure], secrets: frozenset[str]) -> provider_pb2.CheckResponse:
+def _checked(values: Props, failures: list[schema.Failure], secrets: frozenset[str]) -> pb.CheckResponse:
     if failures:
-        return provider_pb2.CheckResponse(failures=[_failure(failure) for failure in failures])
-    return provider_pb2.CheckResponse(inputs=encode(values, secrets=secrets))
+        return pb.CheckResponse(failures=[_failure(failure) for failure in failures])
+    return pb.CheckResponse(inputs=encode(values, secrets=secrets))
 
 
-def _differences(changes: list[schema.Change]) -> provider_pb2.DiffResponse:
-    response = provider_pb2.DiffResponse(
-        changes=provider_pb2.DiffResponse.DIFF_SOME if changes else provider_pb2.DiffResponse.DIFF_NONE,
+def _differences(changes: list[schema.Change]) -> pb.DiffResponse:
+    response = pb.DiffResponse(
+        changes=pb.DiffResponse.DIFF_SOME if changes else pb.DiffResponse.DIFF_NONE,
         diffs=sorted({change.top for change in changes}),
         replaces=sorted({change.top for change in changes if change.replace}),
         hasDetailedDiff=True,
     )
     for change in changes:
-        response.detailedDiff[change.path].kind = _KINDS[change.kind, change.replace]
+        kind = f"{change.kind.upper()}{'_REPLACE' if change.replace else ''}"
+        response.detailedDiff[change.path].kind = pb.PropertyDiff.Kind.Value(kind)
         response.detailedDiff[change.path].inputDiff = True
     return response
 
@@ -373,9 +359,7 @@ def _hashed(value: Any) -> Any:  # noqa: ANN401 - any property value
     return value
 
 
-def _autonames(
-    resource: Resource, request: provider_pb2.CheckRequest, news: Mapping[str, Any], olds: Mapping[str, Any]
-) -> Props:
+def _autonames(resource: Resource, request: pb.CheckRequest, news: Mapping[str, Any], olds: Mapping[str, Any]) -> Props:
     """Return names for what has none: the one it has, or the resource's with a random end, as Pulumi does it."""
     out: Props = {}
     for key, prop in resource.inputs.items():
@@ -386,7 +370,7 @@ def _autonames(
             out[key] = olds[key]
         elif request.autonaming.proposed_name:
             out[key] = request.autonaming.proposed_name
-        elif request.autonaming.mode != provider_pb2.CheckRequest.AutonamingOptions.Mode.DISABLE:
+        elif request.autonaming.mode != pb.CheckRequest.AutonamingOptions.Mode.DISABLE:
             end = (request.randomSeed.hex() or token_hex(4))[:7]
             out[key] = f"{name[: prop.autoname - 8]}-{end}"
     return out

@@ -9,7 +9,6 @@ from typing import TypeAlias
 import pytest
 from _pytest.capture import CaptureManager
 
-from localcloud import kits
 from localcloud.dependencies import SetUpError
 from tests.sdks import scenarios
 from tests.sdks.backend import Backend
@@ -40,7 +39,7 @@ def python_of(request: pytest.FixtureRequest) -> Python:
         aloud = capture.global_and_fixture_disabled() if capture else contextlib.nullcontext()
         with aloud, contextlib.redirect_stdout(sys.stderr):
             try:
-                return kits.environment(kit).bring()
+                return kit.bring()
             except SetUpError as error:
                 pytest.fail(f"not run: {kit.purpose} cannot be had here: {error}", pytrace=False)
 

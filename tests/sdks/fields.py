@@ -11,7 +11,6 @@ from itertools import dropwhile, takewhile
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
-from localcloud import kits
 from localcloud.dependencies import ROOT
 from tests.sdks import models, scenarios
 from tests.sdks.backend import Backend
@@ -168,7 +167,7 @@ def documented(page: str) -> dict[str, dict[str, str]]:
 def interpreter(platform: Platform) -> Path | None:
     """Return what runs the platform, or null if there is no Node."""
     if platform.kit is not None:
-        return kits.environment(platform.kit).bring()
+        return platform.kit.bring()
     node = shutil.which("node")
     return None if node is None else Path(node)
 

@@ -7,7 +7,7 @@ import pytest
 
 from components import downloads
 from localcloud.dependencies import SetUpError
-from localcloud.kits import DEMO, Kit, SdkEnvironment
+from localcloud.kits import DEMO, Kit
 from tests.sdks.kits import ALL, LOCKS, OTEL
 
 KITS = [pytest.param(kit, id=kit.name) for kit in (DEMO, *ALL)]
@@ -34,7 +34,6 @@ def test_what_cannot_be_had_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     for name, value in {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "", "PIP_NO_CACHE_DIR": "1"}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(downloads, "PAUSES", ())
-    made = SdkEnvironment(root=tmp_path, kit=OTEL)
     for _ in range(2):
         with pytest.raises(SetUpError, match="the package index does not answer"):
-            made.bring()
+            OTEL.bring(tmp_path)

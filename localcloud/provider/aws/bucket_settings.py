@@ -1,10 +1,10 @@
 """aws:s3/*: what a bucket can have set on it, each a resource of its own; the id is the bucket's name."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 
 from localcloud.provider.aws.s3 import BUCKET, GONE, OWNER, BucketSetting
-from localcloud.provider.handler import REGION, Handler, drop_none
+from localcloud.provider.handler import REGION, drop_none
 from localcloud.provider.schema import Failure, Schema, block, boolean, integer, listing, policy, text, unordered
 from localcloud.provider.values import Props
 
@@ -219,13 +219,3 @@ def _queue(found: Mapping[str, Any]) -> Props:
         filterPrefix=rules.get("prefix"),
         filterSuffix=rules.get("suffix"),
     )
-
-
-HANDLERS: Final[tuple[type[Handler], ...]] = (
-    BucketLifecycleConfiguration,
-    BucketNotification,
-    BucketOwnershipControls,
-    BucketPolicy,
-    BucketPublicAccessBlock,
-    BucketServerSideEncryptionConfiguration,
-)

@@ -102,6 +102,3 @@ class Trail(Handler):
             trail.put_event_selectors(TrailName=resource_id, **chosen)
         if "enableLogging" in changed:
             (trail.start_logging if inputs["enableLogging"] else trail.stop_logging)(Name=resource_id)
-
-
-HANDLERS: Final[tuple[type[Handler], ...]] = (Trail,)

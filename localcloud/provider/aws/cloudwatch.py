@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
-from localcloud.provider.handler import REGION, TAGS, Handler, SettingHandler, Tagging
+from localcloud.provider.handler import REGION, TAGS, SettingHandler, Tagging
 from localcloud.provider.schema import Schema, integer, mapping, number, text, unordered
 from localcloud.provider.values import Props
 
@@ -60,6 +60,3 @@ class MetricAlarm(SettingHandler):
         """Delete the alarm."""
         del state
         self.client.delete_alarms(AlarmNames=[resource_id])
-
-
-HANDLERS: Final[tuple[type[Handler], ...]] = (MetricAlarm,)

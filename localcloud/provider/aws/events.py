@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Final
 
 from localcloud.provider.cloud import ProviderError
-from localcloud.provider.handler import REGION, TAGS, Handler, SettingHandler, Tagging
+from localcloud.provider.handler import REGION, TAGS, SettingHandler, Tagging
 from localcloud.provider.schema import Failure, Schema, block, document, integer, text
 from localcloud.provider.values import Props
 
@@ -85,6 +85,3 @@ class EventTarget(SettingHandler):
         """Remove the target from its rule."""
         del resource_id
         self.client.remove_targets(Rule=state["rule"], Ids=[state["targetId"]])
-
-
-HANDLERS: Final[tuple[type[Handler], ...]] = (EventRule, EventTarget)

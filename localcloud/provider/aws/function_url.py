@@ -116,6 +116,3 @@ class Permission(Handler):
                 if name is not None:
                     out[name] = str(value).lower() == "true" if name == "invokedViaFunctionUrl" else value
         return out
-
-
-HANDLERS: Final[tuple[type[Handler], ...]] = (FunctionUrl, Permission)

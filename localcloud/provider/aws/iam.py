@@ -116,6 +116,3 @@ class RolePolicy(SettingHandler):
         found = self.client.get_role_policy(**target)
         document = from_emulator(_policy_text(found["PolicyDocument"]))
         return {"name": target["PolicyName"], "policy": document, "role": target["RoleName"]}
-
-
-HANDLERS: Final[tuple[type[Handler], ...]] = (Role, RolePolicy)

@@ -159,6 +159,3 @@ class Alias(SettingHandler):
                     "targetKeyId": asked if asked in (key["Arn"], key["KeyId"]) else key["KeyId"],
                 }
         return None
-
-
-HANDLERS: Final[tuple[type[Handler], ...]] = (Alias, Key)

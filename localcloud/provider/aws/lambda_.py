@@ -116,8 +116,7 @@ class Function(Handler):
         try:
             self.client.get_waiter(waiter).wait(FunctionName=name, WaiterConfig=_WAIT)
         except WaiterError as error:
-            msg = f"function {name} did not become ready in {_READY_SECONDS} s: {error}"
-            raise ProviderError(msg) from error
+            raise ProviderError(f"function {name} did not become ready in {_READY_SECONDS} s: {error}") from error
 
     def find(self, resource_id: str, state: Mapping[str, Any]) -> Props | None:
         """Return the function. Code that is not what `state` says shows as another hash of `code`."""
@@ -177,6 +176,3 @@ class Function(Handler):
         if running != sent:
             msg = f"function {name} has code with SHA-256 {running}, not {sent} as sent: somebody else deploys it too"
             raise ProviderError(msg)
-
-
-HANDLERS: Final[tuple[type[Handler], ...]] = (Function,)

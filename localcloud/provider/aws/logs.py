@@ -130,6 +130,3 @@ class LogMetricFilter(SettingHandler):
                 known = {"filterPattern": "", **found, "logGroupName": group, "metricTransformations": metric}
                 return self.answer(known)
         return None
-
-
-HANDLERS: Final[tuple[type[Handler], ...]] = (LogGroup, LogMetricFilter)

@@ -222,6 +222,3 @@ class BucketObjectLockConfiguration(BucketSetting):
     def remove(self, resource_id: str, state: Props) -> None:
         """Take the default rule away; Object Lock itself can never be taken off a bucket."""
         self.send(resource_id, {}, {"ObjectLockEnabled": state.get("objectLockEnabled", "Enabled")})
-
-
-HANDLERS: Final[tuple[type[Handler], ...]] = (Bucket, BucketObjectLockConfiguration, BucketVersioning)

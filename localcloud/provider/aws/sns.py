@@ -154,6 +154,3 @@ class TopicSubscription(Handler):
             self.client.set_subscription_attributes(
                 **self.target(resource_id, state), AttributeName=attribute, AttributeValue=value
             )
-
-
-HANDLERS: Final[tuple[type[Handler], ...]] = (Topic, TopicPolicy, TopicSubscription)

@@ -111,6 +111,3 @@ class QueuePolicy(SettingHandler):
         """Take the policy away."""
         del state
         self.put({"queueUrl": resource_id, "policy": ""})
-
-
-HANDLERS: Final[tuple[type[Handler], ...]] = (Queue, QueuePolicy)

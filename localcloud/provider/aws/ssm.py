@@ -68,6 +68,3 @@ class Parameter(Handler):
         """Store a new version."""
         del resource_id, state, changed
         self.client.put_parameter(**{"Description": "", **self.request(inputs)}, Overwrite=True)
-
-
-HANDLERS: Final[tuple[type[Handler], ...]] = (Parameter,)

@@ -10,7 +10,6 @@ from typing import Any, Final, TypeAlias
 
 import pytest
 
-from localcloud import kits
 from localcloud.dependencies import ROOT, SetUpError
 from localcloud.kits import Kit
 from tests.component.conftest import Run, Up
@@ -72,7 +71,7 @@ def _install() -> None:
 def linters() -> Path:
     """Return the interpreter that has both linters."""
     try:
-        return kits.environment(LINTERS).bring()
+        return LINTERS.bring()
     except SetUpError as error:
         pytest.fail(f"{LINTERS.purpose} cannot be had here: {error}", pytrace=False)
 

@@ -51,6 +51,16 @@ def test_everything_is_read_back(tmp_path: Path) -> None:
     assert StateFile(tmp_path / "state.json").load() == snapshot
 
 
+def test_a_file_of_an_earlier_version_is_read(tmp_path: Path) -> None:
+    """It names `pending_delete` otherwise."""
+    path = tmp_path / "state.json"
+    snapshot = Snapshot()
+    snapshot.add(replace(FULL, pending_delete=True))
+    StateFile(path).save(snapshot)
+    path.write_text(path.read_text().replace('"pending_delete"', '"doomed"'))
+    assert StateFile(path).load() == snapshot
+
+
 def test_the_file_is_private_whatever_the_umask(tmp_path: Path) -> None:
     """Mode 0600, also over an older file, and no other file is left beside it."""
     before = os.umask(0)

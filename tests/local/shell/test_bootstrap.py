@@ -7,7 +7,6 @@ import ast
 import base64
 import ctypes
 import hashlib
-import io
 import json
 import os
 import shutil
@@ -21,7 +20,7 @@ from pathlib import Path
 
 import pytest
 
-from localcloud.dependencies import ROOT, Environment, Progress
+from localcloud.dependencies import ROOT, project
 
 BOOTSTRAP = "localcloud/bootstrap.py"
 BACKEND = """
@@ -47,25 +46,28 @@ version = "1.0"
 """
 
 
-def make_wheel(folder: Path, version: str) -> str:
+def make_wheel(folder: Path, version: str, *, name: str = "tiny", **scripts: str) -> str:
     """Make a wheel of a package `tiny` that knows its version; return its line for a lock."""
     folder.mkdir(exist_ok=True)
-    path = folder / f"tiny-{version}-py3-none-any.whl"
-    info = f"tiny-{version}.dist-info"
+    path = folder / f"{name}-{version}-py3-none-any.whl"
+    info = f"{name}-{version}.dist-info"
     files = {
-        "tiny.py": f"print('tiny {version}')\n",
-        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: tiny\nVersion: {version}\n",
+        f"{name}.py": f"print('{name} {version}')\n",
+        **{f"{name}-{version}.data/scripts/{script}": text for script, text in scripts.items()},
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
         f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
     }
     record = [
-        f"{name},sha256={base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).decode().rstrip('=')},{len(text)}"
-        for name, text in files.items()
+        f"{file},sha256={base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).decode().rstrip('=')},{len(text)}"
+        for file, text in files.items()
     ]
     with zipfile.ZipFile(path, "w") as wheel:
-        for name, text in files.items():
-            wheel.writestr(name, text)
+        for file, text in files.items():
+            entry = zipfile.ZipInfo(file)
+            entry.external_attr = 0o100755 << 16
+            wheel.writestr(entry, text)
         wheel.writestr(f"{info}/RECORD", "\n".join([*record, f"{info}/RECORD,,"]))
-    return f"tiny=={version} --hash=sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}\n"
+    return f"{name}=={version} --hash=sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}\n"
 
 
 @pytest.fixture
@@ -187,6 +189,26 @@ def test_other_bytes_than_the_locks_are_refused(kit: Path) -> None:
     assert "DO NOT MATCH THE HASHES" in only_line(bootstrap(kit))
 
 
+@pytest.mark.parametrize("code", [0, 1])
+def test_uv_installs_what_the_lock_says(kit: Path, code: int) -> None:
+    """It gets the list, and pip's settings. If it fails, pip does the work."""
+    wheels = kit.parent / "wheels"
+    script = f'#!/bin/sh\necho "$UV_FIND_LINKS" "$@" >> "$HOME/uv"\n[ {code} = 1 ] || touch tiny.py\nexit {code}\n'
+    with (kit / "requirements.lock").open("a") as lock:
+        lock.write(make_wheel(wheels, "9", name="uv", uv=script))
+    answer = bootstrap(kit)
+    assert answer.returncode == 0, answer
+    assert answer.stdout.endswith("tiny 1.0\n" if code else "download\n")
+    assert "installing 2 packages" in answer.stdout
+    listed, editable = (kit.parent / "uv").read_text().splitlines()
+    python = kit / ".venv/bin/python"
+    assert listed == (
+        f"{wheels} pip install --python {python} --no-index --no-deps --require-hashes --only-binary :all: "
+        f"-r {kit / 'requirements.lock'}"
+    )
+    assert editable.endswith("--no-deps --no-build-isolation --no-index --editable .")
+
+
 def test_no_network_on_first_install(kit: Path) -> None:
     """Without a network the first install says so in one line; with one, the next run succeeds."""
     cut_off = environment(kit, PIP_INDEX_URL="http://127.0.0.1:9/", PIP_RETRIES="1")
@@ -271,24 +293,6 @@ def test_a_half_made_one_is_made_anew(kit: Path) -> None:
     assert bootstrap(kit).stdout.endswith("tiny 1.0\n")
 
 
-def test_progress_names_the_package() -> None:
-    """Whatever else pip says on the line, such as where in a file the package is listed."""
-    shown = Terminal()
-    progress = Progress(total=62, out=shown)
-    progress.see("Collecting wrapt==2.0.1 (from -r /home/me/kit/requirements.lock (line 305))\n")
-    progress.see("Requirement already satisfied: six==1.17.0 in ./lib (from -r requirements.lock (line 9)) (1.17.0)\n")
-    progress.end()
-    assert shown.getvalue() == "\r\x1b[K  1/62 wrapt\r\x1b[K  2/62 six\r\x1b[K"
-
-
-class Terminal(io.StringIO):
-    """A stream that says it is a terminal."""
-
-    def isatty(self) -> bool:
-        """Say so."""
-        return True
-
-
 def test_two_at_once(kit: Path) -> None:
     """Two first runs at the same time both succeed, and the packages are installed once."""
     command = [sys.executable, BOOTSTRAP, "tiny"]
@@ -302,7 +306,7 @@ def test_two_at_once(kit: Path) -> None:
 
 def test_locks_are_hashed_and_hold_no_addresses() -> None:
     """Every package of every lock is pinned with hashes, and no lock records where to download from."""
-    for lock in Environment().locks.values():
+    for lock in project().locks.values():
         text = lock.path.read_text(encoding="utf-8")
         assert lock.packages > 1
         assert "://" not in text

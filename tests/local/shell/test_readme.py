@@ -14,7 +14,7 @@ from cli.connect_snippets import find_form
 from localcloud import emulator as emulators
 from localcloud import place as places
 from localcloud import plan as planning
-from localcloud.dependencies import ROOT, Environment
+from localcloud.dependencies import ROOT, project
 from policies.retention import PROFILES
 from stacks.settings import DEFAULTS, parse
 from tests.local.shell.person import Place
@@ -61,7 +61,7 @@ def assert_quotes(quoted: str, output: str) -> None:
 def test_quoted_up_is_what_it_says(place: Place) -> None:
     """The first screen is what `make up` prints on a fresh checkout."""
     quoted = next(block for block in blocks(README, "console") if block.startswith("$ make up\n"))
-    first_install = Environment().locks["run"].announcement
+    first_install = project().announcement("run")
     assert_quotes(quoted.removeprefix("$ make up\n"), f"{first_install}\n{place.first}")
 
 
