@@ -6,19 +6,9 @@ import { StreamDigest, digestPayload } from './digest.mjs';
 import { ANSWERS } from './tables.mjs';
 import { bytesOf, cleanEndpoint, idText, isBytes, mediaType, plainName, plainText, retryAfter, within } from './text.mjs';
 
-/** Names of a context's members, and of the record's fields. */
-export const CONTEXT_FIELDS = [
-  ['agentId', 'agent_id'],
-  ['userId', 'user_id'],
-  ['sessionId', 'session_id'],
-  ['correlationId', 'correlation_id'],
-  ['agentVersion', 'agent_version'],
-  ['deploymentId', 'deployment_id'],
-  ['traceId', 'trace_id'],
-  ['spanId', 'span_id'],
-  ['model', 'model'],
-  ['outcome', 'outcome'],
-];
+const CONTEXT = 'agentId userId sessionId correlationId agentVersion deploymentId traceId spanId model outcome'.split(' ');
+/** The names of a context's members, and of the record's fields: `agentId` is `agent_id`. */
+export const CONTEXT_FIELDS = CONTEXT.map((name) => [name, name.replace(/[A-Z]/, (letter) => `_${letter.toLowerCase()}`)]);
 const TRACE_HEADER = 'x-trace-id';
 const REQUEST_ID_HEADERS = [...ANSWERS.request_id_headers, TRACE_HEADER];
 const STREAM_TYPES = /event-stream|eventstream|ndjson|jsonl|jsonlines|json-seq|stream\+json/;
@@ -114,9 +104,9 @@ export class Call {
   }
 
   addTrace(headers, correlation) {
-    if (!this.recorder.traceHeader || headers.has(TRACE_HEADER)) return;
     const known = correlation ?? plainText(headers.get('x-correlation-id')) ?? randomUUID();
-    if (/^[\x21-\x7e]{1,256}$/.test(known)) headers.set(TRACE_HEADER, known);
+    const isWanted = this.recorder.traceHeader && !headers.has(TRACE_HEADER);
+    if (isWanted && /^[\x21-\x7e]{1,256}$/.test(known)) headers.set(TRACE_HEADER, known);
   }
 
   /** A body that streams, digested as the network takes it. */
