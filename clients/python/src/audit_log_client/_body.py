@@ -72,7 +72,7 @@ class Body:
             self._work()
 
     def finish(self, *, streamed: bool, text: bool = False) -> Digested:
-        """What is known of the body. Call it once."""
+        """Return what is known of the body. Call it once."""
         if self._unpack is not None:
             return self._finish_packed(self._unpack)
         if self._digest is None and not streamed:
@@ -98,7 +98,7 @@ class Body:
         return digest_payload(data, key=self._key, text=text)
 
     def _finish_packed(self, unpack: Unpack) -> Digested:
-        """A body in an encoding that only the HTTP library reads: it was held, as far as that is allowed."""
+        """Digest a body in an encoding that only the HTTP library reads: it was held, as far as that is allowed."""
         data = b"".join(self._waiting)
         self._waiting.clear()
         if self._dropped is None and data:
@@ -150,7 +150,7 @@ class ZlibDecoder:
         self._may_be_raw = window_bits == zlib.MAX_WBITS
 
     def decode(self, data: bytes) -> bytes:
-        """The next bytes, unpacked. Raises `zlib.error`."""
+        """Unpack the next bytes. Raise `zlib.error`."""
         if not data:
             return data
         may_be_raw, self._may_be_raw = self._may_be_raw, False
@@ -164,7 +164,7 @@ class ZlibDecoder:
 
 
 def decoder_for(encoding: str) -> ZlibDecoder | None:
-    """Reads a body in this content encoding chunk by chunk; null where there is nothing to read, or no way to."""
+    """Return a decoder for this content encoding; null where there is nothing to decode, or no way to."""
     name = encoding.strip().lower()
     if name in {"gzip", "x-gzip"}:
         return ZlibDecoder(zlib.MAX_WBITS | 16)

@@ -44,7 +44,7 @@ class Folder:
         return _read(self.path / _NAME) if self.of_token else None
 
     def learn(self, agent: str) -> None:
-        """Keep whose it is, for those that come after. Raises `OSError`."""
+        """Keep whose it is, for those that come after. Raise `OSError`."""
         if self.of_token and self.owner != agent:
             _files.make_folder(self.path)
             made = self.path / uuid.uuid4().hex  # other processes may be learning too
@@ -52,7 +52,7 @@ class Folder:
             made.replace(self.path / _NAME)
 
     def beside(self, agent: str | None) -> list[Path]:
-        """The folders of other tokens for the same endpoint that are `agent`'s; null: of which nobody knows whose."""
+        """Return the folders of `agent`'s other tokens for the same endpoint; null: those whose agent is unknown."""
         if not self.of_token:
             return []
         endpoint = self.path.name.partition("-")[0]
@@ -97,7 +97,7 @@ def _is_usable(folder: Path) -> bool:
 
 
 def _temporary() -> Path:
-    """A folder of this user's where others are temporary, too; in memory where no disk can be written."""
+    """Return a temporary folder of this user's; in memory where no disk can be written."""
     mine = os.getuid() if hasattr(os, "getuid") else 0
     own = _temporary_root() / f"agent-audit-log-{mine}"
     for place in (own.parent, Path("/dev/shm")):  # noqa: S108 - the folder in it is this user's, or refused

@@ -59,7 +59,7 @@ class Decoded:
     secret: bool
 
     def canonical(self) -> bytes:
-        """The RFC 8785 form, in which the values of secret fields are replaced. Raises `UndigestibleError`."""
+        """Return the RFC 8785 form with the values of secret fields replaced. Raise `UndigestibleError`."""
         value = _without_secret_fields(self.value) if self.secret else self.value
         try:
             if self.plain:
@@ -72,7 +72,7 @@ class Decoded:
 
 
 def decode_json(data: bytes) -> Decoded:
-    """Decode one JSON text, strictly. Raises `UndigestibleError`."""
+    """Decode one JSON text, strictly. Raise `UndigestibleError`."""
     try:
         text = data.decode()
     except UnicodeDecodeError:
@@ -197,7 +197,7 @@ def _utf16(key: str) -> bytes:
 
 
 def _written(number: float) -> str:
-    """`number` as ECMAScript's Number::toString writes it (ECMA-262, section 6.1.6.1.20)."""
+    """Write `number` as ECMAScript's Number::toString does (ECMA-262, section 6.1.6.1.20)."""
     if number == 0:
         return "0"
     sign = "-" if number < 0 else ""

@@ -106,7 +106,7 @@ class AuditLog:
             self._start()
 
     def _begin_anew(self) -> None:
-        """A queue, a place in the spool and threads of this process's own."""
+        """Make a queue, a place in the spool and threads for this process."""
         self._pid = os.getpid()
         self._starting = threading.Lock()
         self._started = False
@@ -120,7 +120,7 @@ class AuditLog:
     # What an agent's program uses
 
     def http_client(self, *, library: str | None = None, **options: Any) -> Any:  # noqa: ANN401 - of either library
-        """A client whose calls are logged, for `OpenAI(http_client=…)`, `Anthropic(http_client=…)` and others.
+        """Make a client whose calls are logged, for `OpenAI(http_client=…)`, `Anthropic(http_client=…)` and others.
 
         `library`: "httpx" or "httpx2", by default the latter where it is installed, as current SDKs need it.
         `options`: as that library's `Client` takes them; by default redirects are followed and there may be as many
@@ -129,7 +129,7 @@ class AuditLog:
         return self.instrument(http_library(library).Client(**_defaults(library, options)))
 
     def async_http_client(self, *, library: str | None = None, **options: Any) -> Any:  # noqa: ANN401 - of either
-        """The same as `http_client`, an `AsyncClient`."""
+        """Do the same as `http_client`, with an `AsyncClient`."""
         return self.instrument(http_library(library).AsyncClient(**_defaults(library, options)))
 
     def instrument(self, client: Any) -> Any:  # noqa: ANN401 - of either library
@@ -140,11 +140,11 @@ class AuditLog:
         return _transport.instrument(self, client)
 
     def transport(self, inner: Any = None) -> Any:  # noqa: ANN401 - of either library
-        """A transport that logs, around `inner` or the library's own: `httpx.Client(transport=log.transport())`."""
+        """Make a logging transport around `inner` or the library's own: `httpx.Client(transport=log.transport())`."""
         return _transport.LoggedTransport(self, inner)
 
     def async_transport(self, inner: Any = None) -> Any:  # noqa: ANN401 - of either library
-        """The same as `transport`, for an `AsyncClient`."""
+        """Do the same as `transport`, for an `AsyncClient`."""
         return _transport.AsyncLoggedTransport(self, inner)
 
     def record(

@@ -32,7 +32,7 @@ def _folded(text: str) -> str:
 
 
 @dataclass
-class Said:
+class AnswerSummary:
     """What an answer says. Empty where nothing was found.
 
     `outcome`: error, throttled or policy-blocked; never success. `code`: of the error. `reason`: why the answer ended,
@@ -165,7 +165,7 @@ def _reasons(value: Mapping[str, JsonValue]) -> Iterator[str]:
 
 
 def request_id(headers: Mapping[str, str]) -> str | None:
-    """The service's own id of a request, from the headers of its answer."""
+    """Return the service's own id of a request, from the headers of its answer."""
     for name in ANSWERS["request_id_headers"]:
         value = headers.get(name)
         if value:

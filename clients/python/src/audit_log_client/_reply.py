@@ -47,7 +47,7 @@ class Reply:
 
 
 def read_reply(status: int, headers: Mapping[str, str], body: bytes, *, events: int) -> Reply:
-    """What an answer means. `events`: how many the batch held, and the log must name."""
+    """Read an answer. `events`: how many the batch held, and the log must name."""
     if status in {_OK, _MULTI_STATUS, _UNPROCESSABLE}:
         refused = _named(body, events)
         if refused is not None:
@@ -65,7 +65,7 @@ def read_reply(status: int, headers: Mapping[str, str], body: bytes, *, events: 
 
 
 def _named(body: bytes, events: int) -> tuple[Refusal, ...] | None:
-    """What was refused, when the answer names all events; null when it does not."""
+    """Return what was refused, when the answer names all events; null when it does not."""
     try:
         value = json.loads(body)
         stored, refused = value.get("stored", []), value["refused"]
@@ -79,7 +79,7 @@ def _named(body: bytes, events: int) -> tuple[Refusal, ...] | None:
 
 
 def _wait(headers: Mapping[str, str]) -> float | None:
-    """The seconds of a `Retry-After`, which may be a date."""
+    """Return the seconds of a `Retry-After`, which may be a date."""
     text = headers.get("retry-after", "").strip()
     if not text:
         return None

@@ -50,7 +50,7 @@ class EndpointError(ValueError):
 
 
 def read_endpoint(endpoint: str, token: str) -> str:
-    """The base of the log's address, without a slash at its end. Raises `EndpointError`.
+    """Return the base of the log's address, without a slash at its end. Raise `EndpointError`.
 
     A grammar of our own reads it, because URL libraries disagree about unusual addresses.
     """
@@ -103,7 +103,7 @@ class Sender:
         self._failures = 0
         self.failed = 0
         self._not_before = 0.0
-        self._said = ""
+        self._reported = ""
         self._client: Any = None
 
     def notice(self) -> None:
@@ -162,7 +162,7 @@ class Sender:
             self._settle(batch, reply.refused)
             self._passed.discard(batch.key)
             self._failures = 0
-            self._say("")
+            self._report("")
             return 0.0
         if reply.verdict == "split":
             lines = batch.lines()
@@ -176,9 +176,9 @@ class Sender:
             return 0.0
         self._passed.add(batch.key)
         if reply.verdict == "denied":
-            self._say(f"the audit log refuses the token ({reply.why}); events are kept in the spool")
+            self._report(f"the audit log refuses the token ({reply.why}); events are kept in the spool")
             return self._later(reply.wait, at_least=DENIED_WAIT_SECONDS)
-        self._say(f"the audit log does not take events ({reply.why}); they are kept in the spool")
+        self._report(f"the audit log does not take events ({reply.why}); they are kept in the spool")
         return self._later(reply.wait)
 
     def _own(self, agent: str) -> None:
@@ -197,14 +197,14 @@ class Sender:
         self._not_before = time.monotonic() + wait
         return wait
 
-    def _say(self, message: str) -> None:
+    def _report(self, message: str) -> None:
         """Log a state once, when it begins, and when it is over."""
-        if message != self._said:
+        if message != self._reported:
             if message:
                 _logger.warning("%s", message)
             else:
                 _logger.info("the audit log takes events again")
-            self._said = message
+            self._reported = message
 
     def _settle(self, batch: Batch, refused: tuple[Refusal, ...]) -> None:
         """Forget a batch, but for what was refused."""

@@ -63,7 +63,7 @@ class Spool:
         self._folder = folder
         self._root = folder.path / SPOOL
         self._agent = folder.owner
-        self._told = False
+        self._is_named = False
         self._max_bytes = max_bytes
         self._lock = threading.RLock()
         self._own: Path | None = None
@@ -83,11 +83,11 @@ class Spool:
             return False
 
     def belongs_to(self, agent: str) -> None:
-        """The log has said whose token it is that this spool is sent with; or, empty, not. Raises `OSError`."""
+        """Take the log's name for the owner of this spool's token; empty: it named none. Raise `OSError`."""
         with self._lock:
-            if self._told and agent in {self._agent, ""}:
+            if self._is_named and agent in {self._agent, ""}:
                 return
-            self._told = True
+            self._is_named = True
             if agent:
                 self._agent = agent
                 self._looked = float("-inf")
@@ -102,7 +102,7 @@ class Spool:
         return [self._root, *(path / SPOOL for path in self._folder.beside(self._agent))]
 
     def append(self, route: str, lines: list[bytes]) -> int:
-        """Take lines, in order: how many of them, which is fewer only when the spool is full. Raises `OSError`."""
+        """Take lines, in order: how many of them, which is fewer only when the spool is full. Raise `OSError`."""
         with self._lock:
             taken = 0
             while taken < len(lines):
@@ -138,7 +138,7 @@ class Spool:
                     os.fsync(file.descriptor)
 
     def next_batch(self, *, seal_after: float, passed: set[str]) -> Batch | None:
-        """The oldest batch; else what was collected for `seal_after` seconds or more, sealed; else null.
+        """Return the oldest batch; else seal what was collected for `seal_after` seconds or more; else return null.
 
         `passed`: keys of batches to leave out for now, so that one that cannot be sent keeps none back. When there are
         no others it is emptied, and their turn comes again.
@@ -252,7 +252,7 @@ class Spool:
             os.close(descriptor)
 
     def _place(self) -> Path:
-        """The process's own folder. Raises `OSError`."""
+        """Return the process's own folder. Raise `OSError`."""
         if self._own is None:
             _files.make_own_folder(self._root)
             name = f"{os.getpid()}-{uuid.uuid4().hex[:12]}"
@@ -378,7 +378,7 @@ class Spool:
 
 
 def _places(root: Path) -> list[Path]:
-    """The folders of processes. Raises `OSError`."""
+    """List the folders of processes. Raise `OSError`."""
     if not _files.is_own_folder(root):
         return []
     return [path for path in root.iterdir() if path.name != _DAMAGED and _files.is_own_folder(path)]

@@ -35,7 +35,7 @@ class Hook(Protocol):
 
 
 def library_of(thing: object) -> ModuleType:
-    """The library that a request, a client or a transport belongs to. Raises `TypeError` for what is of neither."""
+    """Return the library that a request, a client or a transport belongs to. Raise `TypeError` for any other."""
     name = _library_name(type(thing))
     if name is None:
         raise TypeError(f"expected an object of httpx or httpx2, not {type(thing).__name__}")
@@ -62,7 +62,7 @@ class _Transport:
         self._inner = inner
 
     def _begin(self, request: Any, mixin: type, base: str) -> tuple[Call | None, Any]:  # noqa: ANN401 - of either
-        """The call, and the request's stream where it had to be replaced for the time of the call."""
+        """Return the call, and the request's stream where it had to be replaced for the time of the call."""
         try:
             call = self._hook.begin(request)
             if call is None:
@@ -313,7 +313,7 @@ def _fail(call: Call, error: BaseException) -> None:
 
 
 def instrument(hook: Hook, client: Any) -> Any:  # noqa: ANN401 - of either library
-    """Put the hook around all transports of a client, those to proxies too. Raises `TypeError`."""
+    """Put the hook around all transports of a client, those to proxies too. Raise `TypeError`."""
     library = library_of(client)
     if isinstance(client, library.Client):
         kind: type[_Transport] = LoggedTransport

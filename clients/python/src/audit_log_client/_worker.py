@@ -44,7 +44,7 @@ class Worker:
         self._working = threading.RLock()
         self._bytes = 0
         self._dropped = 0
-        self._unsaid = 0
+        self._unreported = 0
         self._synced = 0.0
         self._full = False
         self._kept: dict[str, list[bytes]] = {}
@@ -146,7 +146,7 @@ class Worker:
 
     def _write(self) -> None:
         """Append what was made to the spool."""
-        if self._unsaid and not self._full:
+        if self._unreported and not self._full:
             self._kept.setdefault(EVENTS, []).append(self._about_dropped())
         for route, lines in self._kept.items():
             if not lines:
@@ -154,11 +154,11 @@ class Worker:
             try:
                 taken = self._spool.append(route, lines)
             except OSError as error:
-                self._say_full(f"cannot be written ({type(error).__name__}, errno {error.errno})")
+                self._report_full(f"cannot be written ({type(error).__name__}, errno {error.errno})")
                 self._keep_some(lines)
                 continue
             if taken < len(lines):
-                self._say_full("is full")
+                self._report_full("is full")
                 self._drop(len(lines) - taken)
             else:
                 self._full = False
@@ -167,27 +167,27 @@ class Worker:
                 self._notice()
 
     def _keep_some(self, lines: list[bytes]) -> None:
-        """The disk may come back: keep what memory has room for."""
+        """Keep what memory has room for: the disk may come back."""
         if len(lines) > MAX_WAITING:
             self._drop(len(lines) - MAX_WAITING)
             del lines[MAX_WAITING:]
 
-    def _say_full(self, how: str) -> None:
+    def _report_full(self, how: str) -> None:
         if not self._full:
             _logger.error("the audit log's spool %s", how)
             self._full = True
 
     def _drop(self, number: int) -> None:
         with self._count:
-            if not self._unsaid:
+            if not self._unreported:
                 _logger.error("events for the audit log are being dropped; a record will tell how many")
             self._dropped += number
-            self._unsaid += number
+            self._unreported += number
 
     def _about_dropped(self) -> bytes:
-        """The record that tells how many are missing."""
+        """Return the record of how many events are missing."""
         with self._count:
-            number, self._unsaid = self._unsaid, 0
+            number, self._unreported = self._unreported, 0
         return _event.line_of(
             {
                 "id": _event.new_id(),

@@ -84,17 +84,17 @@ class AuditProcessor(TracingProcessor):
         self._log = log
 
     def on_trace_start(self, trace: Any) -> None:  # noqa: ANN401 - the SDK's
-        """A trace is told when it begins, as the SDK's own exporter does."""
+        """Hand over a trace when it begins, as the SDK's own exporter does."""
         self._hand_over(trace)
 
     def on_trace_end(self, trace: Any) -> None:  # noqa: ANN401 - the SDK's
-        """Was told already."""
+        """Do nothing: the trace was handed over at its start."""
 
     def on_span_start(self, span: Any) -> None:  # noqa: ANN401 - the SDK's
-        """Is told when it ends."""
+        """Do nothing: a span is handed over at its end."""
 
     def on_span_end(self, span: Any) -> None:  # noqa: ANN401 - the SDK's
-        """A span is told when it has ended."""
+        """Hand over a span that has ended."""
         self._hand_over(span)
 
     def shutdown(self, timeout: float | None = None) -> None:
@@ -113,7 +113,7 @@ class AuditProcessor(TracingProcessor):
 
 
 def without_content(item: Any, *, key: HmacKey | None) -> dict[str, JsonValue] | None:  # noqa: ANN401 - the SDK's
-    """A trace or a span as the SDK exports it, with digests in place of its content; null for one that is not told."""
+    """Export a trace or a span as the SDK does, with digests in place of its content; null: it is not exported."""
     exported = item.export()
     if exported is None:
         return None
@@ -134,7 +134,7 @@ def without_content(item: Any, *, key: HmacKey | None) -> dict[str, JsonValue] |
 
 
 def marker(value: object, *, key: HmacKey | None, mime: str | None = None) -> JsonValue:
-    """What stands in the place of content: `{"$digest": {"digest", "bytes", "mime"}}`; null in the place of nothing."""
+    """Return what replaces content: `{"$digest": {"digest", "bytes", "mime"}}`; null where there is none."""
     if value is None or value == "":
         return None
     payload = bytes_of(value)
