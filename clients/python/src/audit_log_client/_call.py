@@ -1,7 +1,7 @@
-"""One call, from the request to the events that tell of it.
+"""One call, from the request to its events.
 
-Promise: what runs within the agent's call remembers, and hands over; it computes nothing and waits for nothing. What
-there is to work out (digests, names, numbers) is worked out later, in the background.
+Promise: within the agent's call this code only keeps references. Digests, names and numbers are worked out later, in
+the background.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from audit_log_client._json import JsonValue
 
 TRACE_HEADER = "X-Trace-ID"
 STREAMED_TYPES = READ_TYPES | {"multipart/x-mixed-replace"}
-"""Media types of answers that are streams, whose start is worth a record of its own."""
+"""Media types of streams. The start of a stream has its own record."""
 _CLIENT_ERROR = 400
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}.*")
 
@@ -29,7 +29,7 @@ Event = dict[str, JsonValue]
 
 
 class Url(Protocol):
-    """What is read of an HTTP library's URL."""
+    """The parts of an HTTP library's URL that are read."""
 
     scheme: str
     netloc: bytes
@@ -140,7 +140,7 @@ class Call:
 
     @property
     def _held(self) -> int:
-        """Bytes that wait for the background thread."""
+        """Return the bytes that wait for the background thread."""
         sizes = (
             part.waiting_bytes if isinstance(part, Body) else len(part or b"")
             for part in (self._request, self._body, self._content)

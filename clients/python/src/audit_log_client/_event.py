@@ -1,7 +1,7 @@
 """Events as the log takes them (docs/record.md): plain dictionaries of metadata, never content.
 
-Promise: what is built here is never refused for its form: text is cut to what a record holds, and control characters
-go.
+Promise: the log never refuses an event for its form: text is cut to a record's limits, and control characters are
+removed.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The HTTP library: `httpx`, or `httpx2`, which is the same under another name, and which newer SDKs need.
 
-Promise: neither is imported before something is to be made of it.
+Promise: neither is imported before it is used.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a model's answer says of itself: which model, how many tokens, how it ended, which request.
+"""What a model's answer reports: which model, how many tokens, how it ended, which request.
 
 Promise: only a model's name, counts, and codes of errors are taken from a body, and only where the body says so in a
 form that a provider or a protocol documents. Anything else is left out, never guessed.
@@ -33,7 +33,7 @@ def _folded(text: str) -> str:
 
 @dataclass
 class AnswerSummary:
-    """What an answer says. Empty where nothing was found.
+    """What an answer reports. Empty where nothing was found.
 
     `outcome`: error, throttled or policy-blocked; never success. `code`: of the error. `reason`: why the answer ended,
     where that is not an error.

@@ -1,7 +1,7 @@
 """What the log's answer to a batch means. Pure.
 
-Promise: a batch is done only when the log itself says, event by event, what became of it. A page from a proxy that says
-200 is no such answer.
+Promise: a batch is done only when the log itself reports the result of each event. A proxy's page with status 200 is
+not such an answer.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _BAD_REQUEST, _UNAUTHORIZED, _FORBIDDEN, _TOO_LARGE, _UNPROCESSABLE = 400, 401, 
 
 @dataclass(frozen=True)
 class Refusal:
-    """An event that the log will not take: its place in the batch, and the log's own words."""
+    """An event that the log refuses: its place in the batch, and the log's own words."""
 
     index: int
     field: str
@@ -35,8 +35,8 @@ class Refusal:
 class Reply:
     """`done`: forget the batch, but for what was refused. `later`, `denied`: keep it; the second is a matter of tokens.
 
-    `split`: too large. `unreadable`: the log cannot decode it. `wait`: seconds that the log asks for. `agent`: whose
-    the log says that the token is, as an identifier.
+    `split`: too large. `unreadable`: the log cannot decode it. `wait`: seconds that the log asks for. `agent`: the
+    log's name for the owner of the token.
     """
 
     verdict: Verdict

@@ -30,7 +30,7 @@ MAX_WAITING_BYTES = 256 * 1024 * 1024
 _AT_ONCE = 256
 
 Make = Callable[[], "dict[str, JsonValue] | None"]
-"""Makes an event, or null where there is nothing to tell."""
+"""Makes an event, or null where there is none to log."""
 
 
 class Worker:
@@ -75,13 +75,13 @@ class Worker:
         self._queue.put((route, make, size))
 
     def marker(self) -> threading.Event:
-        """Is set when all that was handed over before is in the spool."""
+        """Return an event that is set when everything handed over before is in the spool."""
         event = threading.Event()
         self._queue.put(event)
         return event
 
     def stop(self) -> None:
-        """Come to an end after what was handed over."""
+        """Stop after the work that was handed over."""
         self._queue.put(None)
 
     def run(self) -> None:
@@ -90,13 +90,13 @@ class Worker:
             pass
 
     def drain(self) -> None:
-        """Work off what was handed over, in the caller's own thread."""
+        """Do the work that was handed over, in the caller's own thread."""
         while self._turn(block=False):
             pass
         self._sync(now=True)
 
     def _turn(self, *, block: bool) -> bool:
-        """Take what is there, and write it; false when that was the end of it."""
+        """Take the waiting work, and write it. Return false at the end."""
         try:
             item = self._queue.get(block=block, timeout=SYNC_SECONDS if block else None)
         except queue.Empty:
@@ -145,7 +145,7 @@ class Worker:
                 self._bytes -= size
 
     def _write(self) -> None:
-        """Append what was made to the spool."""
+        """Append the events that were made to the spool."""
         if self._unreported and not self._full:
             self._kept.setdefault(EVENTS, []).append(self._about_dropped())
         for route, lines in self._kept.items():
@@ -180,7 +180,7 @@ class Worker:
     def _drop(self, number: int) -> None:
         with self._count:
             if not self._unreported:
-                _logger.error("events for the audit log are being dropped; a record will tell how many")
+                _logger.error("events for the audit log are being dropped; a record will say how many")
             self._dropped += number
             self._unreported += number
 
@@ -198,7 +198,7 @@ class Worker:
         )
 
     def _sync(self, *, now: bool) -> None:
-        """Through a power cut, now and then: it may take a disk many milliseconds."""
+        """Write to the disk itself, now and then: that may take many milliseconds."""
         moment = time.monotonic()
         if not now and moment - self._synced < SYNC_SECONDS:
             return

@@ -27,7 +27,7 @@ _logger = logging.getLogger("audit_log_client")
 
 _FLUSH_SECONDS = 10.0
 _CONTENT = ("input", "output")
-# Of each type of span, what says how the agent went about it and nothing of what about.
+# For each type of span, the members that hold no content.
 _SHOWN: Mapping[str, tuple[str, ...]] = {
     "agent": ("name", "handoffs", "tools", "output_type"),
     "function": ("name",),
@@ -49,7 +49,7 @@ _METADATA = frozenset({
     "user_id", "session_id", "correlation_id", "deployment_id", "agent_version", "agent_name", "agent_harness_id",
     "environment", "team", "project", "tenant", "release",
 })  # fmt: skip
-# What the SDK writes by itself; any other text of an error may quote what was said.
+# Sentences of the SDK itself. Any other text of an error may quote content.
 _SENTENCES = frozenset({
     "Guardrail tripwire triggered", "Error getting response", "Error streaming response", "Error running tool",
     "Error running tool (non-fatal)", "Error in agent run", "Max turns exceeded", "Tool not found",
@@ -67,8 +67,8 @@ _OWN = ("object", "id", "trace_id", "parent_id", "started_at", "ended_at", "work
 def export_traces(log: AuditLog, *, replace: bool = True) -> None:
     """Export the SDK's traces and spans to the log from now on.
 
-    `replace`: to nobody else, so that content does not go to the SDK's own backend either; otherwise beside whoever got
-    them so far.
+    `replace`: to the log alone, so that content does not go to the SDK's own backend; otherwise in addition to the
+    processors that are set.
     """
     processor = AuditProcessor(log)
     if replace:
@@ -98,11 +98,11 @@ class AuditProcessor(TracingProcessor):
         self._hand_over(span)
 
     def shutdown(self, timeout: float | None = None) -> None:
-        """Send what there is, for so many seconds; what is left stays in the spool."""
+        """Send events for at most `timeout` seconds. The rest stays in the spool."""
         self._log.flush(_FLUSH_SECONDS if timeout is None else timeout)
 
     def force_flush(self) -> None:
-        """Send what there is."""
+        """Send all events."""
         self._log.flush(_FLUSH_SECONDS)
 
     def _hand_over(self, item: Any) -> None:  # noqa: ANN401 - the SDK's

@@ -58,9 +58,9 @@ class HmacKey:
 
 @dataclass(frozen=True)
 class PayloadDigest:
-    """What is kept of a payload: `digest` (null when `undigestible` says why there is none), bytes, media type.
+    """The digest, size and media type of a payload. `digest` is null when `undigestible` gives a reason.
 
-    `value`: what it decodes to, if it is JSON; for whoever reads the model's name from it, never to be kept.
+    `value`: the decoded value of JSON. The model's name is read from it; it is never kept.
     """
 
     digest: str | None
@@ -78,7 +78,7 @@ def digest_bytes(data: bytes, *, key: HmacKey | None = None) -> str:
 
 
 def digest_payload(data: bytes, *, key: HmacKey | None = None, text: bool = False) -> PayloadDigest:
-    """Digest a payload: as JSON where it is JSON, as it is otherwise. `text`: what the media type of the latter is.
+    """Digest a payload: as JSON where it is JSON, as it is otherwise. `text`: the payload was sent as text.
 
     JSON that is ambiguous (a key twice), has no canonical form (NaN, a lone surrogate, too deep) or is too large gets
     no digest: one over its bytes would hold the secret fields that a digest must not hold.
