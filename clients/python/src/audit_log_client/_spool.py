@@ -174,7 +174,7 @@ class Spool:
             self._own_bytes -= size
 
     def split(self, batch: Batch) -> None:
-        """Make two batches of one. Their keys follow from its key: after a kill, the next process makes the same two."""
+        """Make two batches of one. Their keys follow from its key: after a kill, another process makes the same."""
         lines = batch.lines()
         middle = len(lines) // 2
         self.replace(batch, [lines[:middle], lines[middle:]])
