@@ -1275,7 +1275,7 @@ class Spool {
   constructor(folder, maxBytes, warn, ofToken) {
     this.folder = folder;
     this.ofToken = ofToken;
-    this.agent = this.ownerOf(path.dirname(folder)); // as far as the log has said so
+    this.agent = this.ownerOf(path.dirname(folder)); // as the log has named it
     this.maxBytes = maxBytes;
     this.warn = warn;
     this.current = null;
