@@ -857,7 +857,7 @@ class Call {
     const headers = this.prepare(url, options, plainText(idText(context.correlationId)));
     const address = url instanceof Request ? url.url : String(url);
     const method = options?.method ?? (url instanceof Request ? url.method : 'GET');
-    this.later(() => this.describe(address, method, headers, context));
+    this.recorder.later(() => this.describe(address, method, headers, context));
     recorder.open.add(this);
   }
 
@@ -967,7 +967,7 @@ class Call {
 
   /** There is no answer, or its body broke off. */
   failed(error) {
-    this.later(() => {
+    this.recorder.later(() => {
       if (this.concluded) return;
       if (this.fields.status === undefined) this.fields.outcome ??= 'error';
       else this.fields.outcome = 'error';
@@ -981,7 +981,7 @@ class Call {
   /** There is an answer. Returns the same one for the caller, watched. */
   answered(response) {
     this.answeredAfter = this.elapsed();
-    this.later(() => this.describeAnswer(response));
+    this.recorder.later(() => this.describeAnswer(response));
     if (response.body !== null) return this.watch(response, response.body);
     this.finish(() => true);
     return response;
@@ -1045,7 +1045,7 @@ class Call {
   }
 
   received(chunk) {
-    if (!this.over && this.arrived.push(chunk) === 1) this.later(() => this.digestArrived());
+    if (!this.over && this.arrived.push(chunk) === 1) this.recorder.later(() => this.digestArrived());
   }
 
   digestArrived() {
@@ -1070,7 +1070,7 @@ class Call {
     this.over = true;
     this.recorder.open.delete(this);
     const duration = this.elapsed();
-    this.later(() => this.conclude(isComplete, duration));
+    this.recorder.later(() => this.conclude(isComplete, duration));
   }
 
   /** Log the call, or the end of its stream. */
@@ -1123,10 +1123,6 @@ class Call {
     };
     if (this.sending === null) add();
     else this.recorder.addWhenKnown(within(this.sending, SENDING_MS), add);
-  }
-
-  later(work) {
-    this.recorder.later(work);
   }
 
   elapsed() {
@@ -1287,10 +1283,7 @@ class Spool {
     this.retryDisk = 0;
     try {
       makeOwnFolder(folder);
-      for (const name of fs.readdirSync(folder)) {
-        const stat = fs.lstatSync(path.join(folder, name), { throwIfNoEntry: false });
-        if (stat !== undefined && isReadable(stat)) this.bytes += stat.size;
-      }
+      this.batches(); // counts the bytes that are there
     } catch (error) {
       this.withoutDisk(error);
     }
@@ -1903,7 +1896,7 @@ class Recorder {
   logSlow() {
     const now = performance.now();
     for (const call of this.open) {
-      if (call.answeredAfter !== null && now - call.started > SLOW_BODY_MS) call.later(() => call.begin());
+      if (call.answeredAfter !== null && now - call.started > SLOW_BODY_MS) this.later(() => call.begin());
     }
   }
 

@@ -52,7 +52,7 @@ export class Call {
     const headers = this.prepare(url, options, plainText(idText(context.correlationId)));
     const address = url instanceof Request ? url.url : String(url);
     const method = options?.method ?? (url instanceof Request ? url.method : 'GET');
-    this.later(() => this.describe(address, method, headers, context));
+    this.recorder.later(() => this.describe(address, method, headers, context));
     recorder.open.add(this);
   }
 
@@ -162,7 +162,7 @@ export class Call {
 
   /** There is no answer, or its body broke off. */
   failed(error) {
-    this.later(() => {
+    this.recorder.later(() => {
       if (this.concluded) return;
       if (this.fields.status === undefined) this.fields.outcome ??= 'error';
       else this.fields.outcome = 'error';
@@ -176,7 +176,7 @@ export class Call {
   /** There is an answer. Returns the same one for the caller, watched. */
   answered(response) {
     this.answeredAfter = this.elapsed();
-    this.later(() => this.describeAnswer(response));
+    this.recorder.later(() => this.describeAnswer(response));
     if (response.body !== null) return this.watch(response, response.body);
     this.finish(() => true);
     return response;
@@ -240,7 +240,7 @@ export class Call {
   }
 
   received(chunk) {
-    if (!this.over && this.arrived.push(chunk) === 1) this.later(() => this.digestArrived());
+    if (!this.over && this.arrived.push(chunk) === 1) this.recorder.later(() => this.digestArrived());
   }
 
   digestArrived() {
@@ -265,7 +265,7 @@ export class Call {
     this.over = true;
     this.recorder.open.delete(this);
     const duration = this.elapsed();
-    this.later(() => this.conclude(isComplete, duration));
+    this.recorder.later(() => this.conclude(isComplete, duration));
   }
 
   /** Log the call, or the end of its stream. */
@@ -318,10 +318,6 @@ export class Call {
     };
     if (this.sending === null) add();
     else this.recorder.addWhenKnown(within(this.sending, SENDING_MS), add);
-  }
-
-  later(work) {
-    this.recorder.later(work);
   }
 
   elapsed() {

@@ -166,7 +166,7 @@ class Recorder {
   logSlow() {
     const now = performance.now();
     for (const call of this.open) {
-      if (call.answeredAfter !== null && now - call.started > SLOW_BODY_MS) call.later(() => call.begin());
+      if (call.answeredAfter !== null && now - call.started > SLOW_BODY_MS) this.later(() => call.begin());
     }
   }
 

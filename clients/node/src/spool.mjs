@@ -47,10 +47,7 @@ export class Spool {
     this.retryDisk = 0;
     try {
       makeOwnFolder(folder);
-      for (const name of fs.readdirSync(folder)) {
-        const stat = fs.lstatSync(path.join(folder, name), { throwIfNoEntry: false });
-        if (stat !== undefined && isReadable(stat)) this.bytes += stat.size;
-      }
+      this.batches(); // counts the bytes that are there
     } catch (error) {
       this.withoutDisk(error);
     }

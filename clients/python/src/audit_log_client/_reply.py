@@ -33,7 +33,7 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Reply:
-    """`done`: remove the batch, except for refused events. `later`, `denied`: keep it; the second is a matter of tokens.
+    """`done`: remove the batch, except for refused events. `later`, `denied`: keep it; `denied` is about the token.
 
     `split`: too large. `unreadable`: the log cannot decode it. `wait`: seconds that the log asks for. `agent`: the
     log's name for the owner of the token.
