@@ -219,7 +219,13 @@ class JsonShape {
   }
 
   feed(bytes) {
-    let at = this.state === 'before' ? this.begin(bytes) : 0;
+    let at = 0;
+    if (this.state === 'before') {
+      at = firstOf(bytes);
+      this.skipped ||= at > 0;
+      if (at === bytes.length) return;
+      at += this.begin(String.fromCharCode(bytes[at]));
+    }
     // A zero byte second is UTF-16: what looks like a bracket or a quote there need not be one.
     if (this.state === 'opened' && at < bytes.length) this.state = bytes[at] === 0 ? 'wide' : 'inside';
     if (this.state === 'inside') at = this.follow(bytes, at);
@@ -233,20 +239,13 @@ class JsonShape {
     }
   }
 
-  /** Look for the first byte that counts. Returns where to go on. */
-  begin(bytes) {
-    const at = firstOf(bytes);
-    this.skipped ||= at > 0;
-    if (at === bytes.length) return at;
-    const first = String.fromCharCode(bytes[at]);
-    if (first === '{' || first === '[') {
-      this.isContainer = true;
-      this.depth = 1;
-      this.state = this.skipped ? 'inside' : 'opened';
-      return at + 1;
-    }
-    this.state = first === '"' ? 'inside' : '-0123456789tfn'.includes(first) ? 'word' : 'not';
-    return at;
+  /** Look at the first character that counts. Returns how many are done. */
+  begin(first) {
+    this.isContainer = first === '{' || first === '[';
+    this.depth = this.isContainer ? 1 : 0;
+    if (this.isContainer) this.state = this.skipped ? 'inside' : 'opened';
+    else this.state = first === '"' ? 'inside' : '-0123456789tfn'.includes(first) ? 'word' : 'not';
+    return this.depth;
   }
 
   /** Follow strings and brackets. Returns where to go on. */
@@ -456,30 +455,15 @@ class RunningDigest {
   }
 }
 
-const undigested = (size, reason) => ({ digest: null, size, mime: JSON_MIME, undigestible: reason });
-const plainMime = ({ text = false }) => (text ? 'text/plain' : 'application/octet-stream');
-
 /**
  * The digest of a payload: of the canonical form of JSON, of the bytes of anything else. Ambiguous JSON has no digest: a
  * digest of its bytes would hold the secret fields. `text`: the payload was sent as text.
  * @param {Uint8Array} bytes @param {{ key?: DigestKey, text?: boolean }} [options] @returns {PayloadDigest}
  */
-export function digestPayload(bytes, options = {}) {
-  const size = bytes.length;
-  if (size > MAX_JSON_BYTES) {
-    const shape = new JsonShape();
-    shape.feed(bytes.subarray(0, MAX_JSON_BYTES));
-    if (shape.mayHoldFields) return undigested(size, TOO_LARGE);
-  } else if ('{["-0123456789tfn'.includes(String.fromCharCode(bytes[firstOf(bytes)] ?? 0))) {
-    try {
-      const { value, form } = decodeJson(bytes);
-      return { digest: new RunningDigest(options.key).update(form).text(), size, mime: JSON_MIME, value };
-    } catch (error) {
-      if (!(error instanceof Undigestible)) throw error;
-      if (isLooseJson(bytes)) return undigested(size, error.message);
-    }
-  }
-  return { digest: new RunningDigest(options.key).update(bytes).text(), size, mime: plainMime(options) };
+export function digestPayload(bytes, options) {
+  const digest = new StreamDigest(options);
+  digest.add(bytes);
+  return digest.finish();
 }
 
 /**
@@ -531,13 +515,22 @@ export class StreamDigest {
 
   /** The digest of the whole body. Call it once, at the end. @returns {PayloadDigest} */
   finish() {
+    const { size, options } = this;
+    const undigested = (undigestible) => ({ digest: null, size, mime: JSON_MIME, undigestible });
+    if (this.tooLarge) return undigested(TOO_LARGE);
     if (this.shape !== null) {
       const whole = this.held.length === 1 ? this.held[0] : Buffer.concat(this.held);
       this.held = [];
-      return digestPayload(whole, this.options);
+      try {
+        const { value, form } = decodeJson(whole);
+        return { digest: new RunningDigest(options.key).update(form).text(), size, mime: JSON_MIME, value };
+      } catch (error) {
+        if (!(error instanceof Undigestible)) throw error;
+        if (isLooseJson(whole)) return undigested(error.message);
+      }
+      this.running.update(whole);
     }
-    if (this.tooLarge) return undigested(this.size, TOO_LARGE);
-    return { digest: this.running.text(), size: this.size, mime: plainMime(this.options) };
+    return { digest: this.running.text(), size, mime: options.text ? 'text/plain' : 'application/octet-stream' };
   }
 }
 
@@ -818,19 +811,9 @@ class Events {
 /** One `fetch`, from its request to the events about it. Faults in here are caught; only the call's own errors pass. */
 
 
-/** Names of a context's members, and of the record's fields. */
-const CONTEXT_FIELDS = [
-  ['agentId', 'agent_id'],
-  ['userId', 'user_id'],
-  ['sessionId', 'session_id'],
-  ['correlationId', 'correlation_id'],
-  ['agentVersion', 'agent_version'],
-  ['deploymentId', 'deployment_id'],
-  ['traceId', 'trace_id'],
-  ['spanId', 'span_id'],
-  ['model', 'model'],
-  ['outcome', 'outcome'],
-];
+const CONTEXT = 'agentId userId sessionId correlationId agentVersion deploymentId traceId spanId model outcome'.split(' ');
+/** The names of a context's members, and of the record's fields: `agentId` is `agent_id`. */
+const CONTEXT_FIELDS = CONTEXT.map((name) => [name, name.replace(/[A-Z]/, (letter) => `_${letter.toLowerCase()}`)]);
 const TRACE_HEADER = 'x-trace-id';
 const REQUEST_ID_HEADERS = [...ANSWERS.request_id_headers, TRACE_HEADER];
 const STREAM_TYPES = /event-stream|eventstream|ndjson|jsonl|jsonlines|json-seq|stream\+json/;
@@ -874,7 +857,7 @@ class Call {
     const headers = this.prepare(url, options, plainText(idText(context.correlationId)));
     const address = url instanceof Request ? url.url : String(url);
     const method = options?.method ?? (url instanceof Request ? url.method : 'GET');
-    this.later(() => this.describe(address, method, headers, context));
+    this.recorder.later(() => this.describe(address, method, headers, context));
     recorder.open.add(this);
   }
 
@@ -926,9 +909,9 @@ class Call {
   }
 
   addTrace(headers, correlation) {
-    if (!this.recorder.traceHeader || headers.has(TRACE_HEADER)) return;
     const known = correlation ?? plainText(headers.get('x-correlation-id')) ?? randomUUID();
-    if (/^[\x21-\x7e]{1,256}$/.test(known)) headers.set(TRACE_HEADER, known);
+    const isWanted = this.recorder.traceHeader && !headers.has(TRACE_HEADER);
+    if (isWanted && /^[\x21-\x7e]{1,256}$/.test(known)) headers.set(TRACE_HEADER, known);
   }
 
   /** A body that streams, digested as the network takes it. */
@@ -984,7 +967,7 @@ class Call {
 
   /** There is no answer, or its body broke off. */
   failed(error) {
-    this.later(() => {
+    this.recorder.later(() => {
       if (this.concluded) return;
       if (this.fields.status === undefined) this.fields.outcome ??= 'error';
       else this.fields.outcome = 'error';
@@ -998,7 +981,7 @@ class Call {
   /** There is an answer. Returns the same one for the caller, watched. */
   answered(response) {
     this.answeredAfter = this.elapsed();
-    this.later(() => this.describeAnswer(response));
+    this.recorder.later(() => this.describeAnswer(response));
     if (response.body !== null) return this.watch(response, response.body);
     this.finish(() => true);
     return response;
@@ -1062,7 +1045,7 @@ class Call {
   }
 
   received(chunk) {
-    if (!this.over && this.arrived.push(chunk) === 1) this.later(() => this.digestArrived());
+    if (!this.over && this.arrived.push(chunk) === 1) this.recorder.later(() => this.digestArrived());
   }
 
   digestArrived() {
@@ -1087,7 +1070,7 @@ class Call {
     this.over = true;
     this.recorder.open.delete(this);
     const duration = this.elapsed();
-    this.later(() => this.conclude(isComplete, duration));
+    this.recorder.later(() => this.conclude(isComplete, duration));
   }
 
   /** Log the call, or the end of its stream. */
@@ -1142,10 +1125,6 @@ class Call {
     else this.recorder.addWhenKnown(within(this.sending, SENDING_MS), add);
   }
 
-  later(work) {
-    this.recorder.later(work);
-  }
-
   elapsed() {
     return Math.round((performance.now() - this.started) * 10) / 10;
   }
@@ -1179,24 +1158,21 @@ const APPEND_NEW = APPEND | O_EXCL;
 /** A file belongs to a process, a thread, and a start time: numbers of processes come back. */
 const PROCESS = `${process.pid}.${threadId}.${startOf(process.pid)}`;
 /** Process ids are only known within one machine, or container. */
-const MACHINE = createHash('sha256').update(os.hostname() + processNamespace()).digest('hex').slice(0, 8);
+const MACHINE = shortHash(os.hostname() + fromProc(() => fs.readlinkSync('/proc/self/ns/pid')), 8);
 
-/** When a process began, where the system reports it; else 0. */
-function startOf(pid) {
+/** What `read` finds under /proc, where the system has that. */
+function fromProc(read) {
   try {
-    const stat = fs.readFileSync(`/proc/${pid}/stat`, 'latin1');
-    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]) || 0;
-  } catch {
-    return 0;
-  }
-}
-
-function processNamespace() {
-  try {
-    return fs.readlinkSync('/proc/self/ns/pid');
+    return read();
   } catch {
     return '';
   }
+}
+
+/** When a process began, where the system reports it; else 0. */
+function startOf(pid) {
+  const stat = fromProc(() => fs.readFileSync(`/proc/${pid}/stat`, 'latin1'));
+  return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]) || 0;
 }
 
 /** Whether the process that owns a file has ended. */
@@ -1210,6 +1186,11 @@ function hasEnded(machine, owner) {
   } catch (error) {
     return error.code === 'ESRCH';
   }
+}
+
+/** The first digits of a SHA-256. */
+function shortHash(text, digits) {
+  return createHash('sha256').update(text).digest('hex').slice(0, digits);
 }
 
 const isOwn = (stat) => !process.getuid || stat.uid === process.getuid();
@@ -1232,14 +1213,12 @@ function makeOwnFolder(folder) {
 
 /** (Node's own `recursive` never ends where a folder can be seen, but not made.) */
 function makeFolders(folder) {
+  if (fs.existsSync(folder)) return;
+  makeFolders(path.dirname(folder));
   try {
     fs.mkdirSync(folder, { mode: 0o700 });
   } catch (error) {
-    if (error.code === 'EEXIST') return;
-    const parent = path.dirname(folder);
-    if (error.code !== 'ENOENT' || parent === folder || fs.existsSync(parent)) throw error;
-    makeFolders(parent);
-    fs.mkdirSync(folder, { mode: 0o700 });
+    if (error.code !== 'EEXIST') throw error; // else another process was faster
   }
 }
 
@@ -1292,7 +1271,7 @@ class Spool {
   constructor(folder, maxBytes, warn, ofToken) {
     this.folder = folder;
     this.ofToken = ofToken;
-    this.agent = this.ownerOf(path.dirname(folder)); // as far as the log has said so
+    this.agent = this.ownerOf(path.dirname(folder)); // as the log has named it
     this.maxBytes = maxBytes;
     this.warn = warn;
     this.current = null;
@@ -1304,10 +1283,7 @@ class Spool {
     this.retryDisk = 0;
     try {
       makeOwnFolder(folder);
-      for (const name of fs.readdirSync(folder)) {
-        const stat = fs.lstatSync(path.join(folder, name), { throwIfNoEntry: false });
-        if (stat !== undefined && isReadable(stat)) this.bytes += stat.size;
-      }
+      this.batches(); // counts the bytes that are there
     } catch (error) {
       this.withoutDisk(error);
     }
@@ -1920,7 +1896,7 @@ class Recorder {
   logSlow() {
     const now = performance.now();
     for (const call of this.open) {
-      if (call.answeredAfter !== null && now - call.started > SLOW_BODY_MS) call.later(() => call.begin());
+      if (call.answeredAfter !== null && now - call.started > SLOW_BODY_MS) this.later(() => call.begin());
     }
   }
 
@@ -2056,7 +2032,7 @@ function defaultFolder(target, token) {
   const local = process.platform === 'win32' ? LOCALAPPDATA : undefined;
   const state = XDG_STATE_HOME || local || path.join(os.homedir(), '.local', 'state');
   const base = target.href.replace(/\/v1\/events$/, '');
-  const names = [base, token].map((text) => createHash('sha256').update(text).digest('hex').slice(0, 16));
+  const names = [base, token].map((text) => shortHash(text, 16));
   return path.join(state, 'agent-audit-log', names.join('-'));
 }
 

@@ -100,7 +100,7 @@ def _anthropic_error(kind: str) -> dict[str, Any]:
 
 
 def _large(size: int) -> list[bytes]:
-    """A Responses stream whose last event has at least that many bytes, in pieces as from a network."""
+    """Make a Responses stream whose last event has at least that many bytes, in pieces as from a network."""
     last = named(_response("completed", output=["x" * size], error=None, incomplete_details=None, usage=USED))[0]
     pieces = [last[at : at + 16_000] for at in range(0, len(last), 16_000)]
     return [*named(CREATED, DELTA), *pieces]

@@ -11,12 +11,24 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 _DAY = dt.timedelta(days=1)
+INVALID = pytest.mark.parametrize(
+    ("host", "expired", "vouched"),
+    [
+        ("127.0.0.1", False, False),
+        ("other.example", False, True),
+        ("127.0.0.2", False, True),
+        ("127.0.0.1", True, True),
+    ],
+    ids=["self-signed", "of another name", "of another address", "expired"],
+)
+"""Certificates that a client must refuse. `vouched`: the client is given the authority."""
 
 
 @dataclass(frozen=True)

@@ -6,19 +6,9 @@ import { StreamDigest, digestPayload } from './digest.mjs';
 import { ANSWERS } from './tables.mjs';
 import { bytesOf, cleanEndpoint, idText, isBytes, mediaType, plainName, plainText, retryAfter, within } from './text.mjs';
 
-/** Names of a context's members, and of the record's fields. */
-export const CONTEXT_FIELDS = [
-  ['agentId', 'agent_id'],
-  ['userId', 'user_id'],
-  ['sessionId', 'session_id'],
-  ['correlationId', 'correlation_id'],
-  ['agentVersion', 'agent_version'],
-  ['deploymentId', 'deployment_id'],
-  ['traceId', 'trace_id'],
-  ['spanId', 'span_id'],
-  ['model', 'model'],
-  ['outcome', 'outcome'],
-];
+const CONTEXT = 'agentId userId sessionId correlationId agentVersion deploymentId traceId spanId model outcome'.split(' ');
+/** The names of a context's members, and of the record's fields: `agentId` is `agent_id`. */
+export const CONTEXT_FIELDS = CONTEXT.map((name) => [name, name.replace(/[A-Z]/, (letter) => `_${letter.toLowerCase()}`)]);
 const TRACE_HEADER = 'x-trace-id';
 const REQUEST_ID_HEADERS = [...ANSWERS.request_id_headers, TRACE_HEADER];
 const STREAM_TYPES = /event-stream|eventstream|ndjson|jsonl|jsonlines|json-seq|stream\+json/;
@@ -62,7 +52,7 @@ export class Call {
     const headers = this.prepare(url, options, plainText(idText(context.correlationId)));
     const address = url instanceof Request ? url.url : String(url);
     const method = options?.method ?? (url instanceof Request ? url.method : 'GET');
-    this.later(() => this.describe(address, method, headers, context));
+    this.recorder.later(() => this.describe(address, method, headers, context));
     recorder.open.add(this);
   }
 
@@ -114,9 +104,9 @@ export class Call {
   }
 
   addTrace(headers, correlation) {
-    if (!this.recorder.traceHeader || headers.has(TRACE_HEADER)) return;
     const known = correlation ?? plainText(headers.get('x-correlation-id')) ?? randomUUID();
-    if (/^[\x21-\x7e]{1,256}$/.test(known)) headers.set(TRACE_HEADER, known);
+    const isWanted = this.recorder.traceHeader && !headers.has(TRACE_HEADER);
+    if (isWanted && /^[\x21-\x7e]{1,256}$/.test(known)) headers.set(TRACE_HEADER, known);
   }
 
   /** A body that streams, digested as the network takes it. */
@@ -172,7 +162,7 @@ export class Call {
 
   /** There is no answer, or its body broke off. */
   failed(error) {
-    this.later(() => {
+    this.recorder.later(() => {
       if (this.concluded) return;
       if (this.fields.status === undefined) this.fields.outcome ??= 'error';
       else this.fields.outcome = 'error';
@@ -186,7 +176,7 @@ export class Call {
   /** There is an answer. Returns the same one for the caller, watched. */
   answered(response) {
     this.answeredAfter = this.elapsed();
-    this.later(() => this.describeAnswer(response));
+    this.recorder.later(() => this.describeAnswer(response));
     if (response.body !== null) return this.watch(response, response.body);
     this.finish(() => true);
     return response;
@@ -250,7 +240,7 @@ export class Call {
   }
 
   received(chunk) {
-    if (!this.over && this.arrived.push(chunk) === 1) this.later(() => this.digestArrived());
+    if (!this.over && this.arrived.push(chunk) === 1) this.recorder.later(() => this.digestArrived());
   }
 
   digestArrived() {
@@ -275,7 +265,7 @@ export class Call {
     this.over = true;
     this.recorder.open.delete(this);
     const duration = this.elapsed();
-    this.later(() => this.conclude(isComplete, duration));
+    this.recorder.later(() => this.conclude(isComplete, duration));
   }
 
   /** Log the call, or the end of its stream. */
@@ -328,10 +318,6 @@ export class Call {
     };
     if (this.sending === null) add();
     else this.recorder.addWhenKnown(within(this.sending, SENDING_MS), add);
-  }
-
-  later(work) {
-    this.recorder.later(work);
   }
 
   elapsed() {

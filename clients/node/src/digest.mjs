@@ -2,7 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import { Undigestible, decodeJson, isLooseJson } from './json.mjs';
-import { JsonShape, firstOf } from './shape.mjs';
+import { JsonShape } from './shape.mjs';
 
 const JSON_MIME = 'application/json';
 /** In bytes. A longer payload is not read as JSON. */
@@ -56,30 +56,15 @@ export class RunningDigest {
   }
 }
 
-const undigested = (size, reason) => ({ digest: null, size, mime: JSON_MIME, undigestible: reason });
-const plainMime = ({ text = false }) => (text ? 'text/plain' : 'application/octet-stream');
-
 /**
  * The digest of a payload: of the canonical form of JSON, of the bytes of anything else. Ambiguous JSON has no digest: a
  * digest of its bytes would hold the secret fields. `text`: the payload was sent as text.
  * @param {Uint8Array} bytes @param {{ key?: DigestKey, text?: boolean }} [options] @returns {PayloadDigest}
  */
-export function digestPayload(bytes, options = {}) {
-  const size = bytes.length;
-  if (size > MAX_JSON_BYTES) {
-    const shape = new JsonShape();
-    shape.feed(bytes.subarray(0, MAX_JSON_BYTES));
-    if (shape.mayHoldFields) return undigested(size, TOO_LARGE);
-  } else if ('{["-0123456789tfn'.includes(String.fromCharCode(bytes[firstOf(bytes)] ?? 0))) {
-    try {
-      const { value, form } = decodeJson(bytes);
-      return { digest: new RunningDigest(options.key).update(form).text(), size, mime: JSON_MIME, value };
-    } catch (error) {
-      if (!(error instanceof Undigestible)) throw error;
-      if (isLooseJson(bytes)) return undigested(size, error.message);
-    }
-  }
-  return { digest: new RunningDigest(options.key).update(bytes).text(), size, mime: plainMime(options) };
+export function digestPayload(bytes, options) {
+  const digest = new StreamDigest(options);
+  digest.add(bytes);
+  return digest.finish();
 }
 
 /**
@@ -131,12 +116,21 @@ export class StreamDigest {
 
   /** The digest of the whole body. Call it once, at the end. @returns {PayloadDigest} */
   finish() {
+    const { size, options } = this;
+    const undigested = (undigestible) => ({ digest: null, size, mime: JSON_MIME, undigestible });
+    if (this.tooLarge) return undigested(TOO_LARGE);
     if (this.shape !== null) {
       const whole = this.held.length === 1 ? this.held[0] : Buffer.concat(this.held);
       this.held = [];
-      return digestPayload(whole, this.options);
+      try {
+        const { value, form } = decodeJson(whole);
+        return { digest: new RunningDigest(options.key).update(form).text(), size, mime: JSON_MIME, value };
+      } catch (error) {
+        if (!(error instanceof Undigestible)) throw error;
+        if (isLooseJson(whole)) return undigested(error.message);
+      }
+      this.running.update(whole);
     }
-    if (this.tooLarge) return undigested(this.size, TOO_LARGE);
-    return { digest: this.running.text(), size: this.size, mime: plainMime(this.options) };
+    return { digest: this.running.text(), size, mime: options.text ? 'text/plain' : 'application/octet-stream' };
   }
 }

@@ -15,24 +15,21 @@ export const APPEND_NEW = APPEND | O_EXCL;
 /** A file belongs to a process, a thread, and a start time: numbers of processes come back. */
 export const PROCESS = `${process.pid}.${threadId}.${startOf(process.pid)}`;
 /** Process ids are only known within one machine, or container. */
-export const MACHINE = createHash('sha256').update(os.hostname() + processNamespace()).digest('hex').slice(0, 8);
+export const MACHINE = shortHash(os.hostname() + fromProc(() => fs.readlinkSync('/proc/self/ns/pid')), 8);
 
-/** When a process began, where the system reports it; else 0. */
-function startOf(pid) {
+/** What `read` finds under /proc, where the system has that. */
+function fromProc(read) {
   try {
-    const stat = fs.readFileSync(`/proc/${pid}/stat`, 'latin1');
-    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]) || 0;
-  } catch {
-    return 0;
-  }
-}
-
-function processNamespace() {
-  try {
-    return fs.readlinkSync('/proc/self/ns/pid');
+    return read();
   } catch {
     return '';
   }
+}
+
+/** When a process began, where the system reports it; else 0. */
+function startOf(pid) {
+  const stat = fromProc(() => fs.readFileSync(`/proc/${pid}/stat`, 'latin1'));
+  return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]) || 0;
 }
 
 /** Whether the process that owns a file has ended. */
@@ -46,6 +43,11 @@ export function hasEnded(machine, owner) {
   } catch (error) {
     return error.code === 'ESRCH';
   }
+}
+
+/** The first digits of a SHA-256. */
+export function shortHash(text, digits) {
+  return createHash('sha256').update(text).digest('hex').slice(0, digits);
 }
 
 const isOwn = (stat) => !process.getuid || stat.uid === process.getuid();
@@ -68,14 +70,12 @@ export function makeOwnFolder(folder) {
 
 /** (Node's own `recursive` never ends where a folder can be seen, but not made.) */
 function makeFolders(folder) {
+  if (fs.existsSync(folder)) return;
+  makeFolders(path.dirname(folder));
   try {
     fs.mkdirSync(folder, { mode: 0o700 });
   } catch (error) {
-    if (error.code === 'EEXIST') return;
-    const parent = path.dirname(folder);
-    if (error.code !== 'ENOENT' || parent === folder || fs.existsSync(parent)) throw error;
-    makeFolders(parent);
-    fs.mkdirSync(folder, { mode: 0o700 });
+    if (error.code !== 'EEXIST') throw error; // else another process was faster
   }
 }
 

@@ -17,12 +17,13 @@
  */
 
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { createHash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import os from 'node:os';
 import path from 'node:path';
 import { CONTEXT_FIELDS, Call, contextFields } from './call.mjs';
 import { Delivery, LINGER_MS } from './delivery.mjs';
 import { RunningDigest, digestPayload } from './digest.mjs';
+import { shortHash } from './files.mjs';
 import { Spool } from './spool.mjs';
 import { bytesOf, cleanEndpoint, idText, isBytes, jsonOf, plainName, within } from './text.mjs';
 
@@ -165,7 +166,7 @@ class Recorder {
   logSlow() {
     const now = performance.now();
     for (const call of this.open) {
-      if (call.answeredAfter !== null && now - call.started > SLOW_BODY_MS) call.later(() => call.begin());
+      if (call.answeredAfter !== null && now - call.started > SLOW_BODY_MS) this.later(() => call.begin());
     }
   }
 
@@ -301,7 +302,7 @@ function defaultFolder(target, token) {
   const local = process.platform === 'win32' ? LOCALAPPDATA : undefined;
   const state = XDG_STATE_HOME || local || path.join(os.homedir(), '.local', 'state');
   const base = target.href.replace(/\/v1\/events$/, '');
-  const names = [base, token].map((text) => createHash('sha256').update(text).digest('hex').slice(0, 16));
+  const names = [base, token].map((text) => shortHash(text, 16));
   return path.join(state, 'agent-audit-log', names.join('-'));
 }
 

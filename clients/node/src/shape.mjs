@@ -28,7 +28,13 @@ export class JsonShape {
   }
 
   feed(bytes) {
-    let at = this.state === 'before' ? this.begin(bytes) : 0;
+    let at = 0;
+    if (this.state === 'before') {
+      at = firstOf(bytes);
+      this.skipped ||= at > 0;
+      if (at === bytes.length) return;
+      at += this.begin(String.fromCharCode(bytes[at]));
+    }
     // A zero byte second is UTF-16: what looks like a bracket or a quote there need not be one.
     if (this.state === 'opened' && at < bytes.length) this.state = bytes[at] === 0 ? 'wide' : 'inside';
     if (this.state === 'inside') at = this.follow(bytes, at);
@@ -42,20 +48,13 @@ export class JsonShape {
     }
   }
 
-  /** Look for the first byte that counts. Returns where to go on. */
-  begin(bytes) {
-    const at = firstOf(bytes);
-    this.skipped ||= at > 0;
-    if (at === bytes.length) return at;
-    const first = String.fromCharCode(bytes[at]);
-    if (first === '{' || first === '[') {
-      this.isContainer = true;
-      this.depth = 1;
-      this.state = this.skipped ? 'inside' : 'opened';
-      return at + 1;
-    }
-    this.state = first === '"' ? 'inside' : '-0123456789tfn'.includes(first) ? 'word' : 'not';
-    return at;
+  /** Look at the first character that counts. Returns how many are done. */
+  begin(first) {
+    this.isContainer = first === '{' || first === '[';
+    this.depth = this.isContainer ? 1 : 0;
+    if (this.isContainer) this.state = this.skipped ? 'inside' : 'opened';
+    else this.state = first === '"' ? 'inside' : '-0123456789tfn'.includes(first) ? 'word' : 'not';
+    return this.depth;
   }
 
   /** Follow strings and brackets. Returns where to go on. */

@@ -35,7 +35,7 @@ export class Spool {
   constructor(folder, maxBytes, warn, ofToken) {
     this.folder = folder;
     this.ofToken = ofToken;
-    this.agent = this.ownerOf(path.dirname(folder)); // as far as the log has said so
+    this.agent = this.ownerOf(path.dirname(folder)); // as the log has named it
     this.maxBytes = maxBytes;
     this.warn = warn;
     this.current = null;
@@ -47,10 +47,7 @@ export class Spool {
     this.retryDisk = 0;
     try {
       makeOwnFolder(folder);
-      for (const name of fs.readdirSync(folder)) {
-        const stat = fs.lstatSync(path.join(folder, name), { throwIfNoEntry: false });
-        if (stat !== undefined && isReadable(stat)) this.bytes += stat.size;
-      }
+      this.batches(); // counts the bytes that are there
     } catch (error) {
       this.withoutDisk(error);
     }

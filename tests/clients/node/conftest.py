@@ -11,13 +11,13 @@ from tests.clients.node.target import Target
 
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
-    """A folder with a copy of the client."""
+    """Return a folder with a copy of the client."""
     return Project(tmp_path)
 
 
 @pytest.fixture
 def endpoint() -> Iterator[Endpoint]:
-    """An endpoint that takes everything, until told otherwise."""
+    """Yield an endpoint that takes everything, until told otherwise."""
     server = Endpoint()
     yield server
     server.stop()
@@ -25,7 +25,7 @@ def endpoint() -> Iterator[Endpoint]:
 
 @pytest.fixture
 def writer() -> Iterator[WriterEndpoint]:
-    """The real writer over a store in memory."""
+    """Yield the real writer over a store in memory."""
     server = WriterEndpoint()
     yield server
     server.stop()
@@ -33,7 +33,7 @@ def writer() -> Iterator[WriterEndpoint]:
 
 @pytest.fixture
 def target() -> Iterator[Target]:
-    """A service that an agent calls."""
+    """Yield a service that an agent calls."""
     server = Target()
     yield server
     server.stop()

@@ -171,7 +171,7 @@ class Endpoint:
 
 
 def stored(count: int) -> bytes:
-    """What the log answers when it has stored so many."""
+    """Return what the log answers when it has stored `count` events."""
     return json.dumps({"stored": [{"index": index} for index in range(count)], "refused": []}).encode()
 
 
@@ -316,7 +316,7 @@ def expected(name: str, count: int) -> list[str]:
 
 
 def delivered_once(endpoint: Endpoint) -> list[object]:
-    """The users of each batch, however often it was sent: what is sent again is the same under the same key."""
+    """Return the users of each batch, however often it was sent: what is sent again is the same under the same key."""
     by_key: dict[str, Delivered] = {}
     for delivered in endpoint.got:
         assert by_key.setdefault(delivered.key, delivered).body == delivered.body

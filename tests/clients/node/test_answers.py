@@ -41,7 +41,7 @@ def _answer(handler: BaseHTTPRequestHandler, _: bytes) -> None:
 
 @pytest.fixture
 def service() -> Iterator[Server]:
-    """A service that answers with each case."""
+    """Yield a service that answers with each case."""
     server = Server(_answer)
     yield server
     server.stop()

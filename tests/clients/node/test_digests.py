@@ -31,7 +31,7 @@ class Driver:
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     def digest(self, chunks: list[bytes], *, keyed: bool = False, text: bool = False) -> dict[str, Any]:
-        """What the client makes of a body."""
+        """Return what the client makes of a body."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         asked = {"chunks": [base64.b64encode(chunk).decode() for chunk in chunks], "keyed": keyed, "text": text}
@@ -77,7 +77,7 @@ def _of(kept: dict[str, Any]) -> str | None:
 
 
 def body_of(vector: dict[str, Any]) -> bytes:
-    """A vector's payload."""
+    """Return a vector's payload."""
     return vector["text"].encode() if "text" in vector else base64.b64decode(vector["base64"])
 
 

@@ -4,8 +4,6 @@ import json
 import os
 import stat
 import uuid
-from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -20,84 +18,37 @@ from tests.clients.node.harness import (
     needs_node,
     users,
 )
+from tests.clients.poison import GARBAGE, IS_ROOT, KINDS, PLANT, SECRET
 
 pytestmark = needs_node
-SECRET = b'{"content": "of a file that nobody meant to send"}\n'
-IS_ROOT = hasattr(os, "getuid") and os.getuid() == 0
 
 
 def _name(state: str = "batch") -> str:
     return f"{1:013}-00000000-1.0.1-{uuid.uuid4()}.{state}"
 
 
-def _fifo(place: Path, _: Path) -> None:
-    os.mkfifo(place / _name())
-    os.mkfifo(place / _name("open"))
+def _names() -> list[str]:
+    return [_name(), _name("open")]
 
 
-def _link(place: Path, secret: Path) -> None:
-    (place / _name()).symlink_to(secret)
-    (place / _name("open")).symlink_to(secret)
+ODD_NAMES = ("1.batch", f"{1:013}-0-1.0.1-x.batch", f"{1:013}-00000000-1.0.1-a\nb: c.batch", ".open")
 
 
-def _dangling(place: Path, secret: Path) -> None:
-    (place / _name()).symlink_to(secret / "nowhere")
-    (place / "refused.ndjson").symlink_to(secret / "nowhere")
-
-
-def _folder(place: Path, _: Path) -> None:
-    (place / _name()).mkdir()
-
-
-def _huge(place: Path, _: Path) -> None:
-    for name in (_name(), _name("open")):
-        with (place / name).open("wb") as file:
-            file.truncate(1 << 40)
-
-
-def _foreign(place: Path, _: Path) -> None:
-    path = place / _name()
-    path.write_bytes(SECRET)
-    os.chown(path, 65534, 65534)
-
-
-def _odd_names(place: Path, _: Path) -> None:
-    for name in ("1.batch", f"{1:013}-0-1.0.1-x.batch", f"{1:013}-00000000-1.0.1-a\nb: c.batch", ".open"):
-        (place / name).write_bytes(SECRET)
-
-
-def _empty(place: Path, _: Path) -> None:
-    (place / _name()).write_bytes(b"")
-
-
-UNSENT: dict[str, Callable[[Path, Path], None]] = {
-    "fifo": _fifo, "link": _link, "dangling link": _dangling, "folder": _folder, "huge": _huge, "foreign": _foreign,
-    "odd names": _odd_names, "empty": _empty,
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("kind", UNSENT)
+@pytest.mark.parametrize("kind", KINDS)
 def test_what_is_no_batch(project: Project, endpoint: Endpoint, kind: str) -> None:
     """Links, pipes, other users' files, huge files and odd names are not sent."""
-    if kind == "foreign" and not IS_ROOT:
-        pytest.skip("not run: only root can give a file away")
     secret = project.folder / "secret.json"
     secret.write_bytes(SECRET)
     place = project.spool / "node"
     place.mkdir(parents=True)
-    UNSENT[kind](place, secret)
+    for name in ODD_NAMES if kind == "odd names" else _names():
+        PLANT[kind](place / name, secret)
     ran = project.run(f"{LOG}{RECORD.format(count=2, name='u')} print(await log.close());", endpoint.url, timeout=20)
     assert ran.values == [True], ran.err
     assert users(endpoint.events) == expected("u", 2)
     assert not [got for got in endpoint.got if SECRET.strip() in got.body]
     assert "in memory" not in ran.err
     assert secret.read_bytes() == SECRET
-
-
-GARBAGE = {
-    "nul": b"\0" * 5000, "random": bytes(range(256)) * 40, "cut": b'{"endpoint": "a.exam', "text": b"hello\nworld\n",
-    "ends like an object": b"hello}\n[{}]}\n", "deep": b"[" * 100_000 + b"}\n", "not utf-8": b'{"a": "\xff"}\n',
-}  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", GARBAGE)

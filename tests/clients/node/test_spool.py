@@ -182,7 +182,7 @@ def test_bounded(project: Project) -> None:
 
 
 def delivered_once_users(endpoint: Endpoint) -> list[object]:
-    """The users of all events that have one."""
+    """Return the users of all events that have one."""
     return [event["user_id"] for event in endpoint.events if "user_id" in event]
 
 

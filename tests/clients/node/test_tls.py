@@ -1,24 +1,13 @@
 """An endpoint without a trusted certificate gets neither the token nor an event."""
 
-import pytest
-
-from tests.clients.certificates import make, serving_tls
+from tests.clients.certificates import INVALID, make, serving_tls
 from tests.clients.node.harness import LOG, RECORD, Project, needs_node
 
 pytestmark = needs_node
 PROGRAM = f"{LOG}{RECORD.format(count=1, name='u')} print(await log.close(1500));"
 
 
-@pytest.mark.parametrize(
-    ("host", "expired", "vouched"),
-    [
-        ("127.0.0.1", False, False),
-        ("other.example", False, True),
-        ("127.0.0.2", False, True),
-        ("127.0.0.1", True, True),
-    ],
-    ids=["self-signed", "of another name", "of another address", "expired"],
-)
+@INVALID
 def test_a_certificate_that_is_not_the_endpoints(project: Project, host: str, *, expired: bool, vouched: bool) -> None:
     """The calls stay in the spool, also on loopback and with Node's switch that turns verification off."""
     certificate = make(project.folder, host=host, expired=expired)

@@ -17,7 +17,7 @@ DONE = b"data: [DONE]\n\n"
 
 
 def json_answer(value: object = REPLY, status: int = 200, **headers: str) -> Answer:
-    """An answer in JSON."""
+    """Return an answer in JSON."""
     sent = {"Content-Type": "application/json; charset=utf-8"} | {
         name.replace("_", "-"): value for name, value in headers.items()
     }
@@ -30,19 +30,19 @@ def streamed(*chunks: bytes, cut: bool = False) -> Answer:
 
 
 def logged(log: AuditLog, endpoint: Server) -> list[dict[str, Any]]:
-    """What the endpoint was sent, once all of it was."""
+    """Return what the endpoint was sent, once all of it was."""
     assert log.flush(10)
     return [event for seen in endpoint.seen for event in seen.events]
 
 
 def only(log: AuditLog, endpoint: Server) -> dict[str, Any]:
-    """The one event that was sent."""
+    """Return the one event that was sent."""
     (event,) = logged(log, endpoint)
     return event
 
 
 def end_of(log: AuditLog, endpoint: Server) -> dict[str, Any]:
-    """The end of the one stream that was logged, whose start is as it should be."""
+    """Return the end of the one stream that was logged, whose start is as it should be."""
     start, end = logged(log, endpoint)
     assert start["stream"] == {"id": end["stream"]["id"], "phase": "start"}
     assert start["id"] != end["id"]

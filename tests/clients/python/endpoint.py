@@ -61,7 +61,7 @@ class Server(ThreadingHTTPServer):
         self.url = f"http://127.0.0.1:{self.server_port}"
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - as the base class has it
-        """A client that goes away is part of the tests."""
+        """Do nothing: a client that goes away is part of the tests."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -141,7 +141,7 @@ def serving(behaviour: Behaviour, port: int = 0) -> Iterator[Server]:
 
 
 def stored(seen: Seen, refused: dict[int, str] | None = None) -> Answer:
-    """The log's own answer: all is stored but for what is refused, by its place in the batch."""
+    """Return the log's own answer: all is stored but for what is refused, by its place in the batch."""
     refused = refused or {}
     body = {
         "stored": [
@@ -154,7 +154,7 @@ def stored(seen: Seen, refused: dict[int, str] | None = None) -> Answer:
 
 
 def free_port() -> int:
-    """A port that nobody listens at."""
+    """Return a port that nobody listens at."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port: int = taken.getsockname()[1]
         return port

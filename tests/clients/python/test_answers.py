@@ -39,7 +39,7 @@ def test_any_cut_says_the_same(case: Case) -> None:
         for at in range(0, len(body), size):
             events.feed(body[at : at + size])
         events.finish()
-        assert (events.said.outcome, events.said.tokens, events.is_cut) == (
+        assert (events.summary.outcome, events.summary.tokens, events.is_cut) == (
             case.outcome,
             case.tokens,
             not case.complete,

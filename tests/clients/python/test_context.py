@@ -19,7 +19,7 @@ def _now() -> tuple[str | None, str | None]:
 
 
 def _turns(user: str) -> Iterator[tuple[str | None, str | None]]:
-    """A generator that acts for a user, and yields in between."""
+    """Act for a user in a generator, and yield in between."""
     with _context.user(user), _context.correlation(f"{user}-flow"):
         for _ in range(3):
             yield _now()

@@ -32,7 +32,7 @@ def _record(log: AuditLog, count: int = 1, start: int = 0) -> None:
 
 
 def _taken(endpoint: Server) -> list[int]:
-    """The numbers of the events that were answered with success, each as often as it was."""
+    """Return the numbers of the events that were answered with success, each as often as it was."""
     return [event["attributes"]["sequence"] for seen in endpoint.seen for event in seen.events]
 
 

@@ -15,13 +15,13 @@ class Item:
         self._exported = exported
 
     def export(self) -> dict[str, Any]:
-        """What the SDK's own exporter would send."""
+        """Return what the SDK's own exporter would send."""
         return self._exported
 
 
 @pytest.fixture
 def processor(monkeypatch: pytest.MonkeyPatch) -> Any:  # noqa: ANN401 - a module
-    """The module, with a stand-in for the parts of the SDK that it imports."""
+    """Yield the module, with a stand-in for the parts of the SDK that it imports."""
     sdk, tracing = ModuleType("agents"), ModuleType("agents.tracing")
     tracing.TracingProcessor = type("TracingProcessor", (), {})  # pyrefly: ignore[missing-attribute]
     monkeypatch.setitem(sys.modules, "agents", sdk)

@@ -5,66 +5,25 @@ import logging
 import os
 import stat
 import uuid
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from audit_log_client import AuditLog, _files
+from tests.clients.poison import GARBAGE, IS_ROOT, KINDS, PLANT, SECRET
 from tests.clients.python.endpoint import TOKEN, Answer, Seen, Server, stored
-
-SECRET = b'{"content": "of a file that nobody meant to send"}\n'
-IS_ROOT = hasattr(os, "getuid") and os.getuid() == 0
 
 
 def _name(route: str = "events") -> str:
     return f"{1:020}-{uuid.uuid4().hex}.{route}"
 
 
-def _fifo(place: Path, _: Path) -> None:
-    os.mkfifo(place / _name())
-    os.mkfifo(place / "events.open")
+def _names() -> list[str]:
+    return [_name(), "events.open", "traces.open"]
 
 
-def _link(place: Path, secret: Path) -> None:
-    (place / _name()).symlink_to(secret)
-    (place / "traces.open").symlink_to(secret)
-
-
-def _dangling(place: Path, secret: Path) -> None:
-    (place / _name()).symlink_to(secret / "nowhere")
-
-
-def _folder(place: Path, _: Path) -> None:
-    (place / _name()).mkdir()
-
-
-def _huge(place: Path, _: Path) -> None:
-    for name in (_name(), "events.open"):
-        with (place / name).open("wb") as file:
-            file.truncate(1 << 40)
-
-
-def _foreign(place: Path, _: Path) -> None:
-    path = place / _name()
-    path.write_bytes(SECRET)
-    os.chown(path, 65534, 65534)
-
-
-def _odd_names(place: Path, _: Path) -> None:
-    for name in ("1-not-a-key.events", "-.events", "1-.events", f"x-{uuid.uuid4().hex}.events", "1-a\nb: c.events"):
-        (place / name).write_bytes(SECRET)
-
-
-def _of_nobody(place: Path, _: Path) -> None:
-    (place / _name()).write_bytes(b"")
-
-
-UNSENT: dict[str, Callable[[Path, Path], None]] = {
-    "fifo": _fifo, "link": _link, "dangling link": _dangling, "folder": _folder, "huge": _huge, "foreign": _foreign,
-    "odd names": _odd_names, "empty": _of_nobody,
-}  # fmt: skip
+ODD_NAMES = ("1-not-a-key.events", "-.events", "1-.events", f"x-{uuid.uuid4().hex}.events", "1-a\nb: c.events")
 
 
 def _only_json(seen: Seen) -> Answer:
@@ -92,12 +51,10 @@ def _record(log: AuditLog, *numbers: int) -> None:
         log.record(endpoint="https://api.example.com/x", attributes={"sequence": number})
 
 
-@pytest.mark.parametrize("kind", UNSENT)
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("whose", ["dead", "own"])
 def test_what_is_no_batch(endpoint: Server, tmp_path: Path, kind: str, whose: str) -> None:
     """Links, pipes, other users' files, huge files and odd names, in a dead process's folder or in the agent's own."""
-    if kind == "foreign" and not IS_ROOT:
-        pytest.skip("not run: only root can give a file away")
     secret = tmp_path / "secret.json"
     secret.write_bytes(SECRET)
     spool = tmp_path / "spool"
@@ -109,19 +66,13 @@ def test_what_is_no_batch(endpoint: Server, tmp_path: Path, kind: str, whose: st
         else:
             place = spool / "python" / "1-dead"
             place.mkdir(parents=True)
-        UNSENT[kind](place, secret)
+        for name in ODD_NAMES if kind == "odd names" else _names():
+            PLANT[kind](place / name, secret)
         _record(log, 1, 2)
         log.flush(1 if whose == "own" else 10)
         assert {1, 2} <= {*_sequence(endpoint)}
     assert not [seen for seen in endpoint.seen if SECRET.strip() in seen.body]
     assert secret.read_bytes() == SECRET
-
-
-GARBAGE = {
-    "nul": b"\0" * 5000, "random": bytes(range(256)) * 40, "cut": b'{"endpoint": "a.exam', "text": b"hello\nworld\n",
-    "arrays": b"[1]\n[2]\n", "deep": b"[" * 100_000 + b"\n", "html": b"<html></html>\n",
-    "not utf-8": b'{"a": "\xff"}\n',
-}  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", GARBAGE)

@@ -28,7 +28,7 @@ def _away_for_old(seen: Seen) -> Answer:
 
 
 def _told(seen: Seen) -> Answer:
-    """The log's answer, with whose token it was."""
+    """Return the log's answer, with the name of the token's owner."""
     return replace(stored(seen), headers={"Audit-Log-Agent": OWNERS[_token(seen)]})
 
 
@@ -49,7 +49,7 @@ def _sent(endpoint: Server, token: str) -> list[str]:
 
 
 def _run(endpoint: Server, token: str, *names: str, patience: float = 20) -> bool:
-    """A program's life: it logs calls of those names; whether all was sent."""
+    """Log calls of those names as a program would. Return whether all was sent."""
     with AuditLog(endpoint.url, token, send_every=0.05, exit_timeout=patience) as log:
         for name in names:
             _record(log, name)
@@ -57,7 +57,7 @@ def _run(endpoint: Server, token: str, *names: str, patience: float = 20) -> boo
 
 
 def _outage(endpoint: Server, token: str, name: str) -> None:
-    """A program ends while the endpoint is away."""
+    """End a program while the endpoint is away."""
     behaviour, endpoint.behaviour = endpoint.behaviour, _away
     assert not _run(endpoint, token, name, patience=0.5)
     endpoint.behaviour = behaviour

@@ -41,7 +41,7 @@ def _run(url: str, spool: Path, end: str, count: int) -> int:
 
 
 def _sent_after_restart(spool: Path, seconds: float = 10.0) -> list[int]:
-    """What a new process sends that only starts, by number."""
+    """Return what a new process sends that only starts, by number."""
     with serving(stored) as endpoint, AuditLog(endpoint.url, TOKEN, spool=spool, send_every=0.02) as log:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline and not (endpoint.seen and log.flush(0.1)):

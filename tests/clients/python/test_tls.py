@@ -5,10 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from localcloud.dependencies import ROOT
-from tests.clients.certificates import make, serving_tls
+from tests.clients.certificates import INVALID, make, serving_tls
 
 AGENT = Path(__file__).with_name("agent.py")
 OVERRIDES = {"PYTHONHTTPSVERIFY": "0", "CURL_CA_BUNDLE": "", "REQUESTS_CA_BUNDLE": "", "GIT_SSL_NO_VERIFY": "1"}
@@ -28,16 +26,7 @@ def _waiting(spool: Path) -> int:
     return sum(path.read_bytes().count(b"\n") for path in spool.rglob("*") if path.suffix in {".events", ".open"})
 
 
-@pytest.mark.parametrize(
-    ("host", "expired", "vouched"),
-    [
-        ("127.0.0.1", False, False),
-        ("other.example", False, True),
-        ("127.0.0.2", False, True),
-        ("127.0.0.1", True, True),
-    ],
-    ids=["self-signed", "of another name", "of another address", "expired"],
-)
+@INVALID
 def test_a_certificate_that_is_not_the_endpoints(tmp_path: Path, host: str, *, expired: bool, vouched: bool) -> None:
     """The calls stay in the spool, also on loopback and with the switches of other programs in the environment."""
     certificate = make(tmp_path, host=host, expired=expired)

@@ -33,6 +33,6 @@ class Batch:
         return None if match is None else cls(path=path, route=match["route"], key=match["key"])
 
     def lines(self) -> list[bytes]:
-        """Its events or traces, one each. Raises `OSError`."""
+        """Its events or traces, one each. Raise `OSError`."""
         data = _files.read_own(self.path, MAX_FILE_BYTES)
         return [line for line in data.split(b"\n") if line and not line.isspace()]

@@ -1,10 +1,10 @@
 """One body on its way through the hook.
 
-Promise: taking a chunk costs the agent's call an append to a list. What there is to work out is left to the background
-thread, but for bodies of more than a megabyte, which would otherwise pile up: those are digested as they pass. The
-result is the same either way, as it follows from the chunks alone.
+Promise: taking a chunk costs the agent's call an append to a list. The background thread digests the body. A body of
+more than a megabyte is digested as it passes, so that memory stays small. The result is the same: it follows from the
+chunks.
 
-What is digested is what the agent's own code sees: a body that came compressed is digested unpacked.
+The digest is of the bytes that the agent's own code reads: a compressed body is unpacked first.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from audit_log_client._core.stream import StreamDigest, StreamedPayload
 from audit_log_client._events import Events
 
 EAGER_BYTES = 1024 * 1024
-"""So much of a body waits for the background thread before it is digested on the way."""
+"""Up to this size a body waits for the background thread. Then it is digested on the way."""
 _UNREADABLE = "is compressed in a way that cannot be followed"
 
 Unpack = Callable[[bytes], bytes]
@@ -26,7 +26,7 @@ Unpack = Callable[[bytes], bytes]
 
 @dataclass(frozen=True)
 class Digested:
-    """What is known of a body. `stream`: of one that was streamed."""
+    """What is known of a body. `stream`: only for a streamed body."""
 
     total: PayloadDigest
     stream: StreamedPayload | None = None
@@ -59,7 +59,7 @@ class Body:
 
     @property
     def waiting_bytes(self) -> int:
-        """How much is held for the background thread."""
+        """The bytes that are held for the background thread."""
         return self._waiting_bytes
 
     def add(self, chunk: bytes) -> None:
@@ -72,7 +72,7 @@ class Body:
             self._work()
 
     def finish(self, *, streamed: bool, text: bool = False) -> Digested:
-        """What is known of the body. Call it once."""
+        """Return what is known of the body. Call it once."""
         if self._unpack is not None:
             return self._finish_packed(self._unpack)
         if self._digest is None and not streamed:
@@ -98,7 +98,7 @@ class Body:
         return digest_payload(data, key=self._key, text=text)
 
     def _finish_packed(self, unpack: Unpack) -> Digested:
-        """A body in an encoding that only the HTTP library reads: it was held, as far as that is allowed."""
+        """Digest a body in an encoding that only the HTTP library reads: it was held, as far as that is allowed."""
         data = b"".join(self._waiting)
         self._waiting.clear()
         if self._dropped is None and data:
@@ -114,7 +114,7 @@ class Body:
         return Digested(total=digest_payload(data, key=self._key))
 
     def _work(self) -> None:
-        """Digest what waits."""
+        """Digest the chunks that wait."""
         if self._unpack is not None:
             if self.raw_bytes > MAX_JSON_BYTES:
                 self._dropped = _UNREADABLE
@@ -150,7 +150,7 @@ class ZlibDecoder:
         self._may_be_raw = window_bits == zlib.MAX_WBITS
 
     def decode(self, data: bytes) -> bytes:
-        """The next bytes, unpacked. Raises `zlib.error`."""
+        """Unpack the next bytes. Raise `zlib.error`."""
         if not data:
             return data
         may_be_raw, self._may_be_raw = self._may_be_raw, False
@@ -164,7 +164,7 @@ class ZlibDecoder:
 
 
 def decoder_for(encoding: str) -> ZlibDecoder | None:
-    """Reads a body in this content encoding chunk by chunk; null where there is nothing to read, or no way to."""
+    """Return a decoder for this content encoding; null where there is nothing to decode, or no way to."""
     name = encoding.strip().lower()
     if name in {"gzip", "x-gzip"}:
         return ZlibDecoder(zlib.MAX_WBITS | 16)

@@ -1,7 +1,7 @@
-"""One call, from the request to the events that tell of it.
+"""One call, from the request to its events.
 
-Promise: what runs within the agent's call remembers, and hands over; it computes nothing and waits for nothing. What
-there is to work out (digests, names, numbers) is worked out later, in the background.
+Promise: within the agent's call this code only keeps references. Digests, names and numbers are worked out later, in
+the background.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from audit_log_client._json import JsonValue
 
 TRACE_HEADER = "X-Trace-ID"
 STREAMED_TYPES = READ_TYPES | {"multipart/x-mixed-replace"}
-"""Media types of answers that are streams, whose start is worth a record of its own."""
+"""Media types of streams. The start of a stream has its own record."""
 _CLIENT_ERROR = 400
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}.*")
 
@@ -29,7 +29,7 @@ Event = dict[str, JsonValue]
 
 
 class Url(Protocol):
-    """What is read of an HTTP library's URL."""
+    """The parts of an HTTP library's URL that are read."""
 
     scheme: str
     netloc: bytes
@@ -88,7 +88,7 @@ class Call:
         return self._common.key
 
     def sends(self, content: bytes | None) -> Body | None:
-        """What is sent: `content`, or a body to be given the chunks as they are."""
+        """Take what is sent: `content`, or, where that is null, the chunks that the returned body is given."""
         if content is not None:
             self._request = content
             return None
@@ -97,11 +97,11 @@ class Call:
         return self._request
 
     def sent(self) -> None:
-        """The streamed request has been read to its end."""
+        """Note that the streamed request was read to its end."""
         self._request_complete = True
 
     def answered(self, status: int, headers: Mapping[str, str], body: Body | None, content: bytes | None) -> None:
-        """The answer has begun: `content` where all of it is there, else `body`, to be given what comes."""
+        """Take the start of the answer: `content` where all of it is there, else the `body` that takes its chunks."""
         self._status = status
         self._answer = headers
         if content is not None or body is None:
@@ -114,12 +114,12 @@ class Call:
             self._hand_over(self._start_event, 0)
 
     def received(self, chunk: bytes) -> None:
-        """The next bytes of the answer."""
+        """Take the next bytes of the answer."""
         if self._body is not None and not self._over:
             self._body.add(chunk)
 
     def end(self, *, complete: bool) -> None:
-        """The answer is over. `complete`: read to its end, not given up. What comes after the first time is nothing."""
+        """End the answer. `complete`: it was read to its end. Only the first end counts."""
         if self._over:
             return
         self._over = True
@@ -128,19 +128,19 @@ class Call:
         self._hand_over(self._end_event, self._held)
 
     def give_up(self) -> None:
-        """The log is closed: an answer that has begun is as complete as it is now."""
+        """Stop, because the log is closed: an answer that has begun is as complete as it is now."""
         if self._status is not None:
             self.end(complete=False)
 
     def fail(self, error: BaseException) -> None:
-        """The call broke: it never was answered, or its answer was cut off."""
+        """End a call that was not answered, or whose answer was cut off."""
         if not self._over:
             self._error = type(error).__name__
             self.end(complete=False)
 
     @property
     def _held(self) -> int:
-        """Bytes that wait for the background thread."""
+        """Return the bytes that wait for the background thread."""
         sizes = (
             part.waiting_bytes if isinstance(part, Body) else len(part or b"")
             for part in (self._request, self._body, self._content)
@@ -157,39 +157,39 @@ class Call:
         event["duration_ms"] = round(self._duration_ms or 0.0, 3)
         attributes: dict[str, JsonValue] = {}
         events = None if self._body is None else self._body.events
-        said = _provider.Said() if events is None else events.said
+        summary = _provider.AnswerSummary() if events is None else events.summary
         if self._status is not None:
-            self._add_response(event, attributes, said)
-        self._add_end(event, attributes, said)
+            self._add_response(event, attributes, summary)
+        self._add_end(event, attributes, summary)
         sent = self._request_digest
         if sent is not None and isinstance(sent.value, dict):
             asked = sent.value.get("model")
-            if said.model is None and isinstance(asked, str):
-                said.model = asked
-        event["model"] = said.model
+            if summary.model is None and isinstance(asked, str):
+                summary.model = asked
+        event["model"] = summary.model
         if sent is not None and sent.undigestible is not None:
             attributes["request_undigestible"] = sent.undigestible
-        if said.tokens:
-            event["tokens"] = {**said.tokens}
+        if summary.tokens:
+            event["tokens"] = {**summary.tokens}
         if attributes:
             event["attributes"] = {**self._common.attributes, **attributes}
         self._request = self._body = self._content = self._request_digest = None
         return event
 
-    def _add_end(self, event: Event, attributes: dict[str, JsonValue], said: _provider.Said) -> None:
+    def _add_end(self, event: Event, attributes: dict[str, JsonValue], summary: _provider.AnswerSummary) -> None:
         """Add how the call ended. The log itself derives an outcome from the status."""
         if self._error is not None:
-            event["outcome"] = said.outcome or _provider.ERROR
+            event["outcome"] = summary.outcome or _provider.ERROR
             attributes["error_type"] = self._error
-        elif said.outcome == _provider.BLOCKED or (self._status or 0) < _CLIENT_ERROR:
-            event["outcome"] = said.outcome
-        if said.code is not None:
-            attributes["error_code"] = said.code
-        if said.reason is not None:
-            attributes["finish_reason"] = said.reason
+        elif summary.outcome == _provider.BLOCKED or (self._status or 0) < _CLIENT_ERROR:
+            event["outcome"] = summary.outcome
+        if summary.code is not None:
+            attributes["error_code"] = summary.code
+        if summary.reason is not None:
+            attributes["finish_reason"] = summary.reason
 
     def _event(self) -> Event:
-        """What is known when the call is made, and of the head of its answer."""
+        """Return what is known when the call is made, and from the head of its answer."""
         event: Event = {
             "id": _event.new_id(),
             "timestamp": _event.time_of(self._started),
@@ -224,14 +224,14 @@ class Call:
         mime = _event.media_type(content_type)
         event["request_mime"] = mime or (digest.mime if digest.size else None)
 
-    def _add_response(self, event: Event, attributes: dict[str, JsonValue], said: _provider.Said) -> None:
+    def _add_response(self, event: Event, attributes: dict[str, JsonValue], summary: _provider.AnswerSummary) -> None:
         mime = _event.media_type(self._answer.get("content-type"))
         if self._body is None:
             digested = Digested(total=digest_payload(self._content or b"", key=self._common.key))
         else:
             digested = self._body.finish(streamed=self._streamed or not self._complete)
         total = digested.total
-        said.read(total.value)
+        summary.read(total.value)
         complete = self._is_complete()
         event["response_bytes"] = total.size
         event["response_mime"] = mime or (total.mime if total.size else None)

@@ -26,17 +26,17 @@ _MOST_FRAMES = 1000
 
 
 def current_user() -> str | None:
-    """The user that calls are made for here."""
+    """Return the user that calls are made for here."""
     return _current(_USER)
 
 
 def current_correlation() -> str | None:
-    """The workflow that calls belong to here."""
+    """Return the workflow that calls belong to here."""
     return _current(_CORRELATION)
 
 
 def current_session() -> str | None:
-    """The session that calls belong to here."""
+    """Return the session that calls belong to here."""
     return _current(_SESSION)
 
 

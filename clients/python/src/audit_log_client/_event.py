@@ -1,7 +1,7 @@
 """Events as the log takes them (docs/record.md): plain dictionaries of metadata, never content.
 
-Promise: what is built here is never refused for its form: text is cut to what a record holds, and control characters
-go.
+Promise: the log never refuses an event for its form: text is cut to a record's limits, and control characters are
+removed.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _VERSION = re.compile(r"[^-+.0-9A-Za-z]")
 
 
 def new_id() -> str:
-    """An id that no other event has."""
+    """Return an id that no other event has."""
     return os.urandom(16).hex()
 
 
@@ -54,7 +54,7 @@ def id_text(value: object) -> str | None:
 
 
 def time_of(nanoseconds: int) -> str:
-    """A point in time, in nanoseconds since 1970, as RFC 3339 in UTC with microseconds."""
+    """Return a time in nanoseconds since 1970 as RFC 3339 in UTC with microseconds."""
     moment = datetime.fromtimestamp(nanoseconds // 1_000_000_000, timezone.utc)
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{nanoseconds % 1_000_000_000 // 1000:06}Z"
 
@@ -65,12 +65,12 @@ def clean_endpoint(url: str) -> str:
 
 
 def media_type(content_type: str | None) -> str | None:
-    """The type and subtype of a `Content-Type` header."""
+    """Return the type and subtype of a `Content-Type` header."""
     return (content_type or "").partition(";")[0].strip().lower() or None
 
 
 def stream_part(stream_id: str, streamed: StreamedPayload | None, *, size: int, complete: bool) -> dict[str, JsonValue]:
-    """The `stream` of a stream's last event."""
+    """Return the `stream` of a stream's last event."""
     part: dict[str, JsonValue] = {"id": stream_id, "phase": "end", "complete": complete}
     if streamed is None:
         return {**part, "bytes": size}

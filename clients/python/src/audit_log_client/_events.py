@@ -14,7 +14,7 @@ from typing import Final
 
 from audit_log_client._core.digest import MAX_JSON_BYTES
 from audit_log_client._json import JsonValue
-from audit_log_client._provider import ANSWERS, ERROR, THROTTLED, Said
+from audit_log_client._provider import ANSWERS, ERROR, THROTTLED, AnswerSummary
 
 SSE: Final = "text/event-stream"
 AWS: Final = "application/vnd.amazon.eventstream"
@@ -33,7 +33,7 @@ class Events:
     """Reads one answer of the media type `mime`. Call `feed` with its bytes in order, then `finish`."""
 
     def __init__(self, mime: str) -> None:
-        self.said = Said()
+        self.summary = AnswerSummary()
         self._is_aws = mime == AWS
         self._is_sse = mime == SSE
         self._held: list[bytes] = []
@@ -109,7 +109,7 @@ class Events:
             self._data.clear()
             self._data_size = 0
         if self._name == b"error":
-            self.said.fail()
+            self.summary.fail()
             self.is_over = True
         self._name = b""
 
@@ -125,7 +125,7 @@ class Events:
             value: JsonValue = json.loads(data)
         except (ValueError, RecursionError):
             return
-        self.said.read(value)
+        self.summary.read(value)
         if isinstance(value, dict):
             self._follow(value)
 
@@ -139,7 +139,7 @@ class Events:
         is_listed = isinstance(candidates, list) or isinstance(value.get("choices"), list)
         self._last_is_due |= kind in ANSWERS["first_events"] or isinstance(done, bool) or is_listed
         self.is_over |= (
-            kind in ANSWERS["last_events"] or done is True or ended or self.said.outcome in {ERROR, THROTTLED}
+            kind in ANSWERS["last_events"] or done is True or ended or self.summary.outcome in {ERROR, THROTTLED}
         )
 
     def _take_frames(self) -> None:
@@ -164,7 +164,7 @@ class Events:
     def _frame(self, headers: bytes, payload: bytes) -> None:
         names = {kind: name.decode() for kind, name in _AWS_TEXT.findall(headers)}
         if names.get(b"message") in {"exception", "error"}:
-            self.said.fail(names.get(b"exception"))
+            self.summary.fail(names.get(b"exception"))
             self.is_over = True
         self._last_is_due |= names.get(b"event") == "messageStart"
         self.is_over |= names.get(b"event") == "messageStop"

@@ -41,7 +41,7 @@ class UnusableError(OSError):
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder, and those above it that are missing, for the owner alone. Raises `OSError`."""
+    """Make a folder, and those above it that are missing, for the owner alone. Raise `OSError`."""
     path.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
 
 
@@ -98,7 +98,7 @@ def open_new(path: Path) -> int:
 
 
 def open_append(path: Path) -> int:
-    """Open a file to append to and to read; for the owner alone when it is made. Raises `OSError`."""
+    """Open a file to append to and to read; for the owner alone when it is made. Raise `OSError`."""
     descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | _NO_LINK | _NO_INHERIT, FILE_MODE)
     try:
         _check(os.fstat(descriptor))
@@ -129,7 +129,7 @@ def take_lock(path: Path) -> int | None:
 
 
 def write_all(descriptor: int, data: bytes) -> None:
-    """Append all of `data`, or nothing. Raises `OSError`."""
+    """Append all of `data`, or nothing. Raise `OSError`."""
     before = os.fstat(descriptor).st_size
     view = memoryview(data)
     try:
@@ -141,7 +141,7 @@ def write_all(descriptor: int, data: bytes) -> None:
 
 
 def write_new(path: Path, data: bytes) -> None:
-    """Make a file that is there as a whole or not at all, also after a power cut. Raises `OSError`."""
+    """Make a file that is there as a whole or not at all, also after a power cut. Raise `OSError`."""
     partial = path.with_name(path.name + ".partial")
     partial.unlink(missing_ok=True)
     descriptor = open_new(partial)

@@ -1,9 +1,9 @@
 """Where a spool is, and which spools are the same agent's.
 
-Promise: what one token left is sent with another only when the log itself has said of both that they are one agent's.
+Promise: one token's events are sent with another token only when the log itself has named the same agent for both.
 
-A default folder belongs to one endpoint and one token. In it is a file, `agent`, with what the log's answers call the
-owner of that token. After a token was replaced, the new one's folder gets the same name, and what the old one's folder
+A default folder belongs to one endpoint and one token. Its file `agent` holds the log's name for the owner
+of that token. After a token was replaced, the new one's folder gets the same name, and what the old one's folder
 still holds goes out with the new token. A folder that a program names is that program's to share, and has no such file.
 
     agent-audit-log/<endpoint>-<token>/agent
@@ -33,18 +33,18 @@ _DIGITS = 16
 
 @dataclass(frozen=True)
 class Folder:
-    """A spool's folder. `of_token`: it belongs to one token, and others beside it to others."""
+    """A spool's folder. `of_token`: it belongs to one token, and the folders beside it to others."""
 
     path: Path
     of_token: bool = False
 
     @property
     def owner(self) -> str | None:
-        """Whose it is, as far as the log has said so."""
+        """The agent that the log has named for it."""
         return _read(self.path / _NAME) if self.of_token else None
 
     def learn(self, agent: str) -> None:
-        """Keep whose it is, for those that come after. Raises `OSError`."""
+        """Keep the name of its agent for later processes. Raise `OSError`."""
         if self.of_token and self.owner != agent:
             _files.make_folder(self.path)
             made = self.path / uuid.uuid4().hex  # other processes may be learning too
@@ -52,7 +52,7 @@ class Folder:
             made.replace(self.path / _NAME)
 
     def beside(self, agent: str | None) -> list[Path]:
-        """The folders of other tokens for the same endpoint that are `agent`'s; null: of which nobody knows whose."""
+        """Return the folders of `agent`'s other tokens for the same endpoint; null: those whose agent is unknown."""
         if not self.of_token:
             return []
         endpoint = self.path.name.partition("-")[0]
@@ -66,7 +66,7 @@ class Folder:
 
 
 def choose_folder(given: str | os.PathLike[str] | None, base: str, token: str) -> Folder:
-    """Where events wait: a folder that can be written, if there is any. Never raises."""
+    """Return the folder where events wait: one that can be written, if there is any. Never raises."""
     name = f"{_digest(base)}-{_digest(token)}"
     given = given or os.environ.get("AUDIT_LOG_SPOOL")
     if given:
@@ -85,7 +85,7 @@ def choose_folder(given: str | os.PathLike[str] | None, base: str, token: str) -
 
 
 def _is_usable(folder: Path) -> bool:
-    """Whether a folder is there, or can be made, and can be written."""
+    """Return whether a folder exists or can be made, and can be written."""
     try:
         folder = folder.expanduser()
         _files.make_folder(folder)
@@ -97,7 +97,7 @@ def _is_usable(folder: Path) -> bool:
 
 
 def _temporary() -> Path:
-    """A folder of this user's where others are temporary, too; in memory where no disk can be written."""
+    """Return a temporary folder of this user's; in memory where no disk can be written."""
     mine = os.getuid() if hasattr(os, "getuid") else 0
     own = _temporary_root() / f"agent-audit-log-{mine}"
     for place in (own.parent, Path("/dev/shm")):  # noqa: S108 - the folder in it is this user's, or refused

@@ -1,6 +1,6 @@
 """The HTTP library: `httpx`, or `httpx2`, which is the same under another name, and which newer SDKs need.
 
-Promise: neither is imported before something is to be made of it.
+Promise: neither is imported before it is used.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ NAMES = ("httpx2", "httpx")
 
 
 def plain_headers(headers: Any) -> dict[str, str]:  # noqa: ANN401 - of either library
-    """A message's headers by their names in lower case, read in one go: asked for one by one they cost more."""
+    """Return a message's headers by their names in lower case. Reading them one by one would cost more."""
     return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in headers.raw}
 
 
 def http_library(name: str | None = None) -> Any:  # noqa: ANN401 - a module
-    """The library of that name; by default `httpx2` where it is installed. Raises `ImportError`."""
+    """Import the library of that name; by default `httpx2` where it is installed. Raise `ImportError`."""
     if name is None:
         name = next((name for name in NAMES if find_spec(name)), NAMES[-1])
     if name not in NAMES:

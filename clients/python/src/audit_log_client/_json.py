@@ -1,7 +1,7 @@
 """JSON in, one canonical form out (RFC 8785), with nothing but the standard library.
 
-Promise: the bytes are those that the log's writer would have made; what it would refuse as ambiguous (a key twice, NaN,
-a lone surrogate, a number beyond a double, more than `MAX_DEPTH` levels) is refused here too.
+Promise: the bytes are the same as the log writer's. Ambiguous JSON (a key twice, NaN, a lone surrogate, a number beyond
+a double, more than `MAX_DEPTH` levels) is refused, as in the writer.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ DUPLICATE_KEY = "has an object with the same key twice"
 UNREPRESENTABLE = "holds a number or a text that has no canonical form"
 
 _SAFE_INTEGER = 2**53 - 1
-_SAFE_DIGITS = 15  # an integer of so many digits is certainly a safe one
+_SAFE_DIGITS = 15  # an integer with at most this many digits is safe
 # Between these, and with a fraction, Python and ECMAScript both write the shortest digits in plain decimal notation.
 _SMALLEST_PLAIN_FLOAT = 1e-4
 _LARGEST_PLAIN_FLOAT = 1e15
@@ -43,7 +43,7 @@ _ENCODER = json.JSONEncoder(
 
 
 class UndigestibleError(ValueError):
-    """What was given is no JSON, or JSON that has no one reading. `reason` holds nothing of it."""
+    """The text is not JSON, or is ambiguous JSON. `reason` holds nothing of it."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -59,7 +59,7 @@ class Decoded:
     secret: bool
 
     def canonical(self) -> bytes:
-        """The RFC 8785 form, in which the values of secret fields are replaced. Raises `UndigestibleError`."""
+        """Return the RFC 8785 form with the values of secret fields replaced. Raise `UndigestibleError`."""
         value = _without_secret_fields(self.value) if self.secret else self.value
         try:
             if self.plain:
@@ -72,7 +72,7 @@ class Decoded:
 
 
 def decode_json(data: bytes) -> Decoded:
-    """Decode one JSON text, strictly. Raises `UndigestibleError`."""
+    """Decode one JSON text, strictly. Raise `UndigestibleError`."""
     try:
         text = data.decode()
     except UnicodeDecodeError:
@@ -98,7 +98,7 @@ def decode_json(data: bytes) -> Decoded:
 
 
 class _Reader:
-    """Looks at each key and number while the text is decoded: afterwards it would cost a walk through the tree."""
+    """Checks each key and number while the text is decoded: a walk through the tree would cost more."""
 
     def __init__(self) -> None:
         self.plain = True
@@ -110,10 +110,10 @@ class _Reader:
             raise UndigestibleError(DUPLICATE_KEY)
         if not _ordinary_keys.issuperset(found):
             for key in found:
-                self._look(key)
+                self._check(key)
         return found
 
-    def _look(self, key: str) -> None:
+    def _check(self, key: str) -> None:
         if is_secret_field(key):
             self.secret = True
         elif key.isascii() or max(key) < _FIRST_SURROGATE:
@@ -171,7 +171,7 @@ def _without_secret_fields(value: JsonValue) -> JsonValue:
 
 
 def _write(value: JsonValue, put: Callable[[str], object]) -> None:
-    """`value` in canonical form, where Python's own encoder would write another."""
+    """Write `value` in canonical form, where Python's own encoder would write another."""
     if isinstance(value, dict):
         opening = "{"
         for key in sorted(value, key=_utf16):
@@ -197,7 +197,7 @@ def _utf16(key: str) -> bytes:
 
 
 def _written(number: float) -> str:
-    """`number` as ECMAScript's Number::toString writes it (ECMA-262, section 6.1.6.1.20)."""
+    """Write `number` as ECMAScript's Number::toString does (ECMA-262, section 6.1.6.1.20)."""
     if number == 0:
         return "0"
     sign = "-" if number < 0 else ""

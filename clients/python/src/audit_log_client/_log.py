@@ -37,9 +37,9 @@ _LIMITS = {"max_connections": 1000, "max_keepalive_connections": 100}
 class AuditLog:
     """Logs the calls of one agent.
 
-    Guarantees: an agent's call gets what it would have got without it, and waits for neither disk nor network. Payloads
-    are digested in this process and never leave it. What was logged is on disk within milliseconds, and stays there
-    until the log has confirmed it, across restarts. Threads, tasks and forked processes may share one.
+    Guarantees: an agent's call has the same result as without it, and waits for neither disk nor network. Payloads are
+    digested in this process and never leave it. An event is on disk within milliseconds, and stays there until the log
+    confirms it, across restarts. Threads, tasks and forked processes may share one.
 
     `endpoint`, `token`: as `audit-log connect` prints them; by default `AUDIT_LOG_ENDPOINT` and `AUDIT_LOG_TOKEN`.
     `spool`: the agent's own folder for what waits, by default `AUDIT_LOG_SPOOL`, else one in the user's state folder
@@ -50,7 +50,7 @@ class AuditLog:
     events are dropped, and counted. `send_every`, `timeout` (of one request to the log), `exit_timeout` (how long the
     end of the program may wait to send the rest): seconds.
 
-    Raises `EndpointError`, a `ValueError`, when endpoint or token are missing or are none.
+    Raises `EndpointError`, a `ValueError`, when the endpoint or the token is missing or malformed.
     """
 
     def __init__(  # noqa: PLR0913 - each has a default that suits
@@ -106,7 +106,7 @@ class AuditLog:
             self._start()
 
     def _begin_anew(self) -> None:
-        """A queue, a place in the spool and threads of this process's own."""
+        """Make a queue, a place in the spool and threads for this process."""
         self._pid = os.getpid()
         self._starting = threading.Lock()
         self._started = False
@@ -120,7 +120,7 @@ class AuditLog:
     # What an agent's program uses
 
     def http_client(self, *, library: str | None = None, **options: Any) -> Any:  # noqa: ANN401 - of either library
-        """A client whose calls are logged, for `OpenAI(http_client=…)`, `Anthropic(http_client=…)` and others.
+        """Make a client whose calls are logged, for `OpenAI(http_client=…)`, `Anthropic(http_client=…)` and others.
 
         `library`: "httpx" or "httpx2", by default the latter where it is installed, as current SDKs need it.
         `options`: as that library's `Client` takes them; by default redirects are followed and there may be as many
@@ -129,22 +129,22 @@ class AuditLog:
         return self.instrument(http_library(library).Client(**_defaults(library, options)))
 
     def async_http_client(self, *, library: str | None = None, **options: Any) -> Any:  # noqa: ANN401 - of either
-        """The same as `http_client`, an `AsyncClient`."""
+        """Do the same as `http_client`, with an `AsyncClient`."""
         return self.instrument(http_library(library).AsyncClient(**_defaults(library, options)))
 
     def instrument(self, client: Any) -> Any:  # noqa: ANN401 - of either library
         """Log the calls of a client that is already there, sync or async, of `httpx` or `httpx2`: returns it.
 
-        Raises `TypeError` when it is none.
+        Raises `TypeError` for any other object.
         """
         return _transport.instrument(self, client)
 
     def transport(self, inner: Any = None) -> Any:  # noqa: ANN401 - of either library
-        """A transport that logs, around `inner` or the library's own: `httpx.Client(transport=log.transport())`."""
+        """Make a logging transport around `inner` or the library's own: `httpx.Client(transport=log.transport())`."""
         return _transport.LoggedTransport(self, inner)
 
     def async_transport(self, inner: Any = None) -> Any:  # noqa: ANN401 - of either library
-        """The same as `transport`, for an `AsyncClient`."""
+        """Do the same as `transport`, for an `AsyncClient`."""
         return _transport.AsyncLoggedTransport(self, inner)
 
     def record(

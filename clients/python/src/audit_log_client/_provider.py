@@ -1,4 +1,4 @@
-"""What a model's answer says of itself: which model, how many tokens, how it ended, which request.
+"""What a model's answer reports: which model, how many tokens, how it ended, which request.
 
 Promise: only a model's name, counts, and codes of errors are taken from a body, and only where the body says so in a
 form that a provider or a protocol documents. Anything else is left out, never guessed.
@@ -32,8 +32,8 @@ def _folded(text: str) -> str:
 
 
 @dataclass
-class Said:
-    """What an answer says. Empty where nothing was found.
+class AnswerSummary:
+    """What an answer reports. Empty where nothing was found.
 
     `outcome`: error, throttled or policy-blocked; never success. `code`: of the error. `reason`: why the answer ended,
     where that is not an error.
@@ -165,7 +165,7 @@ def _reasons(value: Mapping[str, JsonValue]) -> Iterator[str]:
 
 
 def request_id(headers: Mapping[str, str]) -> str | None:
-    """The service's own id of a request, from the headers of its answer."""
+    """Return the service's own id of a request, from the headers of its answer."""
     for name in ANSWERS["request_id_headers"]:
         value = headers.get(name)
         if value:

@@ -1,7 +1,7 @@
 """What the log's answer to a batch means. Pure.
 
-Promise: a batch is done only when the log itself says, event by event, what became of it. A page from a proxy that says
-200 is no such answer.
+Promise: a batch is done only when the log itself reports the result of each event. A proxy's page with status 200 is
+not such an answer.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _BAD_REQUEST, _UNAUTHORIZED, _FORBIDDEN, _TOO_LARGE, _UNPROCESSABLE = 400, 401, 
 
 @dataclass(frozen=True)
 class Refusal:
-    """An event that the log will not take: its place in the batch, and the log's own words."""
+    """An event that the log refuses: its place in the batch, and the log's own words."""
 
     index: int
     field: str
@@ -33,10 +33,10 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Reply:
-    """`done`: forget the batch, but for what was refused. `later`, `denied`: keep it; the second is a matter of tokens.
+    """`done`: remove the batch, except for refused events. `later`, `denied`: keep it; `denied` is about the token.
 
-    `split`: too large. `unreadable`: the log cannot decode it. `wait`: seconds that the log asks for. `agent`: whose
-    the log says that the token is, as an identifier.
+    `split`: too large. `unreadable`: the log cannot decode it. `wait`: seconds that the log asks for. `agent`: the
+    log's name for the owner of the token.
     """
 
     verdict: Verdict
@@ -47,7 +47,7 @@ class Reply:
 
 
 def read_reply(status: int, headers: Mapping[str, str], body: bytes, *, events: int) -> Reply:
-    """What an answer means. `events`: how many the batch held, and the log must name."""
+    """Read an answer. `events`: how many the batch held, and the log must name."""
     if status in {_OK, _MULTI_STATUS, _UNPROCESSABLE}:
         refused = _named(body, events)
         if refused is not None:
@@ -65,7 +65,7 @@ def read_reply(status: int, headers: Mapping[str, str], body: bytes, *, events: 
 
 
 def _named(body: bytes, events: int) -> tuple[Refusal, ...] | None:
-    """What was refused, when the answer names all events; null when it does not."""
+    """Return what was refused, when the answer names all events; null when it does not."""
     try:
         value = json.loads(body)
         stored, refused = value.get("stored", []), value["refused"]
@@ -79,7 +79,7 @@ def _named(body: bytes, events: int) -> tuple[Refusal, ...] | None:
 
 
 def _wait(headers: Mapping[str, str]) -> float | None:
-    """The seconds of a `Retry-After`, which may be a date."""
+    """Return the seconds of a `Retry-After`, which may be a date."""
     text = headers.get("retry-after", "").strip()
     if not text:
         return None

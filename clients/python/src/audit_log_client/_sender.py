@@ -1,8 +1,8 @@
 """The background thread that sends batches.
 
-Promise: a batch leaves the spool only when the log has said that it is stored, or why it never will be. Whatever else
-happens (nobody answers, somebody else does, the token is wrong) it stays, and is sent again later under the same key.
-Nothing of an event, a token or an answer's body is logged.
+Promise: a batch leaves the spool only when the log reports each event as stored, or as refused for good. In any other
+case (no answer, another server's answer, a wrong token) it stays, and is sent again under the same key. The operational
+log holds nothing of an event, a token or an answer's body.
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ _CONNECT_SECONDS = 5.0
 
 
 class EndpointError(ValueError):
-    """The endpoint or the token is not one."""
+    """The endpoint or the token is malformed."""
 
 
 def read_endpoint(endpoint: str, token: str) -> str:
-    """The base of the log's address, without a slash at its end. Raises `EndpointError`.
+    """Return the base of the log's address, without a slash at its end. Raise `EndpointError`.
 
     A grammar of our own reads it, because URL libraries disagree about unusual addresses.
     """
@@ -103,21 +103,21 @@ class Sender:
         self._failures = 0
         self.failed = 0
         self._not_before = 0.0
-        self._said = ""
+        self._reported = ""
         self._client: Any = None
 
     def notice(self) -> None:
-        """There is something new."""
+        """Note that there is a new event."""
         if self._idle:
             self._wake.set()
 
     def hurry(self) -> None:
-        """Somebody waits: send what there is, also if the last attempt failed a moment ago."""
+        """Send all events now, also if the last attempt failed a moment ago: a caller waits."""
         self._hurry = True
         self._wake.set()
 
     def stop(self) -> None:
-        """Come to an end after what is being done."""
+        """Stop after the current batch."""
         self._stopped = True
         self._wake.set()
 
@@ -137,7 +137,7 @@ class Sender:
             self._client.close()
 
     def _step(self) -> float:
-        """Send one batch, if it is time to: the seconds until the next look."""
+        """Send one batch, if it is time to. Return the seconds until the next step."""
         hurry, self._hurry = self._hurry, False
         if not hurry and (wait := self._not_before - time.monotonic()) > 0:
             return wait
@@ -162,7 +162,7 @@ class Sender:
             self._settle(batch, reply.refused)
             self._passed.discard(batch.key)
             self._failures = 0
-            self._say("")
+            self._report("")
             return 0.0
         if reply.verdict == "split":
             lines = batch.lines()
@@ -176,20 +176,20 @@ class Sender:
             return 0.0
         self._passed.add(batch.key)
         if reply.verdict == "denied":
-            self._say(f"the audit log refuses the token ({reply.why}); events are kept in the spool")
+            self._report(f"the audit log refuses the token ({reply.why}); events are kept in the spool")
             return self._later(reply.wait, at_least=DENIED_WAIT_SECONDS)
-        self._say(f"the audit log does not take events ({reply.why}); they are kept in the spool")
+        self._report(f"the audit log does not take events ({reply.why}); they are kept in the spool")
         return self._later(reply.wait)
 
     def _own(self, agent: str) -> None:
-        """Before a batch is forgotten, so that whoever waits for an empty spool waits for what other tokens left."""
+        """Take over what other tokens left. Done before the batch is removed: `flush` waits for those events, too."""
         try:
             self._spool.belongs_to(agent)
         except OSError:
             _logger.exception("what earlier tokens left could not be looked for")
 
     def _later(self, asked: float | None, *, at_least: float = 0.0) -> float:
-        """When to try again: ever later, never at the same time as everybody else."""
+        """Return when to retry: ever later, and not at the same time as other clients."""
         longest = min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2 ** min(self._failures, 10))
         self._failures += 1
         self.failed += 1
@@ -197,17 +197,17 @@ class Sender:
         self._not_before = time.monotonic() + wait
         return wait
 
-    def _say(self, message: str) -> None:
+    def _report(self, message: str) -> None:
         """Log a state once, when it begins, and when it is over."""
-        if message != self._said:
+        if message != self._reported:
             if message:
                 _logger.warning("%s", message)
             else:
                 _logger.info("the audit log takes events again")
-            self._said = message
+            self._reported = message
 
     def _settle(self, batch: Batch, refused: tuple[Refusal, ...]) -> None:
-        """Forget a batch, but for what was refused."""
+        """Remove a batch. Keep the events that were refused."""
         if refused:
             lines = batch.lines()
             for refusal in refused:
@@ -218,7 +218,7 @@ class Sender:
         self._spool.remove(batch)
 
     def _mend(self, batch: Batch) -> None:
-        """Take out of a batch what is no JSON, which no event ever was: a disk or a person has damaged it."""
+        """Take lines out of a batch that are not JSON: a disk or a person has damaged them."""
         lines = batch.lines()
         good = [line for line in lines if _is_object(line)]
         if 0 < len(good) < len(lines):

@@ -1,8 +1,8 @@
-"""The spool: what waits on disk to be sent.
+"""The spool: events that wait on disk to be sent.
 
-Promise: what `append` took is sent, or kept. It is in a file before `append` returns, and so outlives the process;
-after `sync`, it outlives a power cut. A batch is a file: its name is its idempotency key, and so stays the same however
-often, and from whichever process, it is sent.
+Promise: events that `append` took are sent, or kept. They are in a file before `append` returns, and so outlive the
+process; after `sync`, they outlive a power cut. A batch is a file, and its name is its idempotency key: the key stays
+the same, however often and from whichever process the batch is sent.
 
 Layout, in the spool's folder, all for the owner alone:
 
@@ -12,11 +12,11 @@ Layout, in the spool's folder, all for the owner alone:
         events.open           lines that are being collected, for each route
         <time>-<key>.events   a batch: sealed, sent, removed
       refused.jsonl           events that the log refused, with its reasons
-      damaged/                what was found and could not be read
+      damaged/                files and lines that cannot be read
 
-Several processes may share the folder. A process whose lock can be taken is dead: whoever takes it moves its files into
-a folder of its own, and goes on. So it does with what other tokens of the same agent left, once the log has said whose
-token its own is; see `_folders`.
+Several processes may share the folder. A process whose lock can be taken is dead: the process that takes the lock moves
+the files into its own folder, and sends them. It does the same with what other tokens of the same agent left, once the
+log has named the owner of its token; see `_folders`.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Spool:
         self._folder = folder
         self._root = folder.path / SPOOL
         self._agent = folder.owner
-        self._told = False
+        self._is_named = False
         self._max_bytes = max_bytes
         self._lock = threading.RLock()
         self._own: Path | None = None
@@ -76,18 +76,18 @@ class Spool:
 
     @property
     def has_leftovers(self) -> bool:
-        """Whether other processes have, or had, a place in the folder, or in one that is as much this agent's."""
+        """Return whether other processes have, or had, a place in a folder of this agent."""
         try:
             return any(map(_places, self._roots()))
         except OSError:
             return False
 
     def belongs_to(self, agent: str) -> None:
-        """The log has said whose token it is that this spool is sent with; or, empty, not. Raises `OSError`."""
+        """Take the log's name for the owner of this spool's token; empty: it named none. Raise `OSError`."""
         with self._lock:
-            if self._told and agent in {self._agent, ""}:
+            if self._is_named and agent in {self._agent, ""}:
                 return
-            self._told = True
+            self._is_named = True
             if agent:
                 self._agent = agent
                 self._looked = float("-inf")
@@ -96,13 +96,13 @@ class Spool:
             self._warn_of_unknown()
 
     def _roots(self) -> list[Path]:
-        """Where this agent's processes have their places."""
+        """Return the folders where this agent's processes have their places."""
         if self._agent is None:
             return [self._root]
         return [self._root, *(path / SPOOL for path in self._folder.beside(self._agent))]
 
     def append(self, route: str, lines: list[bytes]) -> int:
-        """Take lines, in order: how many of them, which is fewer only when the spool is full. Raises `OSError`."""
+        """Take lines, in order. Return how many: fewer only when the spool is full. Raise `OSError`."""
         with self._lock:
             taken = 0
             while taken < len(lines):
@@ -130,7 +130,7 @@ class Spool:
             return taken
 
     def sync(self) -> None:
-        """Make what was taken last through a power cut."""
+        """Write to the disk itself, so that a power cut loses nothing that was taken."""
         with self._lock:
             if self._dirty:
                 self._dirty = False
@@ -138,10 +138,10 @@ class Spool:
                     os.fsync(file.descriptor)
 
     def next_batch(self, *, seal_after: float, passed: set[str]) -> Batch | None:
-        """The oldest batch; else what was collected for `seal_after` seconds or more, sealed; else null.
+        """Return the oldest batch; else seal what was collected for `seal_after` seconds or more; else return null.
 
-        `passed`: keys of batches to leave out for now, so that one that cannot be sent keeps none back. When there are
-        no others it is emptied, and their turn comes again.
+        `passed`: keys of batches to skip for now: one that cannot be sent must not block the others. When there are no
+        others, `passed` is emptied, and the skipped batches are retried.
         """
         with self._lock:
             self._look_around()
@@ -159,7 +159,7 @@ class Spool:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing waits to be sent."""
+        """Return whether nothing waits to be sent."""
         with self._lock:
             return not any(file.count for file in self._open.values()) and not any(True for _ in self._batches())
 
@@ -174,7 +174,7 @@ class Spool:
             self._own_bytes -= size
 
     def split(self, batch: Batch) -> None:
-        """Make two batches of one. Whoever is killed meanwhile makes the same two again: their keys follow from it."""
+        """Make two batches of one. Their keys follow from its key: after a kill, another process makes the same."""
         lines = batch.lines()
         middle = len(lines) // 2
         self.replace(batch, [lines[:middle], lines[middle:]])
@@ -192,11 +192,11 @@ class Spool:
             self.remove(batch)
 
     def refuse(self, line: bytes) -> None:
-        """Keep what the log refused, where its owner can look at it."""
+        """Keep a line that the log refused, where its owner can read it."""
         self._keep_apart(self._root / "refused.jsonl", line + b"\n")
 
     def set_aside(self, data: bytes, name: str) -> None:
-        """Keep what cannot be read."""
+        """Keep data that cannot be read."""
         folder = self._root / _DAMAGED
         _files.make_own_folder(folder)
         self._keep_apart(folder / name, data)
@@ -210,7 +210,7 @@ class Spool:
             _logger.error("a file that the audit log's spool did not make was moved to damaged/")
 
     def close(self) -> None:
-        """Give up the place. What still waits is another process's to send."""
+        """Give up the place. Another process sends what still waits."""
         with self._lock:
             self.sync()
             if self._own is None:
@@ -233,7 +233,7 @@ class Spool:
             self._own_lock = None
 
     def abandon(self) -> None:
-        """Close what a forked process has of its parent's, and touch nothing else."""
+        """Close the files that a forked process has from its parent, and touch nothing else."""
         descriptors = [file.descriptor for file in self._open.values()]
         if self._own_lock is not None:
             descriptors.append(self._own_lock)
@@ -252,7 +252,7 @@ class Spool:
             os.close(descriptor)
 
     def _place(self) -> Path:
-        """The process's own folder. Raises `OSError`."""
+        """Return the process's own folder. Raise `OSError`."""
         if self._own is None:
             _files.make_own_folder(self._root)
             name = f"{os.getpid()}-{uuid.uuid4().hex[:12]}"
@@ -280,7 +280,7 @@ class Spool:
         return file
 
     def _seal(self, route: str) -> Batch:
-        """Make a batch of what was collected."""
+        """Make a batch of the lines that were collected."""
         file = self._open.pop(route)
         os.fsync(file.descriptor)
         os.close(file.descriptor)
@@ -309,7 +309,7 @@ class Spool:
                 yield batch
 
     def _look_around(self) -> None:
-        """Take over what dead processes left, and see how much the living have, now and then."""
+        """Take over what dead processes left, and count what the living have, now and then."""
         now = time.monotonic()
         if now - self._looked < _LOOK_AROUND_SECONDS:
             return
@@ -317,7 +317,7 @@ class Spool:
         self._others_bytes = sum(map(self._look_into, self._roots()))
 
     def _look_into(self, root: Path) -> int:
-        """Take over what is there of dead processes: the bytes that the living have."""
+        """Take over what dead processes left. Return the bytes that the living have."""
         others = 0
         for folder in _places(root):
             if folder == self._own:
@@ -335,7 +335,7 @@ class Spool:
         return others
 
     def _warn_of_unknown(self) -> None:
-        """Say where something waits that nobody will send: a token has gone before the log had ever taken it."""
+        """Log a warning for events that nobody will send: the log never took their token."""
         for path in self._folder.beside(None):
             if any(map(_is_left, _places(path / SPOOL))):
                 _logger.warning(
@@ -378,14 +378,14 @@ class Spool:
 
 
 def _places(root: Path) -> list[Path]:
-    """The folders of processes. Raises `OSError`."""
+    """List the folders of processes. Raise `OSError`."""
     if not _files.is_own_folder(root):
         return []
     return [path for path in root.iterdir() if path.name != _DAMAGED and _files.is_own_folder(path)]
 
 
 def _is_left(place: Path) -> bool:
-    """Whether a dead process has left something there."""
+    """Return whether a dead process has left something there."""
     descriptor = _files.take_lock(place.with_name(f"{place.name}.lock"))
     if descriptor is None:
         return False

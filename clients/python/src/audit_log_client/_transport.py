@@ -1,7 +1,7 @@
 """The hook: a transport around another, for clients of `httpx` and of `httpx2`, which is the same under another name.
 
-Promise: what the agent gets is what the inner transport gave, exception or answer, byte for byte. A fault in here is
-logged and forgotten. Which of the two libraries is spoken follows from each request, and neither is imported for it.
+Promise: the agent gets the inner transport's answer or exception, byte for byte. A fault in here is only logged. Each
+request shows which of the two libraries is used; neither is imported for it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Hook(Protocol):
 
 
 def library_of(thing: object) -> ModuleType:
-    """The library that a request, a client or a transport belongs to. Raises `TypeError` for what is of neither."""
+    """Return the library that a request, a client or a transport belongs to. Raise `TypeError` for any other."""
     name = _library_name(type(thing))
     if name is None:
         raise TypeError(f"expected an object of httpx or httpx2, not {type(thing).__name__}")
@@ -55,14 +55,14 @@ def _of_library(mixin: type, library: ModuleType, base: str) -> type[Any]:
 
 
 class _Transport:
-    """What both transports share. Everything about a call that is not the call itself happens in here, guarded."""
+    """What both transports share: all work about a call that is not the call itself. Faults in it are caught."""
 
     def __init__(self, hook: Hook, inner: Any) -> None:  # noqa: ANN401 - of either library
         self._hook = hook
         self._inner = inner
 
     def _begin(self, request: Any, mixin: type, base: str) -> tuple[Call | None, Any]:  # noqa: ANN401 - of either
-        """The call, and the request's stream where it had to be replaced for the time of the call."""
+        """Return the call, and the request's stream where it had to be replaced for the time of the call."""
         try:
             call = self._hook.begin(request)
             if call is None:
@@ -103,7 +103,7 @@ class _Transport:
 
 
 def _unpacker(library: ModuleType, encoding: str) -> Unpack | None:
-    """Unpacks a whole body, as the library does it for the agent."""
+    """Return a function that unpacks a whole body, as the library does for the agent."""
     if not encoding or encoding.lower() == "identity":
         return None
 
@@ -115,7 +115,7 @@ def _unpacker(library: ModuleType, encoding: str) -> Unpack | None:
 
 
 class _Sent:
-    """A request's stream that tells what it gives out."""
+    """A request's stream that reports its chunks."""
 
     def __init__(self, inner: Any, call: Call, body: Body) -> None:  # noqa: ANN401 - of either library
         self._inner = inner
@@ -139,7 +139,7 @@ class SentStream(_Sent):
         self._call.sent()
 
     def close(self) -> None:
-        """As the inner stream's."""
+        """Close the inner stream."""
         self._inner.close()
 
 
@@ -153,12 +153,12 @@ class AsyncSentStream(_Sent):
         self._call.sent()
 
     async def aclose(self) -> None:
-        """As the inner stream's."""
+        """Close the inner stream."""
         await self._inner.aclose()
 
 
 class _Received:
-    """A response's stream that tells what the agent reads of it, and when it stops to."""
+    """A response's stream that reports what the agent reads of it, and when it stops."""
 
     def __init__(self, inner: Any, call: Call, _body: Body) -> None:  # noqa: ANN401 - of either library
         self._inner = inner
@@ -197,7 +197,7 @@ class ReceivedStream(_Received):
         self._end(complete=True)
 
     def close(self) -> None:
-        """As the inner stream's; what was not read by now never will be."""
+        """Close the inner stream. The rest of it will not be read."""
         try:
             self._inner.close()
         finally:
@@ -222,7 +222,7 @@ class AsyncReceivedStream(_Received):
         self._end(complete=True)
 
     async def aclose(self) -> None:
-        """As the inner stream's; what was not read by now never will be."""
+        """Close the inner stream. The rest of it will not be read."""
         try:
             await self._inner.aclose()
         finally:
@@ -313,7 +313,7 @@ def _fail(call: Call, error: BaseException) -> None:
 
 
 def instrument(hook: Hook, client: Any) -> Any:  # noqa: ANN401 - of either library
-    """Put the hook around all transports of a client, those to proxies too. Raises `TypeError`."""
+    """Put the hook around all transports of a client, those to proxies too. Raise `TypeError`."""
     library = library_of(client)
     if isinstance(client, library.Client):
         kind: type[_Transport] = LoggedTransport

@@ -30,7 +30,7 @@ MAX_WAITING_BYTES = 256 * 1024 * 1024
 _AT_ONCE = 256
 
 Make = Callable[[], "dict[str, JsonValue] | None"]
-"""Makes an event, or null where there is nothing to tell."""
+"""Makes an event, or null where there is none to log."""
 
 
 class Worker:
@@ -44,7 +44,7 @@ class Worker:
         self._working = threading.RLock()
         self._bytes = 0
         self._dropped = 0
-        self._unsaid = 0
+        self._unreported = 0
         self._synced = 0.0
         self._full = False
         self._kept: dict[str, list[bytes]] = {}
@@ -75,13 +75,13 @@ class Worker:
         self._queue.put((route, make, size))
 
     def marker(self) -> threading.Event:
-        """Is set when all that was handed over before is in the spool."""
+        """Return an event that is set when everything handed over before is in the spool."""
         event = threading.Event()
         self._queue.put(event)
         return event
 
     def stop(self) -> None:
-        """Come to an end after what was handed over."""
+        """Stop after the work that was handed over."""
         self._queue.put(None)
 
     def run(self) -> None:
@@ -90,13 +90,13 @@ class Worker:
             pass
 
     def drain(self) -> None:
-        """Work off what was handed over, in the caller's own thread."""
+        """Do the work that was handed over, in the caller's own thread."""
         while self._turn(block=False):
             pass
         self._sync(now=True)
 
     def _turn(self, *, block: bool) -> bool:
-        """Take what is there, and write it; false when that was the end of it."""
+        """Take the waiting work, and write it. Return false at the end."""
         try:
             item = self._queue.get(block=block, timeout=SYNC_SECONDS if block else None)
         except queue.Empty:
@@ -145,8 +145,8 @@ class Worker:
                 self._bytes -= size
 
     def _write(self) -> None:
-        """Append what was made to the spool."""
-        if self._unsaid and not self._full:
+        """Append the events that were made to the spool."""
+        if self._unreported and not self._full:
             self._kept.setdefault(EVENTS, []).append(self._about_dropped())
         for route, lines in self._kept.items():
             if not lines:
@@ -154,11 +154,11 @@ class Worker:
             try:
                 taken = self._spool.append(route, lines)
             except OSError as error:
-                self._say_full(f"cannot be written ({type(error).__name__}, errno {error.errno})")
+                self._report_full(f"cannot be written ({type(error).__name__}, errno {error.errno})")
                 self._keep_some(lines)
                 continue
             if taken < len(lines):
-                self._say_full("is full")
+                self._report_full("is full")
                 self._drop(len(lines) - taken)
             else:
                 self._full = False
@@ -167,27 +167,27 @@ class Worker:
                 self._notice()
 
     def _keep_some(self, lines: list[bytes]) -> None:
-        """The disk may come back: keep what memory has room for."""
+        """Keep what memory has room for: the disk may come back."""
         if len(lines) > MAX_WAITING:
             self._drop(len(lines) - MAX_WAITING)
             del lines[MAX_WAITING:]
 
-    def _say_full(self, how: str) -> None:
+    def _report_full(self, how: str) -> None:
         if not self._full:
             _logger.error("the audit log's spool %s", how)
             self._full = True
 
     def _drop(self, number: int) -> None:
         with self._count:
-            if not self._unsaid:
-                _logger.error("events for the audit log are being dropped; a record will tell how many")
+            if not self._unreported:
+                _logger.error("events for the audit log are being dropped; a record will say how many")
             self._dropped += number
-            self._unsaid += number
+            self._unreported += number
 
     def _about_dropped(self) -> bytes:
-        """The record that tells how many are missing."""
+        """Return the record of how many events are missing."""
         with self._count:
-            number, self._unsaid = self._unsaid, 0
+            number, self._unreported = self._unreported, 0
         return _event.line_of(
             {
                 "id": _event.new_id(),
@@ -198,7 +198,7 @@ class Worker:
         )
 
     def _sync(self, *, now: bool) -> None:
-        """Through a power cut, now and then: it may take a disk many milliseconds."""
+        """Write to the disk itself, now and then: that may take many milliseconds."""
         moment = time.monotonic()
         if not now and moment - self._synced < SYNC_SECONDS:
             return

@@ -27,7 +27,7 @@ _logger = logging.getLogger("audit_log_client")
 
 _FLUSH_SECONDS = 10.0
 _CONTENT = ("input", "output")
-# Of each type of span, what says how the agent went about it and nothing of what about.
+# For each type of span, the members that hold no content.
 _SHOWN: Mapping[str, tuple[str, ...]] = {
     "agent": ("name", "handoffs", "tools", "output_type"),
     "function": ("name",),
@@ -49,7 +49,7 @@ _METADATA = frozenset({
     "user_id", "session_id", "correlation_id", "deployment_id", "agent_version", "agent_name", "agent_harness_id",
     "environment", "team", "project", "tenant", "release",
 })  # fmt: skip
-# What the SDK writes by itself; any other text of an error may quote what was said.
+# Sentences of the SDK itself. Any other text of an error may quote content.
 _SENTENCES = frozenset({
     "Guardrail tripwire triggered", "Error getting response", "Error streaming response", "Error running tool",
     "Error running tool (non-fatal)", "Error in agent run", "Max turns exceeded", "Tool not found",
@@ -67,8 +67,8 @@ _OWN = ("object", "id", "trace_id", "parent_id", "started_at", "ended_at", "work
 def export_traces(log: AuditLog, *, replace: bool = True) -> None:
     """Export the SDK's traces and spans to the log from now on.
 
-    `replace`: to nobody else, so that content does not go to the SDK's own backend either; otherwise beside whoever got
-    them so far.
+    `replace`: to the log alone, so that content does not go to the SDK's own backend; otherwise in addition to the
+    processors that are set.
     """
     processor = AuditProcessor(log)
     if replace:
@@ -84,25 +84,25 @@ class AuditProcessor(TracingProcessor):
         self._log = log
 
     def on_trace_start(self, trace: Any) -> None:  # noqa: ANN401 - the SDK's
-        """A trace is told when it begins, as the SDK's own exporter does."""
+        """Hand over a trace when it begins, as the SDK's own exporter does."""
         self._hand_over(trace)
 
     def on_trace_end(self, trace: Any) -> None:  # noqa: ANN401 - the SDK's
-        """Was told already."""
+        """Do nothing: the trace was handed over at its start."""
 
     def on_span_start(self, span: Any) -> None:  # noqa: ANN401 - the SDK's
-        """Is told when it ends."""
+        """Do nothing: a span is handed over at its end."""
 
     def on_span_end(self, span: Any) -> None:  # noqa: ANN401 - the SDK's
-        """A span is told when it has ended."""
+        """Hand over a span that has ended."""
         self._hand_over(span)
 
     def shutdown(self, timeout: float | None = None) -> None:
-        """Send what there is, for so many seconds; what is left stays in the spool."""
+        """Send events for at most `timeout` seconds. The rest stays in the spool."""
         self._log.flush(_FLUSH_SECONDS if timeout is None else timeout)
 
     def force_flush(self) -> None:
-        """Send what there is."""
+        """Send all events."""
         self._log.flush(_FLUSH_SECONDS)
 
     def _hand_over(self, item: Any) -> None:  # noqa: ANN401 - the SDK's
@@ -113,7 +113,7 @@ class AuditProcessor(TracingProcessor):
 
 
 def without_content(item: Any, *, key: HmacKey | None) -> dict[str, JsonValue] | None:  # noqa: ANN401 - the SDK's
-    """A trace or a span as the SDK exports it, with digests in place of its content; null for one that is not told."""
+    """Export a trace or a span as the SDK does, with digests in place of its content; null: it is not exported."""
     exported = item.export()
     if exported is None:
         return None
@@ -134,7 +134,7 @@ def without_content(item: Any, *, key: HmacKey | None) -> dict[str, JsonValue] |
 
 
 def marker(value: object, *, key: HmacKey | None, mime: str | None = None) -> JsonValue:
-    """What stands in the place of content: `{"$digest": {"digest", "bytes", "mime"}}`; null in the place of nothing."""
+    """Return what replaces content: `{"$digest": {"digest", "bytes", "mime"}}`; null where there is none."""
     if value is None or value == "":
         return None
     payload = bytes_of(value)

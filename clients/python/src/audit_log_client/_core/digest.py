@@ -47,7 +47,7 @@ class HmacKey:
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str]) -> HmacKey:
-        """The current key of a key file, as `audit-log digest --key-file` reads it. Raises `ValueError`, `OSError`."""
+        """Read the current key of a key file, as `audit-log digest --key-file` does. Raise `ValueError`, `OSError`."""
         try:
             content = json.loads(Path(path).read_bytes())
             current = content["current"]
@@ -58,9 +58,9 @@ class HmacKey:
 
 @dataclass(frozen=True)
 class PayloadDigest:
-    """What is kept of a payload: `digest` (null when `undigestible` says why there is none), bytes, media type.
+    """The digest, size and media type of a payload. `digest` is null when `undigestible` gives a reason.
 
-    `value`: what it decodes to, if it is JSON; for whoever reads the model's name from it, never to be kept.
+    `value`: the decoded value of JSON. The model's name is read from it; it is never kept.
     """
 
     digest: str | None
@@ -71,14 +71,14 @@ class PayloadDigest:
 
 
 def digest_bytes(data: bytes, *, key: HmacKey | None = None) -> str:
-    """The digest of `data` as it is."""
+    """Return the digest of `data` as it is."""
     if key is None:
         return "sha256:" + hashlib.sha256(data).hexdigest()
     return f"hmac-sha256:{key.key_id}:{hmac.digest(key.key, data, 'sha256').hex()}"
 
 
 def digest_payload(data: bytes, *, key: HmacKey | None = None, text: bool = False) -> PayloadDigest:
-    """Digest a payload: as JSON where it is JSON, as it is otherwise. `text`: what the media type of the latter is.
+    """Digest a payload: as JSON where it is JSON, as it is otherwise. `text`: the payload was sent as text.
 
     JSON that is ambiguous (a key twice), has no canonical form (NaN, a lone surrogate, too deep) or is too large gets
     no digest: one over its bytes would hold the secret fields that a digest must not hold.
@@ -103,7 +103,7 @@ def digest_payload(data: bytes, *, key: HmacKey | None = None, text: bool = Fals
 
 
 def bytes_of(value: object) -> tuple[bytes, bool] | None:
-    """A payload's bytes as they are now, and whether they are text; null for nothing, and for what is no JSON value."""
+    """Return a payload's bytes as they are now, and whether they are text; null without a payload or a JSON form."""
     if value is None:
         return None
     if isinstance(value, (bytes, bytearray, memoryview)):
@@ -118,7 +118,7 @@ def bytes_of(value: object) -> tuple[bytes, bool] | None:
 
 
 def _model(value: object) -> object:
-    """What pydantic's models say, which is what was sent. Nothing else has one JSON form."""
+    """Return what pydantic's models dump, which is what was sent. Nothing else has one JSON form."""
     if isinstance(value, Mapping):
         return dict(value)
     dump = getattr(value, "model_dump", None)
