@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from components.package import ANCHORING_SEALER, WRITER, PackageError, ensure_wheels
 from localcloud import emulator as emulators
@@ -15,9 +15,13 @@ from localcloud.deploy import Deployed, deploy
 from localcloud.emulator import Emulator
 from tests.sdks.kits import ALL as SDK_KITS
 
-# Some forty examples a run and property, others each time: the whole suite has to be done in minutes.
-settings.register_profile("suite", max_examples=40)
+# `make test` tries 40 random examples of each property, other ones each time; `make test-long` tries ten times as many.
+NO_CLOCK = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture]
+settings.register_profile("suite", max_examples=40, deadline=None, suppress_health_check=NO_CLOCK)
+settings.register_profile("long", max_examples=400, deadline=None, suppress_health_check=NO_CLOCK)
 settings.load_profile("suite")
+LONG_FIXTURES = {"python_of", "linters", "evaluate"}
+"""A test that uses one of these downloads packages that nothing else needs."""
 
 
 LONGEST = (
@@ -29,8 +33,12 @@ LONGEST = (
 """Files that take longest. A file is one worker's: begun late, it would be waited for by all others."""
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the longest files."""
+    """Mark the tests that download packages of their own as long, and begin with the longest files."""
+    for item in items:
+        if LONG_FIXTURES.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.long)
     order = {place.ROOT / name: number for number, name in enumerate(LONGEST)}
     items.sort(key=lambda item: order.get(item.path, len(order)))
 
@@ -43,13 +51,14 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
     starts_workers = config.getoption("numprocesses", default=None) and not hasattr(config, "workerinput")
     if starts_workers and not config.option.collectonly:
-        _set_up([config.invocation_params.dir / argument.partition("::")[0] for argument in config.args])
+        asked = [config.invocation_params.dir / argument.partition("::")[0] for argument in config.args]
+        _set_up(asked, with_long=config.option.markexpr != "not long")
 
 
-def _set_up(asked: list[Path]) -> None:
+def _set_up(asked: list[Path], *, with_long: bool) -> None:
     """Download before the workers start what several of them would ask for at once."""
     folder = Path(__file__).parent / "sdks"
-    wants_sdks = any(path.is_relative_to(folder) or folder.is_relative_to(path) for path in asked)
+    wants_sdks = with_long and any(path.is_relative_to(folder) or folder.is_relative_to(path) for path in asked)
     try:
         ensure_wheels("aws", WRITER, ANCHORING_SEALER)
         ensure_wheels("local", WRITER, ANCHORING_SEALER)

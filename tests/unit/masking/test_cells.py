@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import cast
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from audit_core.masking import PLACEHOLDER, JsonValue, Masker, Redaction
@@ -176,7 +176,6 @@ def test_numbers_that_say_nothing_stay() -> None:
         assert MASKER.mask_value({"note": value}) == ({"note": value}, ())
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.binary(min_size=8, max_size=99), st.sampled_from(sorted(DUMPS)))
 def test_a_dump_is_read_as_it_was_written(data: bytes, tool: str) -> None:
     """Every byte, whatever its column looks like; an odd last word has one byte more."""
@@ -187,7 +186,6 @@ def test_a_dump_is_read_as_it_was_written(data: bytes, tool: str) -> None:
     assert shown.removesuffix(bytes(len(data) % 2)) == data.removesuffix(b"\0").replace(b"\x01", b"\x00")
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.text("abcXYZ019 -_=", min_size=8, max_size=60), st.sampled_from(sorted(NUMBERS)))
 def test_numbers_are_read_as_they_were_written(text: str, spelling: str) -> None:
     """All of them, as one run."""

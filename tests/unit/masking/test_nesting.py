@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TypeAlias
 from urllib.parse import quote, unquote
 
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from audit_core.masking import PLACEHOLDER, Masker, Unscannable
@@ -59,7 +59,6 @@ AROUND = st.text("abcdefgh ", max_size=12)
 OUTER = st.sampled_from(sorted(IN_PLACE))
 
 
-@settings(max_examples=60, deadline=None)
 @given(OUTER, st.sampled_from(sorted(EXACT)), OUTER, AROUND, AROUND)
 def test_the_reader_sees_the_placeholder_and_all_that_surrounds_it(
     inner: str, digits: str, outer: str, before: str, after: str
@@ -80,7 +79,6 @@ def test_the_reader_sees_the_placeholder_and_all_that_surrounds_it(
     assert re.fullmatch(rf"{before}: {re.escape(PLACEHOLDER)}\**+ {after}", shown)
 
 
-@settings(max_examples=80, deadline=None)
 @given(st.lists(st.sampled_from(sorted(ENCODERS)), min_size=1, max_size=4), AROUND, AROUND)
 @example(["hexadecimal", "hexadecimal", "base64"], "", "")  # whose bytes unpack as deflate without a header, too
 @example(["base32", "references", "hexadecimal"], "ab", "cd")  # the same, with its digits taken for base64
