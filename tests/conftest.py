@@ -20,8 +20,9 @@ NO_CLOCK = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.functi
 settings.register_profile("suite", max_examples=40, deadline=None, suppress_health_check=NO_CLOCK)
 settings.register_profile("long", max_examples=400, deadline=None, suppress_health_check=NO_CLOCK)
 settings.load_profile("suite")
-LONG_FIXTURES = {"python_of", "linters", "evaluate"}
+DOWNLOADING_FIXTURES = {"python_of", "linters", "evaluate"}
 """A test that uses one of these downloads packages that nothing else needs."""
+DOWNLOADS_SECONDS = 900
 
 
 LONGEST = (
@@ -37,8 +38,9 @@ LONGEST = (
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests that download packages of their own as long, and begin with the longest files."""
     for item in items:
-        if LONG_FIXTURES.intersection(getattr(item, "fixturenames", ())):
+        if DOWNLOADING_FIXTURES.intersection(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.long)
+            item.add_marker(pytest.mark.timeout(DOWNLOADS_SECONDS))
     order = {place.ROOT / name: number for number, name in enumerate(LONGEST)}
     items.sort(key=lambda item: order.get(item.path, len(order)))
 
