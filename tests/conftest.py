@@ -14,6 +14,7 @@ from localcloud.dependencies import SetUpError
 from localcloud.deploy import Deployed, deploy
 from localcloud.emulator import Emulator
 from tests.sdks.kits import ALL as SDK_KITS
+from tests.warm.programs import warm_programs
 
 # `make test` tries 40 random examples of each property, other ones each time; `make test-long` tries ten times as many.
 NO_CLOCK = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture]
@@ -76,6 +77,13 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
     state_dir = tmp_path_factory.mktemp("emulator")
     yield emulators.start(state_dir=state_dir)
     emulators.stop(state_dir=state_dir)
+
+
+@pytest.fixture(scope="session")
+def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Start the Pulumi programs of this process quickly."""
+    with warm_programs(tmp_path_factory.mktemp("warm")):
+        yield
 
 
 @pytest.fixture(scope="session")

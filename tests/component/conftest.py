@@ -137,6 +137,11 @@ def without_secrets(value: Json) -> Json:
     return [without_secrets(item) for item in value] if isinstance(value, list) else value
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _warm(warm: None) -> None:
+    """Let every engine here start its programs quickly."""
+
+
 @pytest.fixture(scope="session")
 def run_program(tmp_path_factory: pytest.TempPathFactory) -> Up:
     """Return a function that brings a program (the stack's, by default) up in an account of memory."""

@@ -17,6 +17,11 @@ PARTS = (
 
 
 @pytest.fixture(scope="session", autouse=True)
+def _warm(warm: None) -> None:
+    """Let every engine here start its programs quickly."""
+
+
+@pytest.fixture(scope="session", autouse=True)
 def _wheels() -> None:
     """Fetch what goes into the functions' packages: the checkouts here share it, and some reach no index."""
     for target in TARGETS:
