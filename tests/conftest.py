@@ -27,10 +27,12 @@ DOWNLOADS_SECONDS = 900
 
 
 LONGEST = (
-    "tests/local/shell/test_up.py", "tests/local/shell/test_fresh_clone.py", "tests/unit/test_benchmarks.py",
-    "tests/sdks/test_snippets.py", "tests/local/shell/test_bootstrap.py", "tests/local/check/test_tokens.py",
-    "tests/local/check/test_checklist.py", "tests/sdks/test_away.py", "tests/adversarial/test_writer_durability.py",
-    "tests/local/check/test_posts.py", "tests/component/test_program.py", "tests/local/verify/test_demo.py",
+    "tests/local/shell/test_up.py", "tests/local/shell/test_bootstrap.py", "tests/component/test_program.py",
+    "tests/local/check/test_checklist.py", "tests/local/shell/test_teardown.py", "tests/local/check/test_tokens.py",
+    "tests/unit/log_writer/test_wrong_items.py", "tests/local/check/test_posts.py", "tests/local/roles/test_vault.py",
+    "tests/adversarial/test_writer_durability.py", "tests/local/provider/test_contract.py",
+    "tests/local/shell/test_plan.py", "tests/local/sealer/test_attacks.py", "tests/sdks/test_snippets.py",
+    "tests/sdks/test_away.py", "tests/local/shell/test_fresh_clone.py", "tests/unit/test_benchmarks.py",
 )  # fmt: skip
 """Files that take longest. A file is one worker's: begun late, it would be waited for by all others."""
 

@@ -33,6 +33,6 @@ def warm_programs(folder: Path) -> Iterator[None]:
             stack.callback(server.terminate)
             stack.callback(setattr, program, "_ENTRY", entry)
             stack.callback(os.environ.pop, ADDRESS)
-            program._ENTRY = HERE / "client.py"  # pyrefly: ignore
+            program._ENTRY = HERE / "client.py"
             os.environ[ADDRESS] = str(address)
             yield
