@@ -13,7 +13,7 @@ demo:  ; $(RUN) localcloud.demo
 plan:  ; $(RUN) localcloud.plan
 imports: ; $(RUN) localcloud.imports
 test:  lint ; $(PYTEST) -m "not long"
-test-long: ; $(PYTEST) -m "long or hypothesis" --hypothesis-profile long
+test-long: ; $(PYTEST) -m "long or hypothesis" --hypothesis-profile long --timeout 600
 test-all: test test-long
 bench: ; $(RUN) --tests benchmarks
 lint:  ; $(RUN) --tests localcloud.lint

@@ -9,10 +9,11 @@ from hypothesis import HealthCheck, settings
 
 from components.package import ANCHORING_SEALER, WRITER, PackageError, ensure_wheels
 from localcloud import emulator as emulators
-from localcloud import kits, place, stack_config
+from localcloud import kits, place
 from localcloud.dependencies import SetUpError
-from localcloud.deploy import Deployed, deploy
+from localcloud.deploy import Deployed
 from localcloud.emulator import Emulator
+from tests.local.stack import deployed_alone
 from tests.sdks.kits import ALL as SDK_KITS
 from tests.warm.programs import warm_programs
 
@@ -91,9 +92,5 @@ def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     """Yield the `local` stack in an emulator of its own (`.outputs`, `.emulator`, `.result`); one a test process."""
-    folder = tmp_path_factory.mktemp("deployed")
-    started = emulators.start(state_dir=folder / "emulator")
-    try:
-        yield deploy(started, config=stack_config.read(place.STACK_FILE), folder=folder)
-    finally:
-        emulators.stop(state_dir=folder / "emulator")
+    with deployed_alone(tmp_path_factory.mktemp("deployed")) as stack:
+        yield stack
