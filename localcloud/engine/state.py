@@ -219,7 +219,7 @@ class StateFile:
             ],
             "entries": [_document(entry) for entry in snapshot.entries],
         }
-        raw = json.dumps(document, indent=1, ensure_ascii=False).encode()
+        raw = json.dumps(document, ensure_ascii=False).encode()
         if raw == self._written:
             return
         temporary = self._path.with_name(self._path.name + ".new")

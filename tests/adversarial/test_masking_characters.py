@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from audit_core.masking import PLACEHOLDER, Masker
@@ -67,7 +67,6 @@ def test_an_escape_beside_a_character_beyond_ascii_stops_nothing(value: Any) -> 
 
 
 @pytest.mark.parametrize("codec", _inline())
-@settings(max_examples=150, deadline=None)
 @given(parts=PARTS)
 def test_every_decoded_character_has_its_place(codec: Codec, parts: list[str]) -> None:
     """Each decoded character maps to the whole units and characters that decode to it."""

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from audit_core.masking import Masker
@@ -264,7 +264,6 @@ RICH = {
 
 
 @BOTH
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(path=st.sampled_from([LOGS, SPANS]), mutations=MUTATIONS)
 def test_accidents_are_answered(encoding: str, path: str, mutations: list[tuple[str, int, bytes]]) -> None:
     """Requests that were damaged on the way are stored, refused in part or as a whole: nothing else happens."""
@@ -275,7 +274,6 @@ def test_accidents_are_answered(encoding: str, path: str, mutations: list[tuple[
     assert store.records is not None  # each checked against the schema
 
 
-@settings(max_examples=60, deadline=None)
 @given(path=st.sampled_from([LOGS, SPANS]), encoding=st.sampled_from([JSON, PROTOBUF]), body=st.binary(max_size=200))
 def test_noise_is_answered(path: str, encoding: str, body: bytes) -> None:
     """Any bytes at all."""
@@ -297,7 +295,6 @@ ODD_JSON = st.recursive(
 )  # fmt: skip
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(body=ODD_JSON)
 def test_wrong_types_everywhere_are_answered(body: object) -> None:
     """OTLP's own names with anything in the place of anything."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from audit_core.layout import CHECKPOINT, RECORDS, SEAL, sequence_key
@@ -22,9 +22,6 @@ from cli.verify.log import VerifyOptions, verify_log
 from cli.verify.source import Body, BrokenCopyError
 from tests.adversarial.sealed_log import SealedLog, made, verified, write_listing
 
-_FUZZ = settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
 _LOG = made(5, 12, per_seal=2)
 _KEYS = sorted(_LOG.files)
 _texts = st.one_of(
@@ -69,7 +66,6 @@ def _looked_at(folder: Path) -> bool:
         return True
 
 
-@_FUZZ
 @given(key=st.sampled_from(_KEYS), data=st.binary(max_size=300))
 def test_random_file(key: str, data: bytes) -> None:
     """Any bytes, in any file."""
@@ -78,7 +74,6 @@ def test_random_file(key: str, data: bytes) -> None:
     assert _looked_at(folder) or data == _LOG.files[key]
 
 
-@_FUZZ
 @given(key=st.sampled_from(_KEYS), value=_json)
 def test_random_json(key: str, value: Any) -> None:  # noqa: ANN401 - any JSON
     """Any JSON, in any file: markers, and entries in a commit."""
@@ -88,7 +83,6 @@ def test_random_json(key: str, value: Any) -> None:  # noqa: ANN401 - any JSON
     assert _looked_at(folder)
 
 
-@_FUZZ
 @given(
     start=st.one_of(st.integers(0, 100), st.sampled_from([2**62, 10**30, -5])),
     until=st.one_of(_times, _texts),
@@ -103,7 +97,6 @@ def test_random_marker(start: int, until: str | None, version: str) -> None:
     assert _looked_at(folder)
 
 
-@_FUZZ
 @given(rows=st.lists(st.one_of(_rows, _json), max_size=6), keep=st.booleans(), ordered=st.booleans())
 def test_random_listing(rows: list[Any], keep: bool, ordered: bool) -> None:  # noqa: FBT001 - drawn
     """A listing with a good digest, of any rows."""

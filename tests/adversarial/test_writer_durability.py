@@ -33,7 +33,6 @@ from localcloud.emulator import Emulator
 from log_writer.config import Agent, Config, Token
 from log_writer.service import Request, Writer
 
-POINTS = 1_200
 SEED = 20_260_630
 WORKERS = 8
 REGION = "us-east-1"
@@ -255,8 +254,9 @@ def events_of(point: int) -> list[dict[str, object]]:
 
 
 @pytest.mark.timeout(180)
+@pytest.mark.parametrize("points", [240, pytest.param(1_200, marks=pytest.mark.long)])
 def test_acknowledged_is_stored_wherever_the_connection_is_cut(
-    bucket: Bucket, proxy: Proxy, emulator: Emulator
+    bucket: Bucket, proxy: Proxy, emulator: Emulator, points: int
 ) -> None:
     """At every point: 200 and stored, byte for byte as the receipt says, or 503; once retried, stored exactly once."""
     masker = Masker()
@@ -269,8 +269,8 @@ def test_acknowledged_is_stored_wherever_the_connection_is_cut(
         return point, *post(writer, events_of(point), seconds=0.6)
 
     with ThreadPoolExecutor(WORKERS) as pool:
-        outcomes = list(pool.map(attempt, range(POINTS)))
-    assert proxy.cuts >= POINTS
+        outcomes = list(pool.map(attempt, range(points)))
+    assert proxy.cuts >= points
     assert {status for _, status, _ in outcomes} == {200, 503}
 
     lines = bucket.lines()
@@ -290,7 +290,7 @@ def test_acknowledged_is_stored_wherever_the_connection_is_cut(
             acknowledged |= {item["record_id"]: item for item in receipts}
     lines = bucket.lines()
     assert set(lines) == set(acknowledged)
-    assert len(lines) == sum(len(events_of(point)) for point in range(POINTS))
+    assert len(lines) == sum(len(events_of(point)) for point in range(points))
     assert all(item["leaf"] in {None, leaf_digest(lines[record_id])} for record_id, item in acknowledged.items())
 
 

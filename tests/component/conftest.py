@@ -137,9 +137,15 @@ def without_secrets(value: Json) -> Json:
     return [without_secrets(item) for item in value] if isinstance(value, list) else value
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _warm(warm: None) -> None:
+    """Let every engine here start its programs quickly."""
+
+
 @pytest.fixture(scope="session")
 def run_program(tmp_path_factory: pytest.TempPathFactory) -> Up:
     """Return a function that brings a program (the stack's, by default) up in an account of memory."""
+    known: dict[frozenset[tuple[str, str]], Run] = {}
 
     def run(
         config: Mapping[str, str] | None = None,
@@ -148,7 +154,19 @@ def run_program(tmp_path_factory: pytest.TempPathFactory) -> Up:
         program: Path | None = None,
         state: Path | None = None,
     ) -> Run:
-        account = provider or MemoryProvider()
+        # In an empty account the same settings register the same resources, so one run serves every test.
+        settings = frozenset((config or {}).items())
+        if not (provider or program or state):
+            return known[settings] if settings in known else known.setdefault(settings, start(config, MemoryProvider()))
+        return start(config, provider or MemoryProvider(), program=program, state=state)
+
+    def start(
+        config: Mapping[str, str] | None,
+        account: MemoryProvider,
+        *,
+        program: Path | None = None,
+        state: Path | None = None,
+    ) -> Run:
         file = (state or tmp_path_factory.mktemp("stack")) / "state.json"
         messages: list[Message] = []
         engine = Engine(

@@ -10,7 +10,6 @@ from localcloud.engine import ProgramError
 from localcloud.offline import ACCOUNT, DEPLOYER
 from policies import bucket_policy, iam
 from policies.guardrails import KNOWN_TYPES
-from stacks.deployed import says_absent
 from stacks.names import Names
 
 from .conftest import CALLER, CONTEXT, KEY, LOCK, POLICY, QUOTA, MemoryProvider, Run, Up
@@ -93,24 +92,6 @@ def test_a_longer_retention_changes_the_rule_in_place_and_nothing_else_of_the_bu
     assert [urn.rpartition("::")[2] for urn in provider.made] == ["log-lock", "sealer-function"]
 
 
-@pytest.mark.parametrize(
-    ("said", "absent"),
-    [
-        ("reading S3 Bucket (x) Object Lock Configuration: NoSuchBucket: The specified bucket does not exist", True),
-        ("ObjectLockConfigurationNotFoundError: Object Lock configuration does not exist for this bucket", True),
-        ("reading S3 Bucket Object Lock Configuration (x): couldn't find resource", True),
-        ("reading S3 Bucket Object Lock Configuration (x): empty result", True),
-        ("reading KMS Key (alias/x): api error NotFoundException: Alias x is not found.", True),
-        ("AccessDenied: User is not authorized to perform: s3:GetBucketObjectLockConfiguration", False),
-        ("no such host", False),
-        ("request timed out", False),
-    ],
-)
-def test_only_what_is_not_there_counts_as_not_there(said: str, absent: bool) -> None:  # noqa: FBT001 - parametrized
-    """The first run finds no lock to compare with; a look that failed finds nothing out."""
-    assert says_absent(said) is absent
-
-
 def _refused(run_program: Up, config: dict[str, str], provider: MemoryProvider) -> str:
     with pytest.raises(ProgramError) as error:
         run_program(config, provider=provider)
@@ -153,36 +134,6 @@ def test_compliance_is_extended_against_what_is_deployed(run_program: Up) -> Non
     assert run.plan.outputs["retention"] == {"mode": "COMPLIANCE", "days": 365}
 
 
-@pytest.mark.parametrize(
-    "rules",
-    [
-        None,
-        [],
-        [{}],
-        [{"defaultRetentions": None}],
-        [{"defaultRetentions": [{}]}],
-        [{"defaultRetentions": [{"mode": "", "days": 0, "years": 0}]}],
-        [{"defaultRetentions": [{"mode": "GOVERNANCE"}]}],
-    ],
-)
-def test_a_lock_without_a_rule_is_no_retention_yet(run_program: Up, rules: list[Any] | None) -> None:
-    """What is left of a stack that was destroyed; the provider answers null wherever there is nothing."""
-    provider = MemoryProvider()
-    answer = {"bucket": "b", "objectLockEnabled": "Enabled", "rules": rules}
-    provider.answers[LOCK] = {key: value for key, value in answer.items() if value is not None}
-    assert run_program(provider=provider).plan.outputs["retention"]["days"] == 184
-
-
-@pytest.mark.parametrize("rule", [{"days": 365, "years": None}, {"years": 1, "days": None}, {"years": 1, "days": 0}])
-def test_a_rule_in_years_counts_as_one_in_days(run_program: Up, rule: dict[str, Any]) -> None:
-    """Whichever of the two is there."""
-    provider = MemoryProvider()
-    default = {key: value for key, value in {"mode": "COMPLIANCE", **rule}.items() if value is not None}
-    provider.answers[LOCK] = {"bucket": "b", "rules": [{"defaultRetentions": [default]}]}
-    config = {**REGULATED, "acknowledgeCompliance": "compliance-184"}
-    assert "may be extended but never weakened" in _refused(run_program, config, provider)
-
-
 def test_a_caller_without_an_issuer_is_the_deployer(run_program: Up) -> None:
     """As with a user, or a provider that answers null."""
     provider = MemoryProvider()
@@ -207,14 +158,6 @@ def test_a_signing_key_that_is_about_to_go_is_never_replaced(
     provider = MemoryProvider()
     provider.answers[KEY] = answer
     assert says in _refused(run_program, {}, provider)
-
-
-@pytest.mark.parametrize("state", ["Enabled", "Disabled", None])
-def test_a_signing_key_that_stays_is_no_hindrance(run_program: Up, state: str | None) -> None:
-    """A disabled one is enabled again, as any other change is undone."""
-    provider = MemoryProvider()
-    provider.answers[KEY] = {"id": "k", "keyId": "alias", "arn": "a", **({"keyState": state} if state else {})}
-    assert run_program(provider=provider).plan.outputs["profile"] == "standard"
 
 
 @pytest.mark.parametrize("region", ["ap-south-2", "ca-west-1", "ap-southeast-7", "cn-north-1", "us-gov-west-1"])
@@ -319,14 +262,11 @@ def test_the_local_account_takes_the_local_package_alone(run_program: Up) -> Non
     assert "functionTarget: must be local in account 000000000000, got 'aws'" in _refused(run_program, {}, provider)
 
 
-@pytest.mark.parametrize(("quota", "most"), [(10, 0), (100, 0), (120, 20)])
-def test_a_reservation_that_the_account_cannot_give_is_refused(run_program: Up, quota: int, most: int) -> None:
-    """A new account often runs ten functions at once, of which none can be reserved."""
+def test_a_reservation_that_the_account_cannot_give_is_refused(run_program: Up) -> None:
+    """Nothing is registered before the account's quota is known."""
     provider = MemoryProvider()
-    provider.answers[QUOTA] = {"id": "", "value": quota}
-    said = _refused(run_program, {"reservedConcurrency": "50"}, provider)
-    assert f"reservedConcurrency: the account runs {quota} at once, of which Lambda keeps 100" in said
-    assert f"must be at most {most}, got 50" in said
+    provider.answers[QUOTA] = {"id": "", "value": 120}
+    assert "must be at most 20, got 50" in _refused(run_program, {"reservedConcurrency": "50"}, provider)
 
 
 def test_a_reservation_that_fits_is_made(run_program: Up) -> None:

@@ -1,12 +1,15 @@
-"""Fixtures for tests that need a checkout of their own."""
+"""Fixtures for tests on a deployed stack, and for those that need a checkout of their own."""
 
+import contextlib
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from components.package import ANCHORING_SEALER, WRITER, Target, ensure_wheels
+from localcloud.deploy import Deployed
+from tests.local.check.cloud import Cloud
 
 ROOT = Path(__file__).resolve().parents[2]
 TARGETS: tuple[Target, ...] = ("aws", "local")
@@ -14,6 +17,18 @@ PARTS = (
     "Makefile", "Pulumi.yaml", "README.md", "pyproject.toml", "requirements.lock", "tests/requirements.lock",
     "benchmarks", "cli", "clients", "components", "docs", "lambda", "localcloud", "policies", "stacks",
 )  # fmt: skip
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _warm(warm: None) -> None:
+    """Let every engine here start its programs quickly."""
+
+
+@pytest.fixture(scope="session")
+def cloud(deployed: Deployed) -> Iterator[Cloud]:
+    """Yield the whole stack, deployed once a test process."""
+    with contextlib.closing(Cloud(outputs=deployed.outputs)) as cloud:
+        yield cloud
 
 
 @pytest.fixture(scope="session", autouse=True)

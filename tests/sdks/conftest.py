@@ -15,17 +15,8 @@ from tests.sdks.backend import Backend
 from tests.sdks.kits import Kit
 from tests.sdks.scenarios import Place
 
-DOWNLOADS_SECONDS = 900  # the first test in an environment waits for what it needs to be downloaded
-
 Python: TypeAlias = "Callable[[Kit], Path]"
 PlaceOf: TypeAlias = "Callable[[Kit], Place]"
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give the tests here the time that downloads may take."""
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.timeout(DOWNLOADS_SECONDS))
 
 
 @pytest.fixture(scope="session")

@@ -29,6 +29,7 @@ def rows() -> dict[str, Row]:
     return {row.name: row for row in found}
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 def test_every_benchmark_runs(rows: dict[str, Row]) -> None:
     """Each line has a figure that is no less than nothing, and a unit; a verdict where it has a goal."""
@@ -39,6 +40,7 @@ def test_every_benchmark_runs(rows: dict[str, Row]) -> None:
         assert bool(row.verdict) == bool(row.goal)
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("page", PAGES)
 def test_pages_quote_only_what_the_table_prints(page: str, rows: dict[str, Row]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from audit_core.digest import HmacKey, digest_payload
@@ -149,7 +149,6 @@ TREES = st.recursive(
 )
 
 
-@settings(max_examples=120, deadline=None)
 @given(TREES, st.booleans(), st.booleans())
 def test_any_document(driver: Driver, tree: object, ascii_only: bool, keyed: bool) -> None:  # noqa: FBT001
     """Any JSON, with any numbers and keys, written in two ways."""
@@ -165,7 +164,6 @@ PIECES = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.lists(PIECES, max_size=14), st.lists(st.integers(1, 6), min_size=1, max_size=8), st.booleans(), st.booleans())
 def test_any_bytes(driver: Driver, pieces: list[bytes], cuts: list[int], keyed: bool, text: bool) -> None:  # noqa: FBT001
     """Anything that looks like JSON and may not be it, cut anywhere."""
@@ -179,7 +177,6 @@ def test_any_bytes(driver: Driver, pieces: list[bytes], cuts: list[int], keyed: 
     agree(driver, chunks, keyed=keyed, text=text)
 
 
-@settings(max_examples=120, deadline=None)
 @given(TREES, st.data())
 def test_any_damaged_document(driver: Driver, tree: object, data: st.DataObject) -> None:
     """A document in which something was put, left out or doubled."""

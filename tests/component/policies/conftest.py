@@ -18,17 +18,9 @@ HERE: Final = Path(__file__).parent
 EVALUATOR: Final = HERE / "evaluator"
 INSTALLED: Final = ROOT / ".venv-sdks" / "policies-evaluator"
 LINTERS: Final = Kit(name="policies", purpose="parliament and cloudsplaining", megabytes=20, locks=HERE / "locks")
-SET_UP_SECONDS: Final = 600
 
 Answers: TypeAlias = "dict[str, list[Any]]"
 Evaluate: TypeAlias = "Callable[..., Answers]"
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give the tests here the time that a first set-up may take."""
-    for item in items:
-        if HERE in item.path.parents:
-            item.add_marker(pytest.mark.timeout(SET_UP_SECONDS))
 
 
 @pytest.fixture(scope="session")

@@ -15,11 +15,9 @@ from cli.check import run_controls
 from cli.checks.probe import Outcome
 from cli.main import main
 from cli.reader import LogReader, StoredRecord
-from localcloud import emulator as emulators
-from localcloud import place, stack_config
-from localcloud.deploy import deploy
 from policies.controls import CONTROLS
 from tests.local.check.cloud import Cloud
+from tests.local.stack import deployed_alone
 
 FORM = b'{"amount":5,"api_key":"***REDACTED***"}'
 EVENT = {
@@ -35,15 +33,11 @@ EVENT = {
 @pytest.fixture(scope="module")
 def keyed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     """A stack of its own whose digests are keyed."""
-    folder = tmp_path_factory.mktemp("keyed")
-    started = emulators.start(state_dir=folder / "emulator")
-    try:
-        config = {**stack_config.read(place.STACK_FILE), "agent-audit-log:digest": "hmac-sha256"}
-        outputs = deploy(started, config=config, folder=folder).outputs
-        with contextlib.closing(Cloud(outputs=outputs)) as cloud:
-            yield cloud
-    finally:
-        emulators.stop(state_dir=folder / "emulator")
+    with (
+        deployed_alone(tmp_path_factory.mktemp("keyed"), digest="hmac-sha256") as stack,
+        contextlib.closing(Cloud(outputs=stack.outputs)) as cloud,
+    ):
+        yield cloud
 
 
 def keys_of(cloud: Cloud) -> Keys:

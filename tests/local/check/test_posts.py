@@ -17,7 +17,7 @@ from cli.main import main
 from cli.reader import LogReader, StoredRecord
 from tests.local.check.cloud import Cloud
 
-POSTS = 200
+POSTS = 64
 AT_ONCE = 16
 GUIDE = {
     "timestamp": "2026-06-30T12:34:56Z",

@@ -84,14 +84,12 @@ def test_tokens_are_rotated_and_revoked(project: Project) -> None:
         assert [_status(cloud, token) for token in (first, second)] == [200, 200]
 
         _rotate("--overlap", "0")
-        cloud = deployed()
-        third = cloud.deployment.tokens[AGENT]
-        assert [_status(cloud, token) for token in (first, second, third)] == [401, 401, 200]
-
         text = project.stack_file.read_text(encoding="utf-8")
         both, billing = f"    - {AGENT}\n    - billing\n", "    - billing\n"
         project.stack_file.write_text(text.replace(f"    - {AGENT}\n", both, 1), encoding="utf-8")
         cloud = deployed()
+        third = cloud.deployment.tokens[AGENT]
+        assert [_status(cloud, token) for token in (first, second, third)] == [401, 401, 200]
         (line,) = run_controls(cloud.deployment, [row for row in CONTROLS if row.id == "token-required"])
         assert line.verdict.outcome is Outcome.PASSED, line.verdict.detail
         assert "another agent's name" in line.verdict.detail

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from localcloud.engine import ProviderError
 from tests.local.engine.harness import Spec, apply, deployment, urn, wanted
 from tests.local.engine.kv_cloud import Cloud
 
+FEW = settings(max_examples=(settings.default or settings()).max_examples // 3)
+"""Each example is several runs."""
 NAMES = ("a", "b", "c", "d", "e", "f")
 
 
@@ -37,23 +38,12 @@ def graphs(draw: st.DrawFn) -> tuple[Spec, ...]:
     return tuple(specs)
 
 
-def _settings(examples: int) -> settings:
-    # Each example is several runs. `ENGINE_EXAMPLES=40`: so many times as many, at random, for a longer search.
-    more = int(os.environ.get("ENGINE_EXAMPLES", "0"))
-    return settings(
-        max_examples=examples * (more or 1),
-        derandomize=more == 0,
-        deadline=None,
-        suppress_health_check=[HealthCheck.too_slow],
-    )
-
-
 def _run(folder: Path, cloud: Cloud, specs: tuple[Spec, ...]) -> None:
     with deployment(state_path=folder / "state.json", cloud=cloud) as run:
         apply(run, specs)
 
 
-@_settings(15)
+@FEW
 @given(versions=st.lists(graphs(), min_size=2, max_size=4))
 def test_the_cloud_is_what_the_program_says(versions: list[tuple[Spec, ...]]) -> None:
     """After each of a row of arbitrary programs the items are its items; running the last again changes nothing."""
@@ -72,7 +62,7 @@ def test_the_cloud_is_what_the_program_says(versions: list[tuple[Spec, ...]]) ->
         assert cloud.items() == {}
 
 
-@_settings(15)
+@FEW
 @given(old=graphs(), new=graphs(), meddling=st.lists(st.tuples(st.sampled_from(NAMES), st.booleans()), max_size=3))
 def test_meddling_is_mended(old: tuple[Spec, ...], new: tuple[Spec, ...], meddling: list[tuple[str, bool]]) -> None:
     """Items deleted or changed behind the engine's back do not keep the next run from its goal."""
@@ -90,7 +80,7 @@ def test_meddling_is_mended(old: tuple[Spec, ...], new: tuple[Spec, ...], meddli
         wanted(cloud, new)
 
 
-@_settings(15)
+@FEW
 @given(
     old=graphs(), new=graphs(), victim=st.sampled_from(NAMES), operation=st.sampled_from(["create", "update", "delete"])
 )

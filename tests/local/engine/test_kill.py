@@ -17,8 +17,8 @@ from tests.local.engine.kv_cloud import Cloud
 from tests.local.engine.scenarios import SCENARIOS
 
 ROOT = Path(__file__).resolve().parents[3]
-POINTS = 16
-"""How many points of each scenario a test run tries, always the same ones."""
+POINTS = [6, pytest.param(60, marks=pytest.mark.long)]
+"""How many points of each scenario are tried, always the same ones."""
 
 
 @contextmanager
@@ -44,8 +44,9 @@ def runner(folder: Path, scenario: str) -> Iterator[Callable[[str, int, int], st
         stdin.close()
 
 
+@pytest.mark.parametrize("points", POINTS)
 @pytest.mark.parametrize("scenario", SCENARIOS)
-def test_a_kill_at_any_point_is_made_up_for(tmp_path: Path, scenario: str) -> None:
+def test_a_kill_at_any_point_is_made_up_for(tmp_path: Path, scenario: str, points: int) -> None:
     """Killed before, within and after every write of state and every effect in the cloud, a rerun converges."""
     dice = random.Random(scenario)  # noqa: S311 - the same points in every run
     before = tmp_path / "before"
@@ -56,7 +57,7 @@ def test_a_kill_at_any_point_is_made_up_for(tmp_path: Path, scenario: str) -> No
         done, _, chances = run("count", 0, 1).partition(" ")
         assert done == "done"
         every = range(1, int(chances) + 1)
-        for at in sorted(dice.sample(every, min(POINTS, len(every)))):
+        for at in sorted(dice.sample(every, min(points, len(every)))):
             name = f"at{at}"
             shutil.copytree(before, tmp_path / name)
             assert run(name, at, 1) == "killed"

@@ -8,7 +8,7 @@ import contextlib
 import gzip
 import json
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -16,7 +16,6 @@ import pytest
 from botocore.exceptions import ClientError
 
 from audit_core.layout import RECORDS
-from localcloud.deploy import Deployed
 from policies import bucket_policy, iam
 from policies.place import STANDING, Principal, Scope
 from tests.local.check.cloud import Cloud
@@ -219,14 +218,13 @@ def test_the_table_is_what_is_written_here() -> None:
     assert table == dict(MAY)
 
 
-@pytest.fixture(scope="module")
-def cloud(deployed: Deployed) -> Iterator[Cloud]:
-    """Yield the whole stack, with the one log stream that a role's own would be."""
-    with contextlib.closing(Cloud(outputs=deployed.outputs)) as cloud:
-        group = cloud.deployment.function_log_group
-        with contextlib.suppress(ClientError):
-            cloud.root("logs").create_log_stream(logGroupName=group, logStreamName="roles-test")
-        yield cloud
+@pytest.fixture(scope="module", autouse=True)
+def _log_stream(cloud: Cloud) -> None:
+    """Make the one log stream that a role's own would be."""
+    with contextlib.suppress(ClientError):
+        cloud.root("logs").create_log_stream(
+            logGroupName=cloud.deployment.function_log_group, logStreamName="roles-test"
+        )
 
 
 @pytest.fixture

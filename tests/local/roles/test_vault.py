@@ -5,7 +5,6 @@ import json
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -14,45 +13,28 @@ from botocore.exceptions import ClientError
 from audit_core.layout import PAYLOADS, RECORDS
 from cli.check import run_controls
 from cli.checks.probe import Outcome
-from localcloud import emulator as emulators
-from localcloud import place, stack_config
+from localcloud import place
 from localcloud.deploy import Deployed, deploy
 from policies import vault_policy
 from policies.controls import CONTROLS
 from policies.place import Principal
 from tests.local.check.cloud import Cloud
+from tests.local.stack import deployed_alone, local_config
 
 SECRET: Final = "sk_live_" + "4eC39HqLyjWDarjtT1zdp7dc"
 BODY: Final = {"question": "where is order 4711?", "note": f"the key is {SECRET}"}
 REFUSED: Final = {"AccessDenied", "AccessDeniedException"}
-CONFIG: Final = {
-    **stack_config.read(place.STACK_FILE),
-    "agent-audit-log:envelope": "masked",
-    "agent-audit-log:vaultReaders": '["arn:aws:iam::000000000000:root"]',
-}
+SETTINGS: Final = {"envelope": "masked", "vaultReaders": '["arn:aws:iam::000000000000:root"]'}
+CONFIG: Final = local_config(**SETTINGS)
 EVERYONE: Final = (*Principal, None)
 """Each role, and an administrator who may do anything that IAM can give."""
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return where the stack's state is kept."""
-    return tmp_path_factory.mktemp("vaulted")
-
-
-@pytest.fixture(scope="module")
-def started(folder: Path) -> Iterator[emulators.Emulator]:
-    """Yield an emulator of this module's own."""
-    try:
-        yield emulators.start(state_dir=folder / "emulator")
-    finally:
-        emulators.stop(state_dir=folder / "emulator")
-
-
-@pytest.fixture(scope="module")
-def vaulted(started: emulators.Emulator, folder: Path) -> Deployed:
-    """Return the local stack with masked payloads in a vault."""
-    return deploy(started, config=CONFIG, folder=folder)
+def vaulted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
+    """Yield the local stack with masked payloads in a vault."""
+    with deployed_alone(tmp_path_factory.mktemp("vaulted"), **SETTINGS) as stack:
+        yield stack
 
 
 @pytest.fixture(scope="module")
@@ -265,9 +247,9 @@ def test_a_vault_that_is_not_shut_is_told(
     assert "tried as administrator, auditor, retention-admin, hold-releaser" in sound.verdict.detail
 
 
-def test_a_second_run_changes_nothing(vaulted: Deployed, folder: Path) -> None:
+def test_a_second_run_changes_nothing(vaulted: Deployed) -> None:
     """The vault, its key and its policies are left as they are."""
-    again = deploy(vaulted.emulator, config=CONFIG, folder=folder)
+    again = deploy(vaulted.emulator, config=CONFIG, folder=vaulted.folder)
     assert {step.action for step in again.result.steps} <= {"same", "read"}
 
 
@@ -287,11 +269,10 @@ def test_the_vault_expires_and_is_shut(cloud: Cloud) -> None:
     }
 
 
-def test_the_vault_stays_shut_until_its_last_payload_is_gone(
-    cloud: Cloud, payload: str, started: emulators.Emulator, folder: Path
-) -> None:
+def test_the_vault_stays_shut_until_its_last_payload_is_gone(cloud: Cloud, payload: str, vaulted: Deployed) -> None:
     """`envelope` off, emptied, off and on again: no run fails, and nothing lies open in between."""
     s3, bucket = cloud.root("s3"), cloud.deployment.vault_bucket
+    started, folder = vaulted.emulator, vaulted.folder
     off = {**CONFIG, "agent-audit-log:envelope": "off"}
     before = [item["Key"] for item in s3.list_objects_v2(Bucket=bucket)["Contents"]]
     with contextlib.closing(Cloud(outputs=deploy(started, config=off, folder=folder).outputs)) as without:

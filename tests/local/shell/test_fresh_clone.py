@@ -37,6 +37,7 @@ def make(clone: Path, target: str) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
+@pytest.mark.long
 @pytest.mark.timeout(600)
 def test_fresh_clone(clone: Path) -> None:
     """`make up` sets itself up and ticks every line; `make down`, and nothing is left."""

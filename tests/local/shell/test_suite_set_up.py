@@ -18,7 +18,7 @@ def clone(tmp_path: Path, fresh_checkout: Callable[[Path], Path]) -> Path:
     """Return a checkout without wheels, with this suite's `conftest.py` and two files of tests that need them."""
     copy = fresh_checkout(tmp_path)
     (copy / ".cache").unlink()
-    for name in ("conftest.py", "sdks/kits.py"):
+    for name in ("conftest.py", "local/stack.py", "sdks/kits.py", "warm/programs.py"):
         (copy / "tests" / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / "tests" / name, copy / "tests" / name)
     for name in ("test_one.py", "test_two.py"):

@@ -4,10 +4,13 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from localcloud import emulator as emulators
 from tests.local.shell.person import Place
 
 
+@pytest.mark.long
 def test_every_step_goes_as_it_must(tmp_path: Path, fresh_checkout: Callable[[Path], Path]) -> None:
     """It ends with 0, and names the record whose byte was flipped."""
     place = Place(checkout=fresh_checkout(tmp_path))

@@ -15,9 +15,8 @@ from click.testing import CliRunner
 from audit_core.layout import RECORDS, marker_key
 from cli.connection import Connection, Deployment
 from cli.main import main
-from localcloud import emulator as emulators
-from localcloud import place, stack_config
-from localcloud.deploy import Deployed, deploy
+from localcloud.deploy import Deployed
+from tests.local.stack import deployed_alone
 
 
 class Log:
@@ -74,12 +73,8 @@ class Log:
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     """Yield a stack that no other test has been at: what they plant would be found here."""
-    folder = tmp_path_factory.mktemp("own")
-    started = emulators.start(state_dir=folder / "emulator")
-    try:
-        yield deploy(started, config=stack_config.read(place.STACK_FILE), folder=folder)
-    finally:
-        emulators.stop(state_dir=folder / "emulator")
+    with deployed_alone(tmp_path_factory.mktemp("own")) as stack:
+        yield stack
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from audit_core import digest as digests
@@ -76,7 +76,6 @@ PIECES = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=250, deadline=None)
 @given(st.lists(PIECES, max_size=14), st.lists(st.integers(1, 6), min_size=1, max_size=8), st.booleans(), st.booleans())
 def test_however_it_is_cut(pieces: list[bytes], cuts: list[int], keyed: bool, small: bool) -> None:  # noqa: FBT001
     """Any body, cut anywhere, within the cap or beyond it: the digest, type and reason of the same body sent whole."""
@@ -94,7 +93,6 @@ def test_however_it_is_cut(pieces: list[bytes], cuts: list[int], keyed: bool, sm
         assert streamed(chunks, key=key).total == digest_payload(body, key=key, text=True)
 
 
-@settings(deadline=None)
 @given(st.recursive(st.none() | st.text(max_size=4) | st.integers(), lambda inner: st.lists(inner, max_size=3)))
 def test_a_document_is_never_taken_for_something_else(value: object) -> None:
     """Of JSON the shape is always in doubt until the end."""

@@ -8,7 +8,7 @@ from itertools import count
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from cli.joining import Call, Gap, Joined, MissingParent, join
@@ -349,7 +349,6 @@ def _shown(joined: Joined) -> str:
     return json.dumps([[call.as_json() for call in joined.calls], repr(joined)], sort_keys=True)
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(records=RECORDS, seed=st.integers(0, 99))
 def test_neither_order_nor_repetition_matters(records: list[object], seed: int) -> None:
     """Whatever the records are: the same calls, and each record id in them."""
@@ -366,7 +365,6 @@ def _is_text(value: object) -> bool:
     return isinstance(value, str) and bool(value)
 
 
-@settings(max_examples=80, deadline=None)
 @given(links=st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), max_size=12))
 def test_every_call_is_reached_from_one_without_a_parent(links: list[tuple[int, int]]) -> None:
     """Whatever the parents say, what is left of them is a forest."""

@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from openapi_spec_validator import validate
 
@@ -304,7 +304,6 @@ ANY = st.recursive(
 )
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(ANY)
 def test_any_json(post: Post, store: MemoryStore, value: object) -> None:
     """Any JSON, and what only looks like it: a documented response, and every stored record fits its schema."""
@@ -315,14 +314,12 @@ def test_any_json(post: Post, store: MemoryStore, value: object) -> None:
     assert {record["record_id"] for record in store.records} == stored
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary(max_size=60) | st.binary(max_size=60).map(lambda data: b"\x1f\x8b\x08" + data))
 def test_any_bytes(post: Post, data: bytes) -> None:
     """Any bytes: a documented response."""
     assert post(data).status in {200, 207, 400, 422}
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_any_damage(post: Post, data: st.DataObject) -> None:
     """A good body with any byte changed, inserted or removed, zipped or not: a documented response."""

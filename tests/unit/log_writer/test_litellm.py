@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from audit_core.errors import DecodeError
@@ -332,7 +332,6 @@ INNER = st.dictionaries(MEMBERS, JSON | st.dictionaries(MEMBERS, JSON, max_size=
 CALLS = st.dictionaries(st.sampled_from(sorted(CALL)), INNER, max_size=8)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(calls=st.lists(CALLS | JSON, max_size=4), in_lines=st.booleans())
 def test_nothing_makes_it_fail(calls: list[object], in_lines: bool) -> None:  # noqa: FBT001 - hypothesis fills it
     """Whatever the payloads are, each becomes an event or a refusal, in order, and the same twice."""
@@ -344,7 +343,6 @@ def test_nothing_makes_it_fail(calls: list[object], in_lines: bool) -> None:  # 
     assert all(isinstance(item, Event | Refusal) for item in made)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(calls=st.lists(CALLS | JSON, min_size=1, max_size=3))
 def test_the_writer_answers_whatever_comes(post: Post, calls: list[object]) -> None:
     """Stored or refused, never a failure."""

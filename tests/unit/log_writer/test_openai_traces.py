@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from audit_core.errors import DecodeError
@@ -337,7 +337,6 @@ KINDS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(items=st.lists(KINDS | JSON, max_size=4), ascii_only=st.booleans())
 def test_nothing_makes_it_fail(items: list[object], ascii_only: bool) -> None:  # noqa: FBT001 - hypothesis fills it
     """Whatever the items are, each becomes an event or a refusal, in order, and the same twice."""
@@ -352,7 +351,6 @@ def test_nothing_makes_it_fail(items: list[object], ascii_only: bool) -> None:  
     assert all(isinstance(item, Event | Refusal) for item in made)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(items=st.lists(KINDS | JSON, min_size=1, max_size=3))
 def test_the_writer_answers_whatever_comes(post: Post, items: list[object]) -> None:
     """Stored or refused, never a failure."""

@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
@@ -116,7 +116,6 @@ def decoded(path: str, encoding: str, body: bytes) -> tuple[list[Event | Refusal
     return list(found.items), found.content_digest
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(
     data=st.one_of(
         st.tuples(st.just(LOGS), st.lists(st.tuples(PAIRS, st.just("s"), st.lists(RECORDS, max_size=3)), max_size=2)),
@@ -132,7 +131,6 @@ def test_both_encodings_are_the_same_events(data: tuple[str, list[Any]]) -> None
     assert decoded(path, JSON, one) == decoded(path, PROTOBUF, two)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(pairs=PAIRS, resource=PAIRS, item=RECORDS, other=SPAN_ITEMS)
 def test_both_encodings_are_stored_as_the_same_bytes(
     pairs: list[tuple[str, object]], resource: list[tuple[str, object]], item: Sent, other: Sent

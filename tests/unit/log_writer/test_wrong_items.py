@@ -141,6 +141,7 @@ INTAKES: dict[str, Intake] = {
     **_intakes("/v1/logs", _LOGS, (*_LOG_PLACES, "WRONG"), json=_resources("resourceLogs", "scopeLogs", "logRecords")),
     **_intakes("/v1/traces", _SPANS, (*_SPAN_PLACES, "WRONG"), json=_resources("resourceSpans", "scopeSpans", "spans")),
 }
+QUICK_DEPTHS = (24, 25, 128, 129, 252, 254, 1024, 5000)
 DEPTHS = (20, 24, 25, 40, 127, 128, 129, 130, 200, 249, 250, 251, 252, 253, 254, 255, 500, 980, 1023, 1024, 1025, 5000)
 WRONG: dict[str, bytes] = {
     **{f"{depth} lists": b"[" * depth + b"]" * depth for depth in DEPTHS},
@@ -202,6 +203,9 @@ WRONG: dict[str, bytes] = {
     "brackets that do not fit": b"[1}",
 }
 
+FURTHER_DEPTHS = {f"{depth} {kind}" for depth in {*DEPTHS}.difference(QUICK_DEPTHS) for kind in ("lists", "objects")}
+EACH_WRONG = [pytest.param(name, marks=[pytest.mark.long] if name in FURTHER_DEPTHS else []) for name in WRONG]
+
 
 def _post(writer: Writer, path: str, body: bytes, content_type: str = JSON) -> Response:
     headers = {"authorization": f"Bearer {TOKEN}", "content-type": content_type}
@@ -222,7 +226,7 @@ def _check_neighbours(store: MemoryStore, response: Response, users: tuple[str, 
         assert refused["reason"]
 
 
-@pytest.mark.parametrize("wrong", WRONG)
+@pytest.mark.parametrize("wrong", EACH_WRONG)
 @pytest.mark.parametrize("name", INTAKES)
 def test_a_wrong_item_costs_itself_alone(writer: Writer, store: MemoryStore, name: str, wrong: str) -> None:
     """Wherever it stands in an item: the items before and behind are stored; nothing is answered with a failure."""
@@ -327,7 +331,7 @@ def test_a_wrong_message_costs_itself_alone(
 
 
 @pytest.mark.parametrize("place", ["resource", "scope", "resources", "scopes", "items"])
-@pytest.mark.parametrize("wrong", WRONG)
+@pytest.mark.parametrize("wrong", EACH_WRONG)
 def test_what_is_wrong_around_items_costs_no_others(writer: Writer, store: MemoryStore, place: str, wrong: str) -> None:
     """A resource or a scope of OTLP in JSON that is wrong: the items of the others are stored."""
     texts = {

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from audit_core.masking import PLACEHOLDER, JsonValue, Masker, Redaction
@@ -176,7 +176,6 @@ def test_numbers_that_say_nothing_stay() -> None:
         assert MASKER.mask_value({"note": value}) == ({"note": value}, ())
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.binary(min_size=8, max_size=99), st.sampled_from(sorted(DUMPS)))
 def test_a_dump_is_read_as_it_was_written(data: bytes, tool: str) -> None:
     """Every byte, whatever its column looks like; words also in the other order."""
@@ -186,7 +185,6 @@ def test_a_dump_is_read_as_it_was_written(data: bytes, tool: str) -> None:
     assert (run.read(planted[run.start : run.end], lambda _: None) or b"").startswith(data)
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.text("abcXYZ019 -_=", min_size=8, max_size=60), st.sampled_from(sorted(NUMBERS)))
 def test_numbers_are_read_as_they_were_written(text: str, spelling: str) -> None:
     """All of them, as one run."""

@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable
 from urllib.parse import quote, unquote
 
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from audit_core.masking import PLACEHOLDER, Masker, Unscannable
@@ -44,7 +44,6 @@ AROUND = st.text("abcdefgh ", max_size=12)
 OUTER = st.sampled_from(sorted(IN_PLACE))
 
 
-@settings(max_examples=60, deadline=None)
 @given(OUTER, st.sampled_from(sorted(DIGITS)), OUTER, AROUND, AROUND)
 def test_digits_go_whole_and_what_is_around_them_stays(
     inner: str, digits: str, outer: str, before: str, after: str
@@ -60,7 +59,6 @@ def test_digits_go_whole_and_what_is_around_them_stays(
     assert decode(str(masked["data"][0])) == f"<{PLACEHOLDER}> ends"
 
 
-@settings(max_examples=80, deadline=None)
 @given(st.lists(st.sampled_from(sorted(ENCODERS)), min_size=1, max_size=4), AROUND, AROUND)
 @example(["hexadecimal", "hexadecimal", "base64"], "", "")  # whose bytes unpack as deflate without a header, too
 @example(["base32", "references", "hexadecimal"], "ab", "cd")  # the same, with its digits taken for base64

@@ -7,7 +7,7 @@ import string
 from typing import Any
 
 import orjson
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from audit_core.masking import PLACEHOLDER, Masker, Unscannable
@@ -63,7 +63,6 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=100, deadline=None)
 @given(VALUES)
 @example({' -u"': ":000"})
 def test_masking_twice_changes_nothing(value: Any) -> None:  # noqa: ANN401 - any JSON value
@@ -75,7 +74,6 @@ def test_masking_twice_changes_nothing(value: Any) -> None:  # noqa: ANN401 - an
     assert MASKER.mask_value(masked) == (masked, ())
 
 
-@settings(max_examples=100, deadline=None)
 @given(VALUES, st.sampled_from(SECRETS), PIECES, PIECES)
 def test_a_planted_secret_never_survives(value: Any, secret: str, before: str, after: str) -> None:  # noqa: ANN401
     """Not in the output, not in the redactions, not in an error."""
@@ -88,7 +86,6 @@ def test_a_planted_secret_never_survives(value: Any, secret: str, before: str, a
         assert secret not in repr(masked) + repr(redactions)
 
 
-@settings(max_examples=100, deadline=None)
 @given(VALUES)
 @example(["\\\U00010000@0.AA"])
 @example("\\\U00010000@0.AA")
@@ -108,7 +105,6 @@ def test_bytes_and_values_agree(value: Any) -> None:  # noqa: ANN401
         assert masked.data == data
 
 
-@settings(max_examples=100, deadline=None)
 @given(VALUES)
 def test_the_quick_check_never_calls_clean_what_the_walk_masks(value: Any) -> None:  # noqa: ANN401
     """Where the quick check says clean, the walk finds nothing."""
@@ -120,7 +116,6 @@ def test_the_quick_check_never_calls_clean_what_the_walk_masks(value: Any) -> No
         assert not masked.found
 
 
-@settings(max_examples=80, deadline=None)
 @given(st.text(string.ascii_letters + " .,", max_size=200))
 def test_prose_is_returned_as_it_is(text: str) -> None:
     """Letters, spaces and stops hold no secret; the value handed in is never changed."""
