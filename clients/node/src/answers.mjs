@@ -239,23 +239,16 @@ export class Events {
 
   /** Read AWS's frames: length, length of the headers, a checksum; headers; payload; a checksum. */
   takeFrames() {
-    const buffer = Buffer.concat(this.held);
-    this.held = [];
-    let at = 0;
-    while (buffer.length - at >= AWS_PREFIX) {
-      const total = buffer.readUInt32BE(at);
-      const headers = buffer.readUInt32BE(at + 4);
-      if (total < AWS_PREFIX + headers + AWS_CRC || total > MAX_EVENT_BYTES) {
-        this.skipping = true; // not an event stream of AWS
-        return;
-      }
-      if (buffer.length - at < total) break;
-      const begin = at + AWS_PREFIX + headers;
-      this.frame(buffer.toString('latin1', at + AWS_PREFIX, begin), buffer.toString('utf8', begin, at + total - AWS_CRC));
-      at += total;
+    let rest = Buffer.concat(this.held);
+    while (rest.length >= AWS_PREFIX) {
+      const total = rest.readUInt32BE(0);
+      const begin = AWS_PREFIX + rest.readUInt32BE(4);
+      this.skipping = total < begin + AWS_CRC || total > MAX_EVENT_BYTES; // not an event stream of AWS
+      if (this.skipping || rest.length < total) break;
+      this.frame(rest.toString('latin1', AWS_PREFIX, begin), rest.toString('utf8', begin, total - AWS_CRC));
+      rest = rest.subarray(total);
     }
-    const rest = buffer.subarray(at);
-    this.held = [rest];
+    this.held = this.skipping ? [] : [rest];
     this.size = rest.length;
     this.wanted = rest.length >= AWS_PREFIX ? rest.readUInt32BE(0) : AWS_PREFIX;
   }

@@ -144,21 +144,17 @@ class Events:
 
     def _take_frames(self) -> None:
         """Read AWS's frames: length, length of the headers, a checksum; headers; payload; a checksum."""
-        buffer = b"".join(self._held)
-        self._held.clear()
-        at = 0
-        while len(buffer) - at >= _AWS_PREFIX:
-            total, headers = (int.from_bytes(buffer[at + start : at + start + 4], "big") for start in (0, 4))
-            if not _AWS_PREFIX + headers + _AWS_CRC <= total <= MAX_JSON_BYTES:
-                self._skipping = True  # not an event stream of AWS
-                return
-            if len(buffer) - at < total:
+        rest = memoryview(b"".join(self._held))
+        while len(rest) >= _AWS_PREFIX:
+            total, headers = (int.from_bytes(rest[start : start + 4], "big") for start in (0, 4))
+            begin, end = _AWS_PREFIX + headers, total - _AWS_CRC
+            self._skipping = not begin <= end <= MAX_JSON_BYTES - _AWS_CRC  # not an event stream of AWS
+            if self._skipping or len(rest) < total:
                 break
-            begin = at + _AWS_PREFIX + headers
-            self._frame(buffer[at + _AWS_PREFIX : begin], buffer[begin : at + total - _AWS_CRC])
-            at += total
-        rest = buffer[at:]
-        self._held, self._size = [rest], len(rest)
+            self._frame(bytes(rest[_AWS_PREFIX:begin]), bytes(rest[begin:end]))
+            rest = rest[total:]
+        self._held = [] if self._skipping else [bytes(rest)]
+        self._size = len(rest)
         self._wanted = int.from_bytes(rest[:4], "big") if len(rest) >= _AWS_PREFIX else _AWS_PREFIX
 
     def _frame(self, headers: bytes, payload: bytes) -> None:
