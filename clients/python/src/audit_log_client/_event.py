@@ -29,7 +29,6 @@ IDS = (
 _USERINFO = re.compile(r"(?<![^/\\])[^/\\?#]*@")
 _QUERY = re.compile(r"[?#]")
 _ENCODER = json.JSONEncoder(ensure_ascii=False, check_circular=False, allow_nan=False, separators=(",", ":"))
-_VERSION = re.compile(r"[^-+.0-9A-Za-z]")
 
 
 def new_id() -> str:

@@ -133,11 +133,8 @@ def _code_of(error: JsonValue) -> JsonValue:
     found = [error.get(name) for name in ("type", "code", "status")]
     found.append(inner.get("code") if isinstance(inner, dict) else None)
     codes = [code for code in found if isinstance(code, (int, str)) and not isinstance(code, bool) and code != ""]
-    plain = [_folded(str(code)) for code in codes]
-    telling = (
-        code for code, name in zip(codes, plain, strict=True) if name in BLOCKED_FINISHES or _THROTTLED.fullmatch(name)
-    )
-    return next(telling, next((code for code in codes if isinstance(code, str)), codes[0] if codes else None))
+    specific = (code for code in codes if _is_specific(_folded(str(code))))
+    return next(specific, next((code for code in codes if isinstance(code, str)), codes[0] if codes else None))
 
 
 def _is_specific(word: str) -> bool:

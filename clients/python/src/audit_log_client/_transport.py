@@ -14,7 +14,7 @@ from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from audit_log_client._body import Body, Unpack
-from audit_log_client._call import TRACE_HEADER, Call
+from audit_log_client._call import Call
 from audit_log_client._event import media_type
 from audit_log_client._events import READ_TYPES, Events
 from audit_log_client._http import NAMES, plain_headers
@@ -157,12 +157,8 @@ class AsyncSentStream(_Sent):
         await self._inner.aclose()
 
 
-class _Received:
+class _Received(_Sent):
     """A response's stream that reports what the agent reads of it, and when it stops."""
-
-    def __init__(self, inner: Any, call: Call, _body: Body) -> None:  # noqa: ANN401 - of either library
-        self._inner = inner
-        self._call = call
 
     def _take(self, chunk: bytes) -> None:
         try:
@@ -330,6 +326,3 @@ def instrument(hook: Hook, client: Any) -> Any:  # noqa: ANN401 - of either libr
             for pattern, mount in client._mounts.items()  # noqa: SLF001
         }
     return client
-
-
-__all__ = ["TRACE_HEADER", "AsyncLoggedTransport", "Hook", "LoggedTransport", "instrument", "library_of"]
