@@ -5,13 +5,13 @@ Promise: what does not fit is refused at the start, with the field and the rule.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from audit_core.config import read_json, text_of, whole
 from audit_core.errors import AuditError
-from audit_core.layout import CONFIG_SCHEMA, MAX_SEAL_MINUTES
+from audit_core.layout import MAX_SEAL_MINUTES
 
 _TEXTS = ("bucket", "region", "queue_url", "key_id", "origin", "topic_arn", "anchor_url")
 _PLAIN = frozenset({("http", "127.0.0.1"), ("http", "localhost")})
@@ -50,40 +50,18 @@ class Config:
 
 
 def load_config(path: Path) -> Config:
-    """Read the configuration file. Raises `AuditError`."""
-    try:
-        raw = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        raise AuditError("is not there or is not JSON", field=path.name) from None
-    return parse_config(raw)
+    """Read the configuration file. Raise `AuditError`."""
+    return parse_config(read_json(path))
 
 
 def parse_config(raw: object) -> Config:
     """Read a `Config` from decoded JSON. Reject unknown keys. Raise `AuditError`."""
-    if not isinstance(raw, dict) or not raw.keys() <= {"schema", "retention_days", "seal_minutes", *_TEXTS}:
-        raise AuditError("must be an object without unknown keys")
-    if raw.get("schema") != CONFIG_SCHEMA:
-        raise AuditError(f"must be {CONFIG_SCHEMA}", field="schema")
+    top = whole(raw, {"retention_days", "seal_minutes", *_TEXTS})
     return Config(
-        bucket=_text(raw, "bucket"),
-        region=_text(raw, "region"),
-        queue_url=_text(raw, "queue_url"),
-        key_id=_text(raw, "key_id"),
-        origin=_text(raw, "origin"),
-        retention_days=_number(raw, "retention_days"),
-        seal_minutes=_number(raw, "seal_minutes"),
-        topic_arn=_text(raw, "topic_arn"),
-        anchor_url=_text(raw, "anchor_url"),
+        **{name: text_of(top, name, "" if name in _OPTIONAL else None) for name in _TEXTS},
+        retention_days=_number(top, "retention_days"),
+        seal_minutes=_number(top, "seal_minutes"),
     )
-
-
-def _text(raw: dict[str, object], name: str) -> str:
-    value = raw.get(name)
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        raise AuditError("must be a string", field=name)
-    return value
 
 
 def _number(raw: dict[str, object], name: str) -> int:

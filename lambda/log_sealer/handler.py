@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import functools
 import json
-import os
 import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
+from audit_core.config import config_path
 from audit_core.errors import AuditError
-from audit_core.layout import CHECKPOINT, CONFIG_FILE
+from audit_core.layout import CHECKPOINT
 from aws_client.services import JsonService, Topic, endpoint_of
 from aws_client.signed import SignedClient, role_credentials
 from log_sealer.bucket import Bucket
@@ -154,8 +153,7 @@ def make_parts(config: Config) -> Parts:
 
 @functools.cache
 def _parts() -> Parts:
-    root = Path(os.environ.get("LAMBDA_TASK_ROOT") or Path(__file__).parent.parent)
-    return make_parts(load_config(root / CONFIG_FILE))
+    return make_parts(load_config(config_path()))
 
 
 def _write(entry: Mapping[str, object]) -> None:

@@ -5,15 +5,14 @@ Promise: what does not fit is refused at the start, with the field and the rule.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
+from audit_core.config import object_of, read_json, text_of, whole
 from audit_core.errors import AuditError
 from audit_core.layout import (
-    CONFIG_SCHEMA,
     DIGESTS,
     ENDPOINT_DETAILS,
     ENVELOPES,
@@ -107,23 +106,17 @@ class Config:
 
 
 def load_config(path: Path) -> Config:
-    """Read the configuration file. Raises `AuditError`."""
-    try:
-        raw = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        raise AuditError("is not there or is not JSON", field=path.name) from None
-    return parse_config(raw)
+    """Read the configuration file. Raise `AuditError`."""
+    return parse_config(read_json(path))
 
 
 def parse_config(raw: object) -> Config:
-    """A `Config` from decoded JSON. Unknown keys are refused. Raises `AuditError`."""
-    top = _object(raw, "", {"schema", "bucket", "region", "agents", "masking", "digest", "keys", "envelope"})
-    if top.get("schema") != CONFIG_SCHEMA:
-        raise AuditError(f"must be {CONFIG_SCHEMA}", field="schema")
-    masking = _object(top.get("masking", {}), "masking", {"personal", "custom"})
-    digest = _object(top.get("digest", {}), "digest", {"algorithm"})
-    keys = _object(top.get("keys", {}), "keys", {"parameter"})
-    envelope = _object(top.get("envelope", {}), "envelope", {"mode", "bucket"})
+    """Read a `Config` from decoded JSON. Reject unknown keys. Raise `AuditError`."""
+    top = whole(raw, {"bucket", "region", "agents", "masking", "digest", "keys", "envelope"})
+    masking = object_of(top.get("masking", {}), "masking", {"personal", "custom"})
+    digest = object_of(top.get("digest", {}), "digest", {"algorithm"})
+    keys = object_of(top.get("keys", {}), "keys", {"parameter"})
+    envelope = object_of(top.get("envelope", {}), "envelope", {"mode", "bucket"})
     custom = masking.get("custom")
     if custom is not None and not isinstance(custom, dict):
         raise AuditError("must be an object", field="masking.custom")
@@ -131,47 +124,39 @@ def parse_config(raw: object) -> Config:
     if not isinstance(agents, list):
         raise AuditError("must be an array", field="agents")
     return Config(
-        bucket=_text(top, "bucket"),
-        region=_text(top, "region"),
+        bucket=text_of(top, "bucket"),
+        region=text_of(top, "region"),
         agents=tuple(_agent(agent) for agent in agents),
         personal=_choice(masking, "masking", "personal", PERSONAL),
         custom_rules=custom or {},
         keyed_digests=_choice(digest, "digest", "algorithm", DIGESTS) == "hmac-sha256",
-        keys_parameter=_text({"parameter": "", **keys}, "parameter"),
+        keys_parameter=text_of(keys, "parameter", ""),
         envelope=_choice(envelope, "envelope", "mode", ENVELOPES),
-        vault_bucket=_text({"bucket": "", **envelope}, "bucket"),
+        vault_bucket=text_of(envelope, "bucket", ""),
     )
 
 
 def _agent(raw: object) -> Agent:
-    agent = _object(raw, "agents", {"name", "endpoint_detail", "tokens"})
+    agent = object_of(raw, "agents", {"name", "endpoint_detail", "tokens"})
     tokens = agent.get("tokens")
     if not isinstance(tokens, list):
         raise AuditError("must be an array", field="agents.tokens")
     return Agent(
-        name=_text(agent, "name"),
+        name=text_of(agent, "name"),
         endpoint_detail=_choice(agent, "agents", "endpoint_detail", ENDPOINT_DETAILS),
         tokens=tuple(_token(token) for token in tokens),
     )
 
 
 def _token(raw: object) -> Token:
-    token = _object(raw, "agents.tokens", {"sha256", "not_after"})
+    token = object_of(raw, "agents.tokens", {"sha256", "not_after"})
     end = token.get("not_after")
     if end is None:
-        return Token(sha256=_text(token, "sha256"))
+        return Token(sha256=text_of(token, "sha256"))
     stamp = utc_timestamp(end) if isinstance(end, str) else None
     if stamp is None:
         raise AuditError("must be an RFC 3339 time", field="agents.tokens.not_after")
-    return Token(sha256=_text(token, "sha256"), not_after=datetime.fromisoformat(stamp))
-
-
-def _object(raw: object, name: str, known: set[str]) -> dict[str, object]:
-    if not isinstance(raw, dict):
-        raise AuditError("must be an object", field=name)
-    if not raw.keys() <= known:
-        raise AuditError("has unknown keys", field=name)
-    return raw
+    return Token(sha256=text_of(token, "sha256"), not_after=datetime.fromisoformat(stamp))
 
 
 def _choice(raw: dict[str, object], parent: str, name: str, known: tuple[_Choice, ...]) -> _Choice:
@@ -181,10 +166,3 @@ def _choice(raw: dict[str, object], parent: str, name: str, known: tuple[_Choice
         if value == choice:
             return choice
     raise AuditError(f"must be one of {', '.join(known)}", field=f"{parent}.{name}")
-
-
-def _text(raw: dict[str, object], name: str) -> str:
-    value = raw.get(name)
-    if not isinstance(value, str):
-        raise AuditError("must be a string", field=name)
-    return value

@@ -14,12 +14,11 @@ import os
 import sys
 import time
 from http import HTTPStatus
-from pathlib import Path
 from typing import Protocol, TypeAlias
 
+from audit_core.config import config_path
 from audit_core.errors import DecodeError
 from audit_core.faults import places_of
-from audit_core.layout import CONFIG_FILE
 from aws_client.s3 import S3Store
 from aws_client.services import endpoint_of
 from aws_client.signed import SignedClient, role_credentials
@@ -121,8 +120,7 @@ def request_of(event: FunctionUrlEvent, *, deadline: float) -> Request:
 
 @functools.cache
 def _writer() -> Writer:
-    root = Path(os.environ.get("LAMBDA_TASK_ROOT") or Path(__file__).parent.parent)
-    return make_writer(load_config(root / CONFIG_FILE))
+    return make_writer(load_config(config_path()))
 
 
 def _log(request: Request | None, response: Response, started: float, request_id: str | None) -> None:
