@@ -42,7 +42,7 @@ _HEAD = 128
 
 
 def begins_object(entry: bytes) -> bool:
-    """Whether an entry, in its one form, is the first of its object. Quotes in its texts are escaped: none says so."""
+    """Whether an entry, in its one form, is the first of its object. Quotes in its texts are escaped, so no text looks like it."""
     return entry.find(_FIRST_LINE, 0, _HEAD) >= 0
 
 

@@ -104,7 +104,7 @@ def digest_payload(
     """Digest a payload given as bytes: as JSON where it is JSON, as it is otherwise. `size` is the number of bytes.
 
     JSON that is ambiguous (a key twice), has no canonical form (NaN, a lone surrogate, too deep) or is too large gets
-    no digest: one over its bytes would hold the secret fields that a digest must not hold. `text` tells the media type
+    no digest: one over its bytes would hold the secret fields that a digest must not hold. `text` sets the media type
     of what is not JSON. `on_json` is called with the decoded JSON.
     """
     if len(data) > MAX_JSON_BYTES:

@@ -58,15 +58,3 @@ def fold_root(subtrees: Sequence[bytes]) -> bytes:
     for left in reversed(subtrees[:-1]):
         root = node_hash(left, root)
     return root
-
-
-def root_of(leaves: Sequence[bytes]) -> bytes:
-    """Return the root of a tree with these leaf hashes."""
-    subtrees: list[bytes] = []
-    start = 0
-    for bit in range(len(leaves).bit_length() - 1, -1, -1):
-        width = 1 << bit
-        if len(leaves) & width:
-            subtrees.append(perfect_root(leaves[start : start + width]))
-            start += width
-    return fold_root(subtrees)

@@ -17,9 +17,9 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from audit_core.entries import Entry, parse_entry
-from audit_core.merkle import leaf_hash, root_of
+from audit_core.merkle import leaf_hash
 from audit_core.notes import Checkpoint, open_checkpoint, parse_key
-from audit_core.tiles import unbundle
+from audit_core.tiles import Edge, unbundle
 from aws_client.services import JsonService
 from aws_client.signed import Credentials, SignedClient
 from localcloud.emulator import Emulator
@@ -122,12 +122,12 @@ class Place:
         key = parse_key(files["seal/key"].decode())
         head = open_checkpoint(files["seal/checkpoint"], key, verify)
         leaves = [leaf_hash(entry) for entry in data]
-        assert head == Checkpoint(origin=ORIGIN, size=len(data), root=root_of(leaves))
+        assert head == Checkpoint(origin=ORIGIN, size=len(data), root=Edge().grow(leaves)[0].root())
         for name, body in files.items():
             if name.startswith("seal/checkpoints/"):
                 kept = open_checkpoint(body, key, verify)
                 assert name == f"seal/checkpoints/{kept.size}"
-                assert kept.root == root_of(leaves[: kept.size])
+                assert kept.root == Edge().grow(leaves[: kept.size])[0].root()
         entries = [parse_entry(entry) for entry in data]
         starts = {entry.key: number for number, entry in enumerate(entries) if entry.line == 0}
         assert {name.removeprefix("seal/objects/") for name in files if name.startswith("seal/objects/")} == {

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from audit_core.layout import MAX_STORED_BYTES
-from audit_core.merkle import leaf_hash, root_of
+from audit_core.merkle import leaf_hash
 from audit_core.notes import Checkpoint, VerifierKey, note, open_checkpoint, parse_key
-from audit_core.tiles import unbundle
+from audit_core.tiles import Edge, unbundle
 from aws_client.signed import Service, SignedClient
 from log_sealer.ledger import TamperedError
 from tests.local.sealer.conftest import DAYS, ORIGIN, VISIBILITY_SECONDS, Place, soon, verify
@@ -380,7 +380,7 @@ def test_file_put_before_its_time(place: Place, name: str, body: bytes) -> None:
     assert {key for _, key in place.alarms} <= {f"seal/{name}", "seal/checkpoint"}
     head = open_checkpoint(place.objects()["seal/checkpoint"], parse_key(place.objects()["seal/key"].decode()), verify)
     data = [entry for key, file in sorted(place.objects("seal/sequence/").items()) for entry in unbundle(file)]
-    assert head == Checkpoint(origin=ORIGIN, size=8, root=root_of([leaf_hash(entry) for entry in data]))
+    assert head == Checkpoint(origin=ORIGIN, size=8, root=Edge().grow([leaf_hash(entry) for entry in data])[0].root())
 
 
 @pytest.mark.parametrize("name", ["tile/0/000.p/4", "tile/entries/000.p/4"])
