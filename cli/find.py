@@ -316,7 +316,7 @@ def _new(
 
 
 def _may_match(stored: StoredObject, wanted: Query) -> bool:
-    """Whether an object may hold a record of the period, by its key and by when it was stored.
+    """Return whether an object may hold a record of the period, by its key and by when it was stored.
 
     A batch is filed under the day of its earliest event and may hold later ones, but none from after it was stored.
     """

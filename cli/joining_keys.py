@@ -197,7 +197,7 @@ def keys(item: Item) -> Iterator[Key]:
 
 
 def is_the_span(item: Item) -> bool:
-    """Whether the record is of its span, and not of something that happened in it."""
+    """Return whether the record is of its span, and not of something that happened in it."""
     if item.source != _LOGS:
         return True
     return item.sequence is None and (item.label("event_name") or "").startswith(_GENAI)

@@ -55,7 +55,7 @@ class Tied:
         return len(self._keys) + sum(map(len, self._ids.values()))
 
     def names(self, record: Mapping[str, object]) -> bool:
-        """Whether the query is the id of the workflow, trace or session that `record` is of."""
+        """Return whether the query is the id of the workflow, trace or session that `record` is of."""
         return any(_is(record.get(name), self.query) for name in _NAMES)
 
     def look(self, record: Mapping[str, object]) -> None:
@@ -76,7 +76,7 @@ class Tied:
         self._keys.update(keys(Item.of(record)))
 
     def holds(self, record: Mapping[str, object]) -> bool:
-        """Whether `record` belongs here, by what is known."""
+        """Return whether `record` belongs here, by what is known."""
         return (
             self.names(record)
             or any(isinstance(value := record.get(name), str) and value in self._ids[name] for name in _NAMES)
@@ -145,7 +145,7 @@ class Timeline:
             waiting.extend((child, depth + 1) for child in reversed(self._children.get(place, [])))
 
     def _timed(self) -> list[_Times]:
-        """When each call began and ended. A trace's own record has no time: it lasts as long as what is in it."""
+        """Return when each call began and ended. A trace has no time of its own: it lasts as long as its calls."""
         times = [_times(call) for call in self.joined.calls]
         for place, _ in reversed(self._order):
             parent = self.joined.calls[place].parent
@@ -232,7 +232,7 @@ def _times(call: Call) -> _Times:
 
 
 def _milliseconds(fields: Mapping[str, object]) -> float | None:
-    """How long a call took, where that is a number of this world."""
+    """Return how long a call took, where that is a number of this world."""
     duration = fields.get("duration_ms")
     return float(duration) if isinstance(duration, int | float) and 0 <= duration <= LONGEST_MS else None
 

@@ -103,7 +103,7 @@ class FolderSource:
                     return
 
     def _place(self, file: IO[bytes], key: bytes) -> int:
-        """Where in the listing the rows from `key` on begin, or a little before."""
+        """Return where in the listing the rows from `key` on begin, or a little before."""
         low, high = self._begin, self._end
         while key and high - low > _MAX_ROW:
             middle = (low + high) // 2

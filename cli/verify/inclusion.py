@@ -19,7 +19,7 @@ class ProofError(AuditError):
 
 
 def proof_length(index: int, size: int) -> int:
-    """How many hashes the inclusion proof of leaf `index` in a tree of `size` leaves has."""
+    """Return how many hashes the inclusion proof of leaf `index` in a tree of `size` leaves has."""
     if not 0 <= index < size:
         raise ProofError("is of a leaf that the tree does not have", field="index")
     # Below the level where the leaf's way up meets the tree's right edge every node has a sibling; above it, only

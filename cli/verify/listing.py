@@ -126,7 +126,7 @@ def _check_hidden(rows: Sequence[Version], report: Report) -> None:
 
 
 def _belongs(source: Source, key: str, sizes: Sequence[int]) -> bool:
-    """Whether a log with checkpoints of these sizes has such a file."""
+    """Return whether a log with checkpoints of these sizes has such a file."""
     if key in {CHECKPOINT, KEY} or key.startswith(CHECKPOINTS):  # those were looked at one by one
         return True
     if key.startswith(RULES):
@@ -157,7 +157,7 @@ def _of(text: str, sizes: Sequence[int]) -> Iterator[int]:
 
 
 def _is_tile(path: str, level: int, index: int, width: int, sizes: Sequence[int]) -> bool:
-    """Whether a tile or bundle is one of the last size's full ones, or the partial one of some checkpoint's size."""
+    """Return whether a tile or bundle is a full one of the last size, or the partial one of a checkpoint's size."""
     if level > 7 or not sizes or not 1 <= width <= WIDTH:  # noqa: PLR2004 - 256 to the power of 8 is more than any log
         return False
     is_bundle = path.startswith("tile/entries/")
@@ -202,7 +202,7 @@ class _Ascending:
         self._next = next(keys, None)
 
     def has(self, key: str) -> bool:
-        """Whether a key is among them; it comes after those that were asked for before."""
+        """Return whether a key is among them; it comes after those that were asked for before."""
         wanted = key.encode()
         while self._next is not None and self._next.encode() < wanted:
             self._next = next(self._keys, None)

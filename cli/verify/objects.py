@@ -42,7 +42,7 @@ _HEAD = 128
 
 
 def begins_object(entry: bytes) -> bool:
-    """Whether an entry, in its one form, is the first of its object. Quotes in its texts are escaped, so no text looks like it."""
+    """Return whether an entry is the first of its object. Quotes in its texts are escaped: no text looks like it."""
     return entry.find(_FIRST_LINE, 0, _HEAD) >= 0
 
 
@@ -64,7 +64,7 @@ class Scope:
     locks: bool = False
 
     def covers(self, key: str) -> bool:
-        """Whether an object is of a day that is asked for."""
+        """Return whether an object is of a day that is asked for."""
         day = day_of(key)
         return (not self.since or day >= self.since) and (not self.until or day < self.until)
 
@@ -154,7 +154,7 @@ def _unpacked(body: bytes) -> bytes | None:
 
 
 def _are_sealed(first: Entry, entries: Sequence[bytes], unpacked: bytes) -> bool:
-    """Whether these lines, in the form in which the writer makes them, are those that were sealed."""
+    """Return whether these lines, in the form in which the writer makes them, are those that were sealed."""
     middle = b',"object":' + orjson.dumps(first.key) + _RECORD_ID
     ending = b'","version":' + orjson.dumps(first.version) + b"}"
     head = b'{"digest":"%b","line":0%b%b%b' % (
@@ -199,7 +199,7 @@ def _find_altered(first: Entry, entries: Sequence[bytes], body: Body, checked: C
 
 
 def _is_sealed(first: Entry, entry: bytes, number: int, line: bytes) -> bool:
-    """Whether a line is the one that an entry seals."""
+    """Return whether a line is the one that an entry seals."""
     try:
         record_id = record_id_of(line)
     except UnreadableError:

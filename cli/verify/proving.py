@@ -28,7 +28,7 @@ def prove(source: Source, key: VerifierKey, record_id: str) -> bytes:
 
 
 def _entry(source: Source, head: Checkpoint, record_id: str) -> tuple[int, Entry]:
-    """Where a record is in the log. The id begins with its object's, and ends with its place in the request."""
+    """Return where a record is in the log. The id begins with its object's, and ends with its place in the request."""
     batch, _, place = record_id.rpartition("-")
     if not batch or not place.isdigit():
         raise CouldNot("not a record id; the writer's reply and `find --json` name it `record_id`")

@@ -58,7 +58,7 @@ Do = Callable[[Work], Answer]
 
 
 def usable_processors() -> int:
-    """How many processors this process may use."""
+    """Return how many processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -113,7 +113,7 @@ class WorkerPool:
                 return
 
     def _free(self, tasks: Collection["Future[Answer]"]) -> int:
-        """How many more can be begun. Nothing waits behind the listing, which takes longer than anything else."""
+        """Return how many more can begin. No task waits behind the listing, which takes longest."""
         listing = 0 if self._listing is None or self._listing.done() else _BEGUN
         return max(0, min(self._begun - listing - sum(not task.done() for task in tasks), self._held - len(tasks)))
 

@@ -13,7 +13,7 @@ _MAX_KEY_FILE = 4096
 
 
 def verify_signature(public_key: bytes, signature: bytes, message: bytes) -> bool:
-    """Whether `signature` is the key's, of `message`. Never raises."""
+    """Return whether `signature` is the key's, of `message`. Never raises."""
     try:
         Ed25519PublicKey.from_public_bytes(public_key).verify(signature, message)
     except (InvalidSignature, ValueError):

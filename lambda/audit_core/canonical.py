@@ -66,7 +66,7 @@ def decode_json(data: bytes, depth: int = MAX_DEPTH) -> JsonValue:
 
 
 def nests_deeper(value: JsonValue, depth: int = MAX_DEPTH) -> bool:
-    """Whether `value` holds more than `depth` arrays and objects inside one another.
+    """Return whether `value` holds more than `depth` arrays and objects inside one another.
 
     The encoder says at the speed of C that it does not: it gives up on the level after its last.
     """
@@ -100,7 +100,7 @@ def _nests_deeper(value: JsonValue, depth: int) -> bool:
 
 
 def has_duplicate_key(data: bytes, encoded: bytes) -> bool:
-    """Whether `data` holds an object with the same key twice, given the JSON `encoded` of what it decoded to.
+    """Return whether `data` holds an object with the same key twice, given the JSON `encoded` of what it decoded to.
 
     A decoder that keeps the last of two equal keys drops at least the colon between the first and its value, and JSON
     has no other place to lose one: each colon is either that, or a character of a string, which `encoded` writes as it
@@ -206,7 +206,7 @@ def _is_finite(value: JsonValue) -> bool:
 
 
 def _may_sort_apart(text: bytes) -> bool:
-    """Whether UTF-8 and UTF-16 may sort keys in JSON apart: only characters from both sides of the surrogates do."""
+    """Return whether UTF-8 and UTF-16 may sort keys apart. It takes characters from both sides of the surrogates."""
     if text.isascii():
         return False
     return all(pattern.search(text) is not None for pattern in (*_sides(), *_sides_in_keys()))

@@ -81,7 +81,7 @@ def normalise(name: str) -> str:
 
 
 def is_secret_field(name: str) -> bool:
-    """Whether the value under `name` stays out of a digest."""
+    """Return whether the value under `name` stays out of a digest."""
     return normalise(name) in FIELDS_1
 
 

@@ -43,7 +43,7 @@ _LENGTHS = {exponent: count + 1 for exponent, count in _DIGITS.items()}
 
 
 def may_differ(text: bytes) -> bool:
-    """Whether compact JSON may hold a number with a fraction or an exponent that ECMAScript writes otherwise.
+    """Return whether compact JSON may hold a number with a fraction or an exponent that ECMAScript writes otherwise.
 
     It holds none where it does not; where it does, that may be in a string.
     """

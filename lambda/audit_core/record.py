@@ -290,7 +290,7 @@ class RecordMaker:
         return self._digest(payload) if payload.chunks is None else self._digest_stream(payload, record)
 
     def _is_too_heavy(self, payload: Payload) -> bool:
-        """Whether a payload that came as text would, decoded, take far more memory than it has bytes."""
+        """Return whether a payload that came as text would, decoded, take far more memory than it has bytes."""
         if payload.data is None and payload.chunks is None:
             return False  # decoded with the request, and weighed with it
         data = payload.content
@@ -383,7 +383,7 @@ class RecordMaker:
         return value
 
     def _leaks(self, name: str, digest: JsonValue, redactions: list[Redaction]) -> bool:
-        """Whether a sender's keyed digest has a secret for a key id. One of ours does not."""
+        """Return whether a sender's keyed digest has a secret for a key id. One of ours does not."""
         if not isinstance(digest, str) or not digest.startswith(_KEYED):
             return False
         ours = self.rules.key is not None and digest.startswith(f"{_KEYED}sha256:{self.rules.key.key_id}:")

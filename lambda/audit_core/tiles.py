@@ -26,12 +26,12 @@ ReadTile = Callable[[str], bytes]
 
 
 def tile_path(level: int, index: int, width: int = WIDTH) -> str:
-    """Where a tile of `width` hashes is, relative to the log's prefix."""
+    """Return where a tile of `width` hashes is, relative to the log's prefix."""
     return f"tile/{level}/{_number(index)}{_part(width)}"
 
 
 def bundle_path(index: int, width: int = WIDTH) -> str:
-    """Where a bundle of `width` entries is, relative to the log's prefix."""
+    """Return where a bundle of `width` entries is, relative to the log's prefix."""
     return f"tile/entries/{_number(index)}{_part(width)}"
 
 
@@ -46,7 +46,7 @@ def bundle(entries: Sequence[bytes]) -> bytes:
 
 
 def bundle_size(entries: Sequence[bytes]) -> int:
-    """How many bytes their bundle has."""
+    """Return how many bytes their bundle has."""
     return sum(map(len, entries)) + _LENGTH_BYTES * len(entries)
 
 

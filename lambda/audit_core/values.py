@@ -133,7 +133,7 @@ def flag(name: str, value: JsonValue) -> bool:
 
 
 def stream(name: str, value: JsonValue) -> JsonValue:
-    """Whether the call was streamed, or which part of a stream this record is."""
+    """Read whether the call was streamed, or which part of a stream this record is."""
     return value if isinstance(value, bool) else _members(name, value, _STREAM)
 
 

@@ -88,7 +88,7 @@ class S3Store:
         raise NotDurableError(cause, attempts)
 
     def url_of(self, key: str) -> str:
-        """Where the object of `key` is put."""
+        """Return where the object of `key` is put."""
         return self._base + quote(key, safe="/~")
 
 

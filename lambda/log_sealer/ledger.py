@@ -105,7 +105,7 @@ class Ledger:
         return larger
 
     def marker(self, key: str) -> Marker | None:
-        """Where an object is sealed, or null. Raises `TamperedError`."""
+        """Return where an object is sealed, or null. Raises `TamperedError`."""
         stored = self._bucket.read(marker_key(key))
         if stored is None:
             return None
