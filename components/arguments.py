@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-def refuse(args: object, field: str, rule: str) -> None:
+def refuse(args: object, field: str, rule: str) -> NoReturn:
     """Raise ValueError for a field of `args`."""
     msg = f"{type(args).__name__}.{field}: must {rule}, got {getattr(args, field)!r}"
     raise ValueError(msg)

@@ -6,7 +6,6 @@ weaker rule than the one deployed, more concurrency than the account has) is ref
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pulumi
@@ -175,8 +174,7 @@ def deploy(settings: Settings) -> None:
             email=settings.alarm_email,
         ),
     )
-    made = _Made(seal=seal, bucket=bucket, roles=roles, alarms=alarms)
-    sealing, sealed = _sealing(settings, names, made)
+    sealing, sealed = _sealing(settings, names, seal=seal, bucket=bucket, roles=roles, alarms=alarms)
     access = AccessTrail(
         "access",
         AccessTrailArgs(
@@ -234,21 +232,11 @@ def deploy(settings: Settings) -> None:
         pulumi.export(key, value)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Made:
-    """What the sealing stands on."""
-
-    seal: Seal
-    bucket: LockedBucket
-    roles: Roles
-    alarms: Alarms
-
-
 def _sealing(
-    settings: Settings, names: Names, made: _Made
+    settings: Settings, names: Names, *, seal: Seal, bucket: LockedBucket, roles: Roles, alarms: Alarms
 ) -> tuple[list[pulumi.Resource], dict[str, pulumi.Input[object]]]:
     """Register the sealer and its alarms; return both, and the outputs about them, the queue and the key."""
-    queue_url = made.seal.listen(made.bucket)
+    queue_url = seal.listen(bucket)
     sealer = LogSealer(
         "sealer",
         LogSealerArgs(
@@ -260,16 +248,16 @@ def _sealing(
             retention_days=settings.retention.days,
             seal_minutes=settings.seal_minutes,
             anchor_url=settings.anchor_url,
-            bucket=made.bucket.bucket,
-            role_arn=made.roles.arns[Principal.SEALER],
+            bucket=bucket.bucket,
+            role_arn=roles.arns[Principal.SEALER],
             queue_url=queue_url,
-            key_arn=made.seal.key_arn,
-            topic_arn=made.alarms.topic_arn,
+            key_arn=seal.key_arn,
+            topic_arn=alarms.topic_arn,
             target=settings.function_target,
             out_dir=ROOT / ".cache" / "packages" / names.stack,
         ),
     )
-    alarms = SealAlarms(
+    seal_alarms = SealAlarms(
         "seal-alarms",
         SealAlarmsArgs(
             prefix=names.prefix,
@@ -277,15 +265,15 @@ def _sealing(
             queue=names.queue,
             seal_minutes=settings.seal_minutes,
             log_group=sealer.log_group,
-            topic_arn=made.alarms.topic_arn,
+            topic_arn=alarms.topic_arn,
         ),
     )
-    return [sealer, alarms], {
-        "sealer_role_arn": made.roles.arns[Principal.SEALER],
+    return [sealer, seal_alarms], {
+        "sealer_role_arn": roles.arns[Principal.SEALER],
         "sealer_function_name": names.sealer,
         "sealer_function_log_group": sealer.log_group,
         "sealer_package_sha256": sealer.package_sha256,
-        "seal_key_id": made.seal.key_arn,
+        "seal_key_id": seal.key_arn,
         "seal_minutes": settings.seal_minutes,
         "seal_origin": names.seal_origin,
         "seal_queue_url": queue_url,

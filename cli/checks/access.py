@@ -16,7 +16,6 @@ from cli.checks.bucket import canonical_statement
 from cli.checks.emulator import without_batches
 from cli.checks.planted import PROBE_NAME
 from cli.checks.probe import (
-    Attempt,
     Outcome,
     Principal,
     Probe,
@@ -102,20 +101,12 @@ def writer(probe: Probe) -> Verdict:
 def writer_trust(probe: Probe) -> Verdict:
     """Taking on the writer's role is refused to the caller and to the administrator."""
     stack = probe.deployment
-    who = {probe.connection.administrator_arn: "administrator"}
+    people = [probe.principals[0]]
     if not stack.is_local:  # where the caller is the account's root, whom the emulator lets be anyone
-        who = {None: "caller", **who}
+        people.insert(0, Principal(name="caller", role_arn=None))
+    take = {"RoleArn": stack.writer_role_arn, "RoleSessionName": PROBE_NAME}
     return probe.try_all(
-        Attempt(
-            who=name,
-            what="take on the writer's role",
-            call=functools.partial(
-                probe.connection.client("sts", role_arn=as_role).assume_role,
-                RoleArn=stack.writer_role_arn,
-                RoleSessionName=PROBE_NAME,
-            ),
-        )
-        for as_role, name in who.items()
+        probe.attempts("take on the writer's role", lambda sts: sts.assume_role(**take), of=people, service="sts")
     )
 
 
@@ -201,20 +192,25 @@ def keys(probe: Probe) -> Verdict:
     """Getting the keys of digests and pseudonyms is refused to every role that people take; the writer may."""
     parameter = probe.deployment.keys_parameter
     may_get = ("ssm:GetParameter", probe.deployment.place.resource(Scope.KEYS, ""))
-    attempts: list[Attempt] = []
-    for role in probe.roles_of(probe.deployment):
-        ssm = probe.connection.client("ssm", role_arn=role.role_arn)
-        attempts += [
-            Attempt(who=role.name, what=f"read the keys with {call.__name__}", call=functools.partial(call, **given))
-            for call, given in (
-                (ssm.get_parameter, {"Name": parameter, "WithDecryption": True}),
-                (ssm.get_parameters, {"Names": [parameter], "WithDecryption": True}),
-                (ssm.get_parameter_history, {"Name": parameter, "WithDecryption": True}),
-                (ssm.get_parameters_by_path, {"Path": parameter.rpartition("/")[0], "WithDecryption": True}),
-            )
-        ]
     allowed = simulated(probe, Role.WRITER, works={"get the keys": may_get}, fails={})
-    return allowed if allowed.outcome is Outcome.FAILED else probe.try_all(attempts)
+    if allowed.outcome is Outcome.FAILED:
+        return allowed
+    ways: dict[str, dict[str, Any]] = {
+        "get_parameter": {"Name": parameter},
+        "get_parameters": {"Names": [parameter]},
+        "get_parameter_history": {"Name": parameter},
+        "get_parameters_by_path": {"Path": parameter.rpartition("/")[0]},
+    }
+    return probe.try_all(
+        attempt
+        for way, given in ways.items()
+        for attempt in probe.attempts(
+            f"read the keys with {way}",
+            lambda ssm, way=way, given=given: getattr(ssm, way)(**given, WithDecryption=True),
+            of=probe.roles_of(probe.deployment),
+            service="ssm",
+        )
+    )
 
 
 def first_wrong(*verdicts: Verdict) -> Verdict:

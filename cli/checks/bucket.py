@@ -5,7 +5,7 @@ Each attempt at a change asks for the very state that the bucket is in, so that 
 
 import json
 import urllib.parse
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from cli.checks.probe import DENIED, Probe, Verdict, failed, judged, setting
@@ -138,8 +138,7 @@ def policy(probe: Probe) -> Verdict:
     required = bucket_policy.statements(
         stack.place, administrators=stack.administrators, trail=None, loopback=stack.is_local
     )
-    in_force = [canonical_statement(statement) for statement in json.loads(text).get("Statement", [])]
-    missing = [str(row["Sid"]) for row in required if canonical_statement(row) not in in_force]
+    missing = missing_statements(required, text)
     return judged(
         [f"statement {sid} is missing or was changed" for sid in missing],
         ", ".join(str(row["Sid"]) for row in required),
@@ -187,6 +186,12 @@ def _read_by_nobody(probe: Probe) -> int:
         return probe.connection.http.get(f"{base}/{victim.bucket}/{urllib.parse.quote(victim.key)}").status_code
     except httpx.HTTPError as error:
         raise CouldNot(f"S3 without credentials: {type(error).__name__}") from None
+
+
+def missing_statements(required: Iterable[Mapping[str, Any]], document: str) -> list[str]:
+    """Return the name of each required statement that a policy document does not hold unchanged."""
+    in_force = [canonical_statement(statement) for statement in json.loads(document).get("Statement", [])]
+    return [str(row["Sid"]) for row in required if canonical_statement(row) not in in_force]
 
 
 def canonical_statement(statement: Mapping[str, Any]) -> str:

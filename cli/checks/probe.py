@@ -255,12 +255,19 @@ class Probe:
         call: Callable[[Client], object],
         *,
         of: Iterable[Principal] | None = None,
+        service: str = "s3",
         refusals: frozenset[str] = DENIED,
         gap: str | None = None,
     ) -> list[Attempt]:
-        """Return an attempt at `what` for each principal `of` (default: everyone): `call` with its S3 client."""
+        """Return an attempt at `what` for each principal `of` (default: everyone), with its client of `service`."""
         return [
-            Attempt(who=who.name, what=what, call=functools.partial(call, self.s3(who)), refusals=refusals, gap=gap)
+            Attempt(
+                who=who.name,
+                what=what,
+                call=functools.partial(call, self.connection.client(service, role_arn=who.role_arn)),
+                refusals=refusals,
+                gap=gap,
+            )
             for who in (self.principals if of is None else of)
         ]
 

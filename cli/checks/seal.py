@@ -15,7 +15,7 @@ from audit_core.notes import Checkpoint, NoteError, VerifierKey, open_checkpoint
 from audit_core.sealing import Marker, parse_marker
 from cli.checks.access import documents, first_wrong, simulated
 from cli.checks.planted import PROBE_NAME
-from cli.checks.probe import Attempt, Outcome, Probe, Verdict, failed, judged, put_nothing, refusal, required
+from cli.checks.probe import Outcome, Probe, Verdict, failed, judged, put_nothing, refusal, required
 from cli.exits import CouldNot
 from policies import bucket_policy
 from policies.place import Principal as Role
@@ -105,18 +105,13 @@ def others(probe: Probe) -> Verdict:
 
 def key(probe: Probe) -> Verdict:
     """Signing with the log's key is refused to everyone whom a caller can become."""
-    attempts = []
-    for principal in probe.principals:
-        kms = probe.connection.client("kms", role_arn=principal.role_arn)
-        sign = functools.partial(
-            kms.sign,
-            KeyId=_key_id(probe),
-            Message=_MESSAGE,
-            MessageType="RAW",
-            SigningAlgorithm="ED25519_SHA_512",
-        )
-        attempts.append(Attempt(who=principal.name, what="sign with the log's key", call=sign))
-    return probe.try_all(attempts)
+    signing = {
+        "KeyId": _key_id(probe),
+        "Message": _MESSAGE,
+        "MessageType": "RAW",
+        "SigningAlgorithm": "ED25519_SHA_512",
+    }
+    return probe.try_all(probe.attempts("sign with the log's key", lambda kms: kms.sign(**signing), service="kms"))
 
 
 def _ask_for_a_run(probe: Probe) -> None:

@@ -1,10 +1,9 @@
 """The vault: that payloads are kept nowhere else, that nobody reads them but who may, and that they are forgotten."""
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from cli.checks.bucket import canonical_statement
+from cli.checks.bucket import missing_statements
 from cli.checks.planted import PlantedCall, found_in
 from cli.checks.probe import Attempt, Probe, Verdict, failed, judged, put_nothing, refusal, setting
 from cli.exits import CouldNot
@@ -44,12 +43,10 @@ def _attempts(probe: Probe, reference: str) -> list[Attempt]:
 def _settings(probe: Probe) -> Iterator[str]:
     """Yield what is wrong with the vault's bucket, as an administrator reads it."""
     stack = probe.deployment
-    policy = json.loads(str(_setting(probe, "get_bucket_policy").get("Policy", "{}")))
-    in_force = [canonical_statement(statement) for statement in policy.get("Statement", [])]
+    text = str(_setting(probe, "get_bucket_policy").get("Policy", "{}"))
     required = vault_policy.bucket_statements(stack.place, administrators=stack.administrators, loopback=stack.is_local)
-    for row in required:
-        if canonical_statement(row) not in in_force:
-            yield f"statement {row['Sid']} of the vault's policy is missing or was changed"
+    for sid in missing_statements(required, text):
+        yield f"statement {sid} of the vault's policy is missing or was changed"
     rules = _setting(probe, "get_bucket_lifecycle_configuration").get("Rules", [])
     if not any(_expires_all(rule) for rule in rules):
         yield f"no rule empties the vault after {_LONGEST_DAYS} day"
