@@ -112,17 +112,17 @@ def _alarms(function: str) -> tuple[Alarm, ...]:
         ),
         Alarm(
             key="refusals",
-            says="Posts, or records in them, were refused for what they are and will not come again; the log says why.",
+            says="The log writer rejected posts, or records in them, for good; its log gives the reason.",
             metric="Refusals",
         ),
         Alarm(
             key="writer-faults",
-            says="The log writer failed at a record and stored the others; report what `fault_at` in its log says.",
+            says="The log writer failed at a record and stored the others; report `fault_at` from its log.",
             metric="Faults",
         ),
         Alarm(
             key="unknown-tokens",
-            says="Many posts had no token that works: somebody is guessing, or an agent was not given its new token.",
+            says="Many posts had an invalid token: somebody guesses tokens, or an agent lacks its new one.",
             metric="UnknownTokens",
             threshold=UNKNOWN_TOKENS_LIMIT,
         ),

@@ -75,7 +75,7 @@ def _alarms(args: SealAlarmsArgs) -> tuple[Alarm, ...]:
         ),
         Alarm(
             key="records-unsealed",
-            says="Something stored has waited for its seal for longer than three intervals.",
+            says="A stored object has waited for its seal for longer than three intervals.",
             namespace="AWS/SQS",
             metric="ApproximateAgeOfOldestMessage",
             dimensions={"QueueName": args.queue},
@@ -85,13 +85,13 @@ def _alarms(args: SealAlarmsArgs) -> tuple[Alarm, ...]:
         ),
         Alarm(
             key="seal-findings",
-            says="The sealer found what must not be: a second version, a delete marker, a short lock, a file of the "
-            "sealed log that is not what it was. Its log says which and where; audit-log verify log says the rest.",
+            says="The sealer found signs of tampering: a second version, a delete marker, a short lock, or a changed "
+            "file of the sealed log. Its log names the file; audit-log verify log shows the rest.",
             metric="SealFindings",
         ),
         Alarm(
             key="sealer-errors",
-            says="A run of the log sealer failed; the next one goes on where it stopped.",
+            says="A run of the log sealer failed; the next one continues where it stopped.",
             namespace="AWS/Lambda",
             metric="Errors",
             dimensions={"FunctionName": args.function},
