@@ -11,7 +11,7 @@ import contextlib
 import fcntl
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -152,6 +152,7 @@ class StateFile:
         """Name the file; nothing is touched until `locked`, `load` or `save`."""
         self._path = path
         self._written: bytes | None = None
+        self._documents: dict[int, tuple[Entry, dict[str, Any]]] = {}
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[Self]:
@@ -217,7 +218,7 @@ class StateFile:
             "pending": [
                 {"kind": operation.kind, "entry": _document(operation.entry)} for operation in snapshot.pending
             ],
-            "entries": [_document(entry) for entry in snapshot.entries],
+            "entries": self._documents_of(snapshot.entries),
         }
         raw = json.dumps(document, ensure_ascii=False).encode()
         if raw == self._written:
@@ -233,6 +234,12 @@ class StateFile:
         except OSError as error:
             raise StateError(f"the state {self._path} cannot be written: {error.strerror}") from error
         self._written = raw
+
+    def _documents_of(self, entries: Iterable[Entry]) -> list[dict[str, Any]]:
+        """Return what the file says of each entry. An entry never changes, so it is encoded for its first save only."""
+        known = self._documents
+        self._documents = {id(entry): known.get(id(entry)) or (entry, _document(entry)) for entry in entries}
+        return [document for _, document in self._documents.values()]
 
     def _commit(self, temporary: Path) -> None:
         """Let the written file take the state's place, durably."""

@@ -269,6 +269,7 @@ def test_the_vault_expires_and_is_shut(cloud: Cloud) -> None:
     }
 
 
+@pytest.mark.timeout(400)
 def test_the_vault_stays_shut_until_its_last_payload_is_gone(cloud: Cloud, payload: str, vaulted: Deployed) -> None:
     """`envelope` off, emptied, off and on again: no run fails, and nothing lies open in between."""
     s3, bucket = cloud.root("s3"), cloud.deployment.vault_bucket

@@ -19,6 +19,7 @@ from localcloud.provider.cloud import Cloud
 from tests.local.verify.test_verify import Log
 
 CONFIG = stack_config.read(place.STACK_FILE)
+pytestmark = pytest.mark.timeout(400)  # each test deploys the stack once or more
 
 
 @pytest.fixture(scope="module")
