@@ -241,7 +241,11 @@ class Walk:
         if info is not None and (info.telling or info.personal) and (rule := self._rule_of_whole(text, info)):
             leaf.spans = [Span(0, len(text), rule)]
             return
-        found = [] if leaf.is_key or leaf.is_whole else list(jsontext.find_documents(text))
+        found: list[tuple[int, int, JsonValue]] = []
+        for document in () if leaf.is_key or leaf.is_whole else jsontext.find_documents(text):
+            self._nodes += _DOCUMENT_WEIGHT
+            self._check(depth)  # before the next one is decoded
+            found.append(document)
         around = [(0, len(text))] if len(text) >= _SHORTEST else []
         if found:
             ends, starts = (0, *(end for _, end, _ in found)), (*(start for start, _, _ in found), len(text))
@@ -255,8 +259,6 @@ class Walk:
     ) -> Iterator[tuple[int, int, JsonValue, Container]]:
         """Look at the documents in a text, and yield them with the containers of their copies."""
         for number, (start, end, document) in enumerate(found):
-            self._nodes += _DOCUMENT_WEIGHT
-            self._check(depth)
             container = Container({None: document}, leaf.container, leaf.key, f"/{number}" if is_numbered else "")
             self._look(container, None, document, leaf.info, None, max(depth + 1, _SKIP_DEPTH))
             yield start, end, document, container
