@@ -320,7 +320,8 @@ class Walk:
                 container = leaf.container
                 leaf.renames = leaf.is_key and container.name(leaf)
                 path = container.path_of(leaf.key)
-                container.redactions.update(dict.fromkeys(Redaction(path=path, rule=span.rule) for span in leaf.spans))
+                for span in leaf.spans:
+                    container.redactions[Redaction(path=path, rule=span.rule)] = None
         for leaf in reversed(
             self._leaves if any(leaf.spans for leaf in self._leaves) else ()
         ):  # documents before the texts that they are in, members before their keys
