@@ -51,7 +51,7 @@ class Container:
     `step`: what such a container adds to the path.
     """
 
-    __slots__ = ("_above", "_at", "_counts", "_names", "_step", "found", "members", "redactions", "root")
+    __slots__ = ("_above", "_at", "_counts", "_names", "_step", "members", "redactions")
 
     def __init__(
         self,
@@ -63,10 +63,13 @@ class Container:
         self.members = members
         self._above, self._at, self._step = above, at, step
         self._names: dict[str, str] | None = None
-        self._counts: dict[str, int] = {}
-        self.root = self if above is None else above.root
-        self.found = False
-        self.redactions: dict[Redaction, None] = {}
+        self._counts: dict[str, int] | None = None
+        self.redactions: dict[Redaction, None] = above.redactions if above is not None else {}
+
+    @property
+    def found(self) -> bool:
+        """Whether anything in the whole value was masked."""
+        return bool(self.redactions)
 
     @property
     def value(self) -> JsonValue:
@@ -88,11 +91,12 @@ class Container:
         is_first = self._names is None
         names = self._names = self._names or {}
         shown = base = leaf.masked()
-        while shown in self.members or shown in self._counts:
-            self._counts[base] = self._counts.get(base, 1) + 1
-            leaf.spans[0].replacement = f"{PLACEHOLDER}#{self._counts[base]}".encode()
+        counts = self._counts = self._counts or {}
+        while shown in self.members or shown in counts:
+            counts[base] = counts.get(base, 1) + 1
+            leaf.spans[0].replacement = f"{PLACEHOLDER}#{counts[base]}".encode()
             shown = leaf.masked()
-        self._counts.setdefault(shown, 1)
+        counts.setdefault(shown, 1)
         names[str(leaf.key)] = shown
         return is_first
 
@@ -117,9 +121,9 @@ class Leaf:
         self.text = text
         self.info = info
         self.is_key = self.is_whole = self.renames = False
-        self.texts: list[tuple[int, int]] = []
-        self.documents: list[tuple[int, int, JsonValue, Container]] = []
-        self.spans: list[Span] = []
+        self.texts: Sequence[tuple[int, int]] = ()
+        self.documents: Sequence[tuple[int, int, JsonValue, Container]] = ()
+        self.spans: Sequence[Span] = ()
 
     def masked(self) -> str:
         """Return the text with what was found in it, and in its documents, replaced."""
@@ -237,20 +241,27 @@ class Walk:
         if info is not None and (info.telling or info.personal) and (rule := self._rule_of_whole(text, info)):
             leaf.spans = [Span(0, len(text), rule)]
             return
-        found = [] if leaf.is_key or leaf.is_whole else list(jsontext.find_documents(text))
-        ends = [0, *(end for _, end, _ in found)]
-        starts = [*(start for start, _, _ in found), len(text)]
-        around = [(start, end) for start, end in zip(ends, starts, strict=True) if end - start >= _SHORTEST]
-        for number, (start, end, document) in enumerate(found):
+        found: list[tuple[int, int, JsonValue]] = []
+        for document in () if leaf.is_key or leaf.is_whole else jsontext.find_documents(text):
             self._nodes += _DOCUMENT_WEIGHT
-            self._check(depth)
-            step = f"/{number}" if around or len(found) > 1 else ""
-            container = Container({None: document}, leaf.container, leaf.key, step)
-            leaf.documents.append((start, end, document, container))
-            self._look(container, None, document, info, None, max(depth + 1, _SKIP_DEPTH))
-        for start, end in around:
-            leaf.texts.append((start, len(self.texts)))
-            self.texts.append(without_nul(text[start:end]))
+            self._check(depth)  # before the next one is decoded
+            found.append(document)
+        around = [(0, len(text))] if len(text) >= _SHORTEST else []
+        if found:
+            ends, starts = (0, *(end for _, end, _ in found)), (*(start for start, _, _ in found), len(text))
+            around = [(start, end) for start, end in zip(ends, starts, strict=True) if end - start >= _SHORTEST]
+            leaf.documents = list(self._documents(leaf, found, is_numbered=bool(around) or len(found) > 1, depth=depth))
+        leaf.texts = [(start, len(self.texts) + number) for number, (start, _) in enumerate(around)]
+        self.texts += [without_nul(text[start:end]) for start, end in around]
+
+    def _documents(
+        self, leaf: Leaf, found: list[tuple[int, int, JsonValue]], *, is_numbered: bool, depth: int
+    ) -> Iterator[tuple[int, int, JsonValue, Container]]:
+        """Look at the documents in a text, and yield them with the containers of their copies."""
+        for number, (start, end, document) in enumerate(found):
+            container = Container({None: document}, leaf.container, leaf.key, f"/{number}" if is_numbered else "")
+            self._look(container, None, document, leaf.info, None, max(depth + 1, _SKIP_DEPTH))
+            yield start, end, document, container
 
     def _rule_of_whole(self, text: bytes, info: KeyInfo) -> str | None:
         """Return the rule by which a whole value goes for what its key tells, where the key alone does not decide."""
@@ -303,14 +314,17 @@ class Walk:
         """Take the scanner's findings, one list for each of `texts`, and replace them in the copies."""
         for leaf in self._leaves:
             for offset, index in leaf.texts:
-                leaf.spans += _taken(leaf, offset, spans[index], pseudonym)
+                if spans[index]:
+                    leaf.spans = [*leaf.spans, *_taken(leaf, offset, spans[index], pseudonym)]
             if leaf.spans:
                 container = leaf.container
-                container.root.found = True
                 leaf.renames = leaf.is_key and container.name(leaf)
                 path = container.path_of(leaf.key)
-                container.root.redactions |= dict.fromkeys(Redaction(path=path, rule=span.rule) for span in leaf.spans)
-        for leaf in reversed(self._leaves):  # documents before the texts that they are in, members before their keys
+                for span in leaf.spans:
+                    container.redactions[Redaction(path=path, rule=span.rule)] = None
+        for leaf in reversed(
+            self._leaves if any(leaf.spans for leaf in self._leaves) else ()
+        ):  # documents before the texts that they are in, members before their keys
             leaf.write()
 
 

@@ -45,8 +45,9 @@ def _compare(before: JsonValue, after: JsonValue, found: set[str]) -> None:
             _compare(one, other, found)
     elif isinstance(before, str) and isinstance(after, str):
         found.update(value for gap in _gaps(before, after) for value in _worth(gap))
-        for (_, _, one), (_, _, other) in zip(_documents(before), _documents(after), strict=False):
-            _compare(one, other, found)
+        if after != PLACEHOLDER:
+            for (_, _, one), (_, _, other) in zip(_documents(before), _documents(after), strict=False):
+                _compare(one, other, found)
 
 
 def _documents(text: str) -> Iterator[tuple[int, int, JsonValue]]:
