@@ -62,13 +62,13 @@ _PREFIX: Final = re.compile(r"[\s('\"]{0,4}([A-Za-z_][A-Za-z0-9_.-]{0,79})['\"]?
 class Signs:
     """Signs of how a call ended, beside the event's fields and attributes.
 
-    `failed`: there was an error; `told`: the sender itself reports the error. `blocked`: a policy stopped the call.
+    `failed`: there was an error; `reported`: the sender itself reports the error. `blocked`: a policy stopped the call.
     `throttled`: there were too many calls. `unfinished`: the call was cancelled, or had not ended. `result`: there is
     a result. `errors`: types, codes and texts of errors. `finishes`: finish reasons. `state`: the answer's own status.
     """
 
     failed: bool = False
-    told: bool = False
+    reported: bool = False
     blocked: bool = False
     throttled: bool = False
     unfinished: bool = False
@@ -88,7 +88,7 @@ _READ: Final = frozenset({
 
 
 def derive(
-    said: str | None,
+    verdict: str | None,
     status: JsonValue,
     stream: JsonValue,
     attributes: Mapping[str, JsonValue],
@@ -96,12 +96,12 @@ def derive(
 ) -> str | None:
     """Return the outcome of an event; null when it is unknown.
 
-    `said`: the sender's own verdict. It is kept, unless it is a success that something else in the event contradicts.
+    `verdict`: the sender's own. It stands, unless it is a success that something else in the event contradicts.
     """
-    if said not in (None, "success"):
-        return said
+    if verdict not in (None, "success"):
+        return verdict
     if (signs is None or signs == _NO_SIGNS) and _READ.isdisjoint(attributes):
-        outcome = status_outcome(status) if isinstance(status, int) else said
+        outcome = status_outcome(status) if isinstance(status, int) else verdict
         return None if outcome == "success" and _is_cut(stream) else outcome
     signs = signs or _NO_SIGNS
     state = word(attributes.get("response_status") or signs.state)
@@ -125,7 +125,7 @@ def derive(
     if _is_unfinished(stream, signs, state, finishes):
         return None
     shown = signs.result or isinstance(status, int) or state in _DONE
-    return "success" if said == "success" or shown else None
+    return "success" if verdict == "success" or shown else None
 
 
 def status_outcome(status: int) -> str:

@@ -320,7 +320,7 @@ class RecordMaker:
         outcome = derive(said, record["status"], record.get("stream"), event.attributes, signs)
         if outcome != said:
             record["outcome"] = outcome
-            if outcome is not None and not (outcome == "error" and signs is not None and signs.told):
+            if outcome is not None and not (outcome == "error" and signs is not None and signs.reported):
                 # Older records list it at this place, too.
                 at = inferred.index("correlation_id") if "correlation_id" in inferred else len(inferred)
                 inferred.insert(at, "outcome")

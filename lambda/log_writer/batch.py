@@ -35,7 +35,7 @@ _NONE_INFERRED = b'"inferred":[]'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Draft:
+class EncodedRecord:
     """A record without its id, as the line that it will be.
 
     `line` lacks its closing brace. The id must not depend on the time of receipt. So the line has a null timestamp when
@@ -83,7 +83,9 @@ class Batch:
     vault: list[VaultObject]
 
 
-def draft(index: int, record: dict[str, JsonValue], envelope: Envelope | None = None, *, received: str) -> Draft:
+def encode_record(
+    index: int, record: dict[str, JsonValue], envelope: Envelope | None = None, *, received: str
+) -> EncodedRecord:
     """Encode `record`, which came at `received`. Raises `FieldError` when its line would be too long."""
     timestamp = str(record["timestamp"])
     derived = record["inferred"]
@@ -96,7 +98,7 @@ def draft(index: int, record: dict[str, JsonValue], envelope: Envelope | None = 
     line = orjson.dumps(record)[:-1]  # and a copy, as what orjson returns takes up kilobytes
     if len(line) > MAX_LINE_BYTES - _ADDED_LATER - (0 if envelope is None else _ADDED_ENVELOPE):
         raise FieldError("", f"makes a record of more than {MAX_LINE_BYTES} bytes")
-    return Draft(
+    return EncodedRecord(
         index=index,
         line=line,
         timestamp=timestamp,
@@ -108,7 +110,7 @@ def draft(index: int, record: dict[str, JsonValue], envelope: Envelope | None = 
 
 
 def make_batch(
-    drafts: list[Draft],
+    encoded: list[EncodedRecord],
     *,
     agent_id: str,
     secret: bytes,
@@ -118,7 +120,7 @@ def make_batch(
     random_bytes: Callable[[int], bytes],
     vault_bucket: str = "",
 ) -> Batch:
-    """Put `drafts` (one or more) into one object.
+    """Put `encoded` (one or more) into one object.
 
     `content`: digest of the request's content; `secret`: what only the sender and the writer know, without which the
     ids would let a reader of the log try out what the content was. `identified`: each event can be told from any other.
@@ -130,7 +132,7 @@ def make_batch(
         for part in (_DOMAIN, agent_id.encode(), (idempotency_key or "").encode("utf-8", "surrogatepass"), content):
             identity.update(len(part).to_bytes(8, "big"))
             identity.update(part)
-        for item in drafts:
+        for item in encoded:
             identity.update(item.index.to_bytes(4, "big"))
             identity.update(len(item.line).to_bytes(4, "big"))
             identity.update(item.line)
@@ -145,7 +147,7 @@ def make_batch(
     size = 0
     records: list[StoredRecord] = []
     vault: list[VaultObject] = []
-    for item in drafts:
+    for item in encoded:
         record_id = f"{batch_id}-{item.index}"
         line = item.line
         if item.inferred_time:
@@ -175,7 +177,7 @@ def make_batch(
         )
     body += (packed.compress(b"".join(lines)), packed.flush())
     return Batch(
-        key=record_key(_date(drafts), batch_id),
+        key=record_key(_date(encoded), batch_id),
         body=b"".join(body),
         records=records,
         repeatable=repeatable,
@@ -183,7 +185,7 @@ def make_batch(
     )
 
 
-def _date(drafts: list[Draft]) -> str:
+def _date(encoded: list[EncodedRecord]) -> str:
     """Return the earliest possible date in the events; the date of receipt when there is none."""
-    brought = [item for item in drafts if not item.inferred_time and not item.doubtful]
-    return min(item.date or item.timestamp[:10] for item in brought or drafts)
+    brought = [item for item in encoded if not item.inferred_time and not item.doubtful]
+    return min(item.date or item.timestamp[:10] for item in brought or encoded)

@@ -14,7 +14,7 @@ from typing import Final
 
 from audit_core.event import Event
 from audit_core.record import RecordMaker
-from log_writer.batch import Batch, Draft, draft
+from log_writer.batch import Batch, EncodedRecord, encode_record
 from log_writer.intake.decoded import Refusal, refusal_of
 from log_writer.intake.near import MISSPELT
 from log_writer.reply import Warned
@@ -28,7 +28,7 @@ class Made:
     """The result for a request's events. `identified`: each accepted event has a time or an id of its own."""
 
     received: str
-    drafts: list[Draft] = field(default_factory=list)
+    encoded: list[EncodedRecord] = field(default_factory=list)
     refused: list[Refusal] = field(default_factory=list)
     identified: bool = True
     warnings: dict[str, Warned] = field(default_factory=dict)
@@ -41,14 +41,14 @@ class Made:
             counted = Counter(f"{refusal.field}: {refusal.reason}" for refusal in self.refused)
             reasons = dict(counted.most_common(_MOST_REASONS))
         return {
-            "events": len(self.drafts) + len(self.refused),
+            "events": len(self.encoded) + len(self.refused),
             "refused": len(self.refused),
             "reasons": reasons,
             **({"warnings": {name: warned.events for name, warned in self.warnings.items()}} if self.warnings else {}),
         }
 
 
-def make_drafts(items: Iterator[Event | Refusal], maker: RecordMaker, *, received: str) -> Made:
+def encode_events(items: Iterator[Event | Refusal], maker: RecordMaker, *, received: str) -> Made:
     """Make a line of each event, or refuse it. Raises the exceptions of `items`."""
     made = Made(received=received)
     while some := list(islice(items, _EVENTS_AT_ONCE)):
@@ -66,7 +66,7 @@ def _add(made: Made, event: Event, maker: RecordMaker) -> Refusal | None:
     """Add the line of `event`, or return its refusal."""
     try:
         record, envelope = maker.make(event)
-        made.drafts.append(draft(event.index, record, envelope, received=made.received))
+        made.encoded.append(encode_record(event.index, record, envelope, received=made.received))
     except Exception as error:  # noqa: BLE001 - it must not cost the events beside it
         return refusal_of(event.index, error)
     made.identified = made.identified and event.has_identity

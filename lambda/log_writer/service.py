@@ -32,7 +32,7 @@ from log_writer.config import Agent, Config
 from log_writer.intake.decoded import Decoded, TooManyError
 from log_writer.intake.routes import HEALTH_PATH, METRICS_PATH, ROUTES, Intake, plain_path
 from log_writer.key_source import KeySource, KeysUnavailableError
-from log_writer.making import Made, make_drafts
+from log_writer.making import Made, encode_events
 from log_writer.reply import Response, Stored
 from log_writer.rules import RuleBook
 from log_writer.store import Store
@@ -172,10 +172,10 @@ class Writer:
                 too_heavy=Allowance(self._config.limits.values).is_exceeded_by,
                 faults=faults,
             )
-            made = make_drafts(decoded.items, maker, received=received)
+            made = encode_events(decoded.items, maker, received=received)
             del maker  # and all that it remembers of the request
             summary |= made.summary()
-            if made.drafts:
+            if made.encoded:
                 made.batch = self._batch(made, request, agent, decoded.content_digest)
         except (AuditError, KeysUnavailableError, _UnsupportedEncodingError):
             raise
@@ -212,11 +212,11 @@ class Writer:
         return request.body
 
     def _batch(self, made: Made, request: Request, agent: Agent, content: bytes) -> Batch:
-        kept = sum(len(item.envelope.payloads) for item in made.drafts if item.envelope is not None)
+        kept = sum(len(item.envelope.payloads) for item in made.encoded if item.envelope is not None)
         if kept > self._config.limits.kept_payloads:
             raise TooManyError(self._config.limits.kept_payloads, "payloads, each of which is to be kept")
         return make_batch(
-            made.drafts,
+            made.encoded,
             agent_id=agent.name,
             secret=secret_of(request.headers.get("authorization")),
             content=content,

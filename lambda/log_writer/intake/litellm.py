@@ -202,7 +202,7 @@ def _read_result(event: Event, item: dict[str, JsonValue]) -> Signs:
     attributes["error"] = _first(item.get("error_str"), error.get("error_message"))
     said = item.get("status")
     signs.failed = said == "failure" or parts.get("llm_api_status") == "failure"
-    signs.told = said == "failure"
+    signs.reported = said == "failure"
     signs.blocked = said == "failure" and parts.get("guardrail_status") == "guardrail_intervened"
     signs.throttled = bool(error.get("error_rate_limit_category"))
     if said == "success":

@@ -18,6 +18,7 @@ from audit_core.outcome import shows_end
 from audit_core.times import LONGEST_MS
 from log_writer.intake import claude
 from log_writer.intake.claude_names import CLAUDE_RULES, PREFIX
+from log_writer.intake.event_builder import EventBuilder
 from log_writer.intake.genai_names import (
     FIRST_CHUNK_SECONDS,
     OPERATION_EVENTS,
@@ -25,7 +26,6 @@ from log_writer.intake.genai_names import (
     RESPONSE_EVENTS,
     RULES,
 )
-from log_writer.intake.otlp_draft import Draft
 from log_writer.intake.otlp_items import LogItem, Origin, SpanEvent, SpanItem
 
 LOGS: Final = "otlp-logs"
@@ -61,7 +61,7 @@ class EventMaker:
 
     def __init__(self) -> None:
         self._origin: Origin | None = None
-        self._shared = Draft()
+        self._shared = EventBuilder()
 
     def make(self, origin: Origin, item: LogItem | SpanItem, index: int) -> Event:
         """The event of `item`. Raises `FieldError`."""
@@ -74,71 +74,71 @@ class EventMaker:
     def _log(self, origin: Origin, item: LogItem, index: int) -> Event:
         name = _event_name(item)
         ours = claude.is_claude(origin.scope, name)
-        draft = self._shared.copy()
-        draft.take(item.attributes, CLAUDE_RULES if ours else RULES)
-        draft.say("kind", "event" if name else "log")
+        builder = self._shared.copy()
+        builder.take(item.attributes, CLAUDE_RULES if ours else RULES)
+        builder.set("kind", "event" if name else "log")
         if name:
-            if draft.attributes.get("event_name") == item.attributes.get("event.name"):
-                draft.attributes.pop("event_name", None)  # the same, perhaps without its prefix
-            draft.say("event_name", name)
+            if builder.attributes.get("event_name") == item.attributes.get("event.name"):
+                builder.attributes.pop("event_name", None)  # the same, perhaps without its prefix
+            builder.set("event_name", name)
         if item.severity_text:
-            draft.say("severity", item.severity_text)
-        _set_ids(draft, item.trace_id, item.span_id, item.dropped)
-        _set_time(draft, item.time, item.observed)
+            builder.set("severity", item.severity_text)
+        _set_ids(builder, item.trace_id, item.span_id, item.dropped)
+        _set_time(builder, item.time, item.observed)
         if name in REQUEST_EVENTS:
-            draft.request[name] = item.body
+            builder.request[name] = item.body
         elif name in RESPONSE_EVENTS:
-            draft.response[name] = item.body
+            builder.response[name] = item.body
         elif name in OPERATION_EVENTS and isinstance(item.body, dict):
-            draft.take(item.body, RULES)
+            builder.take(item.body, RULES)
         elif item.body not in (None, "", name):
-            draft.keep("body", item.body)
-        _measure_first_byte(draft)
+            builder.keep("body", item.body)
+        _measure_first_byte(builder)
         if ours:
-            claude.finish(draft, name.removeprefix(PREFIX))
-        draft.signs.failed = draft.signs.failed or item.severity >= _SEVERITY_ERROR
-        _take_messages(draft, item.attributes)
-        _correlate(draft)
-        return draft.event(index=index, source=LOGS)
+            claude.finish(builder, name.removeprefix(PREFIX))
+        builder.signs.failed = builder.signs.failed or item.severity >= _SEVERITY_ERROR
+        _take_messages(builder, item.attributes)
+        _correlate(builder)
+        return builder.event(index=index, source=LOGS)
 
     def _span(self, origin: Origin, item: SpanItem, index: int) -> Event:
         if not item.trace_id or not item.span_id:
             raise FieldError("spanId", "must be there, and traceId with it")
         ours = claude.is_claude(origin.scope, item.name)
-        draft = self._shared.copy()
-        draft.take(item.attributes, CLAUDE_RULES if ours else RULES)
-        draft.say("kind", _KINDS.get(item.kind, "unspecified"))
-        _set_name(draft, item.name)
+        builder = self._shared.copy()
+        builder.take(item.attributes, CLAUDE_RULES if ours else RULES)
+        builder.set("kind", _KINDS.get(item.kind, "unspecified"))
+        _set_name(builder, item.name)
         if item.parent_id:
-            draft.say("parent_span_id", item.parent_id)
-        _set_ids(draft, item.trace_id, item.span_id, item.dropped)
-        _set_time(draft, item.start, 0)
+            builder.set("parent_span_id", item.parent_id)
+        _set_ids(builder, item.trace_id, item.span_id, item.dropped)
+        _set_time(builder, item.start, 0)
         if item.end >= item.start > 0 and item.end - item.start <= _LONGEST_NANOS:
-            draft.keep("reported_duration_ms", draft.fields.pop("duration_ms", None))
-            draft.infer("duration_ms", _milliseconds(item.end - item.start))
+            builder.keep("reported_duration_ms", builder.fields.pop("duration_ms", None))
+            builder.infer("duration_ms", _milliseconds(item.end - item.start))
         if item.status_message:
-            draft.keep("status_message", item.status_message)
+            builder.keep("status_message", item.status_message)
         if item.links:
-            draft.say("linked_spans", [f"{trace}-{span}" for trace, span in item.links[:MAX_ITEMS]])
-        _take_span_events(draft, item.events, done=item.status == _STATUS_OK)
-        _measure_first_byte(draft)
+            builder.set("linked_spans", [f"{trace}-{span}" for trace, span in item.links[:MAX_ITEMS]])
+        _take_span_events(builder, item.events, done=item.status == _STATUS_OK)
+        _measure_first_byte(builder)
         if ours:
-            claude.finish(draft, item.name.removeprefix(PREFIX))
-        _set_signs(draft, item, origin)
-        _correlate(draft)
-        return draft.event(index=index, source=SPANS)
+            claude.finish(builder, item.name.removeprefix(PREFIX))
+        _set_signs(builder, item, origin)
+        _correlate(builder)
+        return builder.event(index=index, source=SPANS)
 
 
-def _shared(origin: Origin) -> Draft:
+def _shared(origin: Origin) -> EventBuilder:
     """What each item of this origin starts with."""
-    draft = Draft()
-    draft.take(origin.resource, RULES)
-    draft.take(origin.scope_attributes, RULES)
+    builder = EventBuilder()
+    builder.take(origin.resource, RULES)
+    builder.take(origin.scope_attributes, RULES)
     if origin.scope:
-        draft.keep("scope", origin.scope)
+        builder.keep("scope", origin.scope)
     if origin.scope_version:
-        draft.keep("scope_version", origin.scope_version)
-    return draft
+        builder.keep("scope_version", origin.scope_version)
+    return builder
 
 
 def _event_name(item: LogItem) -> str:
@@ -150,24 +150,24 @@ def _event_name(item: LogItem) -> str:
     return name if isinstance(name, str) else ""
 
 
-def _set_ids(draft: Draft, trace_id: str, span_id: str, dropped: int) -> None:
+def _set_ids(builder: EventBuilder, trace_id: str, span_id: str, dropped: int) -> None:
     if trace_id:
-        draft.fields["trace_id"] = trace_id
+        builder.fields["trace_id"] = trace_id
     if span_id:
-        draft.fields["span_id"] = span_id
+        builder.fields["span_id"] = span_id
     if dropped:
-        draft.say("dropped_attributes", dropped)
+        builder.set("dropped_attributes", dropped)
 
 
-def _set_time(draft: Draft, time: int, observed: int) -> None:
+def _set_time(builder: EventBuilder, time: int, observed: int) -> None:
     if not time and observed:
         time = observed
-        draft.say("timestamp_source", "observed")
+        builder.set("timestamp_source", "observed")
     if not time:
         return
-    stamp = draft.fields["timestamp"] = _timestamp(time)
-    if draft.attributes.get("event_timestamp") == stamp:
-        del draft.attributes["event_timestamp"]
+    stamp = builder.fields["timestamp"] = _timestamp(time)
+    if builder.attributes.get("event_timestamp") == stamp:
+        del builder.attributes["event_timestamp"]
 
 
 def _timestamp(nanos: int) -> str:
@@ -185,35 +185,35 @@ def _milliseconds(nanos: int) -> int | float:
     return nanos // _MILLISECOND if nanos % _MILLISECOND == 0 else nanos / _MILLISECOND
 
 
-def _set_name(draft: Draft, name: str) -> None:
+def _set_name(builder: EventBuilder, name: str) -> None:
     """The name of a span, and the tool's where the span is a tool's call that does not say which.
 
     A name that quotes the content (of a task, the whole of what was asked) is no name, and kept as any unknown text.
     """
     if not name:
         return
-    if draft.quoted_in(name):
-        draft.keep("name", name)
+    if builder.quoted_in(name):
+        builder.keep("name", name)
         return
-    draft.say("span_name", name)
-    kind = draft.attributes.get("span_type")
+    builder.set("span_name", name)
+    kind = builder.attributes.get("span_type")
     if isinstance(kind, str) and kind.lower() == _TOOL:
-        draft.attributes.setdefault("tool_name", draft.attributes.get("function") or name)
+        builder.attributes.setdefault("tool_name", builder.attributes.get("function") or name)
 
 
-def _measure_first_byte(draft: Draft) -> None:
-    if not draft.special:
+def _measure_first_byte(builder: EventBuilder) -> None:
+    if not builder.special:
         return
     for name in FIRST_CHUNK_SECONDS:
-        seconds = draft.special.pop(name, None)
+        seconds = builder.special.pop(name, None)
         if isinstance(seconds, (int, float)) and not isinstance(seconds, bool) and 0 <= seconds <= _LONGEST:
-            draft.keep("first_byte_ms", round(seconds * 1000, 3))
+            builder.keep("first_byte_ms", round(seconds * 1000, 3))
         else:
-            draft.keep(name, seconds)
+            builder.keep(name, seconds)
 
 
-def _take_span_events(draft: Draft, events: list[SpanEvent], *, done: bool) -> None:
-    """Add a span's events to the draft. `done`: the span's status is OK, whatever exceptions it has recorded."""
+def _take_span_events(builder: EventBuilder, events: list[SpanEvent], *, done: bool) -> None:
+    """Add a span's events to the event. `done`: the span's status is OK, whatever exceptions it has recorded."""
     if not events:
         return
     rest: list[JsonValue] = []
@@ -222,58 +222,58 @@ def _take_span_events(draft: Draft, events: list[SpanEvent], *, done: bool) -> N
         if event.name in REQUEST_EVENTS or event.name in RESPONSE_EVENTS:
             messages[event.name in REQUEST_EVENTS].append({"name": event.name, **event.attributes})
             continue
-        attributes = draft.take_content(event.attributes) if event.name in OPERATION_EVENTS else event.attributes
+        attributes = builder.take_content(event.attributes) if event.name in OPERATION_EVENTS else event.attributes
         if event.name in OPERATION_EVENTS and not attributes:
             continue
         if event.name == "exception":
             kind = event.attributes.get("exception.type") or "exception"
-            draft.attributes.setdefault("exception_type" if done else "error_type", kind)
+            builder.attributes.setdefault("exception_type" if done else "error_type", kind)
             if not done:
-                _take_messages(draft, event.attributes)
+                _take_messages(builder, event.attributes)
         rest.append({"name": event.name, "time": event.time, "attributes": attributes})
     if messages[True]:
-        draft.request["events"] = messages[True]
+        builder.request["events"] = messages[True]
     if messages[False]:
-        draft.response["events"] = messages[False]
+        builder.response["events"] = messages[False]
     if rest:
         names: list[JsonValue] = [event.name for event in events[:MAX_ITEMS] if event.name]
-        draft.say("span_events", names)
-        draft.keep("span_event_data", rest)
+        builder.set("span_events", names)
+        builder.keep("span_event_data", rest)
 
 
-def _take_messages(draft: Draft, attributes: Mapping[str, JsonValue]) -> None:
+def _take_messages(builder: EventBuilder, attributes: Mapping[str, JsonValue]) -> None:
     """Read the kind of error from its text. The text itself is kept like any unknown attribute."""
     for name in _MESSAGES:
         if isinstance(text := attributes.get(name), str):
-            draft.signs.errors.append(text[:_HEAD])
+            builder.signs.errors.append(text[:_HEAD])
 
 
-def _set_signs(draft: Draft, item: SpanItem, origin: Origin) -> None:
+def _set_signs(builder: EventBuilder, item: SpanItem, origin: Origin) -> None:
     """Set the signs of how a span ended."""
-    signs, is_unset = draft.signs, item.status not in (_STATUS_OK, _STATUS_ERROR)
+    signs, is_unset = builder.signs, item.status not in (_STATUS_OK, _STATUS_ERROR)
     if item.status == _STATUS_OK:
-        draft.fields["outcome"] = "success"
+        builder.fields["outcome"] = "success"
     elif item.status == _STATUS_ERROR:
-        signs.failed = signs.told = True
-    elif str(draft.attributes.get("severity")).lower() in _SEVERE:
+        signs.failed = signs.reported = True
+    elif str(builder.attributes.get("severity")).lower() in _SEVERE:
         signs.failed = True
     if item.status != _STATUS_OK:
-        _take_messages(draft, item.attributes)
-    signs.result = signs.result or (item.end > 0 and _shows_result(draft))
+        _take_messages(builder, item.attributes)
+    signs.result = signs.result or (item.end > 0 and _shows_result(builder))
     if is_unset and (origin.scope.startswith(_PLATFORM_SCOPES) or origin.resource.get("service.name") == _PLATFORM):
         signs.unfinished = True
 
 
-def _shows_result(draft: Draft) -> bool:
+def _shows_result(builder: EventBuilder) -> bool:
     """Return whether a span that ended without a status shows a result, or is of a kind that never shows one.
 
     A cancelled model or HTTP call ends without a status and without a result.
     """
-    attributes, fields = draft.attributes, draft.fields
+    attributes, fields = builder.attributes, builder.fields
     finishes = attributes.get("finish_reasons")
     if (
-        any(value not in (None, "", [], {}) for value in draft.response.values())
-        or any(draft.tokens.values())
+        any(value not in (None, "", [], {}) for value in builder.response.values())
+        or any(builder.tokens.values())
         or shows_end([attributes.get("finish_reason"), *(finishes if isinstance(finishes, list) else [finishes])])
         or "provider_request_id" in fields
         or attributes.get("response_id") is not None
@@ -281,13 +281,13 @@ def _shows_result(draft: Draft) -> bool:
         return True
     operation, kind = str(attributes.get("operation")), str(attributes.get("span_type")).lower()
     if operation in _TOOL_CALLS or kind == _TOOL:  # without content, nobody can tell whether there is a result
-        return not draft.request
+        return not builder.request
     if "method" in fields and "status" not in fields:
         return False
     return "model" not in fields and kind not in _MODELS and attributes.keys().isdisjoint(("provider", "operation"))
 
 
-def _correlate(draft: Draft) -> None:
-    trace = draft.fields.get("trace_id")
+def _correlate(builder: EventBuilder) -> None:
+    trace = builder.fields.get("trace_id")
     if trace is not None:
-        draft.infer("correlation_id", trace)
+        builder.infer("correlation_id", trace)

@@ -13,11 +13,11 @@ from audit_core.masking import Masker
 from log_writer import making, service
 from log_writer.config import Config
 from log_writer.intake import (
+    event_builder,
     exported,
     litellm,
     native,
     openai_traces,
-    otlp_draft,
     otlp_events,
     otlp_frame,
     otlp_reader,
@@ -69,7 +69,7 @@ PLACES: dict[str, tuple[str, Any, str]] = {
     "a span in JSON": ("spans", otlp_reader, "_inner"),
     "a span in protobuf": ("spans, protobuf", otlp_reader, "_attributes"),
     "an event of a log record": ("logs, protobuf", otlp_events.EventMaker, "make"),
-    "a draft": ("spans", otlp_draft.Draft, "take"),
+    "an event builder": ("spans", event_builder.EventBuilder, "take"),
     "what is masked at once": ("native", record.RecordMaker, "_prefetch"),
     "the masker": ("native", Masker, "mask_each"),
     "the masker, of a name": ("native", Masker, "names_secret"),
@@ -84,7 +84,7 @@ PLACES: dict[str, tuple[str, Any, str]] = {
     "a stream": ("native", stream.StreamDigest, "add_all"),
     "an endpoint": ("native", record, "clean_endpoint"),
     "a record": ("native", record.RecordMaker, "make"),
-    "a line": ("native", making, "draft"),
+    "a line": ("native", making, "encode_record"),
     "a record of OTLP's": ("spans", record.RecordMaker, "_mask"),
 }
 QUIET = {"what is masked at once", "what encodes a payload", "a check of a whole request", "a check of an export"}

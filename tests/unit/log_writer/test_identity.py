@@ -10,7 +10,7 @@ import pytest
 
 from audit_core.masking import CustomRules, Masker
 from audit_core.merkle import leaf_digest
-from log_writer.batch import Draft, make_batch
+from log_writer.batch import EncodedRecord, make_batch
 from log_writer.config import Config, Token
 from log_writer.reply import Response
 from log_writer.service import Request, Writer
@@ -126,12 +126,12 @@ def test_headers_are_part_of_the_identity(post: Post, store: MemoryStore) -> Non
 
 def test_agents_never_share_a_key() -> None:
     """The agent is part of the identity."""
-    draft = Draft(
+    record = EncodedRecord(
         index=0, line=b'{"timestamp":"2026-06-30T12:34:56Z"', timestamp="2026-06-30T12:34:56Z", inferred_time=False
     )
     keys = {
         make_batch(
-            [draft],
+            [record],
             agent_id=name,
             secret=b"",
             content=b"",

@@ -56,7 +56,7 @@ _OPENS_JSON: Final = re.compile(r"\s*+(?:\{\s*+[\"}]|\[\s*+[\[{\"\]])")
 
 
 @dataclass(slots=True, kw_only=True)
-class Draft:
+class EventBuilder:
     """What is known so far of one event.
 
     `request` and `response` hold content by its name on the wire; `special` what a platform's own rules look at;
@@ -76,9 +76,9 @@ class Draft:
     signs: Signs = field(default_factory=Signs)
     _ranks: dict[str, tuple[int, str]] = field(default_factory=dict)
 
-    def copy(self) -> Draft:
+    def copy(self) -> EventBuilder:
         """Another, that starts with what this one knows."""
-        return Draft(
+        return EventBuilder(
             fields=dict(self.fields),
             attributes=dict(self.attributes),
             tokens=dict(self.tokens),
@@ -140,7 +140,7 @@ class Draft:
             name += "_"
         self.attributes[name] = value
 
-    def say(self, name: str, value: JsonValue) -> None:
+    def set(self, name: str, value: JsonValue) -> None:
         """Set metadata of the item itself; an attribute that has taken its name is kept under another."""
         taken = self.attributes.pop(name, None)
         self.attributes[name] = value
@@ -162,7 +162,7 @@ class Draft:
         request = self._payload(self.request)
         response = self._payload(self.response, self.signs)
         if self.cut:
-            self.say("truncated", value=True)
+            self.set("truncated", value=True)
         return Event(
             index=index,
             source=source,
