@@ -111,6 +111,8 @@ def check_against_openapi(method: str, path: str, response: Response, body: obje
     else:
         operation = documented.get(method.lower()) or next(iter(documented.values()))
         described = operation["responses"][str(int(response.status))]
+        if "$ref" in described:
+            described = OPENAPI["components"]["responses"][described["$ref"].rpartition("/")[2]]
     media = response.headers["Content-Type"]
     schema = {**described["content"][media]["schema"], "components": OPENAPI["components"]}
     jsonschema.Draft202012Validator(schema).validate(body)
