@@ -1,7 +1,7 @@
 """Who is sending: a bearer token, looked up by its digest.
 
-Promise: the time taken says nothing about how close a guess was, nor which agent it was close to; a token past its
-`not_after` is no token; the header goes nowhere else.
+Promise: the time taken does not show how close a guess was, nor to which agent's token. A token is invalid after its
+`not_after`. Nothing else reads the header.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ _DERIVED = b"agent-audit-log identity 1\0"
 
 
 def secret_of(header: str | None) -> bytes:
-    """What the sender and the writer know, and no reader of the log: derived from the token."""
+    """Return a secret derived from the token. The sender and the writer know it; a reader of the log does not."""
     return hashlib.sha256(_DERIVED + _token(header).encode("utf-8", "surrogatepass")).digest()
 
 
 def _token(header: str | None) -> str:
-    """The token in an `Authorization` header; empty when there is none.
+    """Return the token in an `Authorization` header; empty when there is none.
 
-    A space may be `%20`: so it is written in OpenTelemetry's variables, and not every exporter decodes them.
+    A space may be `%20`: OpenTelemetry's variables have it so, and not every exporter decodes them.
     """
     scheme, _, token = (header or "").strip().replace("%20", " ", 1).partition(" ")
     token = token.strip()
@@ -34,7 +34,7 @@ def _token(header: str | None) -> str:
 
 
 def authenticate(header: str | None, agents: Iterable[Agent], *, now: datetime) -> Agent | None:
-    """The agent that the `Authorization` header speaks for, or null."""
+    """Return the agent whose token is in the `Authorization` header, or null."""
     token = _token(header)
     if not token:
         return None

@@ -35,7 +35,7 @@ class TooLargeError(DecodeError):
 
 
 def unzip(data: bytes, *, limit: int) -> bytes:
-    """The content of the gzip members in `data`. Raises `TooLargeError` beyond `limit` bytes, or `DecodeError`."""
+    """Unzip the gzip members in `data`. Raises `TooLargeError` beyond `limit` bytes, or `DecodeError`."""
     pieces: list[bytes] = []
     size = 0
     offset = 0
@@ -94,7 +94,7 @@ class Allowance:
 
 
 def _weight(body: bytes, limit: int) -> int:
-    """The weight of the JSON in `body`; some number above `limit` when it is larger, or cannot be told."""
+    """Return the weight of the JSON in `body`; a number above `limit` when it is larger or unknown."""
     # Without escapes each quote begins or ends a string. Some at a time, as the pieces take memory too.
     bare = body.replace(b"\\\\", b"").replace(b'\\"', b"")
     weight = quotes = 0
@@ -105,7 +105,7 @@ def _weight(body: bytes, limit: int) -> int:
         texts = pieces[first::2]
         names = list(compress(texts, map(_BEFORE_VALUE, pieces[first + 1 :: 2])))
         weight += _brackets(outside) + len(texts) - len(names) + NAME_WEIGHT * len(set(names))
-        # No text goes over a line's end: a quote that is none hides what follows.
+        # No text goes over a line's end: a malformed quote hides what follows.
         if weight > limit or b"\n" in b"".join(pieces[1 - quotes % 2 :: 2]):
             return limit + 1
         quotes += len(pieces) - 1
@@ -113,7 +113,7 @@ def _weight(body: bytes, limit: int) -> int:
 
 
 def _most(body: bytes, enough: int) -> int:
-    """What the JSON in `body` weighs at most, as if all of it stood outside texts. No closer than `enough` asks for."""
+    """Return at most what the JSON in `body` can weigh, counting marks in texts too. Stop when `enough` is certain."""
     body = body.translate(None, _NO_MARKS)  # once over all of it, where counting each mark would go over it five times
     commas, arrays, objects = body.count(b","), body.count(b"["), body.count(b"{")
     weight = commas + ARRAY_WEIGHT * arrays + OBJECT_WEIGHT * objects

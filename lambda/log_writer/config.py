@@ -1,6 +1,6 @@
 """The writer's configuration: one file in its package, read once.
 
-Promise: what does not fit is refused at the start, with the field and the rule.
+Promise: an invalid configuration is rejected at the start, with the field and the rule.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """All that the writer knows of its stack.
+    """The writer's configuration.
 
     `keys_parameter` names where the keys of digests and pseudonyms are, if there are any; `vault_bucket` where payloads
     go for a short time, when `envelope` is not off.
@@ -160,7 +160,7 @@ def _token(raw: object) -> Token:
 
 
 def _choice(raw: dict[str, object], parent: str, name: str, known: tuple[_Choice, ...]) -> _Choice:
-    """One of `known`; the first where there is none."""
+    """Return one of `known`; the first when the key is absent."""
     value = raw.get(name, known[0])
     for choice in known:
         if value == choice:

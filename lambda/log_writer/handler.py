@@ -50,7 +50,7 @@ class Context(Protocol):
 
 
 def make_writer(config: Config) -> Writer:
-    """The writer of this environment: its role's credentials, and AWS at `AWS_ENDPOINT_URL` where that is set."""
+    """Return a writer with the role's credentials. `AWS_ENDPOINT_URL` overrides the address of AWS."""
     client = SignedClient(region=config.region, credentials=role_credentials)
     s3_endpoint = endpoint_of("s3")
     return Writer(

@@ -17,7 +17,7 @@ from aws_client.services import JsonService, ServiceError
 from aws_client.signed import SignedClient
 
 FRESH_SECONDS = 300.0
-"""So long what was read is used without asking again: a rotated key is in use everywhere within minutes."""
+"""How long keys are used before they are read again: a rotated key is in use within minutes."""
 _AGAIN_SECONDS = 30.0
 _ATTEMPTS = 4
 
@@ -34,15 +34,15 @@ class KeySource(Protocol):
     """Where keys come from."""
 
     def get(self, *, deadline: float) -> Keys:
-        """The keys. `deadline` is on the monotonic clock, in seconds. Raises `KeysUnavailableError`."""
+        """Return the keys. `deadline` is on the monotonic clock, in seconds. Raises `KeysUnavailableError`."""
         ...
 
 
 class ParameterKeys:
     """Keys in a parameter of AWS Systems Manager. Safe to share between threads.
 
-    Read when they are first asked for, and again after `FRESH_SECONDS`. When that fails, those that are known are used
-    on, and asking goes on too. `endpoint_url`: null for AWS's own.
+    Reads them at first use, and again after `FRESH_SECONDS`. When that fails, uses the known keys and retries
+    later. `endpoint_url`: null for AWS's own.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class ParameterKeys:
         self._again = 0.0
 
     def get(self, *, deadline: float) -> Keys:
-        """The keys, from memory where they are fresh. Raises `KeysUnavailableError` while they were never read."""
+        """Return the keys, from memory while they are fresh. Raises `KeysUnavailableError` if none were ever read."""
         with self._lock:
             if self._known is not None and self._clock() < self._again:
                 return self._known

@@ -25,7 +25,7 @@ class RuleBook:
         self._rules = None if keys else Rules(masker=masker or self._masker(None), envelope=config.envelope)
 
     def get(self, *, deadline: float) -> Rules:
-        """The rules. `deadline` is on the monotonic clock, in seconds. Raises `KeysUnavailableError`."""
+        """Return the rules. `deadline` is on the monotonic clock, in seconds. Raises `KeysUnavailableError`."""
         keys = self._keys.get(deadline=deadline) if self._keys else None
         rules = self._rules
         if rules is None or keys is not self._known:

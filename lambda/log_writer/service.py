@@ -128,7 +128,7 @@ class Writer:
             types = " or ".join(route.typed)
             return intake.answers.problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"Content-Type must be {types}.")
         response = self._write(request, agent, intake)
-        # Two tokens of one agent are told from those of two agents by this: see what clients do after a rotation.
+        # Clients compare this after a rotation: it differs for two agents, not for two tokens of one agent.
         response.headers[AGENT_HEADER] = quote(agent.name, safe="")
         return response
 
@@ -272,9 +272,9 @@ class _UnsupportedEncodingError(Exception):
 
 
 def correlation_of(headers: Mapping[str, str], *, carries_trace: bool = True) -> Correlation:
-    """The ids that came with a request. What is malformed is as good as absent: a proxy may have added it.
+    """Return the ids that came with a request. Ignore a malformed id: a proxy may have added it.
 
-    `carries_trace`: whether its trace headers are those of the calls that it tells of.
+    `carries_trace`: whether its trace headers are those of the calls in it.
     """
     shared = _header_id(headers, "x-trace-id")
     trace = trace_id_of(headers.get("traceparent", "").strip()) if carries_trace else None

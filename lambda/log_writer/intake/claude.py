@@ -31,7 +31,7 @@ def is_claude(scope: str, name: str) -> bool:
 
 
 def finish(builder: EventBuilder, name: str) -> None:
-    """What the event or span `name` (without its prefix) means, beyond the names of its attributes."""
+    """Add what the event or span `name` (without its prefix) means, beyond its attributes' names."""
     special = builder.special
     _content(builder, name)
     _parameters(builder, special.pop("tool_parameters", None))
@@ -97,7 +97,7 @@ def _is_whole(text: str, length: JsonValue) -> bool:
 
 
 def _parameters(builder: EventBuilder, given: JsonValue) -> None:
-    """A tool's parameters hold content, but for which server and which tool it was."""
+    """Keep the names of the server and the tool. The other parameters of a tool are content."""
     if given is None:
         return
     if isinstance(given, str):

@@ -49,7 +49,7 @@ class RunningDigest(Protocol):
         ...
 
     def digest(self) -> bytes:
-        """The digest."""
+        """Return the digest."""
         ...
 
 

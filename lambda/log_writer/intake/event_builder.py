@@ -57,7 +57,7 @@ _OPENS_JSON: Final = re.compile(r"\s*+(?:\{\s*+[\"}]|\[\s*+[\[{\"\]])")
 
 @dataclass(slots=True, kw_only=True)
 class EventBuilder:
-    """What is known so far of one event.
+    """Builds one event from attributes.
 
     `request` and `response` hold content by its name on the wire; `special` what a platform's own rules look at;
     `cut`: some content is not whole; `signs`: how the call ended.
@@ -77,7 +77,7 @@ class EventBuilder:
     _ranks: dict[str, tuple[int, str]] = field(default_factory=dict)
 
     def copy(self) -> EventBuilder:
-        """Another, that starts with what this one knows."""
+        """Return a copy."""
         return EventBuilder(
             fields=dict(self.fields),
             attributes=dict(self.attributes),
@@ -91,7 +91,7 @@ class EventBuilder:
         )
 
     def take(self, given: Mapping[str, JsonValue], rules: Rules) -> None:
-        """Sort in attributes as they came."""
+        """Add attributes in the order in which they came."""
         for name, value in given.items():
             rule = rules.get(name)
             if rule is None:
@@ -114,7 +114,7 @@ class EventBuilder:
                 self.special[name] = value
 
     def take_content(self, given: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
-        """Sort in what is content, and not there yet; the rest of `given`."""
+        """Add the content that is not there yet. Return the rest of `given`."""
         rest: dict[str, JsonValue] = {}
         for name, value in given.items():
             kind = RULES[name].kind if name in RULES else None
@@ -126,14 +126,14 @@ class EventBuilder:
         return rest
 
     def quoted_in(self, text: str) -> bool:
-        """Whether a text of the content stands in `text`, which is short enough to be kept as it is."""
+        """Return whether `text` is short enough to be kept and quotes a text of the content."""
         if len(text) > MAX_TEXT:
             return False
         contents = (value for side in (self.request, self.response) for value in side.values())
         return any(isinstance(value, str) and _QUOTE <= len(value) <= MAX_TEXT and value in text for value in contents)
 
     def keep(self, name: str, value: JsonValue) -> None:
-        """Keep metadata; under another name where that one is taken by something else."""
+        """Keep metadata. If its name is taken, keep it under another."""
         if value is None or self.attributes.get(name) == value:
             return
         while name in self.attributes:
@@ -153,7 +153,7 @@ class EventBuilder:
             self.inferred.append(name)
 
     def event(self, *, index: int, source: str) -> Event:
-        """The finished event."""
+        """Return the finished event."""
         self._set_endpoint()
         if self.tokens:
             self.fields["tokens"] = dict(islice(self.tokens.items(), MAX_KINDS))
@@ -202,7 +202,7 @@ class EventBuilder:
             self.keep(name, value)
 
     def _usage(self, rule: Rule, name: str, value: JsonValue) -> None:
-        """Counts that came together: those that came alone are better."""
+        """Read counts that came together. Counts that came alone rank higher."""
         counts = read_usage(_decoded(value), bare=True)
         if counts is None:
             self.keep(name, value)
@@ -211,7 +211,7 @@ class EventBuilder:
             self._ranked(self.tokens, Rule(Kind.TOKENS, kind, _TOGETHER + rule.rank), name, count)
 
     def _ranked(self, into: dict[str, JsonValue], rule: Rule, name: str, value: JsonValue) -> None:
-        """Of several values for one thing the best is set; one that differs is kept as an attribute."""
+        """Set the best of several values for one thing. Keep one that differs as an attribute."""
         known = into.get(rule.name)
         if known is None:
             into[rule.name] = value
@@ -246,7 +246,7 @@ class EventBuilder:
             self._header(name, value)
 
     def _header(self, name: str, value: JsonValue) -> None:
-        """Of headers their names are kept, and what a field is made for."""
+        """Keep the names of headers, and the values that have a field."""
         side = "request" if name.startswith(REQUEST_HEADER) else "response"
         header = name.partition(f"{side}.")[2].partition(".")[2].lower()
         self.headers.setdefault(side, []).append(header)
@@ -260,7 +260,7 @@ class EventBuilder:
         address = self.address
         url, host = address.get("url"), address.get("host")
         if not (isinstance(url, str) and url) and isinstance(host, str) and "://" in host:
-            url = host  # some instrumentation says a whole URL there
+            url = host  # some instrumentation puts a whole URL there
         if isinstance(url, str) and url:
             self._endpoint(url)
             return
@@ -308,7 +308,7 @@ class EventBuilder:
 
 
 def is_readable(name: str, value: JsonValue) -> bool:
-    """Whether the field `name` can hold `value`."""
+    """Return whether the field `name` can hold `value`."""
     try:
         READERS[name](name, value)
     except FieldError:
@@ -317,7 +317,7 @@ def is_readable(name: str, value: JsonValue) -> bool:
 
 
 def _decoded(value: JsonValue) -> JsonValue:
-    """The object or the list that `value` is a JSON text of; `value` where it is none, or too long for metadata."""
+    """Decode `value` if it is the JSON text of an object or a list, and short enough for metadata."""
     if isinstance(value, str) and len(value) <= _LONGEST_JSON and _OPENS_JSON.match(value):
         try:
             return orjson.loads(value)
@@ -327,13 +327,13 @@ def _decoded(value: JsonValue) -> JsonValue:
 
 
 def _as_list(value: JsonValue) -> JsonValue:
-    """A list that came as a text of JSON."""
+    """Decode a list that came as a text of JSON."""
     decoded = _decoded(value)
     return decoded if isinstance(decoded, list) else value
 
 
 def _as_number(value: JsonValue) -> JsonValue:
-    """A whole number where `value` is one that 64 bits can hold, also as text; `value` otherwise."""
+    """Return a whole number of 64 bits as an integer, also if it came as text; otherwise `value`."""
     if isinstance(value, str) and len(value) <= _DIGITS and value.isascii() and value.isdigit():
         return int(value)
     if isinstance(value, float) and abs(value) <= SAFE_INTEGER and math.fmod(value, 1) == 0:
@@ -348,4 +348,4 @@ _READ: Final[Mapping[str, Callable[[JsonValue], JsonValue]]] = {
     **dict.fromkeys(_COUNTS, _as_number),
     "finish_reasons": _as_list,
 }
-"""How metadata is read that some senders write as texts."""
+"""The readers of metadata that some senders write as text."""

@@ -37,7 +37,7 @@ Make: TypeAlias = "Callable[[int, dict[str, JsonValue]], Event]"
 
 @dataclass(slots=True, kw_only=True)
 class Items:
-    """What a body holds. `loose`: it took the lenient reader, so that any item may hold what JSON cannot say.
+    """The items of a body. `loose`: the lenient reader read it, so an item may hold values that JSON forbids.
 
     `bad`: why an item is refused, by its index. `content`: SHA-256 over what was read, in one form for what was encoded
     in different ways; null when it is yet to be made.
@@ -50,7 +50,7 @@ class Items:
 
 
 def read_items(body: bytes, *, max_events: int, member: str | None = None) -> Items:
-    """The items in `body`: of an array, of the array in `member` of an object, of one object, or one a line.
+    """Return the items in `body`: of an array, of the array in `member` of an object, one object, or one a line.
 
     Raises `DecodeError` when nothing of it can be read, `TooManyError` when there are too many.
     """
@@ -72,12 +72,12 @@ def read_items(body: bytes, *, max_events: int, member: str | None = None) -> It
 
 
 def decode_items(found: Items, make: Make) -> Decoded:
-    """Each item as the event that `make` makes of it, or as a refusal. Not-an-object is one of those."""
+    """Turn each item into an event with `make`, or into a refusal. An item must be an object."""
     return Decoded(items=_events(found, make), content=_digest(found))
 
 
 def content_of(value: JsonValue) -> Payload | None:
-    """`value` as a payload; null when it is nothing, or an empty text."""
+    """Return `value` as a payload; null for nothing and for an empty text."""
     if value is None or value == "":
         return None
     if isinstance(value, str):
@@ -86,7 +86,7 @@ def content_of(value: JsonValue) -> Payload | None:
 
 
 def _read_strictly(body: bytes) -> tuple[JsonValue, bytes]:
-    """The value of `body`, and its JSON in one form. Raises `DecodeError`."""
+    """Return the value of `body`, and its JSON in one form. Raises `DecodeError`."""
     try:
         value: JsonValue = orjson.loads(body)
         encoded = orjson.dumps(value if isinstance(value, list) else [value], option=orjson.OPT_SORT_KEYS)
@@ -100,7 +100,7 @@ def _read_strictly(body: bytes) -> tuple[JsonValue, bytes]:
 
 
 def _read_loosely(body: bytes) -> JsonValue:
-    """The same with what JSON cannot say, and with a mark in each object that has a key twice."""
+    """Read values that strict JSON forbids, too. Mark each object that has a key twice."""
     try:
         return json.loads(body.decode(), object_pairs_hook=_marked, parse_int=_integer)
     except (ValueError, RecursionError):
@@ -115,7 +115,7 @@ def _marked(pairs: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
 
 
 def _integer(digits: str) -> int | float:
-    """As orjson reads it: what does not fit into 64 bits is a double."""
+    """Read an integer as orjson does: as a double when it does not fit into 64 bits."""
     if len(digits) <= _MOST_DIGITS and -(_MOST_INTEGER // 2) <= (number := int(digits)) < _MOST_INTEGER:
         return number
     return float(digits)
@@ -172,17 +172,18 @@ def _bad(items: list[JsonValue]) -> dict[int, Exception]:
     for index, item in enumerate(items):
         if nests_deeper(item, _MAX_DEPTH):
             bad[index] = DecodeError(TOO_DEEP)
-        elif any(_TWICE in inner for inner in _objects(item)):
+        elif any(isinstance(inner, dict) and _TWICE in inner for inner in walk(item)):
             bad[index] = DecodeError(DUPLICATE_KEY)
     return bad
 
 
-def _objects(value: JsonValue) -> Iterator[dict[str, JsonValue]]:
+def walk(value: JsonValue) -> Iterator[JsonValue]:
+    """Yield `value`, and everything inside it."""
     waiting = [value]
     while waiting:
         item = waiting.pop()
+        yield item
         if isinstance(item, dict):
-            yield item
             waiting.extend(item.values())
         elif isinstance(item, list):
             waiting.extend(item)
@@ -231,7 +232,7 @@ def _event(index: int, item: JsonValue, make: Make, *, loose: bool) -> Event:
 
 
 def _set_aside(event: Event) -> None:
-    """Make an attribute of what a field cannot hold: these senders do not look at refusals, and the call would be lost.
+    """Make an attribute of a value that its field cannot hold: a refusal would lose the call, as these senders ignore it.
 
     An attribute of such a name is kept as its type, size and digest.
     """
@@ -249,28 +250,16 @@ def _set_aside(event: Event) -> None:
 
 
 def _undigestible(payload: Payload | None) -> Payload | None:
-    """`payload` as text that no strict reader takes, where JSON cannot say its value: it will have no digest."""
+    """Return a payload that JSON cannot express as text that is not JSON: it will have no digest."""
     if payload is None or payload.data is not None:
         return payload
     try:
         text = orjson.dumps(payload.value)  # NaN becomes null
     except orjson.JSONEncodeError:  # half a surrogate pair
         text = b"null"
-    if b"null" not in text or (text != b"null" and all(map(math.isfinite, _numbers(payload.value)))):
+    if b"null" not in text or (text != b"null" and not any(map(_is_no_number, walk(payload.value)))):
         return payload
     return Payload(data=json.dumps(payload.value).encode(), text=True)
-
-
-def _numbers(value: JsonValue) -> Iterator[float]:
-    waiting = [value]
-    while waiting:
-        item = waiting.pop()
-        if isinstance(item, dict):
-            waiting.extend(item.values())
-        elif isinstance(item, list):
-            waiting.extend(item)
-        elif isinstance(item, float):
-            yield item
 
 
 def _is_no_number(value: JsonValue) -> bool:
@@ -282,7 +271,7 @@ def _replaced(text: str) -> str:
 
 
 def _repaired(value: JsonValue) -> JsonValue:
-    """`value`, of metadata, with null for what is no number and a question mark for half a pair."""
+    """Return metadata with null for NaN and Infinity, and a question mark for half a surrogate pair."""
     if isinstance(value, str):
         return _replaced(value)
     if isinstance(value, list):

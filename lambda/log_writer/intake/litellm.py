@@ -19,7 +19,7 @@ from audit_core.event import Event
 from audit_core.outcome import Signs
 from log_writer.intake.answer import read_answer
 from log_writer.intake.decoded import Decoded
-from log_writer.intake.exported import content_of, decode_items, read_items
+from log_writer.intake.exported import content_of, decode_items, read_items, walk
 from log_writer.intake.moments import from_seconds, milliseconds_of
 from log_writer.intake.usage import is_id, read_usage
 
@@ -108,7 +108,7 @@ def _first(*values: JsonValue) -> JsonValue:
 
 
 def _read_times(event: Event, item: dict[str, JsonValue]) -> None:
-    """Seconds since 1970; in the oldest versions a local time without an offset, which is no point in time."""
+    """Read seconds since 1970. The oldest versions write a local time without an offset, which is useless."""
     start, end = item.get("startTime"), item.get("endTime")
     if isinstance(start, int | float) and not isinstance(start, bool):
         event.fields["timestamp"] = stamp = from_seconds(start)
@@ -155,7 +155,7 @@ def _read_who(event: Event, item: dict[str, JsonValue], metadata: dict[str, Json
 
 
 def _read_ids(event: Event, item: dict[str, JsonValue], hidden: dict[str, JsonValue]) -> None:
-    """`id` is the response's own, or LiteLLM's where there is none, or is made up for an answer from its cache."""
+    """Read the ids. `id` is the response's own, or LiteLLM's, or made up for an answer from its cache."""
     identity, call = item.get("id"), item.get("litellm_call_id")
     event.attributes["id"] = identity
     if item.get("cache_hit") is True or (isinstance(identity, str) and _CACHED in identity):
@@ -172,7 +172,7 @@ def _read_ids(event: Event, item: dict[str, JsonValue], hidden: dict[str, JsonVa
 
 
 def _read_usage(event: Event, item: dict[str, JsonValue], metadata: dict[str, JsonValue]) -> None:
-    """LiteLLM writes zeros where nothing is known: only what it read itself, or some count above zero, is one."""
+    """Read the counts. LiteLLM writes zeros for unknown counts, so zeros alone do not count."""
     usage = _members(metadata.get("usage_object")) or _members(item.get("usage"))
     top = {name: item.get(name) for name in ("prompt_tokens", "completion_tokens", "total_tokens")}
     counts = read_usage({**top, **{name: value for name, value in usage.items() if value or not top.get(name)}})
@@ -234,7 +234,7 @@ def _read_tool(event: Event, tool: dict[str, JsonValue]) -> None:
 def _read_content(
     event: Event, item: dict[str, JsonValue], tool: dict[str, JsonValue], signs: Signs, *, marked: bool
 ) -> None:
-    """`marked`: somewhere in the request is what may be LiteLLM's sign that it replaced or cut something."""
+    """Add the content. `marked`: the request may hold LiteLLM's sign that it replaced or cut something."""
     answer = _filled(item.get("response"), tool.get("result"))
     # LiteLLM puts what a pass-through endpoint answered into an object of one member.
     passed = answer["response"] if isinstance(answer, dict) and answer.keys() == {"response"} else answer
@@ -256,25 +256,14 @@ def _read_content(
 
 
 def _filled(*values: JsonValue) -> JsonValue:
-    """The first that holds something: LiteLLM writes an empty object or list for nothing."""
+    """Return the first value that is not empty. LiteLLM writes an empty object or list for nothing."""
     return next((value for value in values if value not in (None, "", [], {})), None)
 
 
 def _marks(value: JsonValue) -> tuple[bool, bool]:
-    """Whether LiteLLM replaced something in a content, and whether it cut something short."""
-    cut = False
-    waiting = [value]
-    while waiting:
-        item = waiting.pop()
-        if isinstance(item, str):
-            if item in _REDACTED:
-                return True, cut
-            cut = cut or _CUT.search(item) is not None
-        elif isinstance(item, list):
-            waiting.extend(item)
-        elif isinstance(item, dict):
-            waiting.extend(item.values())
-    return False, cut
+    """Return whether LiteLLM replaced something in a content, and whether it cut something."""
+    texts = [item for item in walk(value) if isinstance(item, str)]
+    return not _REDACTED.isdisjoint(texts), any(_CUT.search(text) for text in texts)
 
 
 def _read_settings(event: Event, item: dict[str, JsonValue]) -> None:

@@ -128,7 +128,7 @@ def _decode_each(texts: Sequence[bytes], max_events: int, failed: DecodeError | 
 
 
 def _encode_payloads(elements: Iterable[object]) -> None:
-    """Put in the place of payloads that are JSON what holds their encoding too: it is what their digest is taken of."""
+    """Replace each JSON payload by one that holds its encoding too, which the digest is made from."""
     for element in elements:
         if type(element) is dict:
             for side in _SIDES:
@@ -139,7 +139,7 @@ def _encode_payloads(elements: Iterable[object]) -> None:
 
 
 def _encoded(elements: list[JsonValue]) -> bytes:
-    """The elements as JSON in so many arrays that one which nests too deep is refused, itself the first of them."""
+    """Encode the elements inside many arrays, so that the encoder rejects an element that nests too deep."""
     inside = wrapped(elements, _EVENT_DEPTH + 1)
     return orjson.dumps(inside, default=_fragment, option=orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATACLASS)
 
@@ -227,7 +227,7 @@ def _payload(element: dict[str, JsonValue], side: str) -> Payload | None:
 
 
 def _streamed(element: dict[str, JsonValue], side: str) -> Payload | None:
-    """A payload that came in chunks: texts, or base64 of bytes."""
+    """Return a payload that came in chunks: texts, or base64 of bytes."""
     names = (f"{side}_chunks", f"{side}_chunks_base64")
     given = [name for name in names if element.get(name) is not None]
     if not given:

@@ -1,4 +1,4 @@
-"""What the spans of the OpenAI Agents SDK say of an error.
+"""Errors in the spans of the OpenAI Agents SDK.
 
 Promise: an error's text is metadata of an unknown name: it is never kept, but for the SDK's own fixed sentences.
 """
@@ -20,7 +20,7 @@ _SENTENCES: Final = frozenset({
     "Invalid JSON provided", "Multiple handoffs requested", "Handoff not found", "Guardrail execution failed",
     "Tool execution cancelled", "Tool execution rejected",
 })  # fmt: skip
-"""What the SDK writes by itself, in every language."""
+"""The SDK's own sentences, in every language."""
 _STATUS_NAMES: Final = ("status", "status_code", "http_status", "statusCode")
 _CODE_NAMES: Final = ("code", "error_code", "type", "error_type", "name")
 _CODE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
@@ -63,7 +63,7 @@ def read(event: Event, error: JsonValue, signs: Signs, *, is_model: bool, is_fra
 
 
 def _keep(event: Event, error: JsonValue) -> None:
-    """What came as a digest stands on its own, as `error.message` or by its name in the error's data."""
+    """Keep the error. Keep a digest in it apart, as `error.message` or by its name in the error's data."""
     if not isinstance(error, dict) or read_marker(error) is not None:
         event.attributes["error"] = error
         return
@@ -81,13 +81,13 @@ def _keep(event: Event, error: JsonValue) -> None:
 
 
 def _parted(members: dict[str, JsonValue]) -> tuple[dict[str, JsonValue], dict[str, JsonValue]]:
-    """What is no digest, and what is one."""
+    """Return the members that are no digests, and those that are."""
     made = {name: value for name, value in members.items() if read_marker(value) is not None}
     return {name: value for name, value in members.items() if name not in made}, made
 
 
 def _parts(error: JsonValue) -> list[dict[str, JsonValue]]:
-    """The objects that may hold a code: the error's data, and what is called `error` in it."""
+    """Return the objects that may hold a code: the error's data, and the `error` inside it."""
     parts: list[dict[str, JsonValue]] = []
     part: JsonValue = error.get("data") if isinstance(error, dict) else None
     while isinstance(part, dict) and len(parts) <= 1:

@@ -21,7 +21,7 @@ from audit_core.outcome import Signs
 from log_writer.intake import openai_errors
 from log_writer.intake.answer import read_answer
 from log_writer.intake.decoded import Decoded
-from log_writer.intake.exported import Items, content_of, decode_items, read_items
+from log_writer.intake.exported import Items, content_of, decode_items, read_items, walk
 from log_writer.intake.moments import milliseconds_between
 from log_writer.intake.usage import is_id, read_usage
 
@@ -37,7 +37,7 @@ _KNOWN = frozenset({
     "group_id", "metadata",
 })  # fmt: skip
 # What a caller may say of itself in a trace's metadata, under the names of a record's fields.
-_SAID = ("user_id", "session_id", "correlation_id", "deployment_id", "agent_version", "agent_name")
+_STATED = ("user_id", "session_id", "correlation_id", "deployment_id", "agent_version", "agent_name")
 _REQUESTS = ("input", "arguments", "messages", "request", "data")
 _RESPONSES = ("output", "result", "response")
 _SHOWN: Mapping[str, Mapping[str, str]] = {
@@ -78,7 +78,7 @@ def decode_openai_traces(body: bytes, *, max_events: int) -> Decoded:
 
 
 def _forget_keys(item: JsonValue) -> bool:
-    """Whether there was one."""
+    """Remove the keys. Return whether there was one."""
     if not isinstance(item, dict):
         return False
     parts = (item, item.get("metadata"), item.get("span_data"))
@@ -89,7 +89,7 @@ def _forget_keys(item: JsonValue) -> bool:
 
 
 def _traces(found: Items) -> dict[str, dict[str, JsonValue]]:
-    """The traces that came with the request, by id: what they say holds for their spans."""
+    """Return the traces in the request, by id. Their members hold for their spans."""
     return {
         identity: item
         for item in found.items
@@ -105,7 +105,7 @@ def _event(index: int, item: dict[str, JsonValue], context: _Context) -> Event:
     event.attributes["event_name"] = item.get("object")
     if is_trace:
         event.attributes["id"] = trace_id
-        _say(event, item)
+        _read_workflow(event, item)
     else:
         _read_span(event, item, marked=context.marked)
         trace = context.traces.get(trace_id) if isinstance(trace_id, str) else None
@@ -118,8 +118,8 @@ def _event(index: int, item: dict[str, JsonValue], context: _Context) -> Event:
     return event
 
 
-def _say(event: Event, item: dict[str, JsonValue]) -> None:
-    """What a trace, or a span, says of its workflow."""
+def _read_workflow(event: Event, item: dict[str, JsonValue]) -> None:
+    """Read the workflow of a trace or a span."""
     fields = event.fields
     if item.get("workflow_name") is not None:
         event.attributes["workflow_name"] = item["workflow_name"]
@@ -130,24 +130,24 @@ def _say(event: Event, item: dict[str, JsonValue]) -> None:
         if metadata:
             event.attributes["metadata"] = metadata
         return
-    said = {name: metadata[name] for name in _SAID if is_id(metadata.get(name)) and fields.get(name) is None}
-    fields |= said
-    _keep(event, {name: value for name, value in metadata.items() if name not in said})
+    stated = {name: metadata[name] for name in _STATED if is_id(metadata.get(name)) and fields.get(name) is None}
+    fields |= stated
+    _keep(event, {name: value for name, value in metadata.items() if name not in stated})
 
 
 def _inherit(event: Event, trace: dict[str, JsonValue]) -> None:
-    said = Event(index=event.index, source=SOURCE, fields={}, attributes={})
-    _say(said, trace)
-    for name, value in said.fields.items():
+    stated = Event(index=event.index, source=SOURCE, fields={}, attributes={})
+    _read_workflow(stated, trace)
+    for name, value in stated.fields.items():
         if event.fields.get(name) is None:
             event.fields[name] = value
             event.inferred.append(name)
-    if "workflow_name" in said.attributes:
-        event.attributes.setdefault("workflow_name", said.attributes["workflow_name"])
+    if "workflow_name" in stated.attributes:
+        event.attributes.setdefault("workflow_name", stated.attributes["workflow_name"])
 
 
 def _keep(event: Event, others: dict[str, JsonValue]) -> None:
-    """What has no place of its own is metadata; the record knows which of it may be shown."""
+    """Keep the other members as metadata. The record decides which of them to show."""
     if len(others) > MAX_ATTRIBUTES:
         others = {MORE: dict(others)}
     for name, value in others.items():
@@ -174,7 +174,7 @@ def _read_span(event: Event, item: dict[str, JsonValue], *, marked: bool) -> Non
     kind, members = _unwrapped(data if isinstance(data, dict) else {})
     attributes["span_type"] = kind or members.get("type")
     used = _read_data(event, kind, members, marked=marked)
-    _say(event, item)
+    _read_workflow(event, item)
     signs = event.signs = Signs()
     openai_errors.read(event, item.get("error"), signs, is_model=kind in _MODELS, is_frame=kind in _FRAMES)
     if ended is not None:
@@ -185,7 +185,7 @@ def _read_span(event: Event, item: dict[str, JsonValue], *, marked: bool) -> Non
 
 
 def _unwrapped(data: dict[str, JsonValue]) -> tuple[str, dict[str, JsonValue]]:
-    """The type and the members of a span; newer SDKs wrap their own turns and tasks into a custom span."""
+    """Return the type and the members of a span. Newer SDKs wrap their turns and tasks into a custom span."""
     kind, inner = data.get("type"), data.get("data")
     if kind == "custom" and isinstance(inner, dict) and isinstance(own := inner.get("sdk_span_type"), str):
         return own, inner
@@ -225,7 +225,7 @@ def _read_data(event: Event, kind: str, data: dict[str, JsonValue], *, marked: b
 
 
 def _usage(kind: str, data: dict[str, JsonValue]) -> JsonValue:
-    """What a model call used; the SDK in JavaScript leaves that in the one answer that is its output."""
+    """Return the usage of a model call. The JavaScript SDK leaves it in the output, which is one answer."""
     output = data.get("output")
     if kind != "generation" or data.get("usage") is not None or not isinstance(output, list) or len(output) != 1:
         return data.get("usage")
@@ -273,19 +273,12 @@ def _digest(event: Event, side: str, value: JsonValue) -> None:
 
 
 def _is_truncated(value: JsonValue) -> bool:
-    """Whether the SDK cut it: a text that ends so, or a note in place of something, anywhere within."""
-    waiting = [value]
-    while waiting:
-        item = waiting.pop()
-        if isinstance(item, str):
-            if item.endswith(_TRUNCATED):
-                return True
-        elif isinstance(item, list):
-            waiting.extend(item)
-        elif isinstance(item, dict):
-            if item.keys() == _PREVIEW and item["truncated"] is True:
-                return True
-            waiting.extend(item.values())
+    """Return whether the SDK cut something in `value`: a text that ends so, or a note in its place."""
+    for item in walk(value):
+        if isinstance(item, str) and item.endswith(_TRUNCATED):
+            return True
+        if isinstance(item, dict) and item.keys() == _PREVIEW and item["truncated"] is True:
+            return True
     return False
 
 

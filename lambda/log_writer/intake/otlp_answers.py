@@ -50,7 +50,7 @@ class OtlpAnswers:
         return self._exported(refused, len(refused))
 
     def problem(self, status: HTTPStatus, detail: str, *, headers: Mapping[str, str] | None = None) -> Response:
-        """A `google.rpc.Status`."""
+        """Answer with a `google.rpc.Status`."""
         code = _CODES.get(status, _INVALID_ARGUMENT)
         if self.protobuf:
             body = _number(1, code) + _delimited(2, detail.encode())

@@ -1,7 +1,7 @@
 """From log records and spans to events.
 
-Promise: every item becomes one event. A span that is no call of anything is one too, with its kind: who reads a log of
-what an agent did may leave such records out; who writes it may not.
+Promise: every item becomes one event, also a span that is not a call. Its kind is in the record: a reader may leave it
+out, the writer may not.
 """
 
 from __future__ import annotations
@@ -57,14 +57,14 @@ _LONGEST: Final = 10**9
 
 
 class EventMaker:
-    """Makes the events of one request; what the items of one scope share is read once."""
+    """Makes the events of one request. Reads once what the items of a scope share."""
 
     def __init__(self) -> None:
         self._origin: Origin | None = None
         self._shared = EventBuilder()
 
     def make(self, origin: Origin, item: LogItem | SpanItem, index: int) -> Event:
-        """The event of `item`. Raises `FieldError`."""
+        """Return the event of `item`. Raises `FieldError`."""
         if origin is not self._origin:
             self._origin, self._shared = origin, _shared(origin)
         if isinstance(item, LogItem):
@@ -130,7 +130,7 @@ class EventMaker:
 
 
 def _shared(origin: Origin) -> EventBuilder:
-    """What each item of this origin starts with."""
+    """Return the builder that each item of this origin starts with."""
     builder = EventBuilder()
     builder.take(origin.resource, RULES)
     builder.take(origin.scope_attributes, RULES)
@@ -142,7 +142,7 @@ def _shared(origin: Origin) -> EventBuilder:
 
 
 def _event_name(item: LogItem) -> str:
-    """An event's name, where it has one: its own field, an attribute, or the whole body of Claude Code's."""
+    """Return an event's name: its own field, an attribute, or the whole body of a Claude Code event."""
     name = item.event_name or item.attributes.get("event.name")
     body = item.body
     if isinstance(body, str) and body.startswith(PREFIX) and (not name or body == f"{PREFIX}{name}"):
@@ -186,9 +186,9 @@ def _milliseconds(nanos: int) -> int | float:
 
 
 def _set_name(builder: EventBuilder, name: str) -> None:
-    """The name of a span, and the tool's where the span is a tool's call that does not say which.
+    """Set the name of a span. Set the tool's name if the span is a tool call without one.
 
-    A name that quotes the content (of a task, the whole of what was asked) is no name, and kept as any unknown text.
+    A name that quotes the content, such as a task's whole request, is kept as an unknown text.
     """
     if not name:
         return

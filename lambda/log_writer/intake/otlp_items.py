@@ -111,7 +111,7 @@ Items: TypeAlias = "Iterator[Found]"
 
 
 def checked_id(name: str, value: str, size: int) -> str:
-    """The id `value`, in hex, of `size` bytes; empty where it is no id: none, or all zeros."""
+    """Return the id `value`, `size` bytes in hex; empty when there is none or it is all zeros."""
     if not value or not value.strip("0"):
         return ""
     if len(value) != 2 * size:
@@ -120,12 +120,12 @@ def checked_id(name: str, value: str, size: int) -> str:
 
 
 def plain_double(value: float) -> JsonValue:
-    """A double as JSON can say it."""
+    """Return a double as JSON can hold it."""
     if math.isfinite(value):
         return value
     return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
 
 
 def too_deep() -> FieldError:
-    """A value nests deeper than `MAX_DEPTH`."""
+    """Return the error for a value that nests deeper than `MAX_DEPTH`."""
     return FieldError("attributes", f"must not nest deeper than {MAX_DEPTH} levels")

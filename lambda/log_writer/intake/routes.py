@@ -36,7 +36,7 @@ METRICS_PATH = "/v1/metrics"  # of OTLP; no intake
 class Intake:
     """One format.
 
-    `too_heavy` tells, without decoding it, whether a body holds more values than the limit. `carries_trace`: the
+    `too_heavy` returns, without decoding it, whether a body holds more values than the limit. `carries_trace`: the
     request's own trace headers are those of the calls in it; a telemetry exporter's are not.
     """
 
@@ -58,7 +58,7 @@ class Route:
     strict: bool = False
 
     def choose(self, content_type: str) -> tuple[Intake, bool]:
-        """The format for a `Content-Type` header, and whether it may be read as such."""
+        """Return the format for a `Content-Type` header, and whether the route accepts that type."""
         media_type = content_type.partition(";")[0].strip().lower()
         intake = self.typed.get(media_type)
         return (self.default, not self.strict) if intake is None else (intake, True)

@@ -50,7 +50,7 @@ _LONGEST_NAME = 64
 
 
 def read_usage(usage: JsonValue, *, bare: bool = False) -> dict[str, JsonValue] | None:
-    """The counts in `usage` by kind (`input`, `output`, `total`, `cache_read`, …); null when there are none.
+    """Return the counts in `usage` by kind (`input`, `output`, `total`, `cache_read`, …); null when there are none.
 
     Reads `<kind>_tokens`, the same within `<kind>_tokens_details`, and `details` of either, in any provider's spelling;
     where they are `bare`, also counts that are named after their kind alone. Of two counts of one kind a zero loses:
