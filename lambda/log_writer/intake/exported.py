@@ -232,7 +232,7 @@ def _event(index: int, item: JsonValue, make: Make, *, loose: bool) -> Event:
 
 
 def _set_aside(event: Event) -> None:
-    """Make an attribute of a value that its field cannot hold: a refusal would lose the call, as these senders ignore it.
+    """Make an attribute of a value that its field cannot hold. These senders ignore refusals, and would lose the call.
 
     An attribute of such a name is kept as its type, size and digest.
     """
