@@ -131,7 +131,7 @@ def _ruled_out() -> Pattern:
 
 
 def _is_chosen(kind: str, value: str, form: Form) -> bool:
-    """What people remember: a few digits where the name says so, or a password."""
+    """Return whether people choose such values: a few digits where the name says so, or a password."""
     if kind == "pin" and value.isdigit():
         return len(value) in _LENGTHS_OF_PIN
     return _is_password(value, form)

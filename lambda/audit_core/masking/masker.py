@@ -174,7 +174,7 @@ class Masker:
         return suspects
 
     def names_secret(self, name: str) -> str | None:
-        """The rule by which any value goes under a key of this name, however short; None where there is none."""
+        """Return the rule by which any value goes under a key of this name, however short; None where there is none."""
         kind = self._classify(name).secret
         return None if kind is None or not holds_secret(kind, "x") else f"key/{kind}"
 
@@ -220,7 +220,7 @@ class Masker:
         walk.settle(spans, self._pseudonym)
 
     def _info_of(self, path: str) -> KeyInfo | None:
-        """What the last part of a path says, taken for a key."""
+        """Return what the last part of a path says, taken for a key."""
         key = path.rpartition("/")[2]
         if "~" in key:
             key = _keys_of(key)[0]

@@ -42,7 +42,7 @@ def counts_up(value: str) -> bool:
 
 
 def counting(value: str) -> float:
-    """The share of characters that repeat the one before or count on from it: `abcdefgh` and `1111` have all.
+    """Return the share of characters that repeat the one before or count on from it: `abcdefgh` and `1111` have all.
 
     Random hexadecimal digits have one in eight, random letters one in thirty.
     """
