@@ -336,7 +336,7 @@ SABOTAGES: dict[str, tuple[Sabotage, set[str]]] = {
     ),
     "any token will do": (_appended("log_writer/auth.py", ANY_TOKEN), {"token-required", BUILT}),
     "nothing is stored": (
-        _appended("log_writer/store.py", NEVER_STORED),
+        _appended("aws_client/s3.py", NEVER_STORED),
         {"known-call-recorded", "digests-recomputable", "retry-stored-once", "formats-recorded", BUILT},
     ),
     "content is kept": (

@@ -62,6 +62,8 @@ def read(path: str, response: Response) -> Answer:
     """The decoded answer, held against the OpenAPI document: a response for 200, a status otherwise."""
     media = response.headers["Content-Type"]
     described = OPENAPI["paths"][path]["post"]["responses"][str(response.status)]
+    if "$ref" in described:
+        described = OPENAPI["components"]["responses"][described["$ref"].rpartition("/")[2]]
     for name in described.get("headers", {}):
         assert response.headers[name]
     schema = {**described["content"][media]["schema"], "components": OPENAPI["components"]}

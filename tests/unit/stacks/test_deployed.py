@@ -1,7 +1,8 @@
 """What the program reads from the answers about an account, whichever members of an answer are null."""
 
+import asyncio
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import pulumi
 import pytest
@@ -11,6 +12,15 @@ from stacks.deployed import check_concurrency, check_signing_key, deployed_reten
 from stacks.settings import SettingError
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # pulumi-aws, where it is first imported
+
+
+_LOOP: Final = asyncio.new_event_loop()
+
+
+@pytest.fixture(autouse=True)
+def _loop() -> None:
+    """Give Pulumi's SDK an event loop, whatever ran before in this process. The SDK keeps it: it is never closed."""
+    asyncio.set_event_loop(_LOOP)
 
 
 class Account(pulumi.runtime.Mocks):
