@@ -1,4 +1,4 @@
-"""A session for the local cloud, which nothing of the user's own AWS configuration can lead astray."""
+"""A session for the local cloud. It ignores the user's own AWS configuration."""
 
 import os
 

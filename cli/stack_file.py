@@ -78,7 +78,7 @@ class StackFile:
         return found
 
     def write(self) -> None:
-        """Put the changed file in the place of the old one; raises CouldNot when it cannot be written."""
+        """Replace the old file by the changed one. Raise CouldNot when it cannot be written."""
         try:
             path = self.path.resolve()  # of a link, the file that it leads to
             mode = stat.S_IMODE(path.stat().st_mode)

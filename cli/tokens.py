@@ -138,7 +138,7 @@ class _Rotations:
         return {rotation.agent: rotation for rotation in found}
 
     def write(self, rotation: Rotation) -> None:
-        """Put `rotation` in the place of the agent's last one, or behind the others."""
+        """Replace the agent's last rotation, or add the first one."""
         rows = self._file.config.setdefault(self._file.spelled(_KEY), [])
         for index, text in enumerate(rows):
             if Rotation.parse(str(text)).agent == rotation.agent:

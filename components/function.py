@@ -41,7 +41,7 @@ class FunctionArgs:
     out_dir: Path
 
     def __post_init__(self) -> None:
-        """Refuse names that are not there, and a log that never ends."""
+        """Reject empty names, and a log without a retention."""
         require_text(self, "function", "log_group", "region")
         require_range(self, "log_days", 1)
 

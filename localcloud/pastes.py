@@ -26,7 +26,7 @@ def commands() -> str:
 
 
 def pastes(outputs: Mapping[str, Any]) -> dict[str, str]:
-    """Return each paste, by what is said before it."""
+    """Return each paste by its introduction."""
     by_hand = fill(find_form("shell"), endpoint=outputs["endpoint"], token=outputs["token"])
     return {
         "Claude Code, from this shell": f'eval "$({COMMAND} connect claude)"\n',

@@ -45,7 +45,7 @@ _SHORT: Final = {
     "arn:aws:iam::123456789012:role/agent-audit-log-prod-eu-central-1-": "ROLE:",
     "arn:aws:sts::123456789012:assumed-role/agent-audit-log-prod-eu-central-1-": "SESSION:",
 }
-"""What the page writes in the place of the example's longest ARNs."""
+"""The page's short names for the example's longest ARNs."""
 
 
 def page() -> str:
@@ -151,7 +151,7 @@ def _names(value: Json) -> str:
 
 
 def _short(text: str) -> str:
-    """Return text with short names in the place of the example's ARNs."""
+    """Replace the example's ARNs in a text by short names."""
     for long, name in _SHORT.items():
         text = text.replace(long, name)
     return text

@@ -132,9 +132,9 @@ def check_concurrency(reserved: int) -> None:
         raise SettingError("reservedConcurrency", rule, reserved)
 
 
-def says_absent(said: str) -> bool:
+def says_absent(text: str) -> bool:
     """Tell whether a failed look means that there is no such thing; a refused look does not mean that."""
-    return any(words in said.lower() for words in _ABSENT)
+    return any(words in text.lower() for words in _ABSENT)
 
 
 def _look(find: Callable[[], _Found], refused: str) -> _Found | None:

@@ -369,7 +369,7 @@ def _envelope(own: Mapping[str, str]) -> layout.EnvelopeMode:
 
 
 def _anchor_url(own: Mapping[str, str], profile: Profile) -> str:
-    """Return where checkpoints are time-stamped, or nothing. The local cloud may use plain HTTP to this machine."""
+    """Return the time-stamp authority; empty for none. The local cloud may use plain HTTP to this machine."""
     given = _text(own, "anchorUrl")
     if not given:
         if profile.anchored:

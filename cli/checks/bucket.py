@@ -213,7 +213,7 @@ def _setting(probe: Probe, read: str) -> Mapping[str, Any]:
 
 
 def _refused_to_roles(probe: Probe, changes: Mapping[str, Callable[[Client, str], object]]) -> Verdict:
-    """Try each change of the bucket, by what it is, as each role that people take."""
+    """Try each change of the bucket as each role that people can assume. `changes`: by description."""
     bucket = probe.deployment.bucket
     return probe.try_all(
         attempt

@@ -143,7 +143,7 @@ class FolderSource:
             raise BrokenCopyError(f"{LISTING}: does not end with its own digest")
         copied_at = _time(_decoded(first).get("copied_at"))
         if copied_at > datetime.now(UTC) + _CLOCKS:  # else a removed record could pass for an expired one
-            raise BrokenCopyError(f"{LISTING}: says that it was copied at {copied_at:%Y-%m-%d}, which is yet to come")
+            raise BrokenCopyError(f"{LISTING}: its date of copying, {copied_at:%Y-%m-%d}, is in the future")
         return copied_at
 
 

@@ -75,7 +75,7 @@ def verdict_of(source: Source, key: VerifierKey, log: LogState) -> Verdict:
         return Verdict(good=None, finding=Finding(kind="signature", where=name, detail=str(error)))
     if signed.size == log.size and hmac.compare_digest(signed.root, log.edge.root()):
         return Verdict(good=True)
-    detail = f"what is there up to entry {log.size} is not what was signed"
+    detail = f"the first {log.size} entries differ from what was signed"
     return Verdict(good=False, finding=Finding(kind="rewritten", where=name, detail=detail))
 
 
@@ -113,7 +113,7 @@ def check_end(
     for size in [size for size in sizes if size > report.size][:1]:
         before = len(report.findings)
         if signed_in(source, key, checkpoint_key(size), report) is not None or len(report.findings) == before:
-            detail = f"what was signed after entry {report.size} is not there"
+            detail = f"entries after number {report.size} were signed and are missing"
             report.found("rewritten", checkpoint_key(size), detail)
 
 
@@ -129,7 +129,7 @@ def check_shown(source: Source, key: VerifierKey, shown: Body | None, heads: Hea
         return
     kept = source.read(checkpoint_key(newest.size))
     if newest.size > report.size:
-        report.found("rewritten", CHECKPOINT, f"what was signed after entry {report.size} is not there")
+        report.found("rewritten", CHECKPOINT, f"entries after number {report.size} were signed and are missing")
     elif kept is not None and kept.data != shown.data and _is_good(kept, key):
         report.found("altered", CHECKPOINT, "is not the checkpoint that is kept for its size")
     elif heads.sizes and newest.size < heads.sizes[-1]:

@@ -812,7 +812,7 @@ const REQUEST_ID_HEADERS = [...ANSWERS.request_id_headers, TRACE_HEADER];
 const STREAM_TYPES = /event-stream|eventstream|ndjson|jsonl|jsonlines|json-seq|stream\+json/;
 /** How long a record waits for the digest of a request body that is still being read when the call is over. */
 const SENDING_MS = 250;
-/** In bytes. A body is read so far ahead of the caller: the record of a body that nobody reads is complete. */
+/** How many bytes of a body are read ahead of the caller. So a body that nobody reads still gets a complete record. */
 const READ_AHEAD = 256 * 1024;
 
 /** The fields of an event that a context gives. */
@@ -996,7 +996,7 @@ class Call {
     if (this.isStream) this.begin();
   }
 
-  /** Put a watched body in the place of a response's own. */
+  /** Replace a response's body by a watched one. */
   watch(response, source) {
     const call = this;
     const reader = source.getReader();
@@ -1482,7 +1482,7 @@ class Spool {
     ownFiles.delete(path.basename(batch.file, '.batch'));
   }
 
-  /** Put other batches in the place of one. The result is the same where this is done again. */
+  /** Replace one batch by others. Doing it again gives the same result. */
   replace(batch, parts) {
     if (batch.file === null) {
       const made = parts.map((lines, index) => ({ id: `${batch.id}_${index}`, file: null, text: textOf(lines) }));
@@ -1652,7 +1652,7 @@ class Delivery {
     }
     if (status === 403 && refused.length > 0) {
       // These events name another agent, whose token can send them. Other batches can go with this token.
-      this.warn('403', 'events name another agent than the token does: they are kept until it is theirs');
+      this.warn('403', 'events name another agent than the one of the token: they are kept until the token of that agent is set');
       this.setAside.set(batch.id, Date.now() + FORBIDDEN_MS);
       return true;
     }
@@ -1793,7 +1793,7 @@ class Delivery {
 const IDS = ['id', 'provider_request_id', ...CONTEXT_FIELDS.map(([, field]) => field)];
 const EVENT_BYTES = 64 * 1024;
 const EXIT_MS = 3000;
-/** A body that takes longer is logged as a stream: it has begun, whatever becomes of it. */
+/** A body that takes longer is logged as a stream: first its start, later its end. */
 const SLOW_BODY_MS = 10_000;
 const nativeFetch = globalThis.fetch; // taken now: a program may put `fetchWithLog` in its place
 

@@ -44,7 +44,7 @@ class AlarmsArgs:
     email: str = ""
 
     def __post_init__(self) -> None:
-        """Refuse names that are not there."""
+        """Reject empty names."""
         require_text(self, "prefix", "topic", "function")
 
 

@@ -34,7 +34,7 @@ class LogSealerArgs(FunctionArgs):
 
     `queue_url`, `key_arn` and `topic_arn` come from the components that make them. `origin`: the log's name in its
     checkpoints. `retention_days`: how long each version must be locked at least. `seal_minutes` (1 to 60): within which
-    what is stored is sealed. `anchor_url`: an RFC 3161 authority, or nothing.
+    what is stored is sealed. `anchor_url`: the URL of an RFC 3161 authority; empty for none.
     """
 
     origin: str
@@ -46,7 +46,7 @@ class LogSealerArgs(FunctionArgs):
     topic_arn: pulumi.Input[str]
 
     def __post_init__(self) -> None:
-        """Refuse a sealer that seals nothing in time, or under no name."""
+        """Reject an empty origin, and numbers outside their range."""
         FunctionArgs.__post_init__(self)
         require_text(self, "origin")
         require_range(self, "seal_minutes", 1, MAX_SEAL_MINUTES)

@@ -33,7 +33,7 @@ class RolesArgs:
     """`place`: the names that policies are about. `bounds`: what the retention admin is kept within.
 
     `assumed_by`: the ARNs that may take each role but the functions', which are theirs alone. `permissions_boundary`:
-    the ARN of the policy that bounds every role, or nothing.
+    the ARN of the policy that bounds every role; empty for none.
     """
 
     place: ResourceNames

@@ -35,13 +35,13 @@ class SealAlarmsArgs:
     topic_arn: pulumi.Input[str]
 
     def __post_init__(self) -> None:
-        """Refuse names that are not there."""
+        """Reject empty names."""
         require_text(self, "prefix", "function", "queue")
         require_range(self, "seal_minutes", 1)
 
 
 class SealAlarms(pulumi.ComponentResource):
-    """The sealer's alarms. Output: `names`, theirs."""
+    """The alarms on sealing. Output: `names`, the names of the alarms."""
 
     names: list[str]
 

@@ -28,7 +28,7 @@ MAX_ITEMS = 32
 DESCRIBED = 32_768
 """Attributes of a request that are described one by one, however small it is."""
 BYTES_PER_DESCRIBED = 128
-"""A larger request has one more for each of so many bytes: ten for each event of the largest request."""
+"""Bytes of a request for each further one. The largest request has ten for each event."""
 MORE = "more_attributes"
 MADE = "digest"
 """The type of what came as a digest: of what it is one, only the sender knows."""

@@ -104,7 +104,7 @@ class Bucket:
         raise BucketError("GET", cause)
 
     def create(self, key: str, body: bytes, *, mime: str) -> bool:
-        """Put an object where none is, and return whether it was put. An object that is there stays as it is."""
+        """Create an object, and return whether it was created. An existing object stays unchanged."""
         return not self._put(key, body, mime, replace=False).existed
 
     def replace(self, key: str, body: bytes, *, mime: str) -> None:

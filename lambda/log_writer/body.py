@@ -19,7 +19,7 @@ _CHUNK = 64 * 1024
 _MAX_MEMBERS = 256
 
 
-# What each takes in memory, decoded, as so many numbers, beside the comma before or behind it. A name counts where it
+# What each takes in memory, decoded, counted in numbers, beside the comma before or behind it. A name counts where it
 # is another one than those near it: the decoder has each of those once.
 ARRAY_WEIGHT, OBJECT_WEIGHT, NAME_WEIGHT = 3, 5, 2
 _NO_MARKS = bytes(set(range(256)) - set(b',[{":'))

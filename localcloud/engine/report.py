@@ -35,7 +35,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """A step begins, is done (after so many seconds), or failed."""
+    """A step begins, ends (with its seconds), or fails."""
 
     status: Literal["begin", "done", "failed"]
     step: Step

@@ -14,7 +14,7 @@ const REQUEST_ID_HEADERS = [...ANSWERS.request_id_headers, TRACE_HEADER];
 const STREAM_TYPES = /event-stream|eventstream|ndjson|jsonl|jsonlines|json-seq|stream\+json/;
 /** How long a record waits for the digest of a request body that is still being read when the call is over. */
 const SENDING_MS = 250;
-/** In bytes. A body is read so far ahead of the caller: the record of a body that nobody reads is complete. */
+/** How many bytes of a body are read ahead of the caller. So a body that nobody reads still gets a complete record. */
 const READ_AHEAD = 256 * 1024;
 
 /** The fields of an event that a context gives. */
@@ -198,7 +198,7 @@ export class Call {
     if (this.isStream) this.begin();
   }
 
-  /** Put a watched body in the place of a response's own. */
+  /** Replace a response's body by a watched one. */
   watch(response, source) {
     const call = this;
     const reader = source.getReader();

@@ -141,7 +141,7 @@ export class Delivery {
     }
     if (status === 403 && refused.length > 0) {
       // These events name another agent, whose token can send them. Other batches can go with this token.
-      this.warn('403', 'events name another agent than the token does: they are kept until it is theirs');
+      this.warn('403', 'events name another agent than the one of the token: they are kept until the token of that agent is set');
       this.setAside.set(batch.id, Date.now() + FORBIDDEN_MS);
       return true;
     }

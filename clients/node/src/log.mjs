@@ -70,7 +70,7 @@ import { bytesOf, cleanEndpoint, idText, isBytes, jsonOf, plainName, within } fr
 const IDS = ['id', 'provider_request_id', ...CONTEXT_FIELDS.map(([, field]) => field)];
 const EVENT_BYTES = 64 * 1024;
 const EXIT_MS = 3000;
-/** A body that takes longer is logged as a stream: it has begun, whatever becomes of it. */
+/** A body that takes longer is logged as a stream: first its start, later its end. */
 const SLOW_BODY_MS = 10_000;
 const nativeFetch = globalThis.fetch; // taken now: a program may put `fetchWithLog` in its place
 

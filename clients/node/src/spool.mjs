@@ -253,7 +253,7 @@ export class Spool {
     ownFiles.delete(path.basename(batch.file, '.batch'));
   }
 
-  /** Put other batches in the place of one. The result is the same where this is done again. */
+  /** Replace one batch by others. Doing it again gives the same result. */
   replace(batch, parts) {
     if (batch.file === null) {
       const made = parts.map((lines, index) => ({ id: `${batch.id}_${index}`, file: null, text: textOf(lines) }));

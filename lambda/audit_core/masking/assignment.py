@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from typing import NamedTuple
 
-from audit_core.masking.judge import Form, is_secret, name_tells
+from audit_core.masking.judge import Form, is_secret, name_kind
 from audit_core.masking.keys import words_of
 from audit_core.masking.patterns import Finds, Match, Pattern, Runs, Span, compile_bytes
 from audit_core.masking.result import PLACEHOLDER
@@ -132,7 +132,7 @@ _QUOTES = {_GIVEN: 3, _ASSIGNED: 6, _QUOTED: 11, _TOLD: 14, _SET: 17, _COMPARED:
 _LINE_END = re.compile(rb"[\"' \t]{0,8}(?:[\r\n\x00]|\Z)")
 _START_BYTES = 4
 _WEIGHT, _JUDGEMENT = 2, 3
-"""What a candidate costs: to find, and to judge where its name tells."""
+"""The cost of a candidate: to find it, and to judge it when its name is sensitive."""
 _JUDGED_A_CANDIDATE = 16
 _PAIRED = re.compile(rb"(?i)val|content|default")
 _JUDGED = 1024
@@ -193,9 +193,9 @@ def find_assigned(text: bytes, spend: Callable[[int], None]) -> Iterator[Span]:
         name_start, name_end = candidate.name
         name_start -= _backwards(text, name_start)
         name = text[name_start:name_end].strip(b".-").decode("utf-8", "replace")
-        kind, telling = name_tells(name)
+        kind, telling = name_kind(name)
         if kind is None and telling:
-            kind = name_tells(_words_before(text, name_start) + name)[0]
+            kind = name_kind(_words_before(text, name_start) + name)[0]
         if kind is None and not (telling and candidate.hints):
             continue
         spend(_JUDGEMENT)

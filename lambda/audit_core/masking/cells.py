@@ -21,7 +21,7 @@ RUN = rb"\b(?:" + _GZIP + rb"|(?:" + _NUMBER + _APART + rb"){7,}" + _NUMBER + rb
 """What a run of numbers looks like."""
 _DIGITS = re.compile(rb"\d++")
 BETWEEN = b"|"
-"""Stands between the numbers of a value that is looked at as a text; no other code has it."""
+"""Separates the numbers of a list when it is read as text. A list read otherwise never holds it."""
 
 
 def read_numbers(raw: bytes) -> bytes:

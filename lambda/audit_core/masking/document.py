@@ -101,7 +101,7 @@ class Container:
         return is_first
 
     def rename(self) -> None:
-        """Put the keys as they are shown in the place of the keys as they came."""
+        """Replace the keys by their masked form."""
         names = self._names or {}
         members = [(names.get(key, key), member) for key, member in self.members.items()]
         self.members.clear()
@@ -264,7 +264,7 @@ class Walk:
             yield start, end, document, container
 
     def _rule_of_whole(self, text: bytes, info: KeyInfo) -> str | None:
-        """Return the rule by which a whole value goes for what its key tells, where the key alone does not decide."""
+        """Return the rule that masks the whole value; null when none does. The key and the value decide together."""
         value = text.decode("utf-8", "replace")
         if info.personal and self._personal and holds_personal(info.personal, value):
             return f"personal/{info.personal}"
@@ -348,7 +348,7 @@ def _taken(
 def _items(
     classify_key: Callable[[str], KeyInfo], value: list[JsonValue], info: KeyInfo | None, kind: str | None
 ) -> Iterator[_Member]:
-    """Yield a list's items with what is known of each: what follows an option that tells goes by its name."""
+    """Yield a list's items with what is known of each. An item after an option such as `--password` has its name."""
     option: KeyInfo | None = None
     for index, item in enumerate(value):
         if option is not None and isinstance(item, str) and not item.startswith("-"):
@@ -357,7 +357,7 @@ def _items(
             yield index, item, info, kind
         name = _OPTION.fullmatch(item) if isinstance(item, str) else None
         named = None if name is None else classify_key(name[1])
-        option = named if named is not None and named.tells else None
+        option = named if named is not None and named.is_sensitive else None
 
 
 def _bytes_of(value: JsonValue, kind: str | None) -> bytes | None:

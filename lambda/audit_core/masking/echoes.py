@@ -1,6 +1,6 @@
 """Finds the other places of a masked value: a password may also stand where no name introduces it.
 
-Promise: a value that is masked in one place is left in no other. It must be long enough, and no ordinary word.
+Promise: a value that is masked in one place is masked in every other, unless it is short or an ordinary word.
 """
 
 from __future__ import annotations

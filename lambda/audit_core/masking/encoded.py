@@ -294,11 +294,11 @@ class Places:
 
     def find(self, start: int, end: int) -> tuple[int, int]:
         """Return the stretch of raw text that decodes to `start`..`end`. Units beside it that say nothing stay out."""
-        before = bisect_right(self._ends, start)  # so many units end before it
+        before = bisect_right(self._ends, start)  # the number of units that end before it
         first = start + (self._lasts[before - 1] - self._ends[before - 1] if before else 0)
         if before < len(self._begins) and self._begins[before] <= start:
             first = self._firsts[before]
-        within = bisect_left(self._begins, end)  # so many units begin before its end
+        within = bisect_left(self._begins, end)  # the number of units that begin before its end
         last = end + (self._lasts[within - 1] - self._ends[within - 1] if within else 0)
         if within and self._ends[within - 1] >= end:
             last = self._lasts[within - 1]

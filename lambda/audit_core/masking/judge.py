@@ -181,7 +181,7 @@ def _is_token(value: str, form: Form) -> bool:
 
 
 @lru_cache(maxsize=8192)
-def name_tells(name: str) -> tuple[str | None, bool]:
+def name_kind(name: str) -> tuple[str | None, bool]:
     """Say what kind of secret a name holds, and whether it may hold one where the value is random enough."""
     parts = words_of(name)
     if not parts or PUBLIC_WORDS.intersection(parts) or DENYING_WORDS.intersection(parts):

@@ -63,7 +63,7 @@ class KeyInfo(NamedTuple):
     benign: bool
 
     @property
-    def tells(self) -> bool:
+    def is_sensitive(self) -> bool:
         """Whether a value under this key must be looked at for what the key says."""
         return self.secret is not None or self.personal is not None or self.telling
 

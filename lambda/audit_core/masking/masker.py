@@ -83,7 +83,7 @@ class Masker:
     ) -> tuple[JsonValue, tuple[Redaction, ...]]:
         """Mask a decoded JSON value: keys and leaves. The value handed in is not changed. Raises `Unscannable`."""
         is_clean = partial(self._quick.is_clean, within=within)
-        if not _tells(self._info_of(path)) and is_clean(value):
+        if not _is_sensitive(self._info_of(path)) and is_clean(value):
             return value, ()
         return self._mask([(path, value)], within=within, is_clean=is_clean)[0]
 
@@ -158,7 +158,7 @@ class Masker:
         texts: list[bytes] = []
         places: list[int] = []
         for index, (path, value) in enumerate(items):
-            if isinstance(value, (dict, list)) or _tells(self._info_of(path)):
+            if isinstance(value, (dict, list)) or _is_sensitive(self._info_of(path)):
                 suspects.append(index)
             elif isinstance(value, str):
                 text = value.encode("utf-8", "surrogatepass")
@@ -174,7 +174,7 @@ class Masker:
         return suspects
 
     def names_secret(self, name: str) -> str | None:
-        """Return the rule by which any value goes under a key of this name, however short; None where there is none."""
+        """Return the rule that masks every value under a key of this name, even a short one; else None."""
         kind = self._classify(name).secret
         return None if kind is None or not holds_secret(kind, "x") else f"key/{kind}"
 
@@ -250,8 +250,8 @@ def _pointer(keys: Iterable[str]) -> str:
     return "/".join(map(in_pointer, keys))
 
 
-def _tells(info: KeyInfo | None) -> bool:
-    return info is not None and info.tells
+def _is_sensitive(info: KeyInfo | None) -> bool:
+    return info is not None and info.is_sensitive
 
 
 def _pseudonymizer(key: bytes) -> Callable[[bytes], bytes]:

@@ -43,7 +43,7 @@ def opens_bare(data: bytes) -> bool:
 def unpack(data: bytes, spend: Spend, *, is_bare: bool = False) -> bytes | None:
     """Unpack all members of a stream, as far as they are there; None where that fails, or gives more than the cap.
 
-    `is_bare`: it has no header, and may be no stream at all: what it gives up to a failure is all that it says.
+    `is_bare`: it has no header, so these bytes may not be a stream. What unpacks before a failure is kept.
     """
     text = bytearray()
     while data:

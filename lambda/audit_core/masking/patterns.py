@@ -14,7 +14,7 @@ Spend: TypeAlias = Callable[[int], None]
 
 
 def without_nul(text: bytes) -> bytes:
-    """Put another invisible character in the place of each NUL, which stands between texts."""
+    """Replace each NUL by another invisible character: a NUL separates texts."""
     return text.replace(b"\x00", b"\x01")
 
 

@@ -89,7 +89,7 @@ class Quick:
     def _is_telling(self, key: bytes) -> bool:
         known = self._known.get(key)
         if known is None:
-            known = self._classify(key.decode()).tells
+            known = self._classify(key.decode()).is_sensitive
             if len(self._known) < _MOST_KNOWN and len(key) <= _LONGEST_KNOWN:
                 self._known[key] = known
         return known

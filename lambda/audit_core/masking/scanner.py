@@ -122,7 +122,7 @@ def _changes(masked: bytes, replacement: bytes | None) -> bool:
 
 
 def replace(text: bytes, spans: Sequence[Span]) -> bytes:
-    """Put the replacements, or the placeholder, in the place of the spans."""
+    """Replace the spans by their replacements, or by the placeholder."""
     parts: list[bytes] = []
     end = 0
     for span in spans:

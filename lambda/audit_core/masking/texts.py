@@ -95,7 +95,7 @@ def _unscannable(path: str) -> _Result:
 
 
 def _key(path: str, value: JsonValue) -> _Key | None:
-    """Return the key of what is no text in memory; None where JSON cannot hold it: a lone surrogate, a huge number."""
+    """Return the memory key of a value that is not text; None when JSON cannot hold it."""
     try:
         return path, orjson.dumps(value)
     except TypeError:

@@ -103,6 +103,6 @@ def loggable_path(path: str) -> str:
 
 
 def answers_for(path: str, content_type: str) -> Answers:
-    """How the sender of a request is answered, whatever becomes of it."""
+    """How the sender of a request is answered, in every case."""
     route = ROUTES.get(plain_path(path), _NATIVE)
     return route.choose(content_type)[0].answers

@@ -180,7 +180,7 @@ class Spool:
         self.replace(batch, [lines[:middle], lines[middle:]])
 
     def replace(self, batch: Batch, parts: list[list[bytes]]) -> None:
-        """Put batches in the place of one, each with a key that follows from it and its number."""
+        """Replace one batch by others. The key of each follows from the old key and a number."""
         with self._lock:
             stamp = batch.path.name.partition("-")[0]
             for number, lines in enumerate(parts):

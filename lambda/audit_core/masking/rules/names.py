@@ -190,7 +190,7 @@ NAMES_NO_TOKEN = words("""
     conv conversation proj project usr group agent tooluse mcp mcpl mcpr cntr eval evalrun ftjob skill video snapshot
     ses wf workflow txn inv invoice order prod product price cart lead deal contact company customer note ticket usage
 """)
-"""Prefixes of what is no secret: identifiers, digests, names of files, keys that are meant to be seen."""
+"""Prefixes of values that are not secret: identifiers, digests, names of files, keys that are meant to be seen."""
 
 # Names and functions in programs
 

@@ -18,8 +18,8 @@ class Rule(NamedTuple):
     `tail`: RE2 pattern of what follows the mark. `source`: whose documentation shows it. `before`: RE2 pattern of what
     stands in front of the mark and belongs to the token, where the mark is not its beginning. `hidden`: whether only
     the tail is the secret (the mark is a name, a scheme or a host that may stay). Where `before` has a group, only that
-    group is the secret. `certain`: whether the mark alone tells; otherwise the tail must also look machine-made.
-    `random`: whether the mark tells so little that the tail must look like chance alone. `never`: RE2 pattern of whole
+    group is the secret. `certain`: whether the mark alone is enough; otherwise the tail must also look machine-made.
+    `random`: whether the mark is so common that the tail must look random. `never`: RE2 pattern of whole
     values that look like this token and that the document rules out, so that a telling name in front does not make
     them one.
     """
